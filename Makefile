@@ -1,0 +1,41 @@
+# `make demo` and `make test` need nothing but Python 3.11 (or newer) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test test-slow check format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/core: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot]"
+	@touch $@
+
+.venv/develop: .venv/core
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,test,check]"
+	@touch $@
+
+.venv/bench: .venv/develop
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[bench]"
+	@touch $@
+
+test: .venv/develop  ## run the test suite (minutes, two cores)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/develop  ## run the long tests too
+	$(BIN)/python -m pytest
+
+check: .venv/develop  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/develop  ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what the other targets made
+	rm -rf .venv demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis

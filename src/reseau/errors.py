@@ -1,0 +1,77 @@
+"""The errors a person can meet, each saying what was attempted, where, and one way out.
+
+    ReseauError
+    ├── GraphError (ValueError)         a graph that cannot be built
+    │   ├── ShapeError                  two shapes that do not fit
+    │   └── CycleError                  a foreign graph that feeds itself
+    ├── DataError (ValueError)          arrays, tables or settings that cannot be used
+    ├── ModelFileError (ValueError)     a model file that cannot be read or written
+    ├── DivergenceError (ArithmeticError)   training met a number that is not finite
+    ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
+    └── MissingExtraError (ImportError)     an optional dependency is not installed
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "CycleError",
+    "DataError",
+    "DivergenceError",
+    "GraphError",
+    "MissingExtraError",
+    "ModelFileError",
+    "ReseauError",
+    "ShapeError",
+    "UnsupportedError",
+]
+
+
+class ReseauError(Exception):
+    """Root of every error this library raises on purpose."""
+
+
+class GraphError(ReseauError, ValueError):
+    """A graph that cannot be built."""
+
+
+class ShapeError(GraphError):
+    """Two shapes that do not fit."""
+
+
+class CycleError(GraphError):
+    """A foreign graph in which a node needs its own value; the message spells the cycle out."""
+
+
+class DataError(ReseauError, ValueError):
+    """Arrays, tables or settings that cannot be used."""
+
+
+class ModelFileError(ReseauError, ValueError):
+    """A model file that cannot be read or written; the message names the file."""
+
+
+class DivergenceError(ReseauError, ArithmeticError):
+    """Training met a number that is not finite.
+
+    Attributes:
+        epoch: Epoch (from 0) of the failing step.
+        step: Step (from 0, over the whole run) of the failing step.
+        node: Name of the first node whose value, or else whose derivative, is not finite.
+        params: Parameters of the last step whose objective and gradient were finite.
+    """
+
+    def __init__(self, message: str, *, epoch: int, step: int, node: str, params: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.step = step
+        self.node = node
+        self.params = params
+
+
+class UnsupportedError(ReseauError, NotImplementedError):
+    """An interpreter has no rule for this operation; the message names both."""
+
+
+class MissingExtraError(ReseauError, ImportError):
+    """An optional dependency is not installed; the message gives the command that installs it."""

@@ -1,0 +1,1 @@
+"""Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward."""
