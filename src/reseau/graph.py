@@ -1,0 +1,363 @@
+"""A network as data: immutable nodes that name their parents, and the graph they make."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from reseau.errors import CycleError, GraphError, ShapeError
+from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
+from reseau.ops.base import BATCH, Op, Shape, show_shape
+from reseau.ops.linear import MatMul
+
+__all__ = [
+    "Constant",
+    "Graph",
+    "Initializer",
+    "Input",
+    "Node",
+    "Parameter",
+    "Source",
+    "State",
+    "apply_op",
+    "constant",
+    "input",
+    "order",
+    "order_by_name",
+    "parameter",
+    "state",
+]
+
+Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+"""Draws the first value of a parameter: `(generator, shape) -> array`."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source that is given at every call. `dtype` "float" follows the parameters' precision."""
+
+    dtype: str = "float"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A source that training moves. `role` names it after the node that reads it: `"hidden.weight"`."""
+
+    initializer: Initializer
+    role: str = "value"
+
+
+@dataclass(frozen=True)
+class State:
+    """A source that is stored with the parameters but has no derivative: running statistics, scalings."""
+
+    value: np.ndarray
+    role: str = "state"
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A source whose value never changes."""
+
+    value: np.ndarray
+
+
+Source = Input | Parameter | State | Constant
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Node:
+    """One value of the graph: an operation and the nodes it reads, or a source that reads none.
+
+    A node can name only nodes that exist already, so every graph is acyclic by construction. Nodes are compared
+    by identity: the same node read twice is one value, which is how parameters are shared.
+    """
+
+    op: Op | None
+    parents: tuple["Node", ...]
+    shape: Shape
+    name: str | None = None
+    source: Source | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the node is, in one word: `affine`, `input`, `parameter`."""
+        return self.op.name if self.op is not None else type(self.source).__name__.lower()
+
+    @property
+    def label(self) -> str:
+        """How errors call the node: its name, or its kind and the nearest named node before it."""
+        node, kinds = self, []
+        while node.name is None:
+            kinds.append(node.kind)
+            if not node.parents:
+                break
+            node = node.parents[0]
+        return " of ".join(kinds[:2] + ([repr(node.name)] if node.name else []))
+
+    def __repr__(self) -> str:
+        return f"<{self.label} {show_shape(self.shape)}>"
+
+    def __add__(self, other: "Operand") -> "Node":
+        return apply_op(Add(), self, as_node(other))
+
+    def __radd__(self, other: "Operand") -> "Node":
+        return apply_op(Add(), as_node(other), self)
+
+    def __sub__(self, other: "Operand") -> "Node":
+        return apply_op(Subtract(), self, as_node(other))
+
+    def __rsub__(self, other: "Operand") -> "Node":
+        return apply_op(Subtract(), as_node(other), self)
+
+    def __mul__(self, other: "Operand") -> "Node":
+        return apply_op(Multiply(), self, as_node(other))
+
+    def __rmul__(self, other: "Operand") -> "Node":
+        return apply_op(Multiply(), as_node(other), self)
+
+    def __truediv__(self, other: "Operand") -> "Node":
+        return apply_op(Divide(), self, as_node(other))
+
+    def __rtruediv__(self, other: "Operand") -> "Node":
+        return apply_op(Divide(), as_node(other), self)
+
+    def __matmul__(self, other: "Operand") -> "Node":
+        return apply_op(MatMul(), self, as_node(other))
+
+    def __rmatmul__(self, other: "Operand") -> "Node":
+        return apply_op(MatMul(), as_node(other), self)
+
+    def __neg__(self) -> "Node":
+        return apply_op(Negative(), self)
+
+    # NumPy would otherwise spread an array over the operator, entry by entry
+    __array_ufunc__ = None
+
+
+Operand = Node | float | np.ndarray
+
+
+def as_node(value: Operand) -> Node:
+    """The node itself, or the number or array as a constant."""
+    return value if isinstance(value, Node) else constant(value)
+
+
+def input(name: str, shape: Sequence[int] = (), dtype: str = "float") -> Node:
+    """A value given at every call, `(batch, *shape)`.
+
+    Args:
+        name: Name of the input, unique in its network.
+        shape: Shape of one example; the batch axis is implied in front.
+        dtype: `"float"` follows the parameters' precision; `"int32"` for labels, tokens and other indices.
+
+    Example:
+        >>> input("image", (28, 28, 1))
+        <'image' (batch, 28, 28, 1)>
+    """
+    if not isinstance(name, str) or not name:
+        raise GraphError(f"an input needs a name, got {name!r}\n  fix: rs.input('x', (784,))")
+    return Node(None, (), (BATCH, *check_lengths(shape, f"input {name!r}")), name, Input(dtype))
+
+
+def parameter(
+    shape: Sequence[int], initializer: Initializer, *, name: str | None = None, role: str = "value"
+) -> Node:
+    """An array that training moves; it has no batch axis. Read by several nodes, it is shared by them."""
+    what = f"parameter {name or role!r}"
+    return Node(None, (), check_lengths(shape, what), name, Parameter(initializer, role))
+
+
+def state(value: np.ndarray, *, name: str | None = None, role: str = "state") -> Node:
+    """An array that is saved with the parameters but is not moved by gradients."""
+    value = np.asarray(value)
+    return Node(None, (), value.shape, name, State(value, role))
+
+
+def constant(value: object) -> Node:
+    """A fixed array (or number) as a node."""
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise GraphError(f"a constant must be an array of numbers, got {type(value).__name__}")
+    return Node(None, (), array.shape, None, Constant(array))
+
+
+def check_lengths(shape: Sequence[int], what: str) -> tuple[int, ...]:
+    """The shape as a tuple of positive integers, or one error that names what it belongs to."""
+    lengths = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    for length in lengths:
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+            raise ShapeError(
+                f"cannot build {what}: its shape {lengths} has the length {length!r}\n"
+                "  fix: give positive whole numbers, one per axis, without the batch axis"
+            )
+    return tuple(int(n) for n in lengths)
+
+
+def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
+    """The node that applies `op` to `parents`; its shape is checked now, before any array exists."""
+    for parent in parents:
+        if not isinstance(parent, Node):
+            raise GraphError(
+                f"cannot build {name or op.name!r}: it reads nodes, got {type(parent).__name__}\n"
+                "  fix: start from rs.input(name, shape) and pass what the layers return"
+            )
+    try:
+        shape = op.shape(*(p.shape for p in parents))
+    except ShapeError as error:
+        who = f"{name!r} ({op.name})" if name else op.name
+        lines = [f"cannot build {who}: {error.args[0].partition(chr(10))[0]}"]
+        lines += [f"  input {i}: {p.label} {show_shape(p.shape)}" for i, p in enumerate(parents)]
+        lines += error.args[0].partition("\n")[2].splitlines()
+        raise ShapeError("\n".join(lines)) from None
+    return Node(op, parents, shape, name)
+
+
+def order(roots: Iterable[Node]) -> tuple[Node, ...]:
+    """Every node the roots depend on, parents first, by depth-first search without recursion."""
+    seen: set[Node] = set()
+    found: list[Node] = []
+    stack = [(root, False) for root in reversed(tuple(roots))]
+    while stack:
+        node, parents_done = stack.pop()
+        if parents_done:
+            found.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((p, False) for p in reversed(node.parents) if p not in seen)
+    return tuple(found)
+
+
+def order_by_name(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Topological order of a graph that comes from outside, given as names of parents.
+
+    Raises:
+        CycleError: A node needs its own value; the message spells the cycle out.
+
+    Example:
+        >>> order_by_name({"y": ["h"], "h": ["x"], "x": []})
+        ('x', 'h', 'y')
+    """
+    done: dict[str, None] = {}
+    for root in parents:
+        path: dict[str, None] = {}
+        stack = [(root, False)]
+        while stack:
+            name, parents_done = stack.pop()
+            if parents_done:
+                del path[name]
+                done[name] = None
+            elif name in path:
+                names = list(path)
+                cycle = " -> ".join([*names[names.index(name) :], name])
+                raise CycleError(
+                    f"the graph feeds itself: {cycle}\n  fix: cut one of these edges (read: -> is 'needs')"
+                )
+            elif name not in done:
+                path[name] = None
+                stack.append((name, True))
+                stack.extend((p, False) for p in reversed(parents.get(name, ())))
+    return tuple(done)
+
+
+class Graph:
+    """Named nodes between inputs and outputs, in topological order.
+
+    Args:
+        inputs: The nodes that are given at every call, in the order of the call.
+        outputs: The nodes that are returned.
+
+    Raises:
+        GraphError: Two nodes have one name, or an output depends on an input that is not listed.
+    """
+
+    def __init__(self, inputs: Node | Sequence[Node], outputs: Node | Sequence[Node]) -> None:
+        self.inputs = (inputs,) if isinstance(inputs, Node) else tuple(inputs)
+        self.outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+        for node in (*self.inputs, *self.outputs):
+            if not isinstance(node, Node):
+                raise GraphError(f"a network joins nodes, got {type(node).__name__} {node!r}")
+        for node in self.inputs:
+            if not isinstance(node.source, Input):
+                raise GraphError(
+                    f"{node.label} is listed as an input but is not one\n  fix: start from rs.input(name, shape)"
+                )
+        if not self.outputs:
+            raise GraphError("a network needs at least one output")
+        self.nodes = order((*self.inputs, *self.outputs))
+        for node in self.nodes:
+            if isinstance(node.source, Input) and node not in self.inputs:
+                raise GraphError(
+                    f"the outputs depend on input {node.name!r}, which is not listed\n"
+                    f"  fix: Network(({', '.join(str(i.name) for i in (*self.inputs, node))}), ...)"
+                )
+        self.names = name_nodes(self.nodes)
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """The nodes by their names."""
+        return {name: node for node, name in self.names.items()}
+
+    @cached_property
+    def parameters(self) -> dict[str, Node]:
+        """The sources that training moves, by name, in topological order."""
+        return {self.names[n]: n for n in self.nodes if isinstance(n.source, Parameter)}
+
+    @cached_property
+    def states(self) -> dict[str, Node]:
+        """The sources that are stored but not moved by gradients, by name."""
+        return {self.names[n]: n for n in self.nodes if isinstance(n.source, State)}
+
+    @cached_property
+    def consumers(self) -> dict[Node, tuple[Node, ...]]:
+        """The nodes that read each node, in topological order, each listed once."""
+        read: dict[Node, list[Node]] = {n: [] for n in self.nodes}
+        for node in self.nodes:
+            for parent in dict.fromkeys(node.parents):
+                read[parent].append(node)
+        return {n: tuple(c) for n, c in read.items()}
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self.by_name:
+            known = ", ".join(list(self.by_name)[:12])
+            raise GraphError(f"the network has no node {name!r}\n  fix: one of {known}")
+        return self.by_name[name]
+
+
+def name_nodes(nodes: Sequence[Node]) -> dict[Node, str]:
+    """A unique name for every node: its own, or its kind with a number, or its reader's and its role."""
+    names: dict[Node, str] = {}
+    taken: dict[str, Node] = {}
+    for node in nodes:
+        if node.name is not None:
+            if node.name in taken:
+                raise GraphError(
+                    f"two nodes are called {node.name!r}: {taken[node.name]!r} and {node!r}\n"
+                    "  fix: give one of them another name, or reuse the first node to share it"
+                )
+            names[node] = node.name
+            taken[node.name] = node
+
+    def claim(node: Node, wanted: str) -> None:
+        name, k = wanted, 1
+        while name in taken:
+            k += 1
+            name = f"{wanted}_{k}"
+        names[node], taken[name] = name, node
+
+    count: dict[str, int] = {}
+    for node in nodes:
+        if node not in names and node.op is not None:
+            count[node.kind] = count.get(node.kind, 0) + 1
+            claim(node, f"{node.kind}_{count[node.kind]}")
+        for parent in node.parents:
+            if parent not in names and isinstance(parent.source, Parameter | State):
+                claim(parent, f"{names[node]}.{parent.source.role}")
+    for node in nodes:
+        if node not in names:
+            role = getattr(node.source, "role", node.kind)
+            count[role] = count.get(role, 0) + 1
+            claim(node, f"{role}_{count[role]}")
+    return {node: names[node] for node in nodes}

@@ -1,0 +1,109 @@
+"""The contract of an operation, and how shapes are written and joined."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import ShapeError
+
+__all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "unbroadcast"]
+
+Dim = int | str
+Shape = tuple[Dim, ...]
+"""Lengths of the axes; a length that is known only when data comes is a word, such as `"batch"`."""
+
+BATCH = "batch"
+
+
+class Op(ABC):
+    """A stateless rule from input arrays to one output array, with its shape and its derivative.
+
+    A concrete operation is a frozen dataclass whose fields are its settings. Activations carry the batch as
+    their first axis; parameters have none.
+    """
+
+    proxy: ClassVar[bool] = False
+    """Whether `backward` is a stand-in for a derivative that is zero or undefined."""
+
+    @property
+    def name(self) -> str:
+        """The class name in words: `MaxPool` is `max_pool`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @abstractmethod
+    def shape(self, *inputs: Any) -> Shape:
+        """Shape of the output for these input shapes; `ShapeError` with one cure where they do not fit."""
+
+    @abstractmethod
+    def forward(self, *inputs: Any) -> Array:
+        """Value of the output."""
+
+    def backward(self, g: Array, y: Array, *inputs: Any) -> tuple[Array | None, ...]:
+        """Cotangent of each input, from the output's cotangent `g`, the output `y` and the inputs.
+
+        `None` stands for an input that has no derivative (labels, indices). An operation that brings no
+        `backward` of its own gets this one, JAX's transposed derivative of `forward`.
+        """
+        _, pull = jax.vjp(self.forward, *inputs)
+        return tuple(None if c.dtype == jax.dtypes.float0 else c for c in pull(g))
+
+
+@dataclass(frozen=True)
+class Proxy(Op):
+    """`op` going forward, `rule(g, y, *inputs)` going back: a chosen stand-in for the derivative."""
+
+    op: Op
+    rule: Callable[..., tuple[Array | None, ...]]
+
+    proxy: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return self.op.name
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return self.op.shape(*inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        return self.op.forward(*inputs)
+
+    def backward(self, g: Array, y: Array, *inputs: Array) -> tuple[Array | None, ...]:
+        return self.rule(g, y, *inputs)
+
+
+def show_shape(shape: Shape) -> str:
+    """A shape as a person reads it: `(batch, 28, 28, 1)`."""
+    inside = ", ".join(str(d) for d in shape)
+    return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Shape of the elementwise combination of arrays of these shapes, by NumPy's rule."""
+    rank = max(len(s) for s in shapes)
+    joined: list[Dim] = []
+    for lengths in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
+        others = {d for d in lengths if d != 1}
+        if len(others) > 1:
+            shown = " and ".join(show_shape(s) for s in shapes)
+            raise ShapeError(
+                f"shapes {shown} do not combine elementwise: "
+                f"lengths {' and '.join(str(d) for d in lengths)} meet on axis {len(joined)}\n"
+                "  fix: make the two lengths equal, or one of them 1"
+            )
+        joined.append(others.pop() if others else 1)
+    return tuple(joined)
+
+
+def unbroadcast(g: Array, like: Array) -> Array:
+    """Cotangent of an array that was broadcast to the shape of `g`: summed over the repeated axes."""
+    if g.shape == like.shape:
+        return g
+    g = g.sum(axis=tuple(range(g.ndim - like.ndim)))
+    repeated = tuple(i for i, n in enumerate(like.shape) if n == 1 and g.shape[i] != 1)
+    return jnp.sum(g, axis=repeated, keepdims=True)

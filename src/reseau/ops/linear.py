@@ -1,0 +1,61 @@
+"""Affine maps and matrix products."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import ShapeError
+from reseau.ops.base import Op, Shape, broadcast, show_shape, unbroadcast
+
+__all__ = ["Affine", "MatMul"]
+
+
+@dataclass(frozen=True)
+class Affine(Op):
+    """`y = x W + b` on the last axis; `W` is (in, out), `b` is (out,) or absent."""
+
+    def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
+        if len(x) < 2 or len(weight) != 2 or x[-1] != weight[0]:
+            raise ShapeError(
+                f"it multiplies {show_shape(x)} by a weight {show_shape(weight)}\n"
+                f"  fix: give the weight the shape ({x[-1]}, units)"
+            )
+        if bias is not None and bias != weight[1:]:
+            raise ShapeError(
+                f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({weight[1]},)"
+            )
+        return (*x[:-1], weight[1])
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        y = x @ weight
+        return y if bias is None else y + bias
+
+    def backward(
+        self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None
+    ) -> tuple[Array, ...]:
+        rows, g_rows = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
+        pulled = (g @ weight.T, rows.T @ g_rows)
+        return pulled if bias is None else (*pulled, g_rows.sum(0))
+
+
+@dataclass(frozen=True)
+class MatMul(Op):
+    """Matrix product `a @ b` over the last two axes, the axes before them broadcast."""
+
+    def shape(self, a: Shape, b: Shape) -> Shape:
+        if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
+            raise ShapeError(
+                f"it multiplies {show_shape(a)} by {show_shape(b)}\n"
+                "  fix: make the last axis of input 0 as long as the last but one of input 1"
+            )
+        return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return jnp.matmul(a, b)
+
+    def backward(self, g: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array]:
+        return (
+            unbroadcast(g @ jnp.swapaxes(b, -1, -2), a),
+            unbroadcast(jnp.swapaxes(a, -1, -2) @ g, b),
+        )
