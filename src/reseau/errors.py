@@ -1,14 +1,14 @@
 """The errors a person can meet, each saying what was attempted, where, and one way out.
 
-    ReseauError
-    ├── GraphError (ValueError)         a graph that cannot be built
-    │   ├── ShapeError                  two shapes that do not fit
-    │   └── CycleError                  a foreign graph that feeds itself
-    ├── DataError (ValueError)          arrays, tables or settings that cannot be used
-    ├── ModelFileError (ValueError)     a model file that cannot be read or written
-    ├── DivergenceError (ArithmeticError)   training met a number that is not finite
-    ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
-    └── MissingExtraError (ImportError)     an optional dependency is not installed
+ReseauError
+├── GraphError (ValueError)         a graph that cannot be built
+│   ├── ShapeError                  two shapes that do not fit
+│   └── CycleError                  a foreign graph that feeds itself
+├── DataError (ValueError)          arrays, tables or settings that cannot be used
+├── ModelFileError (ValueError)     a model file that cannot be read or written
+├── DivergenceError (ArithmeticError)   training met a number that is not finite
+├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
+└── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
 from collections.abc import Mapping

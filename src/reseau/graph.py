@@ -9,7 +9,7 @@ import numpy as np
 from reseau.errors import CycleError, GraphError, ShapeError
 from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
 from reseau.ops.base import BATCH, Op, Shape, show_shape
-from reseau.ops.linear import MatMul
+from reseau.ops.linear import Matmul
 
 __all__ = [
     "Constant",
@@ -124,10 +124,10 @@ class Node:
         return apply_op(Divide(), as_node(other), self)
 
     def __matmul__(self, other: "Operand") -> "Node":
-        return apply_op(MatMul(), self, as_node(other))
+        return apply_op(Matmul(), self, as_node(other))
 
     def __rmatmul__(self, other: "Operand") -> "Node":
-        return apply_op(MatMul(), as_node(other), self)
+        return apply_op(Matmul(), as_node(other), self)
 
     def __neg__(self) -> "Node":
         return apply_op(Negative(), self)

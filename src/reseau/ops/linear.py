@@ -8,7 +8,7 @@ from jax import Array
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, broadcast, show_shape, unbroadcast
 
-__all__ = ["Affine", "MatMul"]
+__all__ = ["Affine", "Matmul"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Affine(Op):
 
 
 @dataclass(frozen=True)
-class MatMul(Op):
+class Matmul(Op):
     """Matrix product `a @ b` over the last two axes, the axes before them broadcast."""
 
     def shape(self, a: Shape, b: Shape) -> Shape:
