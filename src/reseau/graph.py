@@ -161,9 +161,7 @@ def input(name: str, shape: Sequence[int] = (), dtype: str = "float") -> Node:
     return Node(None, (), (BATCH, *check_lengths(shape, f"input {name!r}")), name, Input(dtype))
 
 
-def parameter(
-    shape: Sequence[int], initializer: Initializer, *, name: str | None = None, role: str = "value"
-) -> Node:
+def parameter(shape: Sequence[int], initializer: Initializer, *, name: str | None = None, role: str = "value") -> Node:
     """An array that training moves; it has no batch axis. Read by several nodes, it is shared by them."""
     what = f"parameter {name or role!r}"
     return Node(None, (), check_lengths(shape, what), name, Parameter(initializer, role))
@@ -176,8 +174,8 @@ def state(value: np.ndarray, *, name: str | None = None, role: str = "state") ->
 
 
 def constant(value: object) -> Node:
-    """A fixed array (or number) as a node."""
-    array = np.asarray(value)
+    """A fixed array as a node; a plain number is a real number, so `2 * x` has the precision of `x`."""
+    array = np.asarray(float(value) if isinstance(value, int) else value)
     if array.dtype == object:
         raise GraphError(f"a constant must be an array of numbers, got {type(value).__name__}")
     return Node(None, (), array.shape, None, Constant(array))

@@ -1,0 +1,163 @@
+"""Batches: which examples a step sees, and with which weights.
+
+A sampler is stateless: the batch is a function of (seed, epoch, step), so a run can stop and go on anywhere. The
+gradient estimate of a step is `Σ_b weights[b] ∇l(indices[b]) + ∇Ω`; places that hold no example have weight 0.
+Whether its mean is the full gradient is stated by each sampler; n is the number of examples.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from reseau.errors import DataError
+
+__all__ = ["Batches", "Cyclic", "Poisson", "Shuffled", "WithReplacement"]
+
+
+class Batches(ABC):
+    """The rule that picks the examples of each step."""
+
+    every_epoch_alike: bool = False
+    """Whether the batches of an epoch do not depend on the epoch."""
+
+    @abstractmethod
+    def size(self, n: int) -> int:
+        """Places in a batch, filled or not."""
+
+    @abstractmethod
+    def steps(self, n: int) -> int:
+        """Steps in an epoch."""
+
+    @abstractmethod
+    def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices (int32) and weights (float64) of all the batches of an epoch, each (steps, size)."""
+
+
+def _checked(size: int, n: int, what: str) -> None:
+    if n < 1:
+        raise DataError("there is no example to train on")
+    if size < 1:
+        raise DataError(f"{what}: the batch size must be at least 1, got {size}")
+
+
+def _generator(seed: int, epoch: int) -> np.random.Generator:
+    return np.random.default_rng((seed, epoch))
+
+
+def _in_turn(examples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The examples cut in batches, the last one padded; each batch averages over what it holds."""
+    n = len(examples)
+    steps = -(-n // size)
+    indices = np.zeros(steps * size, np.int32)
+    indices[:n] = examples
+    held = (np.arange(steps * size) < n).reshape(steps, size)
+    return indices.reshape(steps, size), held / held.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Shuffled(Batches):
+    """Each epoch is a new permutation, cut in batches; the last batch of an epoch may be smaller.
+
+    Each step is unbiased when seen alone (its batch is uniform among the subsets of its size), but not given the
+    earlier steps of the same epoch.
+    """
+
+    batch: int
+
+    def size(self, n: int) -> int:
+        _checked(self.batch, n, "Shuffled")
+        return min(self.batch, n)
+
+    def steps(self, n: int) -> int:
+        return -(-n // self.size(n))
+
+    def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        return _in_turn(_generator(seed, epoch).permutation(n), self.size(n))
+
+
+@dataclass(frozen=True)
+class Cyclic(Batches):
+    """The examples in their own order, batch after batch, the same in every epoch.
+
+    Deterministic, hence not unbiased at any single step. Averaged over an epoch the estimates give the full gradient
+    (at fixed parameters) only if the batch size divides n; otherwise the examples of the last, smaller batch weigh
+    more than the others.
+    """
+
+    batch: int
+    every_epoch_alike = True
+
+    def size(self, n: int) -> int:
+        _checked(self.batch, n, "Cyclic")
+        return min(self.batch, n)
+
+    def steps(self, n: int) -> int:
+        return -(-n // self.size(n))
+
+    def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        return _in_turn(np.arange(n), self.size(n))
+
+
+@dataclass(frozen=True)
+class WithReplacement(Batches):
+    """Every place of every batch is drawn independently and uniformly; an epoch is ⌈n / batch⌉ steps. Unbiased.
+
+    An example drawn twice counts twice: without its second count the estimate would be biased.
+    """
+
+    batch: int
+
+    def size(self, n: int) -> int:
+        _checked(self.batch, n, "WithReplacement")
+        return self.batch
+
+    def steps(self, n: int) -> int:
+        return -(-n // self.size(n))
+
+    def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        shape = (self.steps(n), self.size(n))
+        indices = _generator(seed, epoch).integers(0, n, shape, dtype=np.int32)
+        return indices, np.full(shape, 1 / self.batch)
+
+
+@dataclass(frozen=True)
+class Poisson(Batches):
+    """Each example joins each batch with probability `rate`, independently; an epoch is ⌈1 / rate⌉ steps.
+
+    The sum over the batch is divided by `rate · n`, not by the random size: unbiased (Horvitz and Thompson, 1952), an
+    empty batch included, whose step moves along ∇Ω alone. Batches have a fixed number of places so that one
+    compilation serves them all: examples beyond it are left out at random, with probability `overflow(n)` a step,
+    which bounds the relative bias and is below 1e-9.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= 1:
+            raise DataError(f"Poisson: the rate is a probability in (0, 1], got {self.rate}")
+
+    def size(self, n: int) -> int:
+        _checked(1, n, "Poisson")
+        return min(n, int(stats.binom.isf(1e-9, n, self.rate)) + 1)
+
+    def steps(self, n: int) -> int:
+        return int(np.ceil(1 / self.rate))
+
+    def overflow(self, n: int) -> float:
+        """Probability that a batch has more examples than places."""
+        return float(stats.binom.sf(self.size(n), n, self.rate))
+
+    def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        steps, size = self.steps(n), self.size(n)
+        generator = _generator(seed, epoch)
+        indices = np.zeros((steps, size), np.int32)
+        weights = np.zeros((steps, size))
+        for step in range(steps):
+            joined = np.flatnonzero(generator.random(n) < self.rate)
+            if len(joined) > size:
+                joined = np.sort(generator.choice(joined, size, replace=False))
+            indices[step, : len(joined)] = joined
+            weights[step, : len(joined)] = 1 / (self.rate * n)
+        return indices, weights

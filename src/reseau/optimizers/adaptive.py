@@ -1,0 +1,169 @@
+"""Methods that divide each coordinate's step by a measure of its past gradients.
+
+Where epsilon stands differs between papers and libraries and decides the first steps; every docstring says it.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import DataError
+from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.schedules import Schedule, as_schedule
+
+__all__ = ["Adagrad", "Adam", "AdamW", "RMSProp"]
+
+
+def _check(name: str, epsilon: float, *decays: float) -> None:
+    if not epsilon >= 0:
+        raise DataError(f"{name}: epsilon is at least 0, got {epsilon}")
+    for decay in decays:
+        if not 0 <= decay < 1:
+            raise DataError(f"{name}: a decay is in [0, 1), got {decay}")
+
+
+def _zeros(params: Params) -> Params:
+    return {k: jnp.zeros_like(p) for k, p in params.items()}
+
+
+def _average(old: Params, new: Params, decay: float) -> Params:
+    return {k: decay * a + (1 - decay) * new[k] for k, a in old.items()}
+
+
+def _squares(grads: Params) -> Params:
+    return {k: g * g for k, g in grads.items()}
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """`G ← G + g²`, `θ ← θ - rate g / (√G + epsilon)`, from `G = 0`.
+
+    Epsilon stands outside the root, as in the paper's diagonal method with its δ. optax's `adagrad` starts from
+    G = 0.1, puts epsilon inside the root and makes no move where G is 0.
+
+    Source: Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*,
+    JMLR 12, 2011, figure 1.
+    """
+
+    learning_rate: float | Schedule
+    epsilon: float = 1e-10
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _check("Adagrad", self.epsilon)
+
+    def init(self, params: Params) -> Params:
+        return _zeros(params)
+
+    def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
+        rate = as_schedule(self.learning_rate)(t)
+        total = {k: s + grads[k] * grads[k] for k, s in state.items()}
+        return {k: p - rate * _ratio(grads[k], total[k], self.epsilon) for k, p in params.items()}, total
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimizer):
+    """`V ← decay V + (1 - decay) g²`, `θ ← θ - rate g / (√V + epsilon)`, from `V = 0`.
+
+    Epsilon stands outside the root (optax: `eps_in_sqrt=False`). There is no correction of the start, so the first
+    step has length `rate / √(1 - decay)`.
+
+    Source: Tieleman and Hinton, *Lecture 6.5: RMSProp*, Coursera, Neural Networks for Machine Learning, 2012.
+    """
+
+    learning_rate: float | Schedule
+    decay: float = 0.9
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _check("RMSProp", self.epsilon, self.decay)
+
+    def init(self, params: Params) -> Params:
+        return _zeros(params)
+
+    def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
+        rate = as_schedule(self.learning_rate)(t)
+        mean = _average(state, _squares(grads), self.decay)
+        return {k: p - rate * _ratio(grads[k], mean[k], self.epsilon) for k, p in params.items()}, mean
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """`m ← b1 m + (1 - b1) g`, `v ← b2 v + (1 - b2) g²`, `θ ← θ - rate m̂ / (√v̂ + epsilon)`.
+
+    `m̂ = m / (1 - b1ᵗ)` and `v̂ = v / (1 - b2ᵗ)` correct the start, t = 1 at the first step. Epsilon stands outside
+    the root, after the correction, as in the paper's algorithm 1 and optax's default.
+
+    Source: Kingma and Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015, algorithm 1.
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        _check("Adam", self.epsilon, self.b1, self.b2)
+
+    def init(self, params: Params) -> tuple[Params, Params]:
+        return _zeros(params), _zeros(params)
+
+    def update(
+        self, params: Params, grads: Params, state: tuple[Params, Params], t: Array
+    ) -> tuple[Params, tuple[Params, Params]]:
+        m = _average(state[0], grads, self.b1)
+        v = _average(state[1], _squares(grads), self.b2)
+        move = self.direction(m, v, t)
+        rate = as_schedule(self.learning_rate)(t)
+        return {k: p - rate * move[k] for k, p in params.items()}, (m, v)
+
+    def direction(self, m: Params, v: Params, t: Array) -> Params:
+        """`m̂ / (√v̂ + epsilon)`."""
+        c1, c2 = 1 - self.b1 ** (t + 1.0), 1 - self.b2 ** (t + 1.0)
+        return {k: _ratio(m[k] / c1, v[k] / c2, self.epsilon) for k in m}
+
+
+@dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam whose weights also shrink, `θ ← θ - rate (m̂ / (√v̂ + epsilon) + decay θ)`.
+
+    The decay is decoupled: it does not pass through the moments, so it is not the gradient of any penalty; for a
+    penalised risk give `Objective` a penalty. Like optax's `adamw` it shrinks every parameter, biases included.
+
+    Source: Loshchilov and Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, algorithm 2.
+    """
+
+    learning_rate: float | Schedule = 1e-3
+    decay: float = 1e-4
+    b1: float = 0.9
+    b2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not self.decay >= 0:
+            raise DataError(f"AdamW: the weight decay is at least 0, got {self.decay}")
+        self._adam()
+
+    def _adam(self) -> Adam:
+        return Adam(self.learning_rate, self.b1, self.b2, self.epsilon)
+
+    def init(self, params: Params) -> tuple[Params, Params]:
+        return self._adam().init(params)
+
+    def update(
+        self, params: Params, grads: Params, state: tuple[Params, Params], t: Array
+    ) -> tuple[Params, tuple[Params, Params]]:
+        moved, state = self._adam().update(params, grads, state, t)
+        shrink = as_schedule(self.learning_rate)(t) * self.decay
+        return {k: moved[k] - shrink * p for k, p in params.items()}, state
+
+
+def _ratio(move: Array, square: Array, epsilon: float) -> Array:
+    """`move / (√square + epsilon)`; with epsilon 0, a coordinate whose gradient was always 0 stays where it is."""
+    root = jnp.sqrt(square)
+    if epsilon:
+        return move / (root + epsilon)
+    return jnp.where(root == 0, 0, move / jnp.where(root == 0, 1, root))

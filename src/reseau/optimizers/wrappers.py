@@ -1,0 +1,85 @@
+"""Optimizers that hold another one: gradient clipping, projection on a constraint set, optax."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import DataError
+from reseau.optimizers.base import Optimizer, Params
+
+__all__ = ["Clipped", "FromOptax", "Projected", "as_optimizer"]
+
+
+@dataclass(frozen=True)
+class Clipped(Optimizer):
+    """Scales the whole gradient down to the norm `norm` where it is longer, then lets `optimizer` step.
+
+    Source: Pascanu, Mikolov and Bengio, *On the Difficulty of Training Recurrent Neural Networks*, 2013, algorithm 1.
+    """
+
+    optimizer: Optimizer
+    norm: float
+
+    def __post_init__(self) -> None:
+        if not self.norm > 0:
+            raise DataError(f"Clipped: the norm must be positive, got {self.norm}")
+
+    def init(self, params: Params) -> Any:
+        return self.optimizer.init(params)
+
+    def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
+        length = jnp.sqrt(sum((jnp.sum(g * g) for g in grads.values()), start=jnp.zeros(())))
+        scale = jnp.minimum(1.0, self.norm / jnp.maximum(length, self.norm))
+        return self.optimizer.update(params, {k: scale.astype(g.dtype) * g for k, g in grads.items()}, state, t)
+
+
+@dataclass(frozen=True)
+class Projected(Optimizer):
+    """Lets `optimizer` step, then maps the parameters to a constraint set by `project(params) -> params`."""
+
+    optimizer: Optimizer
+    project: Callable[[Params], Params]
+
+    def init(self, params: Params) -> Any:
+        return self.optimizer.init(params)
+
+    def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
+        params, state = self.optimizer.update(params, grads, state, t)
+        return self.project(params), state
+
+
+@runtime_checkable
+class Transformation(Protocol):
+    """What optax calls a gradient transformation."""
+
+    init: Callable[[Params], Any]
+    update: Callable[..., tuple[Params, Any]]
+
+
+@dataclass(frozen=True)
+class FromOptax(Optimizer):
+    """Any optax transformation as an optimizer."""
+
+    transformation: Transformation
+
+    def init(self, params: Params) -> Any:
+        return self.transformation.init(params)
+
+    def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
+        moves, state = self.transformation.update(grads, state, params)
+        return {k: p + moves[k] for k, p in params.items()}, state
+
+
+def as_optimizer(optimizer: Optimizer | Transformation) -> Optimizer:
+    """The optimizer itself, or an optax transformation as one."""
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, Transformation) and not isinstance(optimizer, type):
+        return FromOptax(optimizer)
+    raise DataError(
+        f"cannot train with {optimizer!r}: it is neither an optimizer nor an optax transformation\n"
+        "  fix: optimizer=rs.optimizers.Adam(1e-3)"
+    )
