@@ -1,0 +1,207 @@
+"""Convolutions in one, two or three dimensions, channels last.
+
+What neural networks call a convolution is a cross-correlation: the kernel is not reversed. `Conv(flip=True)` is the
+convolution of mathematics, equal to `numpy.convolve` in one dimension.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from reseau.errors import ShapeError
+from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.windows import Padding, PerAxis, extents, per_axis, resolve_padding, window_counts
+
+__all__ = ["Conv", "ConvTranspose"]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """The linear map behind both operations, and its two transposes.
+
+    `y[b, p, o] = Σ_k Σ_i x[b, p stride + k dilation - before, i] w[k, i, o]`, with `x` zero outside its lengths.
+    The j-th of `groups` equal runs of output channels reads the j-th run of input channels only.
+    """
+
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    groups: int
+
+    def apply(self, x: Array, w: Array) -> Array:
+        """`y`, from `x` (batch, *lengths, in) and `w` (*kernel, in / groups, out)."""
+        return lax.conv_general_dilated(
+            x,
+            w,
+            self.stride,
+            self.pads,
+            rhs_dilation=self.dilation,
+            dimension_numbers=channels_last(x.ndim),
+            feature_group_count=self.groups,
+        )
+
+    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
+        """Cotangent of `x`, whose spatial axes have these lengths: `g` spread by the stride, kernel reversed."""
+        extent = extents(w.shape[:-2], self.dilation)
+        axes = zip(extent, lengths, g.shape[1:-1], self.stride, self.pads, strict=True)
+        return lax.conv_general_dilated(
+            g,
+            reverse(swap_channels(w, self.groups)),
+            (1,) * len(extent),
+            [(e - 1 - before, n - (m - 1) * s - 1 + before) for e, n, m, s, (before, _) in axes],
+            lhs_dilation=self.stride,
+            rhs_dilation=self.dilation,
+            dimension_numbers=channels_last(g.ndim),
+            feature_group_count=self.groups,
+        )
+
+    def to_weight(self, x: Array, g: Array, kernel: tuple[int, ...]) -> Array:
+        """Cotangent of `w`: a correlation of `x` with `g` in which the batch is what is summed."""
+        extent = extents(kernel, self.dilation)
+        axes = zip(extent, x.shape[1:-1], g.shape[1:-1], self.stride, self.pads, strict=True)
+        space = "DHW"[-len(kernel) :]
+        return lax.conv_general_dilated(
+            x,
+            g,
+            self.dilation,
+            [(before, (m - 1) * s + e - n - before) for e, n, m, s, (before, _) in axes],
+            rhs_dilation=self.stride,
+            dimension_numbers=(f"C{space}N", f"I{space}O", f"{space}NC"),
+            batch_group_count=self.groups,
+        )
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """Convolution: `y = w ⋆ x + b`, the cross-correlation, or with `flip` the convolution `w ∗ x + b`.
+
+    `x` is (batch, *lengths, in), `w` is (*kernel, in / groups, out), `b` is (out,) or absent.
+    """
+
+    stride: PerAxis = 1
+    dilation: PerAxis = 1
+    groups: int = 1
+    padding: Padding = "same"
+    flip: bool = False
+
+    def correlation(self, x: Shape, kernel: tuple[int, ...]) -> Correlation:
+        """The settings made explicit for this input and kernel."""
+        stride = per_axis(self.stride, len(kernel), "stride")
+        dilation = per_axis(self.dilation, len(kernel), "dilation")
+        pads = resolve_padding(self.padding, x[1:-1], extents(kernel, dilation), stride)
+        return Correlation(stride, dilation, pads, self.groups)
+
+    def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
+        kernel, (inputs, out) = check_kernel(x, weight, bias)
+        if x[-1] != inputs * self.groups or out % self.groups:
+            raise ShapeError(
+                f"its weight {show_shape(weight)} in {self.groups} groups does not read {x[-1]} channels\n"
+                f"  fix: give the weight the shape (*kernel, channels / groups, filters), groups dividing both"
+            )
+        c = self.correlation(x, kernel)
+        return (x[0], *window_counts(x[1:-1], extents(kernel, c.dilation), c.stride, c.pads), out)
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        y = self.correlation(x.shape, weight.shape[:-2]).apply(x, reverse(weight) if self.flip else weight)
+        return y if bias is None else y + bias
+
+    def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
+        c = self.correlation(x.shape, weight.shape[:-2])
+        to_x = c.to_input(g, reverse(weight) if self.flip else weight, x.shape[1:-1])
+        to_weight = c.to_weight(x, g, weight.shape[:-2])
+        pulled = (to_x, reverse(to_weight) if self.flip else to_weight)
+        return pulled if bias is None else (*pulled, sum_over_places(g))
+
+
+@dataclass(frozen=True)
+class ConvTranspose(Op):
+    """The transpose of a `Conv` from `out` to `in` channels, plus `b`: each entry of `x` writes one kernel into `y`.
+
+    `y[b, p stride + k dilation - before, o] = Σ x[b, p, i] w[k, i, o]`, `w` of shape (*kernel, in, out / groups).
+    A spatial axis grows from `n` to `n stride` with padding "same", to `(n - 1) stride + (k - 1) dilation + 1`
+    with "valid", less what explicit padding cuts off; a negative second number of a pair lengthens it instead.
+    """
+
+    stride: PerAxis = 1
+    dilation: PerAxis = 1
+    groups: int = 1
+    padding: Padding = "same"
+
+    def correlation(self, x: Shape, kernel: tuple[int, ...]) -> tuple[Correlation, tuple[int, ...]]:
+        """The map of which this is the transpose, and the spatial lengths of the output."""
+        if any(isinstance(n, str) for n in x[1:-1]):
+            raise ShapeError(f"it reads {show_shape(x)}, whose lengths are not known\n  fix: give each axis a length")
+        stride = per_axis(self.stride, len(kernel), "stride")
+        dilation = per_axis(self.dilation, len(kernel), "dilation")
+        extent = extents(kernel, dilation)
+        lengths = [int(n) for n in x[1:-1]]
+        if self.padding == "same":
+            grown = tuple(n * s for n, s in zip(lengths, stride, strict=True))
+            return Correlation(stride, dilation, resolve_padding("same", grown, extent, stride), self.groups), grown
+        pads = resolve_padding(self.padding, tuple(lengths), extent, stride)
+        axes = zip(lengths, extent, stride, pads, strict=True)
+        grown = tuple((n - 1) * s + e - before - after for n, e, s, (before, after) in axes)
+        if min(grown) < 1:
+            raise ShapeError(f"its padding {self.padding} leaves {grown} entries\n  fix: give less padding")
+        return Correlation(stride, dilation, pads, self.groups), grown
+
+    def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
+        kernel, (inputs, out) = check_kernel(x, weight, None)
+        if x[-1] != inputs or inputs % self.groups:
+            raise ShapeError(
+                f"its weight {show_shape(weight)} in {self.groups} groups does not read {x[-1]} channels\n"
+                f"  fix: give the weight the shape (*kernel, channels, filters / groups), groups dividing both"
+            )
+        if bias is not None and bias != (out * self.groups,):
+            raise ShapeError(
+                f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({out * self.groups},)"
+            )
+        return (x[0], *self.correlation(x, kernel)[1], out * self.groups)
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        c, lengths = self.correlation(x.shape, weight.shape[:-2])
+        y = c.to_input(x, jnp.swapaxes(weight, -1, -2), lengths)
+        return y if bias is None else y + bias
+
+    def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
+        c, _ = self.correlation(x.shape, weight.shape[:-2])
+        to_weight = jnp.swapaxes(c.to_weight(g, x, weight.shape[:-2]), -1, -2)
+        pulled = (c.apply(g, jnp.swapaxes(weight, -1, -2)), to_weight)
+        return pulled if bias is None else (*pulled, sum_over_places(g))
+
+
+def check_kernel(x: Shape, weight: Shape, bias: Shape | None) -> tuple[tuple[int, ...], tuple[int, int]]:
+    """The kernel and the two channel counts of a weight that fits the rank of `x`."""
+    if not 3 <= len(x) <= 5 or len(weight) != len(x):
+        raise ShapeError(
+            f"it moves a kernel {show_shape(weight)} over {show_shape(x)}\n"
+            "  fix: read (batch, *lengths, channels) with a weight (*kernel, channels, filters), 1 to 3 lengths"
+        )
+    if bias is not None and bias != weight[-1:]:
+        raise ShapeError(f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({weight[-1]},)")
+    lengths = [int(n) for n in weight]
+    return tuple(lengths[:-2]), (lengths[-2], lengths[-1])
+
+
+def channels_last(rank: int) -> tuple[str, str, str]:
+    """How `lax` writes (batch, *lengths, channels) and (*kernel, in, out)."""
+    space = "DHW"[2 - rank :]
+    return (f"N{space}C", f"{space}IO", f"N{space}C")
+
+
+def reverse(w: Array) -> Array:
+    """The kernel read backwards along each spatial axis."""
+    return jnp.flip(w, tuple(range(w.ndim - 2)))
+
+
+def swap_channels(w: Array, groups: int) -> Array:
+    """(*kernel, in / groups, out) as (*kernel, out / groups, in), each group by itself."""
+    *kernel, inputs, out = w.shape
+    split = w.reshape(*kernel, inputs, groups, out // groups)
+    return jnp.swapaxes(split, -1, -3).reshape(*kernel, out // groups, groups * inputs)
+
+
+def sum_over_places(g: Array) -> Array:
+    """Sum over every axis but the channels, which is the cotangent of a bias."""
+    return g.reshape(-1, g.shape[-1]).sum(0)

@@ -1,0 +1,213 @@
+"""Normalization by statistics of the batch or of the features, and random masks."""
+
+from dataclasses import dataclass
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from reseau.errors import GraphError, ShapeError
+from reseau.ops.base import Op, Shape, show_shape
+
+__all__ = ["BatchMean", "BatchNorm", "BatchVariance", "Dropout", "LayerNorm", "RandomMask"]
+
+
+@dataclass(frozen=True)
+class BatchNorm(Op):
+    """`y = scale (x - mean) / √(variance + epsilon) + shift`, one of each for every entry of the last axis.
+
+    `mean` and `variance` are inputs. A graph for inference reads the running statistics there; a training graph
+    reads `BatchMean` and `BatchVariance`, through which the derivative then flows, and moves
+    `running ← momentum running + (1 - momentum) batch`; `momentum` is used nowhere else.
+
+    Source: Ioffe and Szegedy, *Batch Normalization*, 2015, algorithm 1.
+    """
+
+    epsilon: float = 1e-5
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0 or not 0 <= self.momentum < 1:
+            raise GraphError(
+                f"cannot normalize with epsilon {self.epsilon} and momentum {self.momentum}\n"
+                "  fix: batch_norm(x, epsilon=1e-5, momentum=0.9), with 0 <= momentum < 1"
+            )
+
+    def shape(self, x: Shape, scale: Shape, shift: Shape, mean: Shape, variance: Shape) -> Shape:
+        named = zip(("scale", "shift", "mean", "variance"), (scale, shift, mean, variance), strict=True)
+        return check_features(x, dict(named))
+
+    def forward(self, x: Array, scale: Array, shift: Array, mean: Array, variance: Array) -> Array:
+        return (x - mean) * (scale * jax.lax.rsqrt(variance + self.epsilon)) + shift
+
+    def backward(
+        self, g: Array, y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array
+    ) -> tuple[Array, ...]:
+        inverse = jax.lax.rsqrt(variance + self.epsilon)
+        axes = tuple(range(g.ndim - 1))
+        total = jnp.sum(g, axes)
+        along = jnp.sum(g * (x - mean), axes)
+        slope = scale * inverse
+        return g * slope, along * inverse, total, -total * slope, -0.5 * along * slope * inverse**2
+
+
+@dataclass(frozen=True)
+class BatchMean(Op):
+    """Mean of the rows that are `present`, over all axes but the last.
+
+    `present` holds one number for each row, 1 to count it and 0 for a row that only fills up the batch.
+    """
+
+    def shape(self, x: Shape, present: Shape) -> Shape:
+        return check_present(x, present)
+
+    def forward(self, x: Array, present: Array) -> Array:
+        return jnp.sum(shares(x, present) * x, tuple(range(x.ndim - 1)))
+
+    def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
+        return shares(x, present) * g, None
+
+
+@dataclass(frozen=True)
+class BatchVariance(Op):
+    """Mean squared distance to the mean of the rows that are `present`, over all axes but the last.
+
+    The sum is divided by the number of entries, not by one less.
+    """
+
+    def shape(self, x: Shape, present: Shape) -> Shape:
+        return check_present(x, present)
+
+    def forward(self, x: Array, present: Array) -> Array:
+        centered = x - BatchMean().forward(x, present)
+        return jnp.sum(shares(x, present) * centered * centered, tuple(range(x.ndim - 1)))
+
+    def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
+        # the mean moves too, but the variance is least there: its derivative in the mean is zero
+        centered = x - BatchMean().forward(x, present)
+        return 2 * shares(x, present) * centered * g, None
+
+
+@dataclass(frozen=True)
+class LayerNorm(Op):
+    """`y = scale (x - m) / √(v + epsilon) + shift`, `m` and `v` the mean and variance of the last axis.
+
+    Source: Ba, Kiros and Hinton, *Layer Normalization*, 2016, section 3.
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0:
+            raise GraphError(f"cannot normalize with epsilon {self.epsilon}\n  fix: layer_norm(x, epsilon=1e-5)")
+
+    def shape(self, x: Shape, scale: Shape, shift: Shape) -> Shape:
+        return check_features(x, {"scale": scale, "shift": shift})
+
+    def standardize(self, x: Array) -> tuple[Array, Array]:
+        """`x` with mean 0 and variance about 1, and the factor that made it so."""
+        centered = x - jnp.mean(x, -1, keepdims=True)
+        inverse = jax.lax.rsqrt(jnp.mean(centered * centered, -1, keepdims=True) + self.epsilon)
+        return centered * inverse, inverse
+
+    def forward(self, x: Array, scale: Array, shift: Array) -> Array:
+        return self.standardize(x)[0] * scale + shift
+
+    def backward(self, g: Array, y: Array, x: Array, scale: Array, shift: Array) -> tuple[Array, Array, Array]:
+        z, inverse = self.standardize(x)
+        axes = tuple(range(g.ndim - 1))
+        to_z = g * scale
+        along = jnp.mean(to_z * z, -1, keepdims=True)
+        to_x = inverse * (to_z - jnp.mean(to_z, -1, keepdims=True) - z * along)
+        return to_x, jnp.sum(g * z, axes), jnp.sum(g, axes)
+
+
+@dataclass(frozen=True)
+class Dropout(Op):
+    """The identity, as dropout is at inference. A training graph puts a `RandomMask` of this `rate` in its place.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, *Dropout*, 2014.
+    """
+
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (g,)
+
+
+@dataclass(frozen=True)
+class RandomMask(Op):
+    """Each entry is set to 0 with probability `rate` and otherwise divided by `1 - rate`, so its mean is kept.
+
+    `key` is the raw data of a key of `jax.random`, two uint32; `salt` tells the masks of one graph apart. The mask
+    is a function of (key, salt, shape) alone, and `backward` draws it again.
+    """
+
+    rate: float
+    salt: int = 0
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+    def shape(self, x: Shape, key: Shape) -> Shape:
+        if key != (2,):
+            raise ShapeError(
+                f"its key has the shape {show_shape(key)}\n  fix: pass jax.random.key_data(key), of shape (2,)"
+            )
+        return x
+
+    def forward(self, x: Array, key: Array) -> Array:
+        return jnp.where(self.kept(x, key), x / (1 - self.rate), 0)
+
+    def backward(self, g: Array, y: Array, x: Array, key: Array) -> tuple[Array, None]:
+        return jnp.where(self.kept(x, key), g / (1 - self.rate), 0), None
+
+    def kept(self, x: Array, key: Array) -> Array:
+        """Which entries stay: those whose 32 random bits are not among the lowest `rate` of all."""
+        salted = jax.random.fold_in(jax.random.wrap_key_data(key), self.salt)
+        bits = jax.random.bits(salted, x.shape, jnp.uint32)
+        return jnp.greater_equal(bits, np.uint32(round(self.rate * 2**32)))
+
+
+def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
+    """The shape of `x`, if each vector has one entry for each entry of its last axis."""
+    for name, shape in vectors.items():
+        if len(x) < 2 or shape != x[-1:]:
+            raise ShapeError(
+                f"its {name} {show_shape(shape)} does not fit the last axis of {show_shape(x)}\n"
+                f"  fix: read (batch, ..., features) with a {name} of shape (features,)"
+            )
+    return x
+
+
+def check_present(x: Shape, present: Shape) -> Shape:
+    """Shape of one statistic of `x` for each entry of its last axis."""
+    if len(x) < 2 or present != x[:1]:
+        raise ShapeError(
+            f"its mask of rows {show_shape(present)} does not fit {show_shape(x)}\n"
+            f"  fix: give one number for each row, of shape ({x[0] if x else 'batch'},)"
+        )
+    return x[-1:]
+
+
+def check_rate(rate: float) -> None:
+    """Refuse a share of dropped entries that leaves none."""
+    if not 0 <= rate < 1:
+        raise GraphError(f"cannot drop a share {rate} of the entries\n  fix: give a rate with 0 <= rate < 1")
+
+
+def shares(x: Array, present: Array) -> Array:
+    """What each row counts for in a mean over all axes but the last: `present` over the number of entries."""
+    present = present.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
+    return present / (jnp.maximum(jnp.sum(present), 1) * prod(x.shape[1:-1]))

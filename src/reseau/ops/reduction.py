@@ -1,0 +1,142 @@
+"""Sums, means and maxima over axes, and the softmax family, stable for any size of input."""
+
+from dataclasses import dataclass
+from math import prod
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import ShapeError
+from reseau.ops.base import Op, Shape, show_shape
+
+__all__ = ["LogSoftmax", "LogSumExp", "Max", "Mean", "Softmax", "Sum"]
+
+Axes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sum(Op):
+    """Sum over `axes`, which are kept with length 1 if `keepdims`."""
+
+    axes: Axes
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.sum(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (jnp.broadcast_to(restore(g, self.axes, x.ndim, self.keepdims), x.shape),)
+
+
+@dataclass(frozen=True)
+class Mean(Op):
+    """Mean over `axes`, which are kept with length 1 if `keepdims`."""
+
+    axes: Axes
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.mean(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        share = restore(g, self.axes, x.ndim, self.keepdims) / prod(x.shape[a] for a in self.axes)
+        return (jnp.broadcast_to(share, x.shape),)
+
+
+@dataclass(frozen=True)
+class Max(Op):
+    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share."""
+
+    axes: Axes
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.max(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        wins = (x == restore(y, self.axes, x.ndim, self.keepdims)).astype(g.dtype)
+        share = wins / jnp.sum(wins, self.axes, keepdims=True)
+        return (share * restore(g, self.axes, x.ndim, self.keepdims),)
+
+
+@dataclass(frozen=True)
+class LogSumExp(Op):
+    """`y = log Σ exp(x)` over `axes`, the smooth maximum."""
+
+    axes: Axes = (-1,)
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jax.nn.logsumexp(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        weight = jnp.exp(x - restore(y, self.axes, x.ndim, self.keepdims))
+        return (weight * restore(g, self.axes, x.ndim, self.keepdims),)
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`."""
+
+    axis: int = -1
+
+    def shape(self, x: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return jax.nn.softmax(x, self.axis)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (y * (g - jnp.sum(g * y, self.axis, keepdims=True)),)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Op):
+    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`."""
+
+    axis: int = -1
+
+    def shape(self, x: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return jax.nn.log_softmax(x, self.axis)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (g - jnp.exp(y) * jnp.sum(g, self.axis, keepdims=True),)
+
+
+def check_axes(axes: Axes, x: Shape) -> Axes:
+    """The axes counted from 0, each in range and named once."""
+    if any(not -len(x) <= a < len(x) for a in axes) or len({a % len(x) for a in axes}) != len(axes):
+        raise ShapeError(
+            f"its axes {axes} are not axes of {show_shape(x)}\n"
+            f"  fix: name axes from {-len(x)} to {len(x) - 1}, each once"
+        )
+    return tuple(a % len(x) for a in axes)
+
+
+def reduced(x: Shape, axes: Axes, keepdims: bool) -> Shape:
+    """Shape after the reduction."""
+    gone = check_axes(axes, x)
+    return tuple(1 if i in gone else n for i, n in enumerate(x) if keepdims or i not in gone)
+
+
+def restore(y: Array, axes: Axes, rank: int, keepdims: bool) -> Array:
+    """A reduced array with its lost axes back, of length 1."""
+    return y if keepdims else jnp.expand_dims(y, tuple(a % rank for a in axes))
