@@ -1,0 +1,42 @@
+"""Neural networks you can see into, train fast and prove something about.
+
+`import reseau as rs` is instant: each name below is imported when it is first used.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+_LAYERS = (
+    "abs affine apply average_pool batch_norm clip concatenate conv conv_transpose dropout embedding exp flatten gelu "
+    "global_average_pool layer_norm leaky_relu log log_softmax max_pool maximum mean minimum proxy relu reshape round "
+    "sigmoid sign softmax softplus sqrt square step sum tanh transpose"
+).split()
+
+_HOME = {
+    **dict.fromkeys(("constant", "input", "parameter", "state"), "reseau.graph"),
+    **dict.fromkeys(_LAYERS, "reseau.layers"),
+    **dict.fromkeys(("Network", "load"), "reseau.network"),
+    "Objective": "reseau.objective",
+    **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
+}
+_MODULES = ("batches", "data", "errors", "initializers", "layers", "losses", "ops", "optimizers", "penalties", "theory")
+
+__all__ = [*sorted(_HOME), *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"reseau.{name}")
+    elif name == "__version__":
+        value = version("reseau")
+    else:
+        raise AttributeError(f"module 'reseau' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

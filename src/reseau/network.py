@@ -1,0 +1,267 @@
+"""The network a person holds: a graph, and every interpreter of it as a method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any
+from zlib import crc32
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from reseau import inspect, modelfile
+from reseau.backprop import Values, backprop, constants, evaluate
+from reseau.errors import DataError
+from reseau.graph import Graph, Input, Node, Parameter, State
+from reseau.ops.base import BATCH, show_shape
+
+__all__ = ["Gradients", "Network", "Params", "Run", "load"]
+
+Params = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the forward pass kept: `run.output`, and `run["conv1"]`, the value of that node."""
+
+    graph: Graph
+    values: Values
+
+    @property
+    def output(self) -> Any:
+        """The network's output; a tuple where it has several."""
+        return _one_or_tuple([self.values[n] for n in self.graph.outputs])
+
+    def __getitem__(self, name: str) -> Array:
+        return self.values[self.graph[name]]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What the backward pass found: `grads.params["conv1.weight"]`, and `grads["conv1"]`, the cotangent of a node."""
+
+    graph: Graph
+    cotangents: Values
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The derivative of every parameter, by name."""
+        return {name: self.cotangents[node] for name, node in self.graph.parameters.items()}
+
+    def __getitem__(self, name: str) -> Array:
+        node = self.graph[name]
+        if node not in self.cotangents:
+            raise DataError(f"{name!r} has no derivative: it holds indices or labels")
+        return self.cotangents[node]
+
+
+class Network:
+    """A differentiable function given by a graph; its parameters are passed, never held.
+
+    Args:
+        inputs: One input node, or several.
+        outputs: One node, or several; then calls return a tuple.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (4,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 8, name="hidden")), 3, name="logits"))
+        >>> params = net.init(seed=0)
+        >>> net(params, np.ones((2, 4))).shape
+        (2, 3)
+    """
+
+    def __init__(self, inputs: Node | Sequence[Node], outputs: Node | Sequence[Node]) -> None:
+        self.graph = Graph(inputs, outputs)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{n.name} {show_shape(n.shape)}" for n in self.graph.inputs)
+        outputs = ", ".join(f"{self.graph.names[n]} {show_shape(n.shape)}" for n in self.graph.outputs)
+        return f"<Network {inputs} -> {outputs}, {len(self.graph.nodes)} nodes>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        return self  # nodes are immutable, and recursion over a deep graph would fail
+
+    def init(self, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
+        """Fresh parameters, `{"hidden.weight": ..., "hidden.bias": ...}`, with the stored states beside them.
+
+        Each parameter is drawn from its own stream, keyed by the seed and its name: adding a layer does not change
+        the others.
+        """
+        precision = check_dtype(dtype)
+        values: dict[str, np.ndarray] = {}
+        for name, node in (self.graph.parameters | self.graph.states).items():
+            if isinstance(node.source, Parameter):
+                generator = np.random.default_rng((seed, crc32(name.encode())))
+                values[name] = node.source.initializer(generator, fixed_shape(node))
+            elif isinstance(node.source, State):
+                values[name] = node.source.value
+        return {name: jnp.asarray(v, precision if v.dtype.kind == "f" else None) for name, v in values.items()}
+
+    def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
+        """Inference, compiled once for each batch size."""
+        return self._compiled(*self.read(params, inputs))
+
+    @cached_property
+    def _compiled(self) -> Any:
+        def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
+            values = evaluate(self.graph.nodes, self.sources(params, inputs))
+            return _one_or_tuple([values[n] for n in self.graph.outputs])
+
+        return jax.jit(infer)
+
+    def forward(self, params: Params, *inputs: ArrayLike) -> Run:
+        """The forward pass of inference, every node's value kept."""
+        return Run(self.graph, evaluate(self.graph.nodes, self.sources(*self.read(params, inputs))))
+
+    def backward(self, run: Run, d_output: Any) -> Gradients:
+        """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.
+
+        Args:
+            run: What `forward` returned.
+            d_output: An array shaped like the output; a tuple of them where there are several outputs.
+        """
+        outputs = self.graph.outputs
+        given = [d_output] if len(outputs) == 1 else list(d_output)
+        if len(given) != len(outputs):
+            raise DataError(f"the network has {len(outputs)} outputs, got {len(given)} derivatives")
+        cotangents: Values = {}
+        for node, d in zip(outputs, given, strict=True):
+            value = run.values[node]
+            g = jnp.asarray(d, value.dtype)
+            if g.shape != value.shape:
+                raise DataError(
+                    f"d_output has the shape {g.shape}, but {self.graph.names[node]!r} gave {value.shape}\n"
+                    "  fix: give one derivative for each entry of the output"
+                )
+            cotangents[node] = cotangents[node] + g if node in cotangents else g
+        found = backprop(self.graph.nodes, run.values, cotangents)
+        unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+        return Gradients(self.graph, unused | found)
+
+    def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Array, ...]]:
+        """The parameters and inputs as arrays of one precision, names and shapes checked."""
+        own = self.graph.parameters | self.graph.states
+        check_params(own, params)
+        arrays = {name: jnp.asarray(params[name]) for name in own}
+        if len(inputs) != len(self.graph.inputs):
+            names = ", ".join(str(n.name) for n in self.graph.inputs)
+            raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
+        precision = precision_of(arrays)
+        return arrays, tuple(
+            read_input(node, given, precision) for node, given in zip(self.graph.inputs, inputs, strict=True)
+        )
+
+    def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
+        """Values of all the graph's sources."""
+        own = self.graph.parameters | self.graph.states
+        given = dict(zip(self.graph.inputs, inputs, strict=True))
+        return given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, precision_of(params))
+
+    def summary(self) -> "inspect.Summary":
+        """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
+        return inspect.summary(self.graph)
+
+    def draw(self, path: str | PathLike[str] | None = None) -> str:
+        """The graph as SVG text, also written to `path`; `.png` needs the extra `plot`."""
+        return inspect.draw(self.graph, path)
+
+    def explain(self, params: Params, *inputs_and_d_output: ArrayLike) -> "inspect.Explanation":
+        """The walk of backpropagation on a small graph, spelled out: order, local derivatives, products, sums.
+
+        Args:
+            params: The parameters.
+            inputs_and_d_output: The inputs, then the derivative of the scalar at the output.
+        """
+        *inputs, d_output = inputs_and_d_output
+        run = self.forward(params, *inputs)
+        return inspect.explain(self.graph, run.values, self.backward(run, d_output).cotangents)
+
+    def diagnose(self, params: Params, *inputs: ArrayLike) -> "inspect.Diagnosis":
+        """Per node, the norms of activation and derivative, dead units, the first value that is not finite.
+
+        The scalar is the mean over the batch of the sum of the outputs; `Objective.diagnose` uses the loss itself.
+        """
+        run = self.forward(params, *inputs)
+        outputs = [run.values[n] for n in self.graph.outputs]
+        ones = [jnp.ones_like(y) / max(y.shape[0], 1) for y in outputs]
+        return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(ones)).cotangents)
+
+    def save(self, path: str | PathLike[str], params: Params) -> None:
+        """Write the network and its parameters to one file, in place only when it is whole."""
+        check_params(self.graph.parameters | self.graph.states, params)
+        modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()})
+
+
+def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
+    """The network and the parameters that `Network.save` wrote.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, or not a model; the message names it.
+    """
+    graph, params = modelfile.read(path)
+    return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+
+
+def check_dtype(dtype: str) -> np.dtype[Any]:
+    """The precision of parameters, refused where JAX would silently give another."""
+    precision = np.dtype(dtype)
+    if precision.kind != "f":
+        raise DataError(f"parameters are real numbers, got dtype {dtype!r}\n  fix: dtype='float32'")
+    if jax.dtypes.canonicalize_dtype(precision) != precision:
+        raise DataError(
+            f"JAX is set to 32 bits and would turn {dtype} into {jax.dtypes.canonicalize_dtype(precision)}\n"
+            "  fix: jax.config.update('jax_enable_x64', True) at the start of the program"
+        )
+    return precision
+
+
+def precision_of(params: Params) -> np.dtype[Any]:
+    """The real-number type of the parameters."""
+    for value in params.values():
+        if jnp.issubdtype(value.dtype, jnp.floating):
+            return np.dtype(value.dtype)
+    return np.dtype(jnp.float32)
+
+
+def fixed_shape(node: Node) -> tuple[int, ...]:
+    """The shape of a node that has no batch axis."""
+    return tuple(int(d) for d in node.shape)
+
+
+def check_params(own: Mapping[str, Node], params: Params) -> None:
+    """Raise `DataError` where names or shapes are not those of the network."""
+    missing, foreign = [n for n in own if n not in params], [n for n in params if n not in own]
+    if missing or foreign:
+        said = [
+            f"{what} {', '.join(map(repr, names[:5]))}"
+            for what, names in (("missing", missing), ("unknown", foreign))
+            if names
+        ]
+        raise DataError(f"these are not this network's parameters: {'; '.join(said)}\n  fix: net.init(seed=0)")
+    for name, node in own.items():
+        if np.shape(params[name]) != node.shape:
+            raise DataError(
+                f"parameter {name!r} has the shape {np.shape(params[name])}, the network wants {node.shape}"
+            )
+
+
+def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Array:
+    """The array that is given for an input, in its type, its shape checked."""
+    assert isinstance(node.source, Input)
+    array = given if isinstance(given, Array | np.ndarray) else np.asarray(given)
+    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
+    if len(array.shape) != len(node.shape) or array.shape[1:] != node.shape[1:]:
+        one = array.shape == node.shape[1:]
+        cure = "add the batch axis: x[None]" if one else f"reshape the data to {show_shape((BATCH, *node.shape[1:]))}"
+        raise DataError(f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: {cure}")
+    return jnp.asarray(array, precision if node.source.dtype == "float" else node.source.dtype)
+
+
+def _one_or_tuple(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else tuple(values)
