@@ -1,0 +1,74 @@
+"""Float64 arithmetic whose result is never below the real value: each operation rounds up.
+
+The operands must not be negative. An IEEE sum, product, quotient or square root is within half an
+ulp, so its successor is an upper bound; a logarithm of the C library, within one ulp, needs two.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from reseau.theory.shallow import FloatArray
+
+__all__ = ["divide_up", "log_up", "norms_up", "product_up", "root_up", "squares_up", "sum_up", "up"]
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def up(value: float, ulps: int = 1) -> float:
+    """The float64 number `ulps` steps above.
+
+    >>> up(1.0) - 1.0
+    2.220446049250313e-16
+    """
+    for _ in range(ulps):
+        value = math.nextafter(value, math.inf)
+    return value
+
+
+def sum_up(values: npt.ArrayLike) -> float:
+    """Upper bound on the sum of numbers, each at least 0; exact before one rounding.
+
+    >>> sum_up([0.1] * 10) > 1.0
+    True
+    """
+    return up(math.fsum(np.asarray(values, dtype=np.float64).ravel().tolist()))
+
+
+def product_up(*factors: float) -> float:
+    """Upper bound on a product of numbers at least 0; exactly 0 if a factor is."""
+    if any(factor == 0 for factor in factors):
+        return 0.0
+    total = 1.0
+    for factor in factors:
+        total = factor if total == 1.0 else up(total * factor)
+    return total
+
+
+def divide_up(numerator: float, denominator: float) -> float:
+    """Upper bound on `numerator / denominator`, the denominator taken as exact; exactly 0 for 0."""
+    return up(numerator / denominator) if numerator else 0.0
+
+
+def root_up(value: float) -> float:
+    """Upper bound on a square root; exactly 0 at 0."""
+    return up(math.sqrt(value)) if value else 0.0
+
+
+def log_up(value: float) -> float:
+    """Upper bound on the logarithm of a number at least 1."""
+    return up(math.log(value), 2)
+
+
+def squares_up(rows: FloatArray) -> FloatArray:
+    """Upper bounds on the squared norms of rows, shape (m,)."""
+    # A sum of k rounded squares, in any order, is within k ulps; underflow adds less than the last term.
+    squares: FloatArray = np.sum(rows**2, axis=1) * (1 + (rows.shape[1] + 2) * EPS) + rows.shape[1] * 5e-324
+    return squares
+
+
+def norms_up(norms: FloatArray, terms: int) -> FloatArray:
+    """Upper bounds on Euclidean norms computed from `terms` entries each, shape (m,)."""
+    upper: FloatArray = norms * (1 + (terms + 4) * EPS)
+    return upper
