@@ -209,7 +209,7 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
 
 def check_dtype(dtype: str) -> np.dtype[Any]:
     """The precision of parameters, refused where JAX would silently give another."""
-    precision = np.dtype(dtype)
+    precision: np.dtype[Any] = np.dtype(dtype)
     if precision.kind != "f":
         raise DataError(f"parameters are real numbers, got dtype {dtype!r}\n  fix: dtype='float32'")
     if jax.dtypes.canonicalize_dtype(precision) != precision:

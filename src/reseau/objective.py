@@ -1,0 +1,292 @@
+"""The objective F(θ) = weighted mean loss + Ω(θ), itself one more graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from reseau import inspect
+from reseau.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
+from reseau.errors import DataError
+from reseau.graph import Node, apply_op, input, order
+from reseau.losses import Loss
+from reseau.network import Network, precision_of, read_input
+from reseau.ops.arithmetic import Multiply
+from reseau.ops.base import BATCH, Shape
+from reseau.ops.reduction import Sum
+from reseau.penalties import Penalty
+from reseau.training_graph import TrainingGraph, training_graph
+
+__all__ = ["Examples", "Objective"]
+
+ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Checked data: inputs, targets and weights, row by row. The weights have mean 1."""
+
+    inputs: tuple[Array, ...]
+    targets: tuple[Array, ...]
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """`F(θ) = Σ_i s_i l(f_θ(x_i), y_i) / Σ_i s_i + Ω(θ)`, with sample weights `s` (1 where none are given).
+
+    Args:
+        network: The network f.
+        loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
+        penalty: Ω, or none.
+        keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(x, 1, name="line"))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.L2(1e-4))
+        >>> params = net.init(seed=0)
+        >>> value, grads = objective.value_and_grad(params, np.eye(2), np.zeros(2))
+        >>> sorted(grads)
+        ['line.bias', 'line.weight']
+    """
+
+    network: Network
+    loss: Loss | tuple[Loss, ...]
+    penalty: Penalty | None = None
+    keep: Keep = "all"
+
+    def __post_init__(self) -> None:
+        outputs = self.network.graph.outputs
+        if len(self.losses) != len(outputs):
+            raise DataError(
+                f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
+                "  fix: give a tuple with one loss for each output"
+            )
+        _ = self.root  # a loss or a penalty that does not fit the network is refused here
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """One loss for each output."""
+        return self.loss if isinstance(self.loss, tuple) else (self.loss,)
+
+    @cached_property
+    def targets(self) -> tuple[Node, ...]:
+        """The inputs of F that hold the targets."""
+        return tuple(
+            input(
+                "target" if len(self.losses) == 1 else f"target {i}",
+                _rest(loss.target_shape(n.shape)),
+                loss.target_dtype,
+            )
+            for i, (loss, n) in enumerate(zip(self.losses, self.network.graph.outputs, strict=True))
+        )
+
+    @cached_property
+    def weights(self) -> Node:
+        """The input of F that holds the weight of each row of the batch in the mean."""
+        return input("weight")
+
+    def _mean_loss(self, outputs: tuple[Node, ...]) -> Node:
+        terms = [
+            apply_op(Sum((0,)), apply_op(Multiply(), apply_op(loss, u, y), self.weights))
+            for loss, u, y in zip(self.losses, outputs, self.targets, strict=True)
+        ]
+        whole = terms[0]
+        for term in terms[1:]:
+            whole = whole + term
+        return whole
+
+    @cached_property
+    def root(self) -> Node:
+        """F as a node, the network as it is used."""
+        mean_loss = self._mean_loss(self.network.graph.outputs)
+        return mean_loss if self.penalty is None else mean_loss + self.penalty.node(self.network.graph)
+
+    @cached_property
+    def training(self) -> tuple[Node, TrainingGraph]:
+        """F as a node, the network as it is trained, and that training graph."""
+        graph = training_graph(self.network.graph)
+        mean_loss = self._mean_loss(graph.outputs)
+        root = mean_loss if self.penalty is None else mean_loss + self.penalty.node(self.network.graph)
+        return root, graph
+
+    def value_and_grad(
+        self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """F(θ) on these rows and its gradient, of the network as it is used (no dropout, running statistics).
+
+        Args:
+            params: The parameters.
+            X: One array of inputs, or a tuple of them, rows first.
+            y: The targets; a tuple of them where the network has several outputs.
+            sample_weight: A weight for each row, at least 0; only their proportions matter.
+        """
+        examples = self.read(X, y, sample_weight, precision_of(params))
+        checked, _ = self.network.read(params, examples.inputs)
+        mean = jnp.asarray(examples.weights / len(examples), precision_of(checked))
+        value, grads = self._value_and_grad(checked, examples.inputs, examples.targets, mean)
+        return value, dict(zip(self.network.graph.parameters, grads, strict=True))
+
+    @cached_property
+    def _value_and_grad(self) -> Any:
+        wanted = tuple(self.network.graph.parameters.values())
+        run = value_and_grad(self.root, wanted, keep=self.keep)
+
+        def compute(
+            params: dict[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+        ) -> tuple[Array, tuple[Array, ...]]:
+            value, grads, _ = run(self.sources(params, inputs, targets, mean))
+            return value, grads
+
+        return jax.jit(compute)
+
+    def sources(
+        self, params: Mapping[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+    ) -> Values:
+        """Values of all the sources of F."""
+        given = self.network.sources(params, inputs)
+        given |= dict(zip(self.targets, targets, strict=True))
+        return given | {self.weights: mean} | constants(self.nodes, precision_of(params))
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node of F, in training and in use, in topological order."""
+        from_training, graph = self.training
+        return order((self.root, from_training, *graph.updates.values()))
+
+    def evaluate(
+        self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> dict[str, float]:
+        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows.
+
+        Returns:
+            `{"loss": ...}`, and `"accuracy"` for classification losses; with several outputs each entry carries the
+            number of its output: `"loss 0"`.
+        """
+        examples = self.read(X, y, sample_weight, precision_of(params))
+        return self.measure(params, examples)
+
+    def measure(self, params: Mapping[str, Array], examples: Examples) -> dict[str, float]:
+        """`evaluate` on data that was read before."""
+        checked, _ = self.network.read(params, tuple(x[:0] for x in examples.inputs))
+        dtype = precision_of(checked)
+        sums: np.ndarray | None = None
+        rows = min(ROWS_AT_ONCE, len(examples))
+        for start in range(0, len(examples), rows):
+            stop = min(start + rows, len(examples))
+            where = np.zeros(rows, np.int32)
+            where[: stop - start] = np.arange(start, stop)
+            weights = np.zeros(rows, dtype)
+            weights[: stop - start] = examples.weights[start:stop]
+            block = np.asarray(self._measure(checked, examples.inputs, examples.targets, where, weights), np.float64)
+            sums = block if sums is None else sums + block
+        assert sums is not None
+        names = self.measured
+        return {name: float(v) for name, v in zip(names, sums / len(examples), strict=True)}
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """What `evaluate` returns."""
+        names = []
+        for i, loss in enumerate(self.losses):
+            kinds = ["loss", "accuracy"] if type(loss).correct is not Loss.correct else ["loss"]
+            names += kinds if len(self.losses) == 1 else [f"{k} {i}" for k in kinds]
+        return tuple(names)
+
+    @cached_property
+    def _measure(self) -> Any:
+        outputs = self.network.graph.outputs
+
+        def compute(
+            params: dict[str, Array],
+            inputs: tuple[Array, ...],
+            targets: tuple[Array, ...],
+            where: Array,
+            weights: Array,
+        ) -> list[Array]:
+            rows = tuple(x[where] for x in inputs)
+            values = evaluate(self.network.graph.nodes, self.network.sources(params, rows))
+            sums = []
+            for loss, node, y in zip(self.losses, outputs, targets, strict=True):
+                scores, target = values[node], y[where]
+                sums.append(jnp.sum(weights * loss.forward(scores, target)))
+                right = loss.correct(scores, target)
+                if right is not None:
+                    sums.append(jnp.sum(weights * right))
+            return sums
+
+        return jax.jit(compute)
+
+    def diagnose(self, params: Mapping[str, Array], X: Any, y: Any) -> "inspect.Diagnosis":
+        """`Network.diagnose` with the derivatives of the mean loss on these rows."""
+        examples = self.read(X, y, None, precision_of(params))
+        checked, _ = self.network.read(params, examples.inputs)
+        mean = jnp.full(len(examples), 1 / len(examples), precision_of(checked))
+        nodes = order((self.root,))
+        values = evaluate(nodes, self.sources(checked, examples.inputs, examples.targets, mean))
+        found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
+        return inspect.diagnose(self.network.graph, values, found)
+
+    def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
+        """The data as arrays in the right types and shapes, or one error that names what is wrong."""
+        given = X if isinstance(X, tuple) else (X,)
+        nodes = self.network.graph.inputs
+        if len(given) != len(nodes):
+            raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
+        inputs = tuple(read_input(n, x, precision) for n, x in zip(nodes, given, strict=True))
+        n = inputs[0].shape[0]
+        if n == 0:
+            raise DataError("there is no row in the data")
+        wanted = y if isinstance(y, tuple) else (y,)
+        if len(wanted) != len(self.losses):
+            raise DataError(f"the objective has {len(self.losses)} targets, got {len(wanted)}")
+        targets = tuple(
+            _read_target(loss, node, out.shape, np.asarray(t), precision)
+            for loss, node, out, t in zip(self.losses, self.targets, self.network.graph.outputs, wanted, strict=True)
+        )
+        for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
+            if any(r != n for r in rows):
+                raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
+        return Examples(inputs, targets, _read_weights(sample_weight, n))
+
+
+def _rest(shape: Shape) -> tuple[int, ...]:
+    if shape[0] != BATCH or not all(isinstance(d, int) for d in shape[1:]):
+        raise DataError(f"a loss reads one row an example, (batch, ...), got {shape}")
+    return tuple(int(d) for d in shape[1:])
+
+
+def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, precision: np.dtype[Any]) -> Array:
+    if given.dtype.kind not in "fiub":
+        raise DataError(
+            f"the targets are {given.dtype}, not numbers\n  fix: number the classes: np.unique(y, return_inverse=True)"
+        )
+    # scores (n, 1) and targets (n,) would broadcast to (n, n); columns that only differ by an axis of 1 are the same
+    if given.ndim + 1 == len(node.shape) and node.shape[-1] == 1:
+        given = given[..., None]
+    elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
+        given = given[..., 0]
+    loss.check(given, scores)
+    return read_input(node, given, precision)
+
+
+def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
+    if sample_weight is None:
+        return np.ones(n)
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.shape != (n,):
+        raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
+    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
+        raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
+    return weights * (n / weights.sum())

@@ -1,0 +1,155 @@
+"""Penalties Ω(θ): nodes over the parameters, added to the mean loss once and in full whatever the batch.
+
+`a + b` is the sum of two penalties. "Weights" are the parameters whose role is weight: kernels and matrices, not biases.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from reseau.errors import DataError, GraphError
+from reseau.graph import Graph, Node, Parameter, apply_op, constant
+from reseau.ops.base import Op
+from reseau.ops.linear import Affine
+from reseau.ops.pointwise import Abs, Relu, Sqrt, Square
+from reseau.ops.reduction import Sum
+
+__all__ = ["L1", "L2", "PathNorm", "Penalty", "WeightDecay"]
+
+
+class Penalty(ABC):
+    """A function of the parameters of a graph."""
+
+    @abstractmethod
+    def node(self, graph: Graph) -> Node:
+        """The penalty as a node of shape ()."""
+
+    def __add__(self, other: "Penalty") -> "Penalty":
+        if not isinstance(other, Penalty):
+            return NotImplemented
+        return Total((self, other))
+
+
+@dataclass(frozen=True)
+class Total(Penalty):
+    """Sum of penalties."""
+
+    terms: tuple[Penalty, ...]
+
+    def node(self, graph: Graph) -> Node:
+        first, *others = (term.node(graph) for term in self.terms)
+        for other in others:
+            first = first + other
+        return first
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """`strength Σ |w|` over the weights; at 0 the derivative is taken to be 0."""
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check(self.strength)
+
+    def node(self, graph: Graph) -> Node:
+        return self.strength * _total([total(Abs(), w) for w in weights(graph)])
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
+    """`(strength / 2) Σ w²` over the weights, so that its derivative is `strength w`."""
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check(self.strength)
+
+    def node(self, graph: Graph) -> Node:
+        return (self.strength / 2) * _total([total(Square(), w) for w in weights(graph)])
+
+
+@dataclass(frozen=True)
+class PathNorm(Penalty):
+    """`strength Σ_j ‖η_j‖₂ √(‖w_j‖² + b_j² / radius²)` over the hidden units of affine → relu → affine.
+
+    Unchanged when a unit's incoming weights and bias are divided, and its outgoing weights multiplied, by α > 0.
+    """
+
+    strength: float
+    radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self.strength)
+        _check(self.radius, "radius", positive=True)
+
+    def node(self, graph: Graph) -> Node:
+        hidden, bias, outputs = one_hidden_layer(graph)
+        norms = apply_op(Sqrt(), squared_norms(hidden, bias, self.radius))
+        sizes = apply_op(Sqrt(), apply_op(Sum((1,)), apply_op(Square(), outputs)))
+        return self.strength * apply_op(Sum((0,)), norms * sizes)
+
+
+@dataclass(frozen=True)
+class WeightDecay(Penalty):
+    """`(strength / 2) Σ_j (‖η_j‖² + ‖w_j‖² + b_j² / radius²)` over the hidden units of affine → relu → affine.
+
+    Its minimum over the rescalings of each unit is `PathNorm(strength, radius)`, by the inequality of the arithmetic
+    and geometric means. The output layer's own bias is free.
+    """
+
+    strength: float
+    radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self.strength)
+        _check(self.radius, "radius", positive=True)
+
+    def node(self, graph: Graph) -> Node:
+        hidden, bias, outputs = one_hidden_layer(graph)
+        inside = apply_op(Sum((0,)), squared_norms(hidden, bias, self.radius))
+        return (self.strength / 2) * (inside + total(Square(), outputs))
+
+
+def weights(graph: Graph) -> list[Node]:
+    """The parameters whose role is weight."""
+    found = [n for n in graph.parameters.values() if isinstance(n.source, Parameter) and n.source.role == "weight"]
+    if not found:
+        raise GraphError("a penalty on the weights of a network that has none\n  fix: leave the penalty out")
+    return found
+
+
+def total(op: Op, x: Node) -> Node:
+    """`Σ op(x)` over all entries."""
+    return apply_op(Sum(tuple(range(len(x.shape)))), apply_op(op, x))
+
+
+def squared_norms(hidden: Node, bias: Node | None, radius: float) -> Node:
+    """`‖w_j‖² + b_j² / radius²` for each hidden unit."""
+    squares = apply_op(Sum((0,)), apply_op(Square(), hidden))
+    return squares if bias is None else squares + apply_op(Square(), bias) * constant(radius**-2)
+
+
+def one_hidden_layer(graph: Graph) -> tuple[Node, Node | None, Node]:
+    """Hidden weight (in, m), hidden bias (m,) or none, output weight (m, C) of an affine → relu → affine graph."""
+    last = graph.outputs[0]
+    relu = last.parents[0] if isinstance(last.op, Affine) else last
+    first = relu.parents[0] if isinstance(relu.op, Relu) else relu
+    if not isinstance(first.op, Affine) or relu is last or first is relu or len(graph.outputs) > 1:
+        kinds = " → ".join(n.kind for n in graph.nodes if n.op is not None)
+        raise GraphError(
+            f"this penalty is defined for one hidden layer, affine → relu → affine; the graph is {kinds}\n"
+            "  fix: use penalties.L2(strength)"
+        )
+    return first.parents[1], first.parents[2] if len(first.parents) > 2 else None, last.parents[1]
+
+
+def _total(nodes: list[Node]) -> Node:
+    first, *others = nodes
+    for other in others:
+        first = first + other
+    return first
+
+
+def _check(value: float, name: str = "strength", *, positive: bool = False) -> None:
+    if not 0 <= value < float("inf") or (positive and value == 0):
+        raise DataError(f"the {name} of a penalty must be {'positive' if positive else 'at least 0'}, got {value}")
