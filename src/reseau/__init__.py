@@ -5,7 +5,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 _LAYERS = (
     "abs affine apply average_pool batch_norm clip concatenate conv conv_transpose dropout embedding exp flatten gelu "

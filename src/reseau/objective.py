@@ -81,6 +81,11 @@ class Objective:
         return self.loss if isinstance(self.loss, tuple) else (self.loss,)
 
     @cached_property
+    def programs(self) -> dict[Any, Any]:
+        """The compiled training programs of this objective, by optimizer: a second fit compiles nothing."""
+        return {}
+
+    @cached_property
     def targets(self) -> tuple[Node, ...]:
         """The inputs of F that hold the targets."""
         return tuple(
@@ -95,7 +100,7 @@ class Objective:
     @cached_property
     def weights(self) -> Node:
         """The input of F that holds the weight of each row of the batch in the mean."""
-        return input("weight")
+        return input("(weight)")
 
     def _mean_loss(self, outputs: tuple[Node, ...]) -> Node:
         terms = [
@@ -284,9 +289,9 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
 def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
     if sample_weight is None:
         return np.ones(n)
-    weights = np.asarray(sample_weight, np.float64)
+    weights: np.ndarray = np.asarray(sample_weight, np.float64)
     if weights.shape != (n,):
         raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
         raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
-    return weights * (n / weights.sum())
+    return np.asarray(weights * (n / weights.sum()))

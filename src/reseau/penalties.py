@@ -1,6 +1,7 @@
 """Penalties Ω(θ): nodes over the parameters, added to the mean loss once and in full whatever the batch.
 
-`a + b` is the sum of two penalties. "Weights" are the parameters whose role is weight: kernels and matrices, not biases.
+`a + b` is the sum of two penalties. "Weights" are the parameters whose role is weight: kernels and matrices, not
+biases.
 """
 
 from abc import ABC, abstractmethod

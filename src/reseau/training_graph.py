@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import singledispatch
 
-from reseau.graph import Graph, Node, State, apply_op, constant, input
+from reseau.graph import Graph, Input, Node, State, apply_op, constant, input
 from reseau.ops.arithmetic import Add, Multiply
 from reseau.ops.base import Op
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, Dropout, RandomMask
@@ -37,8 +37,8 @@ class TrainingGraph:
 def training_graph(graph: Graph) -> TrainingGraph:
     """The same nodes with the operations that behave otherwise in training replaced; parameters are shared."""
     extra = Randomness(
-        key=Node(None, (), (2,), "random key", input("random key", (), "uint32").source),
-        present=input("present"),
+        key=Node(None, (), (2,), "(random key)", Input("uint32")),
+        present=input("(present)"),
     )
     made: dict[Node, Node] = {}
     updates: dict[Node, Node] = {}

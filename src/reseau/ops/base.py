@@ -31,6 +31,9 @@ class Op(ABC):
     proxy: ClassVar[bool] = False
     """Whether `backward` is a stand-in for a derivative that is zero or undefined."""
 
+    slow_in_loops: ClassVar[bool] = False
+    """Whether compiled loops on the CPU run it far slower than single steps do (jax-ml/jax#12868)."""
+
     @property
     def name(self) -> str:
         """The class name in words: `MaxPool` is `max_pool`."""

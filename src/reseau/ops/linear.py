@@ -31,9 +31,7 @@ class Affine(Op):
         y = x @ weight
         return y if bias is None else y + bias
 
-    def backward(
-        self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None
-    ) -> tuple[Array, ...]:
+    def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
         rows, g_rows = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
         pulled = (g @ weight.T, rows.T @ g_rows)
         return pulled if bias is None else (*pulled, g_rows.sum(0))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.base import Optimizer, Params, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSProp"]
@@ -21,10 +21,6 @@ def _check(name: str, epsilon: float, *decays: float) -> None:
     for decay in decays:
         if not 0 <= decay < 1:
             raise DataError(f"{name}: a decay is in [0, 1), got {decay}")
-
-
-def _zeros(params: Params) -> Params:
-    return {k: jnp.zeros_like(p) for k, p in params.items()}
 
 
 def _average(old: Params, new: Params, decay: float) -> Params:
@@ -54,7 +50,7 @@ class Adagrad(Optimizer):
         _check("Adagrad", self.epsilon)
 
     def init(self, params: Params) -> Params:
-        return _zeros(params)
+        return zeros(params)
 
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
         rate = as_schedule(self.learning_rate)(t)
@@ -81,7 +77,7 @@ class RMSProp(Optimizer):
         _check("RMSProp", self.epsilon, self.decay)
 
     def init(self, params: Params) -> Params:
-        return _zeros(params)
+        return zeros(params)
 
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
         rate = as_schedule(self.learning_rate)(t)
@@ -109,7 +105,7 @@ class Adam(Optimizer):
         _check("Adam", self.epsilon, self.b1, self.b2)
 
     def init(self, params: Params) -> tuple[Params, Params]:
-        return _zeros(params), _zeros(params)
+        return zeros(params), zeros(params)
 
     def update(
         self, params: Params, grads: Params, state: tuple[Params, Params], t: Array

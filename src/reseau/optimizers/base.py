@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 from jax import Array
 
-__all__ = ["Optimizer", "Params"]
+__all__ = ["Optimizer", "Params", "zeros"]
 
 Params = dict[str, Array]
 
@@ -23,3 +24,8 @@ class Optimizer(ABC):
     @abstractmethod
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         """The parameters and the state after step `t`."""
+
+
+def zeros(params: Params) -> Any:
+    """A zero for every entry of the parameters; made by NumPy, so that nothing is compiled for it."""
+    return {name: np.zeros(p.shape, p.dtype) for name, p in params.items()}

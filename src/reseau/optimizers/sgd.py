@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.base import Optimizer, Params, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
 __all__ = ["SGD"]
@@ -37,7 +36,7 @@ class SGD(Optimizer):
             raise DataError("SGD: nesterov needs a momentum\n  fix: SGD(rate, momentum=0.9, nesterov=True)")
 
     def init(self, params: Params) -> Params:
-        return {k: jnp.zeros_like(p) for k, p in params.items()} if self.momentum else {}
+        return zeros(params) if self.momentum else {}
 
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
         rate = as_schedule(self.learning_rate)(t)

@@ -1,0 +1,56 @@
+"""Progress of long work, on standard error: a bar on a terminal, a few lines elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+__all__ = ["progress_of"]
+
+LINES = 10  # lines that a whole run writes where there is no terminal
+
+Show = Callable[[int, Mapping[str, float]], None]
+
+
+@contextmanager
+def progress_of(total: int, in_epoch: int, *, shown: bool) -> Iterator[Show]:
+    """A function of the steps done and the latest numbers that shows them."""
+    if not shown:
+        yield lambda step, numbers: None
+    elif sys.stderr.isatty():
+        with _bar(total) as show:
+            yield show
+    else:
+        yield _lines(total, in_epoch)
+
+
+def _lines(total: int, in_epoch: int) -> Show:
+    due = total / LINES
+
+    def show(step: int, numbers: Mapping[str, float]) -> None:
+        nonlocal due
+        if step >= due or step == total:
+            due = (step * LINES // total + 1) * total / LINES
+            sys.stderr.write(f"epoch {step / in_epoch:.4g} of {total / in_epoch:.4g}  {_told(numbers)}\n")
+
+    return show
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda step, numbers: bar.update(task, completed=step, description=_told(numbers))
+
+
+def _told(numbers: Mapping[str, float]) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in numbers.items() if name != "epoch")
