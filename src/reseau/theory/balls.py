@@ -1,0 +1,161 @@
+"""Functions with their first two derivatives in ball arithmetic: every bound includes the rounding."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from reseau.errors import MissingExtraError
+
+__all__ = ["RULES", "Jet", "balls"]
+
+Ball = Any  # flint.arb, an optional dependency without type hints
+
+
+@dataclass(frozen=True)
+class Jet:
+    """Balls that contain `f`, `f'` and `f''` on an interval; not finite where nothing is known."""
+
+    value: Ball
+    slope: Ball
+    curvature: Ball
+
+
+@contextmanager
+def balls() -> Iterator[Any]:
+    """The module `flint`, at 80 bits of precision inside the `with`.
+
+    Raises:
+        MissingExtraError: If python-flint is not installed.
+
+    Source: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*, 2017.
+    """
+    try:
+        import flint  # an extra: loaded only to certify
+    except ImportError as error:
+        raise MissingExtraError(
+            "certified bounds of an expression: python-flint is not installed; run: pip install 'reseau[certify]'"
+        ) from error
+    with flint.ctx.workprec(80):
+        yield flint
+
+
+def _add(a: Jet, b: Jet) -> Jet:
+    return Jet(a.value + b.value, a.slope + b.slope, a.curvature + b.curvature)
+
+
+def _negative(a: Jet) -> Jet:
+    return Jet(-a.value, -a.slope, -a.curvature)
+
+
+def _multiply(a: Jet, b: Jet) -> Jet:
+    return Jet(
+        a.value * b.value,
+        a.slope * b.value + a.value * b.slope,
+        a.curvature * b.value + 2 * a.slope * b.slope + a.value * b.curvature,
+    )
+
+
+def _maximum(a: Jet, b: Jet) -> Jet:
+    if a.value > b.value:
+        return a
+    if b.value > a.value:
+        return b
+    return Jet(a.value.max(b.value), a.slope.union(b.slope), a.curvature.nan())
+
+
+def _power(a: Jet, b: Jet) -> Jet:
+    if not (b.slope.is_zero() and b.curvature.is_zero()):
+        return UNARY["exp"](_multiply(b, UNARY["log"](a)))
+    z, c = a.value, b.value
+    if c.is_exact() and c.is_integer():
+        n = int(c.unique_fmpz())
+        if n in {0, 1}:
+            return a if n else Jet(z * 0 + 1, a.slope * 0, a.curvature * 0)
+        return _chain(a, z**n, n * z ** (n - 1), n * (n - 1) * z ** (n - 2))
+    if z > 0:
+        return _chain(a, z**c, c * z ** (c - 1), c * (c - 1) * z ** (c - 2))
+    if z.upper() < 0 or not c > 0:
+        return _chain(a, z.nan(), z.nan(), z.nan())
+    # The base touches 0: each power of it that stays bounded is between 0 and its value at the top.
+    top = z.upper().max(z * 0)
+
+    def reach(exponent: Ball) -> Ball:
+        return (top * 0).union(top**exponent) if exponent > 0 else z.nan()
+
+    return _chain(a, reach(c), c * reach(c - 1), c * (c - 1) * reach(c - 2))
+
+
+def _chain(a: Jet, value: Ball, first: Ball, second: Ball) -> Jet:
+    """Compose an outer function, given by its value and derivatives at `a.value`, with `a`."""
+    return Jet(value, first * a.slope, first * a.curvature + second * a.slope**2)
+
+
+def _unary(outer: Callable[[Ball], tuple[Ball, Ball, Ball]]) -> Callable[[Jet], Jet]:
+    def composed(a: Jet) -> Jet:
+        return _chain(a, *outer(a.value))
+
+    return composed
+
+
+def _tan(z: Ball) -> tuple[Ball, Ball, Ball]:
+    t = z.tan()
+    return t, 1 + t**2, 2 * t * (1 + t**2)
+
+
+def _tanh(z: Ball) -> tuple[Ball, Ball, Ball]:
+    t = z.tanh()
+    return t, 1 - t**2, -2 * t * (1 - t**2)
+
+
+def _sigmoid(z: Ball) -> tuple[Ball, Ball, Ball]:
+    s = 1 / (1 + (-z).exp())
+    return s, s * (1 - s), s * (1 - s) * (1 - 2 * s)
+
+
+def _atan(z: Ball) -> tuple[Ball, Ball, Ball]:
+    first = 1 / (1 + z**2)
+    return z.atan(), first, -2 * z * first**2
+
+
+def _absolute(z: Ball) -> tuple[Ball, Ball, Ball]:
+    if z > 0 or z < 0:
+        return abs(z), z.sgn(), z * 0
+    return abs(z), z.sgn(), z.nan()
+
+
+def _relu(z: Ball) -> tuple[Ball, Ball, Ball]:
+    if z > 0:
+        return z, z * 0 + 1, z * 0
+    if z < 0:
+        return z * 0, z * 0, z * 0
+    return z.max(z * 0), (z * 0).union(z * 0 + 1), z.nan()
+
+
+UNARY: dict[str, Callable[[Jet], Jet]] = {
+    "sin": _unary(lambda z: (z.sin(), z.cos(), -z.sin())),
+    "cos": _unary(lambda z: (z.cos(), -z.sin(), -z.cos())),
+    "tan": _unary(_tan),
+    "exp": _unary(lambda z: (z.exp(), z.exp(), z.exp())),
+    "log": _unary(lambda z: (z.log(), 1 / z, -1 / z**2)),
+    "abs": _unary(_absolute),
+    "tanh": _unary(_tanh),
+    "sinh": _unary(lambda z: (z.sinh(), z.cosh(), z.sinh())),
+    "cosh": _unary(lambda z: (z.cosh(), z.sinh(), z.cosh())),
+    "atan": _unary(_atan),
+    "sigmoid": _unary(_sigmoid),
+    "relu": _unary(_relu),
+    "negative": _negative,
+}
+
+RULES: dict[str, Callable[..., Jet]] = {
+    **UNARY,
+    "+": _add,
+    "-": lambda a, b: _add(a, _negative(b)),
+    "*": _multiply,
+    "/": lambda a, b: _multiply(a, _chain(b, 1 / b.value, -1 / b.value**2, 2 / b.value**3)),
+    "^": _power,
+    "sqrt": lambda a: _power(a, Jet(a.value * 0 + 0.5, a.value * 0, a.value * 0)),
+    "max": _maximum,
+    "min": lambda a, b: _negative(_maximum(_negative(a), _negative(b))),
+}
