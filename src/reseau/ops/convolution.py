@@ -5,6 +5,7 @@ convolution of mathematics, equal to `numpy.convolve` in one dimension.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -85,6 +86,8 @@ class Conv(Op):
     padding: Padding = "same"
     flip: bool = False
 
+    slow_in_loops: ClassVar[bool] = True
+
     def correlation(self, x: Shape, kernel: tuple[int, ...]) -> Correlation:
         """The settings made explicit for this input and kernel."""
         stride = per_axis(self.stride, len(kernel), "stride")
@@ -127,6 +130,8 @@ class ConvTranspose(Op):
     dilation: PerAxis = 1
     groups: int = 1
     padding: Padding = "same"
+
+    slow_in_loops: ClassVar[bool] = True
 
     def correlation(self, x: Shape, kernel: tuple[int, ...]) -> tuple[Correlation, tuple[int, ...]]:
         """The map of which this is the transpose, and the spatial lengths of the output."""
