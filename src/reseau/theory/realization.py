@@ -8,7 +8,7 @@ import numpy as np
 
 from reseau.errors import DataError
 from reseau.theory.pwl import PWL, Number, numbers
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.shallow import FloatArray, ShallowNetwork
 from reseau.theory.variation import best_turns, scale_of
 
 __all__ = ["LineNetwork", "Mode", "minimum_width", "network_to_pwl", "pwl_to_network", "realize"]
@@ -243,32 +243,35 @@ def _narrowest(pwl: PWL) -> LineNetwork | None:
     kinks = len(pwl.knots)
     if kinks > MOST_KINKS:
         return None
-    right = [Fraction(0)] * kinks
-    # Leftover at the ends and the kinks for every subset turned left, subsets in binary order.
-    marks = np.array([float(t) for t in pwl.breaks])
-    table = (float(pwl.at(pwl.domain[0])) + float(pwl.slopes[0]) * (marks - marks[0]))[None]
-    size = np.abs(table).max()
-    for knot, jump in zip(pwl.knots, pwl.jumps, strict=True):
-        turn = float(jump) * (marks - float(knot))
-        size += np.abs(turn).max()
-        table = np.concatenate([table, table + turn])
-    small = 1e-12 * size  # far above rounding: what passes here is checked exactly below
-    ends = np.minimum(table[:, 0], table[:, -1]), np.maximum(table[:, 0], table[:, -1])
-    for subset in np.flatnonzero((ends[0] >= -small) & (ends[1] <= small)):
+    at_low, at_high = _leftovers(pwl, pwl.domain[0]), _leftovers(pwl, pwl.domain[1])
+    least, most = np.minimum(at_low, at_high), np.maximum(at_low, at_high)
+    small = 1e-12 * max(float(np.abs(at_low).max()), float(np.abs(at_high).max()))  # then checked exactly
+    for subset in np.flatnonzero((least >= -small) & (most <= small)):
         left = _subset(int(subset), kinks)
         if not any(_leftover(pwl, left)):
             return _assemble(pwl, left, [])
-    same_sign = np.flatnonzero((ends[0] >= -small) | (ends[1] <= small))
-    for subset in same_sign[np.argsort(-np.maximum(ends[0], -ends[1])[same_sign], kind="stable")]:
+    same_sign = np.flatnonzero((least >= -small) | (most <= small))
+    for subset in same_sign[np.argsort(-np.maximum(least, -most)[same_sign], kind="stable")]:
         left = _subset(int(subset), kinks)
-        at_low, at_high = _leftover(pwl, left)
-        if at_low * at_high >= 0:
-            return _assemble(pwl, left, _affine_neurons(pwl, at_low, at_high, merge=True))
-    for subset, column in np.argwhere(np.abs(table[:, 1:-1]) <= small):
-        split = _split(pwl, _subset(int(subset), kinks), int(column))
-        if split is not None:
-            return split
-    return _assemble(pwl, right, _affine_neurons(pwl, *_leftover(pwl, right), merge=False))
+        ends = _leftover(pwl, left)
+        if ends[0] * ends[1] >= 0:
+            return _assemble(pwl, left, _affine_neurons(pwl, *ends, merge=True))
+    for kink, knot in enumerate(pwl.knots):
+        for subset in np.flatnonzero(np.abs(_leftovers(pwl, knot)) <= small):
+            split = _split(pwl, _subset(int(subset), kinks), kink)
+            if split is not None:
+                return split
+    return _canonical(pwl)
+
+
+def _leftovers(pwl: PWL, x: Number) -> FloatArray:
+    """What every choice of left-facing kinks leaves at `x`, shape (2^K,), subsets in binary order."""
+    values = np.array(
+        [float(pwl.at(pwl.domain[0]) + Fraction(pwl.slopes[0]) * (Fraction(x) - Fraction(pwl.domain[0])))]
+    )
+    for knot, jump in zip(pwl.knots, pwl.jumps, strict=True):
+        values = np.concatenate([values, values + float(jump * (Fraction(x) - Fraction(knot)))])
+    return values
 
 
 def _subset(code: int, kinks: int) -> list[Fraction]:
