@@ -1,17 +1,191 @@
-"""The model file."""
+"""The model file: a network, its parameters and a few words about them, in one file.
 
+A `.safetensors` file holds the arrays by name; its `__metadata__` holds the graph as JSON under `reseau`, and the
+caller's own words under their own keys. Nothing in it is code. The same network gives the same bytes.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
+from reseau import description
+from reseau.errors import ModelFileError
 from reseau.graph import Graph
 
-__all__ = ["read", "write"]
+__all__ = ["SUFFIXES", "read", "read_metadata", "replace_file", "write"]
+
+GRAPH_KEY = "reseau"
+LARGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors library
+NO_WORDS: Mapping[str, str] = {}
+
+NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+    "bool": "BOOL",
+}
 
 
-def write(path: str | PathLike[str], graph: Graph, params: dict[str, np.ndarray]) -> None:
-    raise NotImplementedError
+class Format(NamedTuple):
+    """How one kind of model file is written and read."""
+
+    write: Callable[[Path, Graph, Mapping[str, np.ndarray], Mapping[str, str]], None]
+    read: Callable[[Path], tuple[Graph, dict[str, np.ndarray]]]
+    read_metadata: Callable[[Path], dict[str, str]]
+
+
+def write(
+    path: str | PathLike[str],
+    graph: Graph,
+    params: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str] = NO_WORDS,
+) -> None:
+    """Write a network to `path`; until the new file is whole and on the disk, the old one stays.
+
+    Raises:
+        ModelFileError: The suffix is not known, a node is code that a file cannot hold, or the disk refuses.
+    """
+    format_of(path).write(Path(path), graph, params, metadata)
 
 
 def read(path: str | PathLike[str]) -> tuple[Graph, dict[str, np.ndarray]]:
-    raise NotImplementedError
+    """The graph and the arrays that `write` wrote, the same bits.
+
+    Raises:
+        ModelFileError: The file is missing, damaged or not a model; the message names it.
+    """
+    return format_of(path).read(Path(path))
+
+
+def read_metadata(path: str | PathLike[str]) -> dict[str, str]:
+    """The words that were written beside the network."""
+    return format_of(path).read_metadata(Path(path))
+
+
+def format_of(path: str | PathLike[str]) -> Format:
+    """The format that the suffix of `path` names."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ModelFileError(
+            f"{path}: a model file does not end in {suffix!r}\n  fix: a name that ends in {' or '.join(SUFFIXES)}"
+        )
+    return SUFFIXES[suffix]
+
+
+def write_safetensors(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """The safetensors layout: length of the header, header as JSON, arrays one after another."""
+    try:
+        described, arrays = description.describe(graph, params)
+        header: dict[str, Any] = {"__metadata__": {**metadata, GRAPH_KEY: json.dumps(described, allow_nan=False)}}
+        arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))  # keeps every array aligned
+        end = 0
+        for name, array in arrays.items():
+            start, end = end, end + array.nbytes
+            header[name] = {"dtype": _dtype_name(name, array), "shape": array.shape, "data_offsets": [start, end]}
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > LARGEST_HEADER:
+        raise ModelFileError(f"{path}: the graph needs {len(text)} bytes of header, at most {LARGEST_HEADER} fit")
+    replace_file(path, [len(text).to_bytes(8, "little"), text, *(_bytes(a) for a in arrays.values())])
+
+
+def read_safetensors(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
+    """The graph and its arrays; every statement of the file is checked before it is used."""
+    words, arrays = _open(path, lambda file: (file.metadata(), {k: file.get_tensor(k) for k in file.keys()}))  # noqa: SIM118
+    if GRAPH_KEY not in (words or {}):
+        raise ModelFileError(
+            f"{path}: it holds arrays but no graph\n  fix: give a file that Network.save or `reseau train` wrote"
+        )
+    try:
+        return description.build(json.loads(words[GRAPH_KEY]), arrays)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise ModelFileError(f"{path}: {error}") from error
+        raise _damaged(path, "the description of its graph is not JSON") from error
+
+
+def read_safetensors_metadata(path: Path) -> dict[str, str]:
+    """The caller's words."""
+    words = _open(path, lambda file: file.metadata()) or {}
+    return {key: value for key, value in words.items() if key != GRAPH_KEY}
+
+
+# one line for each kind of model file
+SUFFIXES: dict[str, Format] = {
+    ".safetensors": Format(write_safetensors, read_safetensors, read_safetensors_metadata),
+}
+
+
+def replace_file(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Put the bytes in the place of `path`, all of them or none: a new file, flushed to the disk, then renamed."""
+    target = Path(os.path.realpath(path))
+    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            with open(new, "xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, target)
+        finally:
+            new.unlink(missing_ok=True)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: it cannot be written: {error.strerror or error}\n"
+            "  fix: a folder that exists, may be written and has room"
+        ) from error
+
+
+def _open(path: Path, take: Callable[[Any], Any]) -> Any:
+    """What `take` gets from the opened file, its header checked against the size of the file first."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > min(size - 8, LARGEST_HEADER):
+            raise _damaged(path, f"it is not a safetensors file: {size} bytes cannot hold its header")
+        with safe_open(path, "np") as opened:
+            return take(opened)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
+        ) from error
+    except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise _damaged(path, f"it is not a whole safetensors file: {error}") from error
+
+
+def _damaged(path: Path, what: str) -> ModelFileError:
+    return ModelFileError(f"{path}: {what}\n  fix: restore the file from a copy, or write it again with Network.save")
+
+
+def _dtype_name(name: str, array: np.ndarray) -> str:
+    if array.dtype.name not in NAMES:
+        raise ModelFileError(f"node {name!r} holds {array.dtype}\n  fix: real numbers, whole numbers or booleans")
+    return NAMES[array.dtype.name]
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    if array.dtype.byteorder == ">":  # the file is little-endian
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return array.tobytes(order="C")
