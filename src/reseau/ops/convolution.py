@@ -5,6 +5,8 @@ convolution of mathematics, equal to `numpy.convolve` in one dimension.
 """
 
 from dataclasses import dataclass
+from functools import partial, reduce
+from math import prod
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -12,9 +14,12 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
-from reseau.ops.windows import Padding, PerAxis, extents, per_axis, resolve_padding, window_counts
+from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
 
 __all__ = ["Conv", "ConvTranspose"]
+
+LARGEST_WINDOW_AS_ROW = 32
+FEWEST_CHANNELS_AS_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -23,54 +28,119 @@ class Correlation:
 
     `y[b, p, o] = Σ_k Σ_i x[b, p stride + k dilation - before, i] w[k, i, o]`, with `x` zero outside its lengths.
     The j-th of `groups` equal runs of output channels reads the j-th run of input channels only.
+
+    Two ways to compute it: XLA's convolution, and matrix products on the windows written out as rows. On a CPU the
+    products are the faster way for small kernels, see `Product`; elsewhere it is XLA's convolution always.
     """
 
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
+    windows: Windows
     groups: int
+
+    @property
+    def direct(self) -> "Direct":
+        return Direct(self.windows, self.groups)
+
+    @property
+    def product(self) -> "Product":
+        return Product(self.windows)
+
+    @property
+    def small(self) -> bool:
+        """Whether the rows may be written out: each entry of the input is in up to `prod(window)` of them."""
+        return self.groups == 1 and prod(self.windows.window) <= LARGEST_WINDOW_AS_ROW
 
     def apply(self, x: Array, w: Array) -> Array:
         """`y`, from `x` (batch, *lengths, in) and `w` (*kernel, in / groups, out)."""
+        if not self.small or x.shape[-1] < FEWEST_CHANNELS_AS_ROWS:
+            return self.direct.apply(x, w)
+        return lax.platform_dependent(x, w, cpu=self.product.apply, default=self.direct.apply)
+
+    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
+        """Cotangent of `x`, whose spatial axes have these lengths."""
+        direct = partial(self.direct.to_input, lengths=lengths)
+        if not self.small:
+            return direct(g, w)
+        return lax.platform_dependent(g, w, cpu=partial(self.product.to_input, lengths=lengths), default=direct)
+
+    def to_weight(self, x: Array, g: Array) -> Array:
+        """Cotangent of `w`."""
+        if not self.small:
+            return self.direct.to_weight(x, g)
+        return lax.platform_dependent(x, g, cpu=self.product.to_weight, default=self.direct.to_weight)
+
+
+@dataclass(frozen=True)
+class Direct:
+    """The correlation and its transposes by XLA's convolution."""
+
+    windows: Windows
+    groups: int
+
+    def apply(self, x: Array, w: Array) -> Array:
         return lax.conv_general_dilated(
             x,
             w,
-            self.stride,
-            self.pads,
-            rhs_dilation=self.dilation,
+            self.windows.stride,
+            self.windows.pads,
+            rhs_dilation=self.windows.dilation,
             dimension_numbers=channels_last(x.ndim),
             feature_group_count=self.groups,
         )
 
     def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
-        """Cotangent of `x`, whose spatial axes have these lengths: `g` spread by the stride, kernel reversed."""
-        extent = extents(w.shape[:-2], self.dilation)
-        axes = zip(extent, lengths, g.shape[1:-1], self.stride, self.pads, strict=True)
+        v = self.windows
+        axes = zip(v.extent, lengths, g.shape[1:-1], v.stride, v.pads, strict=True)
         return lax.conv_general_dilated(
             g,
             reverse(swap_channels(w, self.groups)),
-            (1,) * len(extent),
+            (1,) * len(lengths),
             [(e - 1 - before, n - (m - 1) * s - 1 + before) for e, n, m, s, (before, _) in axes],
-            lhs_dilation=self.stride,
-            rhs_dilation=self.dilation,
+            lhs_dilation=v.stride,
+            rhs_dilation=v.dilation,
             dimension_numbers=channels_last(g.ndim),
             feature_group_count=self.groups,
         )
 
-    def to_weight(self, x: Array, g: Array, kernel: tuple[int, ...]) -> Array:
-        """Cotangent of `w`: a correlation of `x` with `g` in which the batch is what is summed."""
-        extent = extents(kernel, self.dilation)
-        axes = zip(extent, x.shape[1:-1], g.shape[1:-1], self.stride, self.pads, strict=True)
-        space = "DHW"[-len(kernel) :]
+    def to_weight(self, x: Array, g: Array) -> Array:
+        v = self.windows
+        axes = zip(v.extent, x.shape[1:-1], g.shape[1:-1], v.stride, v.pads, strict=True)
+        space = "DHW"[-len(v.window) :]
         return lax.conv_general_dilated(
             x,
             g,
-            self.dilation,
+            v.dilation,
             [(before, (m - 1) * s + e - n - before) for e, n, m, s, (before, _) in axes],
-            rhs_dilation=self.stride,
+            rhs_dilation=v.stride,
             dimension_numbers=(f"C{space}N", f"I{space}O", f"{space}NC"),
             batch_group_count=self.groups,
         )
+
+
+@dataclass(frozen=True)
+class Product:
+    """The correlation of one group and its transposes by matrix products, `y = rows(x) W`.
+
+    A window is a row of `prod(window) × channels` entries. In one step forward and back the rows are made once.
+    """
+
+    windows: Windows
+
+    def rows(self, x: Array) -> Array:
+        """The windows written out, (batch, *counts, prod(window) × channels)."""
+        return jnp.concatenate(tuple(self.windows.read(x)), axis=-1)
+
+    def apply(self, x: Array, w: Array) -> Array:
+        return self.rows(x) @ w.reshape(-1, w.shape[-1])
+
+    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
+        parts = jnp.split(g @ w.reshape(-1, w.shape[-1]).T, prod(self.windows.window), axis=-1)
+        placed = zip(parts, self.windows.offsets(), strict=True)
+        return reduce(jnp.add, (self.windows.write(part, offset, lengths) for part, offset in placed))
+
+    def to_weight(self, x: Array, g: Array) -> Array:
+        rows = self.rows(x)
+        product = rows.reshape(-1, rows.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+        return product.reshape(*self.windows.window, x.shape[-1], g.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -90,10 +160,7 @@ class Conv(Op):
 
     def correlation(self, x: Shape, kernel: tuple[int, ...]) -> Correlation:
         """The settings made explicit for this input and kernel."""
-        stride = per_axis(self.stride, len(kernel), "stride")
-        dilation = per_axis(self.dilation, len(kernel), "dilation")
-        pads = resolve_padding(self.padding, x[1:-1], extents(kernel, dilation), stride)
-        return Correlation(stride, dilation, pads, self.groups)
+        return Correlation(resolve_windows(kernel, self.stride, self.dilation, self.padding, x[1:-1]), self.groups)
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
         kernel, (inputs, out) = check_kernel(x, weight, bias)
@@ -102,8 +169,7 @@ class Conv(Op):
                 f"its weight {show_shape(weight)} in {self.groups} groups does not read {x[-1]} channels\n"
                 f"  fix: give the weight the shape (*kernel, channels / groups, filters), groups dividing both"
             )
-        c = self.correlation(x, kernel)
-        return (x[0], *window_counts(x[1:-1], extents(kernel, c.dilation), c.stride, c.pads), out)
+        return (x[0], *self.correlation(x, kernel).windows.counts(x[1:-1]), out)
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         y = self.correlation(x.shape, weight.shape[:-2]).apply(x, reverse(weight) if self.flip else weight)
@@ -112,7 +178,7 @@ class Conv(Op):
     def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
         c = self.correlation(x.shape, weight.shape[:-2])
         to_x = c.to_input(g, reverse(weight) if self.flip else weight, x.shape[1:-1])
-        to_weight = c.to_weight(x, g, weight.shape[:-2])
+        to_weight = c.to_weight(x, g)
         pulled = (to_x, reverse(to_weight) if self.flip else to_weight)
         return pulled if bias is None else (*pulled, sum_over_places(g))
 
@@ -137,19 +203,17 @@ class ConvTranspose(Op):
         """The map of which this is the transpose, and the spatial lengths of the output."""
         if any(isinstance(n, str) for n in x[1:-1]):
             raise ShapeError(f"it reads {show_shape(x)}, whose lengths are not known\n  fix: give each axis a length")
-        stride = per_axis(self.stride, len(kernel), "stride")
-        dilation = per_axis(self.dilation, len(kernel), "dilation")
-        extent = extents(kernel, dilation)
-        lengths = [int(n) for n in x[1:-1]]
+        lengths = tuple(int(n) for n in x[1:-1])
         if self.padding == "same":
-            grown = tuple(n * s for n, s in zip(lengths, stride, strict=True))
-            return Correlation(stride, dilation, resolve_padding("same", grown, extent, stride), self.groups), grown
-        pads = resolve_padding(self.padding, tuple(lengths), extent, stride)
-        axes = zip(lengths, extent, stride, pads, strict=True)
-        grown = tuple((n - 1) * s + e - before - after for n, e, s, (before, after) in axes)
+            grown = tuple(n * s for n, s in zip(lengths, per_axis(self.stride, len(lengths), "stride"), strict=True))
+            windows = resolve_windows(kernel, self.stride, self.dilation, "same", grown)
+        else:
+            windows = resolve_windows(kernel, self.stride, self.dilation, self.padding, lengths)
+            axes = zip(lengths, windows.extent, windows.stride, windows.pads, strict=True)
+            grown = tuple((n - 1) * s + e - before - after for n, e, s, (before, after) in axes)
         if min(grown) < 1:
             raise ShapeError(f"its padding {self.padding} leaves {grown} entries\n  fix: give less padding")
-        return Correlation(stride, dilation, pads, self.groups), grown
+        return Correlation(windows, self.groups), grown
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
         kernel, (inputs, out) = check_kernel(x, weight, None)
@@ -171,7 +235,7 @@ class ConvTranspose(Op):
 
     def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
         c, _ = self.correlation(x.shape, weight.shape[:-2])
-        to_weight = jnp.swapaxes(c.to_weight(g, x, weight.shape[:-2]), -1, -2)
+        to_weight = jnp.swapaxes(c.to_weight(g, x), -1, -2)
         pulled = (c.apply(g, jnp.swapaxes(weight, -1, -2)), to_weight)
         return pulled if bias is None else (*pulled, sum_over_places(g))
 

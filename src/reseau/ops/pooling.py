@@ -1,55 +1,18 @@
-"""Largest and mean entry of sliding windows, channels last.
+"""Largest and mean entry of sliding windows, channels last."""
 
-XLA's own windowed reductions have a very slow derivative on the CPU, so the windows are read as one strided slice
-for each offset inside the window.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 from math import prod
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
-from reseau.ops.windows import Padding, PerAxis, per_axis, resolve_padding, window_counts, window_sizes
+from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
 
 __all__ = ["AveragePool", "MaxPool"]
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of a pooling stand: their size, their stride, the padding around the input."""
-
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
-
-    def offsets(self) -> Iterator[tuple[int, ...]]:
-        """Places inside a window, in row-major order."""
-        return product(*(range(k) for k in self.window))
-
-    def pad(self, x: Array, fill: float) -> Array:
-        """`x` with its padding written out."""
-        if not any(before or after for before, after in self.pads):
-            return x
-        return jnp.pad(x, ((0, 0), *self.pads, (0, 0)), constant_values=fill)
-
-    def read(self, padded: Array, offset: tuple[int, ...], counts: tuple[int, ...]) -> Array:
-        """The entry at `offset` of every window."""
-        stop = [o + (m - 1) * s + 1 for o, m, s in zip(offset, counts, self.stride, strict=True)]
-        whole = (padded.shape[0], padded.shape[-1])
-        return lax.slice(padded, (0, *offset, 0), (whole[0], *stop, whole[1]), (1, *self.stride, 1))
-
-    def write(self, g: Array, offset: tuple[int, ...], lengths: tuple[int, ...]) -> Array:
-        """Transpose of `pad` and `read`: `g` put at `offset` of every window, zero elsewhere."""
-        axes = zip(offset, lengths, g.shape[1:-1], self.stride, self.pads, strict=True)
-        config = [(o - before, n - (o - before + (m - 1) * s + 1), s - 1) for o, n, m, s, (before, _) in axes]
-        return lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
 
 
 @dataclass(frozen=True)
@@ -65,28 +28,22 @@ class MaxPool(Op):
     padding: Padding = "valid"
 
     def shape(self, x: Shape) -> Shape:
-        return pooled_shape(self.windows(x), x)
-
-    def windows(self, x: Shape) -> Windows:
-        """The settings made explicit for an input of this shape."""
-        return resolve_windows(self.window, self.stride, self.padding, x)
+        return (x[0], *pooling_windows(self, x).counts(x[1:-1]), x[-1])
 
     def forward(self, x: Array) -> Array:
-        w = self.windows(x.shape)
-        counts = known(pooled_shape(w, x.shape))
-        padded = w.pad(x, -np.inf)
-        return reduce(jnp.maximum, (w.read(padded, offset, counts) for offset in w.offsets()))
+        return reduce(jnp.maximum, pooling_windows(self, x.shape).read(x, -np.inf))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        w = self.windows(x.shape)
-        padded = w.pad(x, -np.inf)
-        total = jnp.zeros_like(x)
-        free = jnp.ones(y.shape, bool)
-        for offset in w.offsets():
-            wins = free & (w.read(padded, offset, y.shape[1:-1]) == y)
-            free = free & ~wins
-            total = total + w.write(jnp.where(wins, g, 0), offset, x.shape[1:-1])
-        return (total,)
+        w, lengths = pooling_windows(self, x.shape), x.shape[1:-1]
+        best, *rest = w.read(x, -np.inf)
+        winner = jnp.zeros(y.shape, jnp.int32)
+        for place, entries in enumerate(rest, start=1):
+            winner = jnp.where(entries > best, place, winner)
+            best = jnp.maximum(entries, best)
+        if w.disjoint:
+            return (jnp.where(w.repeat(winner, lengths) == w.places(lengths), w.repeat(g, lengths), 0),)
+        parts = (w.write(jnp.where(winner == i, g, 0), offset, lengths) for i, offset in enumerate(w.offsets()))
+        return (reduce(jnp.add, parts),)
 
 
 @dataclass(frozen=True)
@@ -99,54 +56,37 @@ class AveragePool(Op):
     count_padding: bool = False
 
     def shape(self, x: Shape) -> Shape:
-        return pooled_shape(self.windows(x), x)
+        return (x[0], *pooling_windows(self, x).counts(x[1:-1]), x[-1])
 
-    def windows(self, x: Shape) -> Windows:
-        """The settings made explicit for an input of this shape."""
-        return resolve_windows(self.window, self.stride, self.padding, x)
-
-    def weights(self, w: Windows, x: Array) -> Array:
-        """One over the number of entries that count in each window."""
-        if self.count_padding:
-            return jnp.asarray(1 / prod(w.window), x.dtype)
-        sizes = window_sizes(x.shape[1:-1], w.window, w.stride, w.pads)
-        return jnp.asarray(1 / sizes[..., None], x.dtype)
+    def share(self, w: Windows, x: Array) -> Array:
+        """What each entry of a window counts for: one over the number of them."""
+        sizes = prod(w.window) if self.count_padding else w.sizes(x.shape[1:-1])[..., None]
+        return jnp.asarray(1 / sizes, x.dtype)
 
     def forward(self, x: Array) -> Array:
-        w = self.windows(x.shape)
-        counts = known(pooled_shape(w, x.shape))
-        padded = w.pad(x, 0.0)
-        return reduce(jnp.add, (w.read(padded, offset, counts) for offset in w.offsets())) * self.weights(w, x)
+        w = pooling_windows(self, x.shape)
+        return reduce(jnp.add, w.read(x)) * self.share(w, x)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        w = self.windows(x.shape)
-        share = g * self.weights(w, x)
-        return (reduce(jnp.add, (w.write(share, offset, x.shape[1:-1]) for offset in w.offsets())),)
+        w, lengths = pooling_windows(self, x.shape), x.shape[1:-1]
+        share = g * self.share(w, x)
+        if w.disjoint:
+            return (w.repeat(share, lengths),)
+        return (reduce(jnp.add, (w.write(share, offset, lengths) for offset in w.offsets())),)
 
 
-def resolve_windows(window: PerAxis, stride: PerAxis | None, padding: Padding, x: Shape) -> Windows:
-    """The settings of a pooling made explicit for an input of this shape."""
+def pooling_windows(op: MaxPool | AveragePool, x: Shape) -> Windows:
+    """The windows of a pooling over an input of this shape."""
     if len(x) < 3:
         raise ShapeError(
             f"it moves a window over {show_shape(x)}, which has no spatial axis\n"
             "  fix: read (batch, *lengths, channels)"
         )
-    size = per_axis(window, len(x) - 2, "window")
-    step = size if stride is None else per_axis(stride, len(x) - 2, "stride")
-    pads = resolve_padding(padding, x[1:-1], size, step)
-    if any(not 0 <= p < k for k, pair in zip(size, pads, strict=True) for p in pair):
+    size = per_axis(op.window, len(x) - 2, "window")
+    w = resolve_windows(size, size if op.stride is None else op.stride, 1, op.padding, x[1:-1])
+    if any(not 0 <= p < k for k, pair in zip(size, w.pads, strict=True) for p in pair):
         raise ShapeError(
-            f"its padding {pads} leaves windows {size} with nothing but padding in them\n"
+            f"its padding {w.pads} leaves windows {size} with nothing but padding in them\n"
             "  fix: pad each side by less than the window"
         )
-    return Windows(size, step, pads)
-
-
-def pooled_shape(w: Windows, x: Shape) -> Shape:
-    """Shape of one value for each window."""
-    return (x[0], *window_counts(x[1:-1], w.window, w.stride, w.pads), x[-1])
-
-
-def known(shape: Shape) -> tuple[int, ...]:
-    """The spatial lengths of an array's shape, which are numbers."""
-    return tuple(int(n) for n in shape[1:-1])
+    return w

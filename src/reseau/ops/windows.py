@@ -1,17 +1,120 @@
-"""Arithmetic of sliding windows: how far apart they stand, how many there are, how much padding they need."""
+"""Sliding windows over the spatial axes of (batch, *lengths, channels), for convolution and pooling."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import jax.numpy as jnp
 import numpy as np
+from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Dim, Shape
 
-__all__ = ["Padding", "PerAxis", "extents", "per_axis", "resolve_padding", "window_counts", "window_sizes"]
+__all__ = ["Padding", "PerAxis", "Windows", "per_axis", "resolve_windows"]
 
 PerAxis = int | tuple[int, ...]
 """One whole number for every spatial axis, or one for each."""
 
 Padding = str | tuple[tuple[int, int], ...]
 """`"valid"` (none), `"same"` (as many windows as entries, divided by the stride), or (before, after) for each axis."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of size `window` whose entries are `dilation` apart, one each `stride`, over a padded input.
+
+    XLA's own windowed operations are slow on the CPU, most of all going back, so the windows are read as one strided
+    slice for each offset inside them; `write` is the transpose of that.
+    """
+
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Entries from the first to the last that one window reads."""
+        return extents(self.window, self.dilation)
+
+    @property
+    def disjoint(self) -> bool:
+        """Whether the windows lie side by side, so that each entry belongs to at most one."""
+        return self.stride == self.window and set(self.dilation) == {1}
+
+    def counts(self, lengths: Shape) -> Shape:
+        """How many windows fit along each axis, `floor((n + before + after - extent) / stride) + 1`."""
+        counts: list[Dim] = []
+        for n, e, s, (before, after) in zip(lengths, self.extent, self.stride, self.pads, strict=True):
+            grown = before + after - e
+            if isinstance(n, str):
+                if s != 1 or grown != -1:
+                    raise ShapeError(
+                        f"the number of windows along the axis '{n}' is not known\n  fix: give the axis a length"
+                    )
+                counts.append(n)
+            elif n + grown < 0:
+                raise ShapeError(
+                    f"a window of {e} entries does not fit into {n + before + after}\n"
+                    "  fix: a smaller window, less dilation, or padding='same'"
+                )
+            else:
+                counts.append((n + grown) // s + 1)
+        return tuple(counts)
+
+    def sizes(self, lengths: tuple[int, ...]) -> np.ndarray:
+        """How many entries of each window are not padding, as an array over the windows (without dilation)."""
+        sizes = np.ones((), dtype=np.int64)
+        for n, k, s, (before, after) in zip(lengths, self.window, self.stride, self.pads, strict=True):
+            start = np.arange((n + before + after - k) // s + 1) * s - before
+            sizes = np.multiply.outer(sizes, np.minimum(start + k, n) - np.maximum(start, 0))
+        return sizes
+
+    def offsets(self) -> Iterator[tuple[int, ...]]:
+        """Places of a window's entries, counted from its first, in row-major order."""
+        return product(*(range(0, e, d) for e, d in zip(self.extent, self.dilation, strict=True)))
+
+    def places(self, lengths: tuple[int, ...]) -> np.ndarray:
+        """For each entry of the input, its place in its window in row-major order, where windows are disjoint."""
+        place = np.zeros((), dtype=np.int32)
+        for n, k, (before, _) in zip(lengths, self.window, self.pads, strict=True):
+            place = np.add.outer(place * k, (np.arange(n, dtype=np.int32) + before) % k)
+        return place[..., None]
+
+    def read(self, x: Array, fill: float = 0.0) -> Iterator[Array]:
+        """For each offset, the entries at that offset of all windows, an array (batch, *counts, channels)."""
+        padded = lax.pad(x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in self.pads), (0, 0, 0)])
+        counts = [int(m) for m in self.counts(x.shape[1:-1])]
+        for offset in self.offsets():
+            stop = [o + (m - 1) * s + 1 for o, m, s in zip(offset, counts, self.stride, strict=True)]
+            yield lax.slice(padded, (0, *offset, 0), (x.shape[0], *stop, x.shape[-1]), (1, *self.stride, 1))
+
+    def write(self, g: Array, offset: tuple[int, ...], lengths: tuple[int, ...]) -> Array:
+        """Transpose of reading at `offset`: `g` put there in every window, zero elsewhere."""
+        axes = zip(offset, lengths, g.shape[1:-1], self.stride, self.pads, strict=True)
+        config = [(o - before, n - (o - before + (m - 1) * s + 1), s - 1) for o, n, m, s, (before, _) in axes]
+        return lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
+
+    def repeat(self, g: Array, lengths: tuple[int, ...]) -> Array:
+        """Each window's number at every entry of the window, zero outside all windows, which are disjoint."""
+        counts = g.shape[1:-1]
+        spread = jnp.expand_dims(g, tuple(range(2, 2 * len(counts) + 1, 2)))
+        pairs = [n for pair in zip(counts, self.window, strict=True) for n in pair]
+        full = [m * k for m, k in zip(counts, self.window, strict=True)]
+        tiled = jnp.broadcast_to(spread, (g.shape[0], *pairs, g.shape[-1])).reshape(g.shape[0], *full, g.shape[-1])
+        axes = zip(full, lengths, self.pads, strict=True)
+        config = [(-before, n + before - m, 0) for m, n, (before, _) in axes]
+        return lax.pad(tiled, jnp.zeros((), g.dtype), [(0, 0, 0), *config, (0, 0, 0)])
+
+
+def resolve_windows(
+    window: tuple[int, ...], stride: PerAxis, dilation: PerAxis, padding: Padding, lengths: Shape
+) -> Windows:
+    """The settings of a convolution or a pooling made explicit for an input of these lengths."""
+    step = per_axis(stride, len(lengths), "stride")
+    gap = per_axis(dilation, len(lengths), "dilation")
+    return Windows(window, step, gap, resolve_padding(padding, lengths, extents(window, gap), step))
 
 
 def per_axis(value: PerAxis, rank: int, what: str) -> tuple[int, ...]:
@@ -25,9 +128,9 @@ def per_axis(value: PerAxis, rank: int, what: str) -> tuple[int, ...]:
     return values
 
 
-def extents(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+def extents(window: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """Entries from the first to the last that one window reads, `(k - 1) d + 1`."""
-    return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    return tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
 
 
 def resolve_padding(
@@ -56,37 +159,3 @@ def resolve_padding(
             f"  fix: 'same', 'valid', or {len(extent)} pairs (before, after)"
         )
     return padding
-
-
-def window_counts(
-    lengths: Shape, extent: tuple[int, ...], stride: tuple[int, ...], pads: tuple[tuple[int, int], ...]
-) -> Shape:
-    """How many windows fit along each spatial axis, `floor((n + before + after - extent) / stride) + 1`."""
-    counts: list[Dim] = []
-    for n, e, s, (before, after) in zip(lengths, extent, stride, pads, strict=True):
-        grown = before + after - e
-        if isinstance(n, str):
-            if s != 1 or grown != -1:
-                raise ShapeError(
-                    f"the number of windows along the axis '{n}' is not known\n  fix: give the axis a length"
-                )
-            counts.append(n)
-        elif n + grown < 0:
-            raise ShapeError(
-                f"a window of {e} entries does not fit into {n + before + after}\n"
-                "  fix: a smaller window, less dilation, or padding='same'"
-            )
-        else:
-            counts.append((n + grown) // s + 1)
-    return tuple(counts)
-
-
-def window_sizes(
-    lengths: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], pads: tuple[tuple[int, int], ...]
-) -> np.ndarray:
-    """How many entries of each window are not padding, as an array over the windows."""
-    sizes = np.ones((), dtype=np.int64)
-    for n, k, s, (before, after) in zip(lengths, window, stride, pads, strict=True):
-        start = np.arange((n + before + after - k) // s + 1) * s - before
-        sizes = np.multiply.outer(sizes, np.minimum(start + k, n) - np.maximum(start, 0))
-    return sizes
