@@ -16,7 +16,7 @@ from reseau.backprop import Keep, Values, backprop, constants, evaluate, value_a
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, input, order
 from reseau.losses import Loss
-from reseau.network import Network, precision_of, read_input
+from reseau.network import Network, check_params, precision_of, read_input
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.base import BATCH, Shape
 from reseau.ops.reduction import Sum
@@ -180,12 +180,13 @@ class Objective:
             number of its output: `"loss 0"`.
         """
         examples = self.read(X, y, sample_weight, precision_of(params))
-        return self.measure(params, examples)
+        own = self.network.graph.parameters | self.network.graph.states
+        check_params(own, params)
+        return self.measure({name: params[name] for name in own}, examples)
 
-    def measure(self, params: Mapping[str, Array], examples: Examples) -> dict[str, float]:
+    def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
         """`evaluate` on data that was read before."""
-        checked, _ = self.network.read(params, tuple(x[:0] for x in examples.inputs))
-        dtype = precision_of(checked)
+        dtype = precision_of(params)
         sums: np.ndarray | None = None
         rows = min(ROWS_AT_ONCE, len(examples))
         for start in range(0, len(examples), rows):
@@ -194,7 +195,7 @@ class Objective:
             where[: stop - start] = np.arange(start, stop)
             weights = np.zeros(rows, dtype)
             weights[: stop - start] = examples.weights[start:stop]
-            block = np.asarray(self._measure(checked, examples.inputs, examples.targets, where, weights), np.float64)
+            block = np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights), np.float64)
             sums = block if sums is None else sums + block
         assert sums is not None
         names = self.measured

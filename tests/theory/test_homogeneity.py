@@ -157,8 +157,7 @@ def test_merge_joins_positive_multiples_and_only_those(tolerance, outputs):
     many = ShallowNetwork(
         f.weights[copies] * factor[:, None],
         f.biases[copies] * factor,
-        (f.outputs[copies].T / factor).T
-        * (1 + (np.arange(20) % 3 == 0).reshape((20,) + (1,) * (f.outputs.ndim - 1))),
+        (f.outputs[copies].T / factor).T * (1 + (np.arange(20) % 3 == 0).reshape((20,) + (1,) * (f.outputs.ndim - 1))),
     )
     g = merge(many, tolerance)
     assert g.width == 5
@@ -200,6 +199,4 @@ def test_gradient_step_changes_the_imbalance_by_its_second_order_term(slope_at_z
         before = eta**2 - np.sum(v**2, axis=1)
         eta, v = eta - rate * g_eta, v - rate * g_v
         after = eta**2 - np.sum(v**2, axis=1)
-        np.testing.assert_allclose(
-            after - before, rate**2 * (g_eta**2 - np.sum(g_v**2, axis=1)), rtol=0, atol=1e-13
-        )
+        np.testing.assert_allclose(after - before, rate**2 * (g_eta**2 - np.sum(g_v**2, axis=1)), rtol=0, atol=1e-13)

@@ -55,9 +55,7 @@ def test_l1_projection_of_rows_is_the_projection_of_their_norms():
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1), radius=st.sampled_from([0.1, 0.5, 1.0, 2.0, 30.0]), scale=st.floats(0.1, 1e4)
-)
+@given(seed=st.integers(0, 2**32 - 1), radius=st.sampled_from([0.1, 0.5, 1.0, 2.0, 30.0]), scale=st.floats(0.1, 1e4))
 def test_ellipsoid_projection_is_stationary_and_feasible(seed, radius, scale):
     rng = np.random.default_rng(seed)
     w0, b0 = rng.normal(size=3) * scale, float(rng.normal()) * scale * radius

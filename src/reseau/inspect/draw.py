@@ -1,11 +1,58 @@
 """The graph as a picture."""
 
+import os
 from os import PathLike
+from pathlib import Path
 
+from reseau.errors import DataError
 from reseau.graph import Graph
+from reseau.inspect.boxes import diagram
+from reseau.inspect.picture import paint
+from reseau.inspect.png import to_png
+from reseau.inspect.svg import to_svg
 
 __all__ = ["draw"]
 
 
 def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
-    return ""
+    """The graph as SVG text, also written to `path` if one is given.
+
+    Boxes are nodes in layers, edges are values with their shapes; a parameter that several nodes read has a box of
+    its own. The middle of a network of more than 240 operations is one box, where it has a single way in and out.
+
+    Args:
+        graph: What to draw.
+        path: A file ending in `.svg`, or in `.png` with the extra `plot`; it appears only when it is whole.
+
+    Raises:
+        DataError: The path ends in something else.
+        GraphError: The graph is too large to be read as a picture.
+        MissingExtraError: `.png` without matplotlib.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (4,))
+        >>> rs.Network(x, rs.relu(x)).draw().startswith("<svg")
+        True
+    """
+    suffix = "" if path is None else Path(path).suffix.lower()
+    if path is not None and suffix not in (".svg", ".png"):
+        raise DataError(f"cannot draw to {os.fspath(path)!r}\n  fix: a path that ends in .svg or .png")
+    picture = paint(diagram(graph))
+    svg = to_svg(picture)
+    if path is not None:
+        write_whole(Path(path), to_png(picture) if suffix == ".png" else svg.encode())
+    return svg
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place in one step, so that nobody meets half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

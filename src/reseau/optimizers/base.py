@@ -8,7 +8,7 @@ from jax import Array
 
 __all__ = ["Optimizer", "Params", "zeros"]
 
-Params = dict[str, Array]
+Params = dict[str, Any]
 
 
 class Optimizer(ABC):

@@ -63,9 +63,7 @@ class ShallowNetwork:
             )
 
     @classmethod
-    def from_neurons(
-        cls, neurons: npt.ArrayLike, outputs: npt.ArrayLike, radius: float = 1.0
-    ) -> "ShallowNetwork":
+    def from_neurons(cls, neurons: npt.ArrayLike, outputs: npt.ArrayLike, radius: float = 1.0) -> "ShallowNetwork":
         """Build the network from its homogeneous neurons `v_j = (w_j, b_j / R)`, shape (m, d + 1).
 
         >>> ShallowNetwork.from_neurons([[0.6, 0.8]], [2.0], radius=10.0).biases.tolist()
@@ -196,9 +194,7 @@ def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
         points = points[:, None]
     if points.ndim != 2 or points.shape[1] == 0 or dimension not in {None, points.shape[1]}:
         wanted = "(n, d)" if dimension is None else f"(n, {dimension})"
-        raise DataError(
-            f"inputs: the shape must be {wanted}, not {points.shape}; put one example in each row"
-        )
+        raise DataError(f"inputs: the shape must be {wanted}, not {points.shape}; put one example in each row")
     if not np.isfinite(points).all():
         row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise DataError(f"inputs: row {row} has an entry that is not finite; drop the row or fill the entry")
@@ -239,7 +235,5 @@ def _frozen(value: npt.ArrayLike, place: str) -> FloatArray:
 def _positive(value: float, place: str) -> float:
     number = float(value)
     if not (np.isfinite(number) and number > 0):
-        raise DataError(
-            f"{place}: must be a positive finite number, not {value!r}; use the scale of the inputs"
-        )
+        raise DataError(f"{place}: must be a positive finite number, not {value!r}; use the scale of the inputs")
     return number
