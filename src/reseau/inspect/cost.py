@@ -1,0 +1,136 @@
+"""Multiply-adds and bytes of one node, from shapes alone.
+
+What counts as one: a product added to a sum, or a product, quotient, sum or difference that stands alone. Nothing is
+counted for comparisons, elementary functions (`exp`, `tanh`, ...), rearrangements, and work that does not grow with
+the entries of the output. So:
+
+- affine, matmul, convolutions: each term of each sum, those over padding too, as published tables do; a bias starts
+  the sum and is free;
+- + - × / and square: 1 for each entry of the output; leaky_relu and gelu likewise; other activations none;
+- sum, mean, average_pool: each term; max_pool none;
+- batch_norm: 1 for each entry (at inference it is one affine map); layer_norm: 5 (mean, difference, square,
+  two products); softmax and log_softmax: 3; logsumexp: 2.
+
+One example is counted: a length that is only a word, such as `batch`, is 1.
+"""
+
+from functools import singledispatch
+from math import prod
+
+import numpy as np
+
+from reseau.graph import Input, Node
+from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
+from reseau.ops.base import Op, Proxy, Shape
+from reseau.ops.convolution import Conv, ConvTranspose
+from reseau.ops.indexing import Concatenate, Embedding, Reshape, Slice, Transpose
+from reseau.ops.linear import Affine, Matmul
+from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, Dropout, LayerNorm, RandomMask
+from reseau.ops.pointwise import Gelu, LeakyRelu, Pointwise, Square
+from reseau.ops.pooling import AveragePool, MaxPool
+from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
+
+__all__ = ["activation_bytes", "multiply_adds", "size"]
+
+
+def size(shape: Shape) -> int:
+    """Entries of an array of this shape for one example."""
+    return prod(1 if isinstance(n, str) else n for n in shape)
+
+
+def activation_bytes(node: Node) -> int:
+    """Bytes of the node's value for one example, in float32 or in the type its input declares."""
+    dtype = node.source.dtype if isinstance(node.source, Input) else "float"
+    return size(node.shape) * (4 if dtype == "float" else np.dtype(dtype).itemsize)
+
+
+@singledispatch
+def multiply_adds(op: Op, output: Shape, *inputs: Shape) -> int | None:
+    """Multiply-adds of one example, or None where no rule is known (a function or operation of the user's own).
+
+    Example:
+        >>> multiply_adds(Affine(), ("batch", 10), ("batch", 784), (784, 10), (10,))
+        7840
+    """
+    return None
+
+
+@multiply_adds.register
+def _(op: Proxy, output: Shape, *inputs: Shape) -> int | None:
+    return multiply_adds(op.op, output, *inputs)
+
+
+@multiply_adds.register(Affine)
+@multiply_adds.register(Matmul)
+def _(op: Affine | Matmul, output: Shape, *inputs: Shape) -> int:
+    return size(output) * size(inputs[0][-1:])
+
+
+@multiply_adds.register
+def _(op: Conv, output: Shape, *inputs: Shape) -> int:
+    return size(output) * size(inputs[1][:-1])  # the weight is (*kernel, in / groups, out)
+
+
+@multiply_adds.register
+def _(op: ConvTranspose, output: Shape, *inputs: Shape) -> int:
+    kernel, per_group = inputs[1][:-2], inputs[1][-1:]  # each entry of the input writes one kernel of out / groups
+    return size(inputs[0]) * size(kernel) * size(per_group)
+
+
+@multiply_adds.register
+def _(op: AveragePool, output: Shape, *inputs: Shape) -> int:
+    window = (op.window,) * (len(inputs[0]) - 2) if isinstance(op.window, int) else op.window
+    return size(output) * prod(window)
+
+
+@multiply_adds.register(Sum)
+@multiply_adds.register(Mean)
+@multiply_adds.register(BatchMean)
+def _(op: Sum | Mean | BatchMean, output: Shape, *inputs: Shape) -> int:
+    return size(inputs[0])
+
+
+@multiply_adds.register(Add)
+@multiply_adds.register(Subtract)
+@multiply_adds.register(Multiply)
+@multiply_adds.register(Divide)
+@multiply_adds.register(Square)
+@multiply_adds.register(LeakyRelu)
+@multiply_adds.register(Gelu)
+@multiply_adds.register(BatchNorm)
+@multiply_adds.register(RandomMask)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
+    return size(output)
+
+
+@multiply_adds.register(LogSumExp)
+def _(op: LogSumExp, output: Shape, *inputs: Shape) -> int:
+    return 2 * size(inputs[0])
+
+
+@multiply_adds.register(Softmax)
+@multiply_adds.register(LogSoftmax)
+@multiply_adds.register(BatchVariance)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
+    return 3 * size(inputs[0])
+
+
+@multiply_adds.register
+def _(op: LayerNorm, output: Shape, *inputs: Shape) -> int:
+    return 5 * size(output)
+
+
+@multiply_adds.register(Pointwise)
+@multiply_adds.register(Negative)
+@multiply_adds.register(Maximum)
+@multiply_adds.register(Minimum)
+@multiply_adds.register(Max)
+@multiply_adds.register(MaxPool)
+@multiply_adds.register(Concatenate)
+@multiply_adds.register(Embedding)
+@multiply_adds.register(Reshape)
+@multiply_adds.register(Slice)
+@multiply_adds.register(Transpose)
+@multiply_adds.register(Dropout)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
+    return 0
