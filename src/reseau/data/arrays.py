@@ -1,0 +1,154 @@
+"""Data that is numbers already: arrays, and the .npz files that hold them."""
+
+import zipfile
+import zlib
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from reseau.data.recipe import Recipe, Table
+from reseau.data.tables import check_task, label, looks_like_classes
+from reseau.errors import DataError
+
+__all__ = ["from_arrays", "read_npz"]
+
+FEATURES = ("X", "x", "features", "images", "data")
+TARGETS = ("y", "target", "targets", "label", "labels")
+
+
+def read_npz(
+    path: str | PathLike[str],
+    *,
+    target: str | None = None,
+    task: str = "auto",
+    part: str = "",
+    recipe: Recipe | None = None,
+    labeled: bool = True,
+) -> Table | None:
+    """Read the arrays X and y of an .npz file, or x_train, y_train, x_test, y_test. Nothing is unpickled.
+
+    Args:
+        path: The file.
+        target: Name of the array of targets; y, target or labels by default.
+        task: "classification", "regression" or "auto".
+        part: "train" or "test" for files with both.
+        recipe: That of a model, which the arrays must fit.
+        labeled: Whether targets are wanted.
+
+    Returns:
+        The table; nothing where the file has no such part.
+    """
+    ending = f"_{part}" if part else ""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataError(
+                    f"{path}: it holds one array, not features and targets\n  fix: np.savez(path, X=X, y=y)"
+                )
+            found = [n + ending for n in FEATURES if n + ending in file.files]
+            wanted = [target] if target is not None and not part else [n + ending for n in (target, *TARGETS) if n]
+            known = [n for n in wanted if n in file.files]
+            if part and not found:
+                return None
+            if not found or (labeled and not known):
+                missing = f"an array {target!r}" if found and target else "the arrays X and y"
+                raise DataError(
+                    f"{path}: it does not hold {missing}, but {', '.join(file.files[:8]) or 'nothing'}\n"
+                    "  fix: np.savez(path, X=X, y=y), or --target with the name of the targets"
+                )
+            X, y = file[found[0]], file[known[0]] if labeled else None
+    except OSError as error:
+        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, KeyError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path}: it is not a whole .npz file of numbers: {str(error).partition(chr(10))[0]}\n"
+            "  fix: write it with np.savez(path, X=X, y=y)"
+        ) from error
+    return from_arrays(X, y, source=str(path), target=Path(known[0]).name if known else "y", task=task, recipe=recipe)
+
+
+def from_arrays(
+    X: np.ndarray,
+    y: np.ndarray | None,
+    *,
+    source: str = "the data",
+    target: str = "y",
+    task: str = "auto",
+    recipe: Recipe | None = None,
+) -> Table:
+    """A table from arrays: X is (n, d), or images (n, height, width[, channels]); y is (n,).
+
+    Args:
+        X: Numbers, all of them finite.
+        y: Class names or numbers; nothing where it is not known.
+        source: What messages call the data.
+        target: Name of what is predicted.
+        task: "classification", "regression" or "auto".
+        recipe: That of a model, which the data must fit.
+    """
+    check_task(task)
+    X = np.asarray(X)
+    if X.ndim == 3:
+        X = X[..., None]
+    if X.ndim not in (2, 4) or X.dtype.kind not in "fiub" or 0 in X.shape:
+        raise DataError(
+            f"{source}: the features are {X.dtype} of shape {X.shape}\n"
+            "  fix: numbers of shape (n, d), or images (n, height, width[, channels]), n at least 1"
+        )
+    if recipe is not None and X.shape[1:] != recipe.shape:
+        raise DataError(
+            f"{source}: its examples have the shape {X.shape[1:]}, the model reads {recipe.shape}\n"
+            "  fix: give data of the kind it was trained on"
+        )
+    if X.dtype.kind == "f" and not np.isfinite(X).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
+        raise DataError(f"{source}: entry {place} of the features is {X[place]}\n  fix: remove the row, or fill it in")
+    if y is None:
+        return Table(X, None, recipe or Recipe(X.shape[1:], target))
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.shape != X.shape[:1]:
+        raise DataError(
+            f"{source}: the targets have the shape {y.shape}, the features {len(X)} rows\n  fix: one target a row"
+        )
+    if y.dtype.kind not in "fiubU" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        raise DataError(f"{source}: the targets ({y.dtype}) are not all finite numbers or texts\n  fix: correct them")
+    recipe = recipe or Recipe(X.shape[1:], target, _classes(y, source, task))
+    return Table(X, _numbers(y, recipe, source), recipe)
+
+
+def _classes(y: np.ndarray, source: str, task: str) -> tuple[str, ...]:
+    """Names of the classes; none for a regression."""
+    text = y.dtype.kind == "U"
+    if task == "regression" or (task == "auto" and not text and y.dtype.kind != "b" and not looks_like_classes(y)):
+        if text:
+            raise DataError(f"{source}: the targets are texts\n  fix: task='classification' (--task classification)")
+        if len(np.unique(y)) == 1:
+            raise DataError(f"{source}: the target is {y[0]} in every row\n  fix: give rows that differ in it")
+        return ()
+    values = np.unique(y)
+    if len(values) < 2:
+        raise DataError(
+            f"{source}: the target has one class only, {str(values[0])!r}\n  fix: give rows of at least two classes"
+        )
+    return tuple(label(str(v)) for v in values)
+
+
+def _numbers(y: np.ndarray, recipe: Recipe, source: str) -> np.ndarray:
+    if not recipe.classes:
+        if y.dtype.kind == "U":
+            raise DataError(f"{source}: the targets are texts, the model predicts a number\n  fix: give numbers")
+        return y.astype(np.float64)
+    number = {name: k for k, name in enumerate(recipe.classes)}
+    values, places = np.unique(y, return_inverse=True)
+    found = [number.get(label(str(v)), -1) for v in values]
+    if -1 in found:
+        raise DataError(
+            f"{source}: {str(values[found.index(-1)])!r} is not a class of the model\n"
+            f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(number) > 8 else ''}"
+        )
+    return np.array(found, np.int32)[places]

@@ -1,0 +1,43 @@
+"""Splitting examples at random, in the same way for the same seed."""
+
+import numpy as np
+
+from reseau.errors import DataError
+
+__all__ = ["split"]
+
+
+def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the rows that stay and of those held out, each in increasing order.
+
+    Args:
+        n: Number of rows.
+        fraction: Share that is held out, between 0 and 1; at least one row on each side.
+        seed: The same seed gives the same split.
+        classes: One class number a row: each class is then split in the same proportion, up to rounding, and none
+            is held out whole.
+    """
+    if not 0 < fraction < 1:
+        raise DataError(f"a share of the rows lies between 0 and 1, got {fraction}\n  fix: for example 0.2")
+    if n < 2:
+        raise DataError(f"{n} row cannot be split in two\n  fix: give more rows")
+    generator = np.random.default_rng(seed)
+    held = min(max(round(n * fraction), 1), n - 1)
+    if classes is None:
+        out = generator.permutation(n)[:held]
+    else:
+        _, numbers, counts = np.unique(classes, return_inverse=True, return_counts=True)
+        shares = np.minimum(_shares(counts * fraction, held), counts - 1)
+        order = generator.permutation(n)
+        out = np.concatenate([order[numbers[order] == c][:k] for c, k in enumerate(shares)])
+    stays = np.ones(n, bool)
+    stays[out] = False
+    return np.flatnonzero(stays), np.flatnonzero(~stays)
+
+
+def _shares(wanted: np.ndarray, total: int) -> np.ndarray:
+    """Whole numbers near `wanted` whose sum is `total`: the largest remainders are rounded up."""
+    low = np.floor(wanted).astype(int)
+    up = np.argsort(low - wanted, kind="stable")[: max(total - low.sum(), 0)]
+    low[up] += 1
+    return low
