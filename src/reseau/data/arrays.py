@@ -3,7 +3,6 @@
 import zipfile
 import zlib
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
@@ -41,11 +40,10 @@ def read_npz(
     """
     ending = f"_{part}" if part else ""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(
-                    f"{path}: it holds one array, not features and targets\n  fix: np.savez(path, X=X, y=y)"
-                )
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: it holds one array, not features and targets\n  fix: np.savez(path, X=X, y=y)")
+        with loaded as file:
             found = [n + ending for n in FEATURES if n + ending in file.files]
             wanted = [target] if target is not None and not part else [n + ending for n in (target, *TARGETS) if n]
             known = [n for n in wanted if n in file.files]
@@ -67,7 +65,7 @@ def read_npz(
             f"{path}: it is not a whole .npz file of numbers: {str(error).partition(chr(10))[0]}\n"
             "  fix: write it with np.savez(path, X=X, y=y)"
         ) from error
-    return from_arrays(X, y, source=str(path), target=Path(known[0]).name if known else "y", task=task, recipe=recipe)
+    return from_arrays(X, y, source=str(path), target=known[0] if known else "y", task=task, recipe=recipe)
 
 
 def from_arrays(

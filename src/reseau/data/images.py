@@ -70,6 +70,7 @@ def _array(path: Path, rank: int) -> np.ndarray:
     shape = tuple(int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank))
     if len(data) - start != prod(shape):
         raise DataError(
-            f"{path}: it declares {shape}, {prod(shape)} bytes, but holds {len(data) - start}\n  fix: get the file again"
+            f"{path}: it declares {shape}, {prod(shape)} bytes, but holds {len(data) - start}\n"
+            "  fix: get the file again"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -6,6 +6,7 @@ import io
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from math import isnan
 from os import PathLike
 from pathlib import Path
 
@@ -115,10 +116,9 @@ def numbers(cells: tuple[str, ...]) -> tuple[np.ndarray, list[int]]:
 def is_number(cell: str) -> bool:
     """Whether the text is a number; `nan`, which stands for a blank, is not."""
     try:
-        value = float(cell)
+        return not isnan(float(cell))
     except ValueError:
         return False
-    return value == value
 
 
 def _text(path: Path) -> str:

@@ -30,6 +30,8 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
         shares = np.minimum(_shares(counts * fraction, held), counts - 1)
         order = generator.permutation(n)
         out = np.concatenate([order[numbers[order] == c][:k] for c, k in enumerate(shares)])
+    if not len(out):
+        raise DataError("each class has one row, so none can be held out\n  fix: give more rows of each class")
     stays = np.ones(n, bool)
     stays[out] = False
     return np.flatnonzero(stays), np.flatnonzero(~stays)

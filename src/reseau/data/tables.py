@@ -216,9 +216,8 @@ def _features(sheet: Sheet, place: int, column: Column, recipe: Recipe) -> np.nd
     values, wrong = numbers(cells)
     blanks = np.isnan(values)
     blanks[wrong] = False
-    bad = sorted(
-        [*wrong, *np.flatnonzero(np.isinf(values)), *(np.flatnonzero(blanks) if recipe.missing != "mean" else ())]
-    )
+    refused = np.isinf(values) | (blanks if recipe.missing != "mean" else False)
+    bad = sorted([*wrong, *np.flatnonzero(refused)])
     if bad:
         cell, where = cells[bad[0]], f"{sheet.path}: column {column.name!r}, line {sheet.lines[bad[0]]}"
         if blanks[bad[0]]:
