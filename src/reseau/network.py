@@ -125,6 +125,12 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
+        found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
+        unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+        return Gradients(self.graph, unused | found)
+
+    def given(self, run: Run, d_output: Any) -> Values:
+        """The derivative at each output, shapes checked; the sum where one node is several outputs."""
         outputs = self.graph.outputs
         given = [d_output] if len(outputs) == 1 else list(d_output)
         if len(given) != len(outputs):
@@ -139,9 +145,7 @@ class Network:
                     "  fix: give one derivative for each entry of the output"
                 )
             cotangents[node] = cotangents[node] + g if node in cotangents else g
-        found = backprop(self.graph.nodes, run.values, cotangents)
-        unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
-        return Gradients(self.graph, unused | found)
+        return cotangents
 
     def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Array, ...]]:
         """The parameters and inputs as arrays of one precision, names and shapes checked."""
@@ -175,21 +179,28 @@ class Network:
 
         Args:
             params: The parameters.
-            inputs_and_d_output: The inputs, then the derivative of the scalar at the output.
+            inputs_and_d_output: The inputs, then the derivative of the scalar at the output; with several outputs, a
+                tuple of them.
         """
         *inputs, d_output = inputs_and_d_output
         run = self.forward(params, *inputs)
-        return inspect.explain(self.graph, run.values, self.backward(run, d_output).cotangents)
+        given = self.given(run, d_output)
+        return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
 
     def diagnose(self, params: Params, *inputs: ArrayLike) -> "inspect.Diagnosis":
         """Per node, the norms of activation and derivative, dead units, the first value that is not finite.
 
-        The scalar is the mean over the batch of the sum of the outputs; `Objective.diagnose` uses the loss itself.
+        The scalar is the mean over the batch of the outputs, each with its own fixed sign: their plain sum would
+        have no derivative after a softmax. `Objective.diagnose` uses the loss itself.
         """
         run = self.forward(params, *inputs)
-        outputs = [run.values[n] for n in self.graph.outputs]
-        ones = [jnp.ones_like(y) / max(y.shape[0], 1) for y in outputs]
-        return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(ones)).cotangents)
+        sign = np.random.default_rng(0)
+        signs = [sign.choice([-1.0, 1.0], y.shape[1:]) for y in (run.values[n] for n in self.graph.outputs)]
+        d_outputs = [
+            np.broadcast_to(s / max(len(run.values[n]), 1), run.values[n].shape)
+            for n, s in zip(self.graph.outputs, signs, strict=True)
+        ]
+        return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(d_outputs)).cotangents)
 
     def save(self, path: str | PathLike[str], params: Params) -> None:
         """Write the network and its parameters to one file, in place only when it is whole."""
@@ -221,11 +232,11 @@ def check_dtype(dtype: str) -> np.dtype[Any]:
 
 
 def precision_of(params: Params) -> np.dtype[Any]:
-    """The real-number type of the parameters."""
+    """The real-number type of the parameters, or JAX's own where there are none."""
     for value in params.values():
         if jnp.issubdtype(value.dtype, jnp.floating):
             return np.dtype(value.dtype)
-    return np.dtype(jnp.float32)
+    return np.dtype(jnp.result_type(float))
 
 
 def fixed_shape(node: Node) -> tuple[int, ...]:

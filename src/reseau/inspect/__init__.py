@@ -1,8 +1,8 @@
 """Looking inside: interpreters that tell a person what a network is and what happens in it."""
 
-from reseau.inspect.diagnose import Diagnosis, diagnose
+from reseau.inspect.diagnose import Diagnosis, diagnose, first_non_finite
 from reseau.inspect.draw import draw
 from reseau.inspect.explain import Explanation, explain
 from reseau.inspect.summary import Summary, summary
 
-__all__ = ["Diagnosis", "Explanation", "Summary", "diagnose", "draw", "explain", "summary"]
+__all__ = ["Diagnosis", "Explanation", "Summary", "diagnose", "draw", "explain", "first_non_finite", "summary"]

@@ -38,7 +38,7 @@ FAMILIES = {
 }
 
 FOLD_ABOVE = 240  # a longer network has its middle folded
-KEPT = 60  # boxes that stay before and after a fold, about
+KEPT = 24  # operations that stay before and after a fold, about
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from reseau.ops.pointwise import Clip
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import LogSumExp, Max, Mean, Sum
 
-__all__ = ["describe", "plain", "settings", "shorten"]
+__all__ = ["describe", "operand", "plain", "settings", "shorten"]
 
 
 def describe(node: Node) -> str:
@@ -29,7 +29,7 @@ def describe(node: Node) -> str:
     if node.op is None:
         dtype = node.source.dtype if isinstance(node.source, Input) else "float"
         return node.kind if dtype == "float" else f"{node.kind} {dtype}"
-    operands = [_number(p) for p in node.parents]
+    operands = [operand(p) or "·" for p in node.parents]
     name = plain(node.op.name) + (f"({', '.join(operands)})" if set(operands) - {"·"} else "")
     chosen = ", ".join(settings(node.op, *(p.shape for p in node.parents)))
     return f"{name} {chosen}".rstrip() + (" (proxy gradient)" if node.op.proxy else "")
@@ -141,9 +141,9 @@ def _by(value: int | Shape) -> str:
     return str(value) if isinstance(value, int) else "×".join(map(str, value))
 
 
-def _number(node: Node) -> str:
-    """The value of a constant that is one number; a dot for anything else."""
-    if isinstance(node.source, Constant):
-        value = node.source.value
-        return f"{value.item():g}" if value.size == 1 else f"constant {show_shape(node.shape)}"
-    return "·"
+def operand(node: Node) -> str:
+    """The value of a constant, if it is one number; its shape, if it is more; empty for what is not constant."""
+    if not isinstance(node.source, Constant):
+        return ""
+    value = node.source.value
+    return f"{value.item():g}" if value.size == 1 else f"constant {show_shape(node.shape)}"
