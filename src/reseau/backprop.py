@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isqrt
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -79,9 +78,7 @@ def value_and_grad(
         for segment in reversed(segments):
             values = kept
             if keep == "sqrt":
-                # without the barrier the compiler would merge the second pass with the first and keep everything
-                inside, found = jax.lax.optimization_barrier((_inputs(segment, kept), found))
-                values = evaluate(segment, inside)
+                values = evaluate(segment, _after(found, _inputs(segment, kept)))
             found = backprop(segment, values, found)
         grads = tuple(found[n] if n in found else jnp.zeros_like(kept[n]) for n in wanted)
         return kept[root], grads, tuple(kept[n] for n in also)
@@ -96,6 +93,16 @@ def _read_by(segments: Sequence[Sequence[Node]], roots: Sequence[Node]) -> set[N
 def _inputs(segment: Sequence[Node], kept: Values) -> Values:
     inside = set(segment)
     return {p: kept[p] for node in segment for p in node.parents if p not in inside}
+
+
+def _after(found: Values, reads: Values) -> Values:
+    """The same values, as a computation that cannot start before the cotangents `found` are there.
+
+    Otherwise the compiler would see that the second pass equals the first, merge the two and keep everything; on the
+    CPU it does so even across `jax.lax.optimization_barrier`. But it cannot know that a cotangent is not NaN.
+    """
+    some = next(iter(reversed(found.values()))).ravel()[0]
+    return {node: jnp.where(jnp.isnan(some), jnp.zeros_like(value), value) for node, value in reads.items()}
 
 
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
