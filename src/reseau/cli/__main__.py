@@ -1,0 +1,7 @@
+"""`python -m reseau.cli`."""
+
+import sys
+
+from reseau.cli import main
+
+sys.exit(main())

@@ -1,0 +1,163 @@
+"""The words that each command understands."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+__all__ = ["parser"]
+
+ACTIVATIONS = ("relu", "leaky-relu", "tanh", "sigmoid", "gelu", "softplus")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
+LOSSES = ("cross-entropy", "logistic", "hinge", "squared", "absolute", "huber")
+
+EXAMPLES = """examples:
+  reseau train --dataset digits --out digits-run
+  reseau train houses.csv --target price --text one-hot --missing mean
+  reseau train fashion-mnist/ --conv 32,64 --hidden 128 --epochs 8
+  reseau evaluate digits-run --dataset digits
+  reseau predict houses-run new-houses.csv --out prices.csv
+  reseau show digits-run"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one line and a cure."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog.split()[0]}: {message}\n  fix: {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `reseau`."""
+    root = Parser(
+        prog="reseau",
+        description="Train neural networks on tables and images, and look inside.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _train(commands.add_parser("train", help="train a network and write a folder about it"))
+    evaluate = commands.add_parser("evaluate", help="measure a trained network on labeled data")
+    _run(evaluate)
+    _data(evaluate, "labeled data of the kind it was trained on")
+    predict = commands.add_parser("predict", help="predict new rows, as CSV")
+    _run(predict)
+    _data(predict, "data of the kind it was trained on; the target may be missing")
+    predict.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
+    show = commands.add_parser("show", help="print what a network is made of")
+    _run(show)
+    show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
+    return root
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="folder that `reseau train` wrote, or a model file")
+
+
+def _data(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("data", metavar="DATA", nargs="?", help=f"CSV or .npz file, or MNIST folder: {what}")
+    command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    _data(command, "the data to train on")
+    data = command.add_argument_group("data")
+    data.add_argument("--target", metavar="NAME", help="column to predict (its number where there is no header)")
+    data.add_argument(
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="auto: text and few whole numbers are classes",
+    )
+    data.add_argument(
+        "--missing", choices=("error", "drop", "mean"), default="error", help="what to do about blanks (default: error)"
+    )
+    data.add_argument(
+        "--text", choices=("error", "one-hot"), default="error", help="what to do about text columns (default: error)"
+    )
+    data.add_argument(
+        "--test",
+        metavar="DATA|SHARE",
+        help="file or folder to test on, or share of the rows (default: the data's own test part, or 0.2; 0: none)",
+    )
+    data.add_argument(
+        "--validation", metavar="SHARE", type=_share, default=0.1, help="share of the training rows (default: 0.1)"
+    )
+    network = command.add_argument_group("network")
+    network.add_argument(
+        "--hidden",
+        metavar="N,N",
+        type=_counts,
+        default=(128,),
+        help="units of hidden layers (default: 128; 0: none)",
+    )
+    network.add_argument(
+        "--conv", metavar="N,N", type=_counts, default=(), help="filters of convolution blocks before them, for images"
+    )
+    network.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="default: relu")
+    network.add_argument(
+        "--dropout",
+        metavar="RATE",
+        type=_share,
+        default=0.0,
+        help="share of hidden units that a step drops (default: 0)",
+    )
+    training = command.add_argument_group("training")
+    training.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default: adam")
+    training.add_argument("--learning-rate", metavar="RATE", type=_positive, help="default: 0.001; 0.05 for sgd")
+    training.add_argument("--momentum", metavar="M", type=_share, help="for sgd (default: 0.9)")
+    training.add_argument("--batch", metavar="N", type=_count, default=32, help="rows in a step (default: 32)")
+    training.add_argument("--epochs", metavar="N", type=_count, default=20, help="passes over the data (default: 20)")
+    training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
+    training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
+    training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
+    training.add_argument(
+        "--patience", metavar="N", type=_count, help="stop when N epochs brought no better validation; keep the best"
+    )
+    training.add_argument("--seed", metavar="N", type=_seed, default=0, help="same seed, same network (default: 0)")
+    output = command.add_argument_group("output")
+    output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
+    output.add_argument("--force", action="store_true", help="replace the folder of an earlier run")
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    if text.strip() in ("", "0", "none"):
+        return ()
+    return tuple(_count(part) for part in text.split(","))
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def _positive(text: str) -> float:
+    if not 0 < (value := _number(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def _nonnegative(text: str) -> float:
+    if not 0 <= (value := _number(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return value
+
+
+def _share(text: str) -> float:
+    if not 0 <= (value := _number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, from 0 to below 1")
+    return value

@@ -1,0 +1,29 @@
+"""`reseau evaluate`."""
+
+import argparse
+
+from reseau.cli.folder import find_model
+from reseau.cli.loading import load, name_of
+
+__all__ = ["evaluate"]
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Print how good the predictions of a run are."""
+    name_of(arguments)
+    path = find_model(arguments.run)
+    from reseau.cli.cache import use_compile_cache
+    from reseau.cli.metrics import measure
+    from reseau.cli.model import read_model
+
+    use_compile_cache()
+    model = read_model(path)
+    table, name = load(arguments, model.recipe, labeled=True)
+    measured = measure(model, table)
+    dropped = f" ({table.dropped} with blanks left out)" if table.dropped else ""
+    print(f"{name}: {measured.rows} rows{dropped}")
+    for what, value in measured.lines:
+        print(f"{what}: {value}")
+    for mistake in measured.confusions():
+        print(f"  {mistake}")
+    return 0

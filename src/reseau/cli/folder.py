@@ -1,0 +1,98 @@
+"""The folder of a run: there when it is whole, and not before."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reseau.errors import DataError
+
+__all__ = ["FILES", "MODEL", "find_model", "new_folder"]
+
+MODEL = "model.safetensors"
+FILES = frozenset({MODEL, "history.csv", "history.png", "network.svg", "report.md"})
+
+
+@contextmanager
+def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` at the end; nothing stays of it if anything goes wrong.
+
+    Args:
+        path: Where the folder shall be.
+        force: Whether it may replace the folder of an earlier run. A folder with other files is never replaced.
+    """
+    path = Path(os.path.abspath(path))
+    _check(path, force)
+    absent = [p for p in (path, *path.parents) if not p.exists()][1:]
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            new.mkdir(parents=True)
+            yield new
+            absent = []
+            _swap(new, path)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+            for parent in absent:
+                parent.rmdir()
+    except OSError as error:
+        raise DataError(
+            f"the folder {path} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
+        ) from error
+
+
+def find_model(run: str) -> Path:
+    """The model file of a run's folder, or the file itself."""
+    path = Path(run)
+    if path.is_dir():
+        if not (path / MODEL).is_file():
+            raise DataError(f"{run}: the folder holds no {MODEL}\n  fix: give a folder that `reseau train` wrote")
+        return path / MODEL
+    if not path.exists():
+        raise DataError(f"{run}: there is no such folder or file\n  fix: give a folder that `reseau train` wrote")
+    return path
+
+
+def _check(path: Path, force: bool) -> None:
+    """Refuse a place that is taken, before any work is done."""
+    if not path.is_dir():
+        if path.exists() or path.is_symlink():
+            raise DataError(f"{path} is a file, not a folder\n  fix: --out with another name")
+        return
+    found = sorted(p.name for p in path.iterdir())
+    foreign = [name for name in found if name not in FILES]
+    if foreign:
+        raise DataError(f"the folder {path} holds other files, such as {foreign[0]!r}\n  fix: --out with another name")
+    if found and not force:
+        raise DataError(
+            f"the folder {path} holds an earlier run\n  fix: --force replaces it, or --out with another name"
+        )
+
+
+def _swap(new: Path, path: Path) -> None:
+    """Put `new` in the place of `path`; the old folder comes back if that fails."""
+    for file in new.iterdir():
+        _flush(file)
+    _flush(new)
+    old = path.with_name(f"{new.name}.old")
+    had = path.exists()
+    if had:
+        os.rename(path, old)
+    try:
+        os.rename(new, path)
+    except BaseException:
+        if had:
+            os.rename(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

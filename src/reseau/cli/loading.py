@@ -1,0 +1,154 @@
+"""From what the user names to tables: which reader, which parts."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reseau.data import Recipe, Table, digits, learn_recipe, read_idx, read_npz, read_rows, read_sheet, split
+from reseau.errors import DataError
+
+__all__ = ["Parts", "load", "load_parts", "name_of"]
+
+DEFAULT_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The data of a training run.
+
+    Attributes:
+        train: What is trained on; blanks are filled.
+        validation: What decides when to stop, or nothing.
+        test: What is measured at the end, or nothing.
+        test_source: Where the test part comes from, in words.
+        dropped: Rows left out because of blanks.
+    """
+
+    train: Table
+    validation: Table | None
+    test: Table | None
+    test_source: str
+    dropped: int
+
+
+def name_of(arguments: argparse.Namespace) -> str:
+    """What the data is called: the path, or the name of the data set."""
+    if (arguments.data is None) == (arguments.dataset is None):
+        said = "both DATA and --dataset are" if arguments.data else "neither DATA nor --dataset is"
+        raise DataError(f"{said} given\n  fix: give one: a CSV or .npz file, an MNIST folder, or --dataset digits")
+    return str(arguments.data or arguments.dataset)
+
+
+def load(arguments: argparse.Namespace, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
+    """Data for a trained network, and what it is, in words."""
+    name = name_of(arguments)
+    if arguments.dataset:
+        table = digits()
+        if table.recipe.shape != recipe.shape or table.classes != recipe.classes:
+            raise DataError(f"the digits are {table.recipe.shape}, the model reads {recipe.shape}\n  fix: give DATA")
+        return table, name
+    return _read(name, recipe, labeled=labeled)
+
+
+def load_parts(arguments: argparse.Namespace) -> Parts:
+    """The training, validation and test parts that the arguments ask for."""
+    table, test, source = _whole(arguments)
+    if arguments.test is not None:
+        test, source = _asked_test(arguments.test, table.recipe)
+    share = _share(arguments.test)
+    seed, classes = arguments.seed, table.target if table.classes else None
+    stay: np.ndarray = np.arange(len(table))
+    if test is None and share:
+        stay, held = split(len(table), share, seed, classes)
+        test, source = table.rows(held), f"{share:.4g} of the rows, held out"
+    train, validation = table.rows(stay), None
+    if arguments.validation:
+        kept, held = split(len(train), arguments.validation, seed + 1, None if classes is None else train.target)
+        train, validation = train.rows(kept), train.rows(held)
+    recipe = train.recipe.fitted(train.features)
+    return Parts(
+        train.filled(recipe),
+        None if validation is None else validation.filled(recipe),
+        None if test is None else test.filled(recipe),
+        source,
+        table.dropped,
+    )
+
+
+def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
+    """All rows, and the test part that the data brings of its own."""
+    name, path, target, task = name_of(arguments), Path(arguments.data or ""), arguments.target, arguments.task
+    if arguments.dataset:
+        return digits(), None, ""
+    _exists(path)
+    if path.is_dir():
+        table = read_idx(path, task=task)
+        if table is None:
+            raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
+        test = read_idx(path, part="test", recipe=table.recipe)
+        return table, test, "the folder's own test part"
+    if path.suffix.lower() == ".npz":
+        parted = read_npz(path, target=target, task=task, part="train")
+        if parted is not None:
+            test = read_npz(path, target=target, part="test", recipe=parted.recipe)
+            return parted, test, "the file's own test part"
+        whole = read_npz(path, target=target, task=task)
+        assert whole is not None
+        return whole, None, ""
+    sheet = read_sheet(path)
+    if target is None:
+        raise DataError(
+            f"{name}: which column is to be predicted is not said\n"
+            f"  fix: --target with one of {', '.join(sheet.names[:12])}{', ...' if len(sheet.names) > 12 else ''}"
+        )
+    recipe = learn_recipe(sheet, target, task=task, missing=arguments.missing, text=arguments.text)
+    return read_rows(sheet, recipe), None, ""
+
+
+def _asked_test(asked: str, recipe: Recipe) -> tuple[Table | None, str]:
+    """The test part from a file or a folder; nothing where a share is asked for."""
+    if _share(asked) is not None:
+        return None, ""
+    return _read(asked, recipe, labeled=True, fill=False)
+
+
+def _share(asked: str | None) -> float | None:
+    """The share of rows that is asked for; nothing where a file is."""
+    if asked is None:
+        return DEFAULT_TEST_SHARE
+    try:
+        share = float(asked)
+    except ValueError:
+        return None
+    if not 0 <= share < 1:
+        raise DataError(f"--test {asked} is neither a share below 1 nor a file\n  fix: --test 0.2")
+    return share
+
+
+def _read(name: str, recipe: Recipe, *, labeled: bool, fill: bool = True) -> tuple[Table, str]:
+    """Data of the kind that a model was trained on."""
+    path = Path(name)
+    _exists(path)
+    if path.is_dir():
+        for part in ("test", "train"):
+            images = read_idx(path, part=part, recipe=recipe, labeled=labeled)
+            if images is not None:
+                return images, f"{name} ({part} part)"
+        raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
+    if path.suffix.lower() == ".npz":
+        target = recipe.target
+        table = read_npz(path, target=target, part="test", recipe=recipe, labeled=labeled)
+        if table is not None:
+            return table, f"{name} (test part)"
+        whole = read_npz(path, target=target, recipe=recipe, labeled=labeled)
+        assert whole is not None
+        return whole, name
+    table = read_rows(read_sheet(path), recipe, target=labeled, drop=labeled)
+    return (table.filled(recipe) if fill else table), name
+
+
+def _exists(path: Path) -> None:
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")

@@ -1,0 +1,29 @@
+"""`reseau show`."""
+
+import argparse
+from pathlib import Path
+
+from reseau.cli.folder import find_model
+from reseau.errors import DataError
+
+__all__ = ["show"]
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the table of a network; draw it where that is asked for."""
+    path = find_model(arguments.run)
+    import reseau as rs
+
+    network, _ = rs.load(path)
+    print(network.summary())
+    if arguments.draw is not None:
+        try:
+            network.draw(arguments.draw)
+        except OSError as error:
+            raise DataError(
+                f"{arguments.draw}: it cannot be written: {error.strerror or error}\n  fix: --draw network.svg"
+            ) from error
+        print(f"drawn in {arguments.draw}")
+    elif (picture := Path(path).with_name("network.svg")).exists():
+        print(f"drawn in {picture}")
+    return 0

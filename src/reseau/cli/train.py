@@ -1,0 +1,131 @@
+"""`reseau train`."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reseau.cli.folder import MODEL, new_folder
+from reseau.cli.loading import Parts, load_parts, name_of
+from reseau.errors import DataError
+
+if TYPE_CHECKING:
+    from reseau.cli.metrics import Measured
+    from reseau.training import FitResult
+
+__all__ = ["train"]
+
+FINISHED, INTERRUPTED = 0, 130
+DIAGNOSED_ROWS = 256
+
+
+def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
+    """Train a network and write a folder about it."""
+    name = name_of(arguments)
+    if arguments.patience and not arguments.validation:
+        raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
+    out = Path(arguments.out or f"{Path(name).resolve().name.partition('.')[0]}-run")
+    with new_folder(out, force=arguments.force) as folder:
+        parts = load_parts(arguments)
+        print(_about(name, arguments, parts))
+        status = _train(arguments, parts, folder, name, shlex.join(["reseau", *words]))
+    files = ", ".join(sorted(p.name for p in out.iterdir()))
+    print(f"wrote {out}/ ({files})")
+    return status
+
+
+def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str, command: str) -> int:
+    """Train, measure and write everything into `folder`."""
+    # these load jax, which is not needed to refuse bad data
+    import reseau as rs
+    from reseau.cli.cache import use_compile_cache
+    from reseau.cli.metrics import measure
+    from reseau.cli.model import Model, design, optimizer_of, penalty_of
+    from reseau.cli.report import Report, write_history, write_plot, write_report
+
+    use_compile_cache()
+    made = design(arguments, parts.train)
+    optimizer = optimizer_of(arguments)
+    objective = rs.Objective(made.trained, loss=made.loss, penalty=penalty_of(arguments))
+    result = rs.fit(
+        objective,
+        (parts.train.features, made.targets(parts.train)),
+        optimizer=optimizer,
+        batches=rs.batches.Shuffled(arguments.batch),
+        epochs=arguments.epochs,
+        validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
+        patience=arguments.patience,
+        seed=arguments.seed,
+    )
+    fixed = made.kept.init(arguments.seed)
+    model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name)
+    measured = None if parts.test is None else measure(model, parts.test)
+    ended = _ended(arguments, result)
+    problems: tuple[str, ...] = ()
+
+    model.save(folder / MODEL)
+    made.kept.draw(folder / "network.svg")
+    write_history(folder / "history.csv", result.history)
+    plotted = write_plot(folder / "history.png", result.history)
+    settings = [
+        *(("loss", made.loss_name), ("optimizer", str(optimizer)), ("batch", arguments.batch)),
+        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", arguments.seed)),
+    ]
+    shown = tuple((key, str(value)) for key, value in settings if value)
+    write_report(
+        folder / "report.md",
+        Report(
+            title=f"A network trained on {name}",
+            data=_data(arguments, parts),
+            parts=parts,
+            summary=str(made.kept.summary()),
+            settings=shown,
+            history=result.history,
+            ended=ended,
+            result=measured,
+            problems=problems,
+            command=command,
+            plotted=plotted,
+        ),
+    )
+    print(ended)
+    print(_told(measured))
+    return INTERRUPTED if result.stopped == "interrupted" else FINISHED
+
+
+def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
+    """What was decided about the data."""
+    others = [("validation", parts.validation), ("test", parts.test)]
+    counts = ", ".join([f"{len(parts.train)} rows to train on", *(f"{len(t)} for {k}" for k, t in others if t)])
+    dropped = f" ({parts.dropped} rows with blanks left out)" if parts.dropped else ""
+    return f"{name}: {counts}{dropped}\n{_data(arguments, parts)}"
+
+
+def _data(arguments: argparse.Namespace, parts: Parts) -> str:
+    """What is predicted from what."""
+    recipe = parts.train.recipe
+    kind = " × ".join(map(str, recipe.shape)) + (" images" if len(recipe.shape) > 1 else " features")
+    if recipe.classes:
+        few = ", ".join(recipe.classes[:6]) + (", …" if len(recipe.classes) > 6 else "")
+        what, other = f"{len(recipe.classes)} classes ({few})", "regression"
+    else:
+        what, other = "a number", "classification"
+    change = f"; --task {other} would change that" if arguments.task == "auto" else ""
+    return f"Predict {recipe.target!r}, {what}, from {kind}: {recipe.task}{change}."
+
+
+def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
+    epochs = len(result.history["epoch"])
+    seconds = f"{result.seconds:.1f} s"
+    if result.stopped == "early":
+        return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
+    if result.stopped == "interrupted":
+        return f"Interrupted in epoch {epochs} of {arguments.epochs} ({seconds}); what was learned is kept."
+    return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
+
+
+def _told(measured: "Measured | None") -> str:
+    if measured is None:
+        return "no test part: nothing was measured"
+    return "\n".join(f"test {name}: {value}" for name, value in measured.lines)
