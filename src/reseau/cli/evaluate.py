@@ -22,6 +22,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     measured = measure(model, table)
     dropped = f" ({table.dropped} with blanks left out)" if table.dropped else ""
     print(f"{name}: {measured.rows} rows{dropped}")
+    if name == model.data:
+        print("note: it was trained on rows of this data; its report has the figure for rows it has not seen")
     for what, value in measured.lines:
         print(f"{what}: {value}")
     for mistake in measured.confusions():

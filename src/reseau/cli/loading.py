@@ -62,7 +62,7 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     stay: np.ndarray = np.arange(len(table))
     if test is None and share:
         stay, held = split(len(table), share, seed, classes)
-        test, source = table.rows(held), f"{share:.4g} of the rows, held out"
+        test, source = table.rows(held), f"{100 * share:.4g} % of the rows, held out"
     train, validation = table.rows(stay), None
     if arguments.validation:
         kept, held = split(len(train), arguments.validation, seed + 1, None if classes is None else train.target)

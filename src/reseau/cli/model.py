@@ -52,17 +52,20 @@ class Model:
         params: Its parameters and states.
         recipe: How rows become features.
         loss: Name of the loss it was trained for.
+        data: What it was trained on.
     """
 
     network: rs.Network
     params: Mapping[str, Array]
     recipe: Recipe
     loss: str
+    data: str
 
     def save(self, path: Path) -> None:
         """Write the model file."""
         params = {name: np.asarray(value) for name, value in self.params.items()}
-        modelfile.write(path, self.network.graph, params, {"recipe": self.recipe.to_json(), "loss": self.loss})
+        words = {"recipe": self.recipe.to_json(), "loss": self.loss, "data": self.data}
+        modelfile.write(path, self.network.graph, params, words)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """The output for every row, (n, outputs), in blocks of one size so that one compilation serves."""
@@ -160,7 +163,7 @@ def read_model(path: Path) -> Model:
     network, params = rs.load(path)
     if "recipe" not in words:
         raise DataError(f"{path}: it does not say how its data is read\n  fix: give a model that `reseau train` wrote")
-    model = Model(network, params, Recipe.from_json(words["recipe"]), words.get("loss", ""))
+    model = Model(network, params, Recipe.from_json(words["recipe"]), words.get("loss", ""), words.get("data", ""))
     _check_model(path, model)
     return model
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reseau.cli.folder import MODEL, new_folder
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.errors import DataError
@@ -28,7 +30,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     out = Path(arguments.out or f"{Path(name).resolve().name.partition('.')[0]}-run")
     with new_folder(out, force=arguments.force) as folder:
         parts = load_parts(arguments)
-        print(_about(name, arguments, parts))
+        print(_about(name, arguments, parts), flush=True)
         status = _train(arguments, parts, folder, name, shlex.join(["reseau", *words]))
     files = ", ".join(sorted(p.name for p in out.iterdir()))
     print(f"wrote {out}/ ({files})")
@@ -59,10 +61,11 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
         seed=arguments.seed,
     )
     fixed = made.kept.init(arguments.seed)
-    model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name)
+    model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
     measured = None if parts.test is None else measure(model, parts.test)
     ended = _ended(arguments, result)
-    problems: tuple[str, ...] = ()
+    seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
+    problems = objective.diagnose(result.params, seen.features, made.targets(seen)).problems
 
     model.save(folder / MODEL)
     made.kept.draw(folder / "network.svg")
@@ -72,12 +75,14 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
         *(("loss", made.loss_name), ("optimizer", str(optimizer)), ("batch", arguments.batch)),
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", arguments.seed)),
     ]
+    if not parts.train.classes:
+        settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     shown = tuple((key, str(value)) for key, value in settings if value)
     write_report(
         folder / "report.md",
         Report(
             title=f"A network trained on {name}",
-            data=_data(arguments, parts),
+            data=f"{_data(parts)}.",
             parts=parts,
             summary=str(made.kept.summary()),
             settings=shown,
@@ -90,6 +95,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
         ),
     )
     print(ended)
+    for problem in problems:
+        print(f"diagnosis: {problem}")
     print(_told(measured))
     return INTERRUPTED if result.stopped == "interrupted" else FINISHED
 
@@ -99,20 +106,21 @@ def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
     others = [("validation", parts.validation), ("test", parts.test)]
     counts = ", ".join([f"{len(parts.train)} rows to train on", *(f"{len(t)} for {k}" for k, t in others if t)])
     dropped = f" ({parts.dropped} rows with blanks left out)" if parts.dropped else ""
-    return f"{name}: {counts}{dropped}\n{_data(arguments, parts)}"
+    other = "regression" if parts.train.classes else "classification"
+    change = f" (to change that: --task {other})" if arguments.task == "auto" else ""
+    return f"{name}: {counts}{dropped}\n{_data(parts)}{change}."
 
 
-def _data(arguments: argparse.Namespace, parts: Parts) -> str:
+def _data(parts: Parts) -> str:
     """What is predicted from what."""
     recipe = parts.train.recipe
     kind = " × ".join(map(str, recipe.shape)) + (" images" if len(recipe.shape) > 1 else " features")
     if recipe.classes:
         few = ", ".join(recipe.classes[:6]) + (", …" if len(recipe.classes) > 6 else "")
-        what, other = f"{len(recipe.classes)} classes ({few})", "regression"
+        what = f"one of {len(recipe.classes)} classes ({few})"
     else:
-        what, other = "a number", "classification"
-    change = f"; --task {other} would change that" if arguments.task == "auto" else ""
-    return f"Predict {recipe.target!r}, {what}, from {kind}: {recipe.task}{change}."
+        what = "a number"
+    return f"Predict {recipe.target!r}, {what}, from {kind}: {recipe.task}"
 
 
 def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
