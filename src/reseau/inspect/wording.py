@@ -10,7 +10,7 @@ from reseau.ops.convolution import Conv, ConvTranspose
 from reseau.ops.function import Apply
 from reseau.ops.indexing import Reshape, Slice
 from reseau.ops.linear import Affine
-from reseau.ops.normalization import BatchNorm, RandomMask
+from reseau.ops.normalization import BatchNorm, Dropout, RandomMask
 from reseau.ops.pointwise import Clip
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import LogSumExp, Max, Mean, Sum
@@ -96,8 +96,9 @@ def _(op: BatchNorm, *inputs: Shape) -> list[str]:
     return [f"epsilon {op.epsilon:g}"] * (op.epsilon != BatchNorm.epsilon)
 
 
-@settings.register
-def _(op: RandomMask, *inputs: Shape) -> list[str]:
+@settings.register(Dropout)
+@settings.register(RandomMask)
+def _(op: Dropout | RandomMask, *inputs: Shape) -> list[str]:
     return [f"rate {op.rate:g}"]
 
 
