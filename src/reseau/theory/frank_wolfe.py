@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from reseau.errors import DataError
 from reseau.theory.maximize import Maximum, strongest_neuron
-from reseau.theory.polish import polish
+from reseau.theory.newton import polish
 from reseau.theory.projections import project_l1, prox_l1
 from reseau.theory.scores import ScoreLoss, score_loss
 from reseau.theory.shallow import FloatArray, ShallowNetwork, inputs_of, lift, row_norms

@@ -12,6 +12,9 @@ __all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "row_norms"]
 
 FloatArray = npt.NDArray[np.float64]
 
+BLOCK = 2**22
+"""Largest number of activations held at once: 32 MiB."""
+
 
 @dataclass(frozen=True, eq=False)
 class ShallowNetwork:
@@ -81,8 +84,11 @@ class ShallowNetwork:
             DataError: If `x` has another shape or an entry that is not finite.
         """
         points = inputs_of(x, self.dimension)
-        activations = np.maximum(points @ self.weights.T + self.biases, 0.0)  # (n, m)
-        values: FloatArray = activations @ self.outputs
+        values = np.empty((len(points), *self.outputs.shape[1:]))
+        rows = max(1, BLOCK // max(self.width, 1))
+        for start in range(0, len(points), rows):  # the activations of all rows at once may not fit
+            block = slice(start, start + rows)
+            values[block] = np.maximum(points[block] @ self.weights.T + self.biases, 0.0) @ self.outputs
         return values
 
     def __repr__(self) -> str:
@@ -138,7 +144,7 @@ class ShallowNetwork:
             MissingExtraError: If matplotlib is not installed.
         """
         try:
-            from matplotlib import pyplot  # noqa: PLC0415  # an extra: loaded only to draw
+            from matplotlib import pyplot  # an extra: loaded only to draw
         except ImportError as error:
             raise MissingExtraError(
                 "ShallowNetwork.plot: matplotlib is not installed; run: pip install 'reseau[plot]'"
