@@ -1,6 +1,10 @@
 """Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward."""
 
 from reseau.theory.canonical import CanonicalForm, Comparison, canonical, same_function
+from reseau.theory.certificates import Certificate
+from reseau.theory.certifying import certify, commitment
+from reseau.theory.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
+from reseau.theory.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
 from reseau.theory.inequalities import Chain, complexity_chain
 from reseau.theory.maximize import Maximum, strongest_neuron
@@ -17,14 +21,24 @@ from reseau.theory.shallow import ShallowNetwork
 
 __all__ = [
     "CanonicalForm",
+    "Certificate",
     "Chain",
     "Comparison",
     "Estimate",
     "Maximum",
     "ShallowNetwork",
+    "Solution",
     "balance",
+    "binomial_interval",
+    "binomial_upper",
     "canonical",
+    "certify",
+    "commitment",
     "complexity_chain",
+    "fewer_neurons",
+    "frank_wolfe",
+    "frank_wolfe_penalized",
+    "hoeffding_upper",
     "merge",
     "normalize",
     "path_norm",

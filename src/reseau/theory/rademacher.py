@@ -47,7 +47,8 @@ def moment(X: npt.ArrayLike, radius: float = 1.0) -> float:
     >>> 9.0 <= moment([1.0, 2.0, 1.0], radius=1.0) < 9.0 + 1e-12
     True
     """
-    return sum_up(squares_up(lift(X, radius)))
+    points = inputs_of(X)
+    return up(sum_up(squares_up(points)) + product_up(float(len(points)), radius, radius))
 
 
 def rademacher(

@@ -1,0 +1,76 @@
+"""Risk bounds from examples that training never saw: the baseline every other bound must beat."""
+
+import math
+
+from scipy.special import bdtr, betaincinv
+
+from reseau.errors import DataError
+from reseau.theory.rounding import divide_up, log_up, product_up, root_up, up
+
+__all__ = ["binomial_interval", "binomial_upper", "hoeffding_upper"]
+
+
+def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1) -> float:
+    """The largest error rate under which `errors` or fewer out of `count` have probability `delta`.
+
+    With probability at least `1 - delta` it is above the error rate of a predictor chosen before these
+    examples were looked at; of all `models` predictors at once when there are several to choose from.
+
+    Args:
+        errors: Between 0 and `count`.
+        count: At least 1.
+
+    Raises:
+        DataError: If an argument is out of its range.
+
+    >>> round(binomial_upper(100, 10_000), 5)
+    0.0118
+
+    Source: J. Langford, *Tutorial on practical prediction theory for classification*, 2005; the
+    binomial tail is a beta integral (Clopper and Pearson, 1934).
+    """
+    if not (count >= 1 and 0 <= errors <= count and 0 < delta < 1 and models >= 1):
+        raise DataError(
+            f"binomial_upper: errors={errors}, count={count}, delta={delta}, models={models}; "
+            "use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1"
+        )
+    share = delta / models
+    if errors == count:
+        return 1.0
+    if errors == 0:
+        rate = -math.expm1(math.log(share) / count)
+    else:
+        rate = float(betaincinv(errors + 1, count - errors, 1 - share))
+    # Rounded up until the tail itself, evaluated with a margin for its own rounding, is small enough.
+    step = 1e-14
+    while rate < 1 and bdtr(errors, count, rate) > share * (1 - 1e-10):
+        rate = min(rate * (1 + step), 1.0)
+        step *= 2
+    return min(up(rate), 1.0)
+
+
+def binomial_interval(errors: int, count: int, delta: float = 0.05) -> tuple[float, float]:
+    """A two-sided interval for the error rate, half of delta on each side.
+
+    >>> low, high = binomial_interval(5, 100)
+    >>> round(low, 4), round(high, 4)
+    (0.0164, 0.1128)
+    """
+    return max(1 - binomial_upper(count - errors, count, delta / 2), 0.0), binomial_upper(errors, count, delta / 2)
+
+
+def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05, models: int = 1) -> float:
+    """Bound the mean of a loss in `[0, largest]` from its average over `count` unseen examples.
+
+    >>> round(hoeffding_upper(0.01, 10_000, 1.0), 4)
+    0.0222
+
+    Source: W. Hoeffding, 1963.
+    """
+    if not (count >= 1 and largest >= 0 and risk >= 0 and 0 < delta < 1 and models >= 1):
+        raise DataError(
+            f"hoeffding_upper: risk={risk}, count={count}, largest={largest}, delta={delta}, models={models}; "
+            "use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1"
+        )
+    width = root_up(divide_up(log_up(divide_up(models, delta)), 2 * count))
+    return up(risk + product_up(largest, width))
