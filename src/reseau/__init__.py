@@ -20,7 +20,7 @@ _HOME = {
     "Objective": "reseau.objective",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
-_MODULES = ("batches", "data", "errors", "initializers", "layers", "losses", "ops", "optimizers", "penalties", "theory")
+_MODULES = ("batches", "data", "errors", "initializers", "layers", "losses", "onnx", "ops", "optimizers", "penalties", "theory")
 
 __all__ = [*sorted(_HOME), *_MODULES]
 

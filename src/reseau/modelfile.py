@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,9 +123,25 @@ def read_safetensors_metadata(path: Path) -> dict[str, str]:
     return {key: value for key, value in words.items() if key != GRAPH_KEY}
 
 
+def write_onnx(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """An ONNX model; the package that writes it is imported when it is used, here and below."""
+    import_module("reseau.onnx.writing").write_graph(path, graph, params, metadata)
+
+
+def read_onnx(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
+    """The graph and the arrays of an ONNX model."""
+    return import_module("reseau.onnx.reading").read_graph(path)
+
+
+def read_onnx_metadata(path: Path) -> dict[str, str]:
+    """The words in an ONNX model's metadata."""
+    return import_module("reseau.onnx.reading").read_words(path)
+
+
 # one line for each kind of model file
 SUFFIXES: dict[str, Format] = {
     ".safetensors": Format(write_safetensors, read_safetensors, read_safetensors_metadata),
+    ".onnx": Format(write_onnx, read_onnx, read_onnx_metadata),
 }
 
 

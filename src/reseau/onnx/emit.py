@@ -1,0 +1,236 @@
+"""What is written so far of one ONNX graph, and which of our axes each axis of a written value is.
+
+Our operations read channels last, ONNX reads channels first. No transpose is written until an operation reads a
+layout that the value does not have: a value carries the order of its axes, elementwise operations pass it on, and
+weights are stored in the order in which they are read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from reseau.errors import UnsupportedError
+from reseau.graph import Constant, Graph, Input, Node
+from reseau.ops.base import Shape, show_shape
+
+__all__ = ["Axes", "Emitter", "Order", "Step", "Value", "apply_steps", "channels_first", "undo_steps"]
+
+Axes = tuple[int, ...]
+
+Step = tuple[str, tuple[int, ...]]
+"""`("transpose", axes)`, `("reshape", lengths)` or `("flip", axes)`: how a stored array was rearranged."""
+
+
+class Order(NamedTuple):
+    """The order of the entries of a last axis: those of an array of `lengths` whose axes were put in order `axes`."""
+
+    lengths: tuple[int, ...]
+    axes: Axes
+
+
+class Value(NamedTuple):
+    """A value of the file: axis `i` of it is our axis `axes[i]`, and its last axis may be in another order."""
+
+    name: str
+    axes: Axes
+    order: Order | None = None
+
+
+class Stored(NamedTuple):
+    """Where the array of a parameter, a state or a constant stands in the file."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+def channels_first(rank: int) -> Axes:
+    """The axes of (batch, *lengths, channels) as (batch, channels, *lengths)."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def plain(rank: int) -> Axes:
+    """Our own order."""
+    return tuple(range(rank))
+
+
+def apply_steps(array: np.ndarray, steps: Sequence[Step]) -> np.ndarray:
+    """The array as the file holds it."""
+    for kind, numbers in steps:
+        if kind == "transpose":
+            array = array.transpose(numbers)
+        elif kind == "reshape":
+            array = array.reshape(numbers)
+        else:
+            array = np.flip(array, numbers)
+    return array
+
+
+def undo_steps(array: np.ndarray, shape: tuple[int, ...], steps: Sequence[Step]) -> np.ndarray:
+    """The array of this shape that `apply_steps` rearranged."""
+    shapes = [shape]
+    for kind, numbers in steps:
+        last = shapes[-1]
+        shapes.append(
+            numbers if kind == "reshape" else tuple(last[a] for a in numbers) if kind == "transpose" else last
+        )
+    if array.shape != shapes[-1]:
+        raise ValueError(f"it has the shape {show_shape(array.shape)}, not {show_shape(shapes[-1])}")
+    for (kind, numbers), before in zip(reversed(steps), reversed(shapes[:-1]), strict=True):
+        if kind == "transpose":
+            array = array.transpose(tuple(numbers.index(a) for a in range(len(numbers))))
+        elif kind == "reshape":
+            array = array.reshape(before)
+        else:
+            array = np.flip(array, numbers)
+    return array
+
+
+@dataclass
+class Emitter:
+    """The walk over a graph: nodes and initializers written so far, in the forms of one opset.
+
+    Attributes:
+        graph: The graph that is written.
+        params: Values of its parameters and states.
+        precision: Type of its real numbers.
+        opset: The opset whose forms are written.
+        needed: The lowest opset that has every form asked for so far; where it is above `opset`, the walk is repeated.
+    """
+
+    graph: Graph
+    params: Mapping[str, np.ndarray]
+    precision: np.dtype[Any]
+    opset: int
+    needed: int = 0
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    values: dict[Node, Value] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.taken |= set(self.graph.by_name)
+
+    # asking
+
+    def label(self, node: Node) -> str:
+        """The node's name in the network."""
+        return self.graph.names[node]
+
+    def at_least(self, opset: int) -> bool:
+        """Whether the forms of `opset` are written; asking for them does not make it so."""
+        return self.opset >= opset
+
+    def require(self, opset: int) -> None:
+        """Say that the graph cannot be expressed below `opset`."""
+        self.needed = max(self.needed, opset)
+
+    def is_stored(self, node: Node) -> bool:
+        """Whether the node is an array of the file, which can be rearranged while it is written."""
+        return node.op is None and not isinstance(node.source, Input)
+
+    def array(self, node: Node) -> np.ndarray:
+        """The value of a stored node, real numbers in the precision of the file."""
+        value = node.source.value if isinstance(node.source, Constant) else self.params[self.label(node)]
+        value = np.asarray(value)
+        return value.astype(self.precision) if value.dtype.kind == "f" else value
+
+    def value(self, node: Node) -> Value:
+        """What stands for the node in the file, in any order of axes."""
+        if node not in self.values:
+            return Value(self.store(node, ()), plain(len(node.shape)))
+        return self.values[node]
+
+    def plain(self, node: Node) -> str:
+        """The name of the node's value in our own order of axes."""
+        return self.laid(node, plain(len(node.shape)))
+
+    def first(self, node: Node) -> str:
+        """The name of the node's value with channels first."""
+        return self.laid(node, channels_first(len(node.shape)))
+
+    def laid(self, node: Node, axes: Axes) -> str:
+        """The name of the node's value with its axes in this order, transposed or stored so if need be."""
+        if self.is_stored(node):
+            return self.store(node, () if axes == plain(len(axes)) else (("transpose", axes),))
+        value = self.values[node]
+        if value.order is not None:
+            raise UnsupportedError(f"node {self.label(node)!r} is read in an order of features that was folded away")
+        if value.axes == axes:
+            return value.name
+        perm = tuple(value.axes.index(a) for a in axes)
+        key = f"{value.name}/{''.join(map(str, axes))}"
+        if key not in self.taken:
+            self.taken.add(key)
+            self.nodes.append(helper.make_node("Transpose", [value.name], [key], key, perm=perm))
+        return key
+
+    # writing
+
+    def store(self, node: Node, steps: tuple[Step, ...]) -> str:
+        """The name of the initializer that holds a stored node, rearranged by `steps`."""
+        label = self.label(node)
+        if label not in self.stored:
+            self.stored[label] = Stored(label, steps)
+        name = label
+        if self.stored[label].steps != steps:
+            name = label + "/" + "/".join(f"{kind}{'x'.join(map(str, numbers))}" for kind, numbers in steps)
+        if name not in self.initializers:
+            array = np.ascontiguousarray(apply_steps(self.array(node), steps)).reshape(
+                apply_steps(np.empty(self.array(node).shape, np.bool_), steps).shape
+            )
+            self.initializers[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def constant(self, value: object, dtype: Any = None) -> str:
+        """The name of an initializer with this value that is no node of the network; equal ones are shared."""
+        array = np.asarray(value, dtype or self.precision)
+        said = "x".join(map(str, array.ravel().tolist())) if array.size <= 8 else str(len(self.initializers))
+        name = f"{array.dtype}{'x'.join(map(str, array.shape))}/{said}"
+        if name not in self.initializers:
+            self.initializers[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def axes_of(self, axes: Sequence[int]) -> str:
+        """Axes, lengths or counts as an input of a newer form."""
+        return self.constant(list(axes), np.int64)
+
+    def emit(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """Write one node; a name that is taken by an intermediate value gets a number."""
+        if not (name in self.graph.by_name and not any(name in n.output for n in self.nodes)):
+            base, k = name, 1
+            while name in self.taken:
+                k += 1
+                name = f"{base}_{k}"
+        self.taken.add(name)
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
+        return name
+
+    def together(self, nodes: Sequence[Node], rank: int) -> tuple[list[str], Axes]:
+        """Names of operands that combine elementwise to `rank` axes, all in one order of axes, and that order."""
+        orders = [self.values[n].axes for n in nodes if n in self.values and len(n.shape) == rank]
+        chosen = next((a for a in orders if a != plain(rank)), plain(rank))
+        fixed = [n for n in nodes if len(n.shape) != rank and not self.is_stored(n) and prod_of(n.shape) != 1]
+        if fixed:
+            chosen = plain(rank)
+        return [self.broadcast(n, chosen) for n in nodes], chosen
+
+    def broadcast(self, node: Node, axes: Axes) -> str:
+        """The name of an operand that broadcasts against values whose axes are in this order."""
+        rank = len(axes)
+        if len(node.shape) == rank:
+            return self.laid(node, axes)
+        if axes == plain(rank) or prod_of(node.shape) == 1:
+            return self.plain(node)
+        lengths = (1,) * (rank - len(node.shape)) + tuple(int(n) for n in node.shape)
+        return self.store(node, (("reshape", lengths), ("transpose", axes)))
+
+
+def prod_of(shape: Shape) -> int:
+    """Number of entries; 0 where a length is only a word."""
+    return 0 if any(isinstance(n, str) for n in shape) else prod(int(n) for n in shape)

@@ -1,0 +1,124 @@
+"""The file and its arrays, read without trust: every declared size is compared with what is there first."""
+
+import os
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, helper, numpy_helper
+
+from reseau.errors import ModelFileError
+
+__all__ = ["Arrays", "open_model"]
+
+LARGEST_CONSTANT = 2**31  # entries of an array that a graph may compute while it is read
+
+
+def open_model(path: Path) -> onnx.ModelProto:
+    """The model message, before anything in it is believed."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
+        ) from error
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(raw)
+    except DecodeError as error:
+        raise ModelFileError(f"{path}: it is not an ONNX model\n  fix: give a whole .onnx file") from error
+    if not model.HasField("graph") or not model.opset_import or not model.graph.output:
+        raise ModelFileError(
+            f"{path}: it holds no graph with outputs and an opset, so it is not an ONNX model\n"
+            "  fix: give a whole .onnx file"
+        )
+    return model
+
+
+class Arrays:
+    """Arrays of one file; those that are stored outside it must lie in its own folder.
+
+    Args:
+        path: The model file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, tensor: onnx.TensorProto, what: str) -> np.ndarray:
+        """The array of a tensor.
+
+        Args:
+            tensor: The message.
+            what: How errors call it: `initializer 'w'`, `node 'c'`.
+        """
+        if any(n < 0 for n in tensor.dims):
+            raise self.damaged(f"{what} has the shape {tuple(tensor.dims)}")
+        if tensor.data_type == TensorProto.STRING:
+            raise self.damaged(f"{what} holds text, not numbers")
+        try:
+            dtype: np.dtype[Any] = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
+        except (KeyError, ValueError, TypeError) as error:
+            raise self.damaged(f"{what} is of the unknown type {tensor.data_type}") from error
+        if tensor.data_location == TensorProto.EXTERNAL:
+            return self.outside(tensor, dtype, what)
+        entries = prod(tensor.dims)
+        if tensor.HasField("raw_data") and _whole_bytes(tensor.data_type):
+            raw = tensor.raw_data
+            if len(raw) != entries * dtype.itemsize:
+                raise self.damaged(
+                    f"{what} has {len(raw)} bytes, its shape {tuple(tensor.dims)} wants {entries * dtype.itemsize}"
+                )
+            return np.frombuffer(raw, dtype).reshape(tensor.dims)
+        held = max(len(tensor.raw_data) * 4, *(len(getattr(tensor, f)) for f in FIELDS))
+        if entries > 2 * held:
+            raise self.damaged(f"{what} has data for {held} entries, its shape {tuple(tensor.dims)} wants {entries}")
+        try:
+            return numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise self.damaged(f"{what} has data that do not fit its shape {tuple(tensor.dims)}") from error
+
+    def outside(self, tensor: onnx.TensorProto, dtype: np.dtype[Any], what: str) -> np.ndarray:
+        """An array that stands in another file of the folder."""
+        said = {entry.key: entry.value for entry in tensor.external_data}
+        folder = os.path.realpath(self.path.parent)
+        target = os.path.realpath(os.path.join(folder, said.get("location", "")))
+        if os.path.isabs(said.get("location", "/")) or os.path.commonpath([folder, target]) != folder:
+            raise ModelFileError(
+                f"{self.path}: {what} points to {said.get('location')!r}, outside the folder of the model\n"
+                "  fix: put the weights beside the model"
+            )
+        try:
+            offset, size = int(said.get("offset", 0)), os.stat(target).st_size
+            length = int(said.get("length", size - offset))
+            entries = prod(tensor.dims)
+            if offset < 0 or length != entries * dtype.itemsize or offset + length > size:
+                raise self.damaged(
+                    f"{what} wants {entries * dtype.itemsize} bytes at {offset} of {said['location']!r}, of {size}"
+                )
+            return np.fromfile(target, dtype, entries, offset=offset).reshape(tensor.dims)
+        except OSError as error:
+            raise ModelFileError(
+                f"{self.path}: {what} is in {said.get('location')!r}, which cannot be read: {error.strerror}\n"
+                "  fix: put the weights beside the model"
+            ) from error
+        except ValueError as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise self.damaged(f"{what} has no offset and length in its file") from error
+
+    def damaged(self, what: str) -> ModelFileError:
+        """The error of a file that contradicts itself."""
+        return ModelFileError(f"{self.path}: {what}\n  fix: restore the file from a copy, or export it again")
+
+
+FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+
+
+def _whole_bytes(kind: int) -> bool:
+    """Whether entries of this type are whole bytes; numbers of 2 and 4 bits are packed."""
+    small = ("INT4", "UINT4", "INT2", "UINT2", "FLOAT4E2M1")
+    return kind not in [getattr(TensorProto, name) for name in small if hasattr(TensorProto, name)]
