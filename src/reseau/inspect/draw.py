@@ -25,7 +25,7 @@ def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
         path: A file ending in `.svg`, or in `.png` with the extra `plot`; it appears only when it is whole.
 
     Raises:
-        DataError: The path ends in something else.
+        DataError: The path ends in something else, or cannot be written.
         GraphError: The graph is too large to be read as a picture.
         MissingExtraError: `.png` without matplotlib.
 
@@ -49,10 +49,16 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put a file in place in one step, so that nobody meets half of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot draw to {os.fspath(path)!r}: {error.strerror or error}\n"
+            "  fix: a folder that exists, may be written and has room"
+        ) from error

@@ -1,5 +1,6 @@
 """A diagram with every position known, for any renderer."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -75,7 +76,8 @@ class Picture:
 
 def paint(diagram: Diagram) -> Picture:
     """Give every box, edge and text its place."""
-    sizes = [measure(box) for box in diagram.boxes]
+    entering = Counter(v for _, v in diagram.edges)
+    sizes = [measure(box, entering[i]) for i, box in enumerate(diagram.boxes)]
     layout = place(sizes, diagram.edges, diagram.late)
     width = max(layout.width, 380.0)
     shift = (width - layout.width) / 2
@@ -96,12 +98,12 @@ def paint(diagram: Diagram) -> Picture:
     return Picture(diagram.title, width, height + 34, boxes, tuple(wires), tuple(shapes), legend, caption)
 
 
-def measure(box: Box) -> Extent:
-    """Room for the texts of a box and for the shape written below it."""
+def measure(box: Box, entering: int) -> Extent:
+    """Room for the texts of a box, the arrows that enter it, and the shape written below it."""
     first, *rest = box.lines
     width = max([text_width(first, NAME, bold=True), *(text_width(t, LINE) for t in rest), 64.0]) + 2 * PADDING + 6
     height = 2 * PADDING + NAME + (NAME_STEP - LINE_STEP + LINE_STEP * len(rest) if rest else 0)
-    return Extent(width, height, 10 + text_width(box.shape, LABEL))
+    return Extent(max(width, 10.0 * entering + 24), height, 10 + text_width(box.shape, LABEL))
 
 
 def arrange_legend(diagram: Diagram, width: float, top: float) -> tuple[tuple[Label, ...], float]:
