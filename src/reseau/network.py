@@ -194,12 +194,8 @@ class Network:
         have no derivative after a softmax. `Objective.diagnose` uses the loss itself.
         """
         run = self.forward(params, *inputs)
-        sign = np.random.default_rng(0)
-        signs = [sign.choice([-1.0, 1.0], y.shape[1:]) for y in (run.values[n] for n in self.graph.outputs)]
-        d_outputs = [
-            np.broadcast_to(s / max(len(run.values[n]), 1), run.values[n].shape)
-            for n, s in zip(self.graph.outputs, signs, strict=True)
-        ]
+        generator = np.random.default_rng(0)
+        d_outputs = [mean_with_signs(generator, run.values[n].shape) for n in self.graph.outputs]
         return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(d_outputs)).cotangents)
 
     def save(self, path: str | PathLike[str], params: Params) -> None:
@@ -216,6 +212,12 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
     """
     graph, params = modelfile.read(path)
     return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+
+
+def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Derivative of the mean over the batch of Σ ±y, a sign for each entry of one example."""
+    signs = generator.choice([-1.0, 1.0], shape[1:])
+    return np.broadcast_to(signs / max(shape[0] if shape else 1, 1), shape)
 
 
 def check_dtype(dtype: str) -> np.dtype[Any]:

@@ -162,3 +162,11 @@ def test_half_precision_is_read():
     x = rs.input("x", (2,))
     graph = rs.Network(x, rs.relu(x)).graph
     assert first_non_finite(graph, {x: jnp.array([[1.0, jnp.nan]], "bfloat16")}) is x
+
+
+def test_an_output_without_a_batch():
+    w = rs.parameter((2, 2), lambda g, s: g.normal(size=s), name="w")
+    net = rs.Network((), rs.graph.apply_op(rs.ops.Sum((0, 1)), rs.square(w)))
+    found = net.diagnose(net.init(0, dtype="float64"))
+    assert found.problems == ()
+    assert found.parameters[0].ratio == pytest.approx(2)
