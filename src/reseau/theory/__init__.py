@@ -1,5 +1,7 @@
 """Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward."""
 
+from reseau.theory import schemes
+from reseau.theory.auditor import Audit, Decomposition, audit, check_decomposition
 from reseau.theory.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.certificates import Certificate
 from reseau.theory.certifying import certify, commitment
@@ -20,19 +22,23 @@ from reseau.theory.rademacher import Estimate, rademacher
 from reseau.theory.shallow import ShallowNetwork
 
 __all__ = [
+    "Audit",
     "CanonicalForm",
     "Certificate",
     "Chain",
     "Comparison",
+    "Decomposition",
     "Estimate",
     "Maximum",
     "ShallowNetwork",
     "Solution",
+    "audit",
     "balance",
     "binomial_interval",
     "binomial_upper",
     "canonical",
     "certify",
+    "check_decomposition",
     "commitment",
     "complexity_chain",
     "fewer_neurons",
@@ -52,6 +58,7 @@ __all__ = [
     "rescale",
     "retract",
     "same_function",
+    "schemes",
     "strongest_neuron",
     "weight_decay",
 ]
