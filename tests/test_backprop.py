@@ -16,8 +16,8 @@ from reseau.ops.base import BATCH
 
 UNARY = [
     rs.sigmoid, rs.tanh, rs.relu, rs.leaky_relu, rs.gelu, rs.softplus, rs.softmax, rs.log_softmax, rs.abs, rs.square,
-    lambda h: rs.sqrt(1 + rs.square(h)), rs.layer_norm, lambda h: rs.clip(h, -0.5, 0.8), lambda h: rs.affine(h, 3), lambda h: -h,
-    lambda h: rs.exp(0.1 * h), lambda h: rs.apply(jnp.sin, h),
+    lambda h: rs.sqrt(1 + rs.square(h)), rs.layer_norm, lambda h: rs.clip(h, -0.5, 0.8), lambda h: rs.affine(h, 3),
+    lambda h: -h, lambda h: rs.exp(0.1 * h), lambda h: rs.apply(jnp.sin, h),
 ]  # fmt: skip
 BINARY = [
     lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / (2 + rs.square(b)), rs.maximum,

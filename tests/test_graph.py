@@ -1,5 +1,7 @@
 """Graphs: names, order, operators, and errors that are raised while building."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -61,9 +63,7 @@ def test_operators_follow_numpy_on_both_sides():
     y = (2 - x) / (1 + x * 3) - (-x) + np.arange(3.0) @ np.eye(3)
     net = rs.Network(x, y)
     v = np.array([[0.5, 1.0, 2.0]])
-    np.testing.assert_allclose(
-        net(net.init(dtype="float64"), v), (2 - v) / (1 + v * 3) + v + np.arange(3.0), rtol=1e-7
-    )
+    np.testing.assert_allclose(net(net.init(dtype="float64"), v), (2 - v) / (1 + v * 3) + v + np.arange(3.0), rtol=1e-7)
 
 
 def test_numbers_keep_the_precision_of_the_parameters():
@@ -139,7 +139,7 @@ def test_a_planted_back_edge_is_always_found(seed):
         order_by_name(parents)
     names = str(failure.value).split("\n")[0].split(": ")[1].split(" -> ")
     assert names[0] == names[-1]
-    assert all(b in parents[a] for a, b in zip(names, names[1:], strict=False))
+    assert all(b in parents[a] for a, b in pairwise(names))
 
 
 def test_depth_ten_thousand_builds_evaluates_and_goes_back():

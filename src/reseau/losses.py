@@ -171,7 +171,7 @@ class Logistic(SignLoss):
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         high = output_bound + log1pexp(-output_bound) if output_bound < inf else inf
-        return Constants(sqrt(dimension), 0.25, 0.0, dimension * high)
+        return Constants(sqrt(dimension), 0.25, dimension * log1pexp(-output_bound), dimension * high)
 
     def forward(self, scores: Array, targets: Array) -> Array:
         z = -targets * scores

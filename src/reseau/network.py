@@ -100,7 +100,8 @@ class Network:
                 values[name] = node.source.initializer(generator, fixed_shape(node))
             elif isinstance(node.source, State):
                 values[name] = node.source.value
-        return {name: jnp.asarray(v, precision if v.dtype.kind == "f" else None) for name, v in values.items()}
+        # NumPy converts without compiling anything
+        return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
         """Inference, compiled once for each batch size."""
@@ -266,14 +267,16 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
 def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Array:
     """The array that is given for an input, in its type, its shape checked."""
     assert isinstance(node.source, Input)
-    array = given if isinstance(given, Array | np.ndarray) else np.asarray(given)
+    array = given if isinstance(given, Array) else np.asarray(given)
     if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
     if len(array.shape) != len(node.shape) or array.shape[1:] != node.shape[1:]:
         one = array.shape == node.shape[1:]
         cure = "add the batch axis: x[None]" if one else f"reshape the data to {show_shape((BATCH, *node.shape[1:]))}"
         raise DataError(f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: {cure}")
-    return jnp.asarray(array, precision if node.source.dtype == "float" else node.source.dtype)
+    wanted = precision if node.source.dtype == "float" else np.dtype(node.source.dtype)
+    # NumPy converts without compiling anything
+    return jax.device_put(array if array.dtype == wanted else np.asarray(array).astype(wanted))
 
 
 def _one_or_tuple(values: Sequence[Any]) -> Any:

@@ -250,7 +250,9 @@ class Objective:
         nodes = self.network.graph.inputs
         if len(given) != len(nodes):
             raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
-        inputs = tuple(read_input(n, x, precision) for n, x in zip(nodes, given, strict=True))
+        inputs = tuple(
+            read_input(n, finite(x, f"input {n.name!r}"), precision) for n, x in zip(nodes, given, strict=True)
+        )
         n = inputs[0].shape[0]
         if n == 0:
             raise DataError("there is no row in the data")
@@ -283,8 +285,23 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
         given = given[..., None]
     elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
         given = given[..., 0]
-    loss.check(given, scores)
+    loss.check(np.asarray(finite(given, "the targets")), scores)
     return read_input(node, given, precision)
+
+
+def finite(given: Any, what: str) -> Any:
+    """The array itself, if all its numbers are finite."""
+    array = np.asarray(given)
+    # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
+    with np.errstate(all="ignore"):
+        if array.dtype.kind != "f" or np.isfinite(array.sum()) or np.isfinite(array).all():
+            return given
+    row, *rest = np.argwhere(~np.isfinite(array))[0].tolist()
+    place = f"row {row}, place {tuple(rest)}" if rest else f"row {row}"
+    raise DataError(
+        f"{what} holds {array[(row, *rest)]}, which is not finite, in {place}\n"
+        "  fix: drop such rows, or fill them in, before training"
+    )
 
 
 def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from reseau.errors import DataError, GraphError
-from reseau.graph import Graph, Node, Parameter, apply_op, constant
+from reseau.graph import Graph, Node, Parameter, apply_op, constant, order
 from reseau.ops.base import Op
 from reseau.ops.linear import Affine
 from reseau.ops.pointwise import Abs, Relu, Sqrt, Square
@@ -135,7 +135,9 @@ def one_hidden_layer(graph: Graph) -> tuple[Node, Node | None, Node]:
     last = graph.outputs[0]
     relu = last.parents[0] if isinstance(last.op, Affine) else last
     first = relu.parents[0] if isinstance(relu.op, Relu) else relu
-    if not isinstance(first.op, Affine) or relu is last or first is relu or len(graph.outputs) > 1:
+    alone = isinstance(first.op, Affine) and relu is not last and first is not relu and len(graph.outputs) == 1
+    # what the hidden layer reads may be scaled by fixed numbers, but not be learned
+    if not alone or any(isinstance(n.source, Parameter) for n in order(first.parents[:1])):
         kinds = " → ".join(n.kind for n in graph.nodes if n.op is not None)
         raise GraphError(
             f"this penalty is defined for one hidden layer, affine → relu → affine; the graph is {kinds}\n"

@@ -50,7 +50,7 @@ class Record:
     @property
     def params(self) -> dict[str, Array]:
         """A copy of the parameters, to be taken before the next record."""
-        return {name: jnp.asarray(np.array(value)) for name, value in self._current().items()}
+        return {name: jax.device_put(np.array(value)) for name, value in self._current().items()}
 
 
 class TrainingRun:
@@ -200,7 +200,7 @@ class TrainingRun:
             epoch=epoch,
             step=step,
             node=name,
-            params={k: jnp.asarray(np.array(v)) for k, v in good.items()},
+            params={k: jax.device_put(np.array(v)) for k, v in good.items()},
         )
 
 

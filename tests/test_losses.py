@@ -1,0 +1,178 @@
+"""Losses: values against optax, derivatives against JAX, kinks pinned, constants against sampling."""
+
+from math import inf
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import stats
+from scipy.special import gammaln
+
+import reseau as rs
+from reseau.losses import (
+    AbsoluteError,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    Logistic,
+    Loss,
+    Poisson,
+    Ramp,
+    SquaredError,
+)
+
+LOSSES = [
+    SquaredError(), AbsoluteError(), Huber(0.7), Logistic(), Hinge(), Ramp(0.5), CrossEntropy(), Poisson(),
+]  # fmt: skip
+SIGNED = (Logistic, Hinge, Ramp)
+
+
+def targets_for(loss, scores, rng):
+    if isinstance(loss, CrossEntropy):
+        return jnp.asarray(rng.integers(0, scores.shape[1], len(scores)), jnp.int32)
+    if isinstance(loss, SIGNED):
+        return jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
+    if isinstance(loss, Poisson):
+        return jnp.asarray(rng.poisson(2.0, scores.shape).astype(float))
+    return jnp.asarray(rng.standard_normal(scores.shape))
+
+
+def test_every_loss_is_tested():
+    def leaves(cls):
+        return {cls} if not cls.__subclasses__() else set().union(*map(leaves, cls.__subclasses__()))
+
+    assert {type(loss) for loss in LOSSES} == {c for c in leaves(Loss) if c.__module__ == "reseau.losses"}
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_backward_is_the_transposed_derivative(loss):
+    rng = np.random.default_rng(0)
+    scores = jnp.asarray(rng.standard_normal((40, 3)))
+    y = targets_for(loss, scores, rng)
+    value, pull = jax.vjp(lambda u: loss.forward(u, y), scores)
+    assert value.shape == (40,)
+    g = jnp.asarray(rng.standard_normal(40))
+    ours, nothing = loss.backward(g, value, scores, y)
+    assert nothing is None
+    np.testing.assert_allclose(ours, pull(g)[0], rtol=1e-12, atol=1e-13)
+
+
+def test_values_equal_optax_and_scipy():
+    rng = np.random.default_rng(1)
+    u, y = rng.standard_normal((2, 30, 1))
+    side, counts = np.sign(y), rng.poisson(3.0, (30, 1)).astype(float)
+    labels, logits = rng.integers(0, 5, 30), 10 * rng.standard_normal((30, 5))
+    for ours, theirs in [
+        (SquaredError().forward(u, y), optax.l2_loss(u, y)[:, 0]),
+        (Huber(0.7).forward(u, y), optax.huber_loss(u, y, delta=0.7)[:, 0]),
+        (Logistic().forward(u, side), optax.sigmoid_binary_cross_entropy(u, (side + 1) / 2)[:, 0]),
+        (Hinge().forward(u, side), optax.hinge_loss(u, side)[:, 0]),
+        (
+            CrossEntropy().forward(jnp.asarray(logits), jnp.asarray(labels)),
+            optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(logits), jnp.asarray(labels)),
+        ),
+        (Poisson().forward(u, counts), (-stats.poisson.logpmf(counts, np.exp(u)) - gammaln(counts + 1))[:, 0]),
+    ]:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("loss", "score", "target", "slope"),
+    [
+        (AbsoluteError(), 2.0, 2.0, 0.0),
+        (Huber(1.0), 3.0, 2.0, 1.0),
+        (Hinge(), 1.0, 1.0, 0.0),
+        (Hinge(), -1.0, -1.0, 0.0),
+        (Ramp(0.5), 0.5, 1.0, 0.0),
+        (Ramp(0.5), 0.0, 1.0, 0.0),
+    ],
+)
+def test_the_subgradient_at_each_kink(loss, score, target, slope):
+    u, y = jnp.array([[score]]), jnp.array([[target]])
+    assert float(loss.backward(jnp.ones(1), loss.forward(u, y), u, y)[0][0, 0]) == slope
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber(), Logistic(), Hinge(), Ramp()], ids=repr)
+@pytest.mark.parametrize("score", [-1e4, 1e4])
+def test_finite_far_out(loss, score):
+    u, y = jnp.array([[score]], jnp.float32), jnp.array([[1.0]], jnp.float32)
+    value = loss.forward(u, y)
+    assert np.isfinite(value).all()
+    assert np.isfinite(loss.backward(jnp.ones(1, jnp.float32), value, u, y)[0]).all()
+
+
+def test_cross_entropy_far_out_is_exact():
+    u, y = jnp.array([[1e4, -1e4, 0.0]], jnp.float32), jnp.array([1])
+    value = CrossEntropy().forward(u, y)
+    assert float(value[0]) == 2e4
+    np.testing.assert_array_equal(CrossEntropy().backward(jnp.ones(1), value, u, y)[0], [[1, -1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "dimension"), [(loss, d) for loss in LOSSES for d in (1, 3) if not (d == 1 and loss == CrossEntropy())]
+)
+def test_constants_hold_and_are_nearly_attained(loss, dimension):
+    U, Y, rng = 1.5, 2.0, np.random.default_rng(2)
+    c = loss.constants(output_bound=U, target_bound=Y, dimension=dimension)
+    corners = rng.choice([-U, U], (20_000, dimension))
+    inner = rng.uniform(-U, U, (20_000, dimension))
+    scores = jnp.asarray(np.concatenate([corners, inner, corners * 0.999, np.zeros((2000, dimension))]))
+    if isinstance(loss, CrossEntropy):
+        y = jnp.asarray(rng.integers(0, dimension, len(scores)))
+    elif isinstance(loss, SIGNED):
+        y = jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
+    elif isinstance(loss, Poisson):
+        y = jnp.asarray(rng.choice([0.0, Y, Y / 2, 1.0], scores.shape))
+    else:
+        y = jnp.asarray(rng.choice([-Y, Y, 0.0], scores.shape))
+    value = loss.forward(scores, y)
+    slope = jnp.linalg.norm(loss.backward(jnp.ones(len(scores)), value, scores, y)[0], axis=1)
+    assert c.low - 1e-12 <= value.min() <= c.low + 0.1 * dimension
+    assert 0.98 * c.high <= value.max() <= c.high + 1e-9
+    assert slope.max() <= c.lipschitz + 1e-9
+    if not isinstance(loss, CrossEntropy | Logistic):  # their suprema are over all scores
+        assert slope.max() >= 0.98 * c.lipschitz
+
+
+def test_smoothness_bounds_the_second_derivative():
+    u = jnp.linspace(-8, 8, 2001)
+    for loss, y in [(Logistic(), 1.0), (SquaredError(), 0.3), (Huber(2.0), 0.0)]:
+        curvature = jax.vmap(jax.grad(jax.grad(lambda v, loss=loss, y=y: loss.forward(v[None, None], y)[0])))(u)
+        assert 0.99 * loss.smoothness <= curvature.max() <= loss.smoothness + 1e-12
+    hessians = jax.vmap(jax.hessian(lambda v: CrossEntropy().forward(v[None], jnp.array([0]))[0]))(
+        jnp.asarray(np.random.default_rng(0).standard_normal((500, 2)) * 0.5)
+    )
+    largest = np.linalg.eigvalsh(hessians).max()
+    assert 0.95 * 0.5 <= largest <= 0.5 + 1e-12
+
+
+def test_constants_without_bounds():
+    assert (SquaredError().lipschitz, SquaredError().smoothness, SquaredError().range) == (inf, 1.0, (0.0, inf))
+    assert (Logistic().lipschitz, Logistic().smoothness) == (1.0, 0.25)
+    assert CrossEntropy().lipschitz == pytest.approx(2**0.5)
+    assert Ramp(0.5).lipschitz == 2.0
+    assert Ramp().range == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "message"),
+    [
+        (Logistic(), [0, 1], "wants targets -1 and \\+1, got 0, 1\n  fix: for targets 0 and 1 give 2"),
+        (CrossEntropy(), [0, 3], r"over 3 scores wants classes 0 … 2, got labels from 0 to 3"),
+        (CrossEntropy(), [0.5, 1], "whole-number classes, got fractions"),
+        (Poisson(), [-1.0, 2.0], "Poisson wants counts, got the target -1"),
+    ],
+)
+def test_targets_outside_the_domain_are_refused(loss, targets, message):
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.affine(x, 3 if isinstance(loss, CrossEntropy) else 1))
+    with pytest.raises(rs.errors.DataError, match=message):
+        rs.Objective(net, loss).value_and_grad(net.init(), np.ones((2, 2)), np.array(targets))
+
+
+def test_cross_entropy_over_one_score_is_refused_while_building():
+    x = rs.input("x", (2,))
+    with pytest.raises(rs.errors.ShapeError, match=r"one score a class.*\n.*fix: .*Logistic"):
+        rs.Objective(rs.Network(x, rs.affine(x, 1)), CrossEntropy())

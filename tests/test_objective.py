@@ -1,0 +1,132 @@
+"""The objective: a weighted mean plus the whole penalty, exactly, whatever the batch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import reseau as rs
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((50, 4)), RNG.integers(0, 3, 50)
+
+
+def classifier(**settings):
+    x = rs.input("x", (4,))
+    net = rs.Network(x, rs.affine(rs.tanh(rs.affine(x, 5, name="hidden")), 3, name="logits"))
+    return rs.Objective(net, rs.losses.CrossEntropy(), **settings)
+
+
+def by_hand(params, X, Y, weight, strength):
+    h = jnp.tanh(X @ params["hidden.weight"] + params["hidden.bias"])
+    u = h @ params["logits.weight"] + params["logits.bias"]
+    losses = jax.nn.logsumexp(u, axis=1) - u[jnp.arange(len(u)), Y]
+    squares = sum((params[k] ** 2).sum() for k in ("hidden.weight", "logits.weight"))
+    return (weight * losses).sum() / weight.sum() + strength / 2 * squares
+
+
+@pytest.mark.parametrize("keep", ["all", "sqrt"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_value_and_gradient_are_those_of_the_formula(keep, weighted):
+    objective = classifier(penalty=rs.penalties.L2(0.3), keep=keep)
+    params = objective.network.init(1, dtype="float64")
+    weight = RNG.exponential(size=50) if weighted else None
+    value, grads = objective.value_and_grad(params, X, Y, sample_weight=weight)
+    expected, slopes = jax.value_and_grad(by_hand)(params, X, Y, np.ones(50) if weight is None else weight, 0.3)
+    assert float(value) == pytest.approx(float(expected), rel=1e-12)
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(grads[name], slope, rtol=1e-10, atol=1e-13)
+
+
+def test_the_gradient_of_the_penalty_does_not_depend_on_the_batch():
+    with_penalty, without = classifier(penalty=rs.penalties.L2(0.3)), classifier()
+    params = without.network.init(1, dtype="float64")
+    for rows in (1, 7, 50):
+        a = with_penalty.value_and_grad(params, X[:rows], Y[:rows])[1]
+        b = without.value_and_grad(params, X[:rows], Y[:rows])[1]
+        np.testing.assert_allclose(a["hidden.weight"] - b["hidden.weight"], 0.3 * params["hidden.weight"], rtol=1e-9)
+        np.testing.assert_allclose(a["hidden.bias"] - b["hidden.bias"], 0, atol=1e-12)
+
+
+def test_a_weight_of_zero_is_an_absent_row():
+    objective = classifier()
+    params = objective.network.init(1, dtype="float64")
+    weight = np.r_[np.ones(30), np.zeros(20)]
+    a = objective.value_and_grad(params, X, Y, weight)
+    b = objective.value_and_grad(params, X[:30], Y[:30])
+    jax.tree.map(lambda p, q: np.testing.assert_allclose(p, q, rtol=1e-12, atol=1e-14), a, b)
+
+
+def test_evaluate_counts_every_row_once_across_blocks():
+    objective = classifier()
+    params = objective.network.init(1, dtype="float64")
+    many = RNG.standard_normal((2500, 4))
+    labels = RNG.integers(0, 3, 2500)
+    measured = objective.evaluate(params, many, labels)
+    right = np.asarray(objective.network(params, many)).argmax(axis=1) == labels
+    assert measured["accuracy"] == pytest.approx(right.mean(), abs=1e-12)
+    assert measured["loss"] == pytest.approx(float(objective.value_and_grad(params, many, labels)[0]), rel=1e-12)
+
+
+def test_columns_that_differ_by_an_axis_do_not_broadcast_to_a_square():
+    x = rs.input("x", (4,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), rs.losses.SquaredError())
+    params = objective.network.init(1, dtype="float64")
+    y = RNG.standard_normal(50)
+    residuals = np.asarray(objective.network(params, X))[:, 0] - y
+    for shape in (y, y[:, None]):
+        value, _ = objective.value_and_grad(params, X, shape)
+        assert float(value) == pytest.approx(0.5 * (residuals**2).mean(), rel=1e-12)
+
+
+def test_several_outputs_sum_their_losses():
+    x = rs.input("x", (4,))
+    h = rs.tanh(rs.affine(x, 5))
+    net = rs.Network(x, (rs.affine(h, 3, name="class"), rs.affine(h, 1, name="value")))
+    objective = rs.Objective(net, (rs.losses.CrossEntropy(), rs.losses.SquaredError()))
+    params = net.init(dtype="float64")
+    y = RNG.standard_normal(50)
+    value, _ = objective.value_and_grad(params, X, (Y, y))
+    measured = objective.evaluate(params, X, (Y, y))
+    assert sorted(measured) == ["accuracy 0", "loss 0", "loss 1"]
+    assert float(value) == pytest.approx(measured["loss 0"] + measured["loss 1"], rel=1e-12)
+    with pytest.raises(rs.errors.DataError, match="2 outputs and the objective 1 losses"):
+        rs.Objective(net, rs.losses.CrossEntropy())
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "weight", "message"),
+    [
+        (X[:, :3], Y, None, r"input 'x' reads \(batch, 4\), got \(50, 3\)"),
+        (X[0], Y, None, r"add the batch axis"),
+        (X[:0], Y[:0], None, "no row"),
+        (X, Y[:49], None, "targets have 49 rows, the first input has 50"),
+        (X, Y.astype(str), None, "not numbers"),
+        (X.astype(object), Y, None, "wants numbers, got an array of object"),
+        (X, Y, np.ones(3), r"sample_weight has the shape \(3,\)"),
+        (X, Y, -np.ones(50), "at least 0"),
+        (X, Y, np.zeros(50), "not 0 everywhere"),
+        (
+            np.where(np.arange(200).reshape(50, 4) == 9, np.nan, X),
+            Y,
+            None,
+            r"input 'x' holds nan, which is not finite, in row 2, place \(1,\)",
+        ),
+        (X, np.r_[np.nan, Y[1:]], None, r"targets holds nan, which is not finite, in row 0"),
+    ],
+)
+def test_bad_data_is_one_clear_error(X, y, weight, message):
+    objective = classifier()
+    with pytest.raises(rs.errors.DataError, match=message):
+        objective.value_and_grad(objective.network.init(), X, y, weight)
+
+
+def test_parameters_of_another_network_are_refused():
+    objective = classifier()
+    params = objective.network.init()
+    with pytest.raises(rs.errors.DataError, match=r"missing 'hidden\.bias'; unknown 'hidden\.b'"):
+        objective.value_and_grad({k[:8] if k == "hidden.bias" else k: v for k, v in params.items()}, X, Y)
+    with pytest.raises(
+        rs.errors.DataError, match=r"'hidden.weight' has the shape \(5, 4\), the network wants \(4, 5\)"
+    ):
+        objective.network(params | {"hidden.weight": params["hidden.weight"].T}, X)

@@ -1,0 +1,276 @@
+"""Training: equal to a loop written by hand, compiled once, the same bits for the same seed, and calm under failure."""
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import reseau as rs
+from reseau import training_run
+from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
+from reseau.errors import DataError, DivergenceError
+from reseau.optimizers import SGD, Adam, Clipped
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)
+
+
+def classifier(**settings):
+    x = rs.input("x", (4,))
+    net = rs.Network(x, rs.affine(rs.tanh(rs.affine(x, 5, name="hidden")), 3, name="logits"))
+    return rs.Objective(net, rs.losses.CrossEntropy(), **settings)
+
+
+def fit(objective, data=(X, Y), **settings):
+    settings = {"optimizer": SGD(0.1), "batches": Shuffled(8), "epochs": 3, "progress": False} | settings
+    return rs.fit(objective, data, **settings)
+
+
+@contextmanager
+def counted_compilations():
+    """Names of the programs compiled inside."""
+    names, record = [], jax.monitoring.register_event_duration_secs_listener
+
+    def listen(event, duration, **data):
+        if live and event == "/jax/core/compile/backend_compile_duration":
+            names.append(data.get("fun_name", "?"))
+
+    live = [True]
+    record(listen)
+    yield names
+    live.clear()
+
+
+def same_bits(a, b):
+    return all(np.array_equal(a[k], b[k]) for k in a) and a.keys() == b.keys()
+
+
+@pytest.mark.parametrize("sampler", [Shuffled(8), Cyclic(8), WithReplacement(8), Poisson(0.15)], ids=repr)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equal_to_a_loop_by_hand_last_partial_batch_included(sampler, weighted):
+    objective = classifier(penalty=rs.penalties.L2(0.01))
+    start = objective.network.init(5, dtype="float64")
+    weight = RNG.exponential(size=53) if weighted else np.ones(53)
+    scaled = weight / weight.mean()
+    params, optimizer = start, optax.adam(0.01)
+    state, losses = optimizer.init(params), []
+
+    @jax.jit
+    @jax.value_and_grad
+    def step_objective(params, rows, batch_weights):
+        h = jnp.tanh(jnp.asarray(X)[rows] @ params["hidden.weight"] + params["hidden.bias"])
+        u = h @ params["logits.weight"] + params["logits.bias"]
+        each = jax.nn.logsumexp(u, axis=1) - u[jnp.arange(len(rows)), jnp.asarray(Y)[rows]]
+        return (batch_weights * each).sum() + 0.005 * sum(
+            (params[k] ** 2).sum() for k in ("hidden.weight", "logits.weight")
+        )
+
+    for epoch in range(3):
+        indices, weights = sampler.epoch(53, 9, epoch)
+        values, sizes = [], []
+        for rows, w in zip(indices, weights, strict=True):
+            value, grads = step_objective(params, rows, w * scaled[rows])
+            moves, state = optimizer.update(grads, state, params)
+            params = optax.apply_updates(params, moves)
+            values.append(float(value))
+            sizes.append((w > 0).sum())
+        losses.append(np.average(values, weights=sizes))
+    result = fit(objective, params=start, optimizer=Adam(0.01), batches=sampler, seed=9,
+                 sample_weight=weight if weighted else None)  # fmt: skip
+    for name in params:
+        np.testing.assert_allclose(result.params[name], params[name], rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(result.history["loss"], losses, rtol=1e-9)
+    assert result.history["epoch"].tolist() == [1, 2, 3]
+    assert (result.stopped, result.steps) == ("finished", 3 * sampler.steps(53))
+
+
+@pytest.mark.parametrize("sampler", [Shuffled(8), Cyclic(8), Poisson(0.15)], ids=repr)
+@pytest.mark.parametrize("length", [{"epochs": 40}, {"steps": 101}])
+def test_one_compilation_for_a_whole_fit(sampler, length):
+    objective = classifier()
+    params = objective.network.init()
+    length = {"epochs": None} | length
+    with counted_compilations() as names:
+        fit(objective, params=params, batches=sampler, optimizer=SGD(0.1, momentum=0.9), **length)
+    assert len(names) == 1, names
+    with counted_compilations() as names:
+        fit(objective, params=params, batches=sampler, optimizer=SGD(0.1, momentum=0.9), seed=3, **length)
+    assert names == []
+
+
+def test_the_count_of_compilations_can_fail():
+    with counted_compilations() as names:
+        jax.jit(lambda v: v * 3 + 1)(np.ones(7))
+    assert len(names) == 1
+
+
+def convolutional():
+    x = rs.input("image", (6, 6, 1))
+    h = rs.relu(rs.batch_norm(rs.conv(x, 3, (3, 3))))
+    h = rs.dropout(rs.flatten(rs.max_pool(h, (2, 2))), 0.3)
+    return rs.Objective(rs.Network(x, rs.affine(h, 3)), rs.losses.CrossEntropy())
+
+
+@pytest.mark.parametrize("make", [classifier, convolutional])
+def test_the_same_seed_gives_the_same_bits_wherever_chunks_are_cut(make, monkeypatch):
+    data = (X, Y) if make is classifier else (RNG.standard_normal((53, 6, 6, 1)), Y)
+    results = []
+    for seconds in (0.1, 1e-9, 1e-3):
+        monkeypatch.setattr(training_run, "SECONDS_A_CHUNK", seconds)
+        results.append(fit(make(), data, epochs=6, seed=4))
+    for other in results[1:]:
+        assert same_bits(results[0].params, other.params)
+        assert same_bits(results[0].history, other.history)
+    assert not same_bits(results[0].params, fit(make(), data, epochs=6, seed=5).params)
+
+
+def test_train_yields_records_and_leaves_the_given_parameters_alone():
+    objective = classifier()
+    start = objective.network.init(1)
+    before = {k: np.array(v) for k, v in start.items()}
+    records, kept = [], []
+    for record in rs.train(
+        objective, (X, Y), optimizer=SGD(0.1), batches=Shuffled(8), epochs=5, params=start, each_epoch=True
+    ):
+        records.append(record)
+        kept.append(record.params)
+    assert records[-1].epoch == 5
+    assert records[-1].step == 35
+    assert sum(len(r.losses) for r in records) == 5
+    assert [r.step for r in records] == sorted(r.step for r in records)
+    assert same_bits(before, {k: np.asarray(v) for k, v in start.items()})
+    assert same_bits(kept[-1], fit(objective, params=start, epochs=5).params)
+    assert np.isfinite(kept[0]["hidden.weight"]).all()
+
+
+def test_steps_may_end_within_an_epoch():
+    result = fit(classifier(), epochs=None, steps=10)
+    assert result.steps == 10
+    assert len(result.history["loss"]) == 2
+
+
+def test_validation_and_early_stopping_return_the_best_epoch():
+    objective = classifier()
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 3, 53)  # labels without a pattern: what is learned is only noise
+    held_out = (rng.standard_normal((40, 4)), rng.integers(0, 3, 40))
+    result = fit(objective, (X, noise), optimizer=Adam(0.05), epochs=400, validation=held_out, patience=5)
+    losses = result.history["validation_loss"]
+    assert result.stopped == "early"
+    assert len(losses) == losses.argmin() + 1 + 5
+    assert objective.evaluate(result.params, *held_out)["loss"] == pytest.approx(losses.min(), rel=1e-6)
+    assert set(result.history) == {"epoch", "loss", "validation_loss", "validation_accuracy"}
+
+
+def test_divergence_names_epoch_step_and_node_and_keeps_the_last_good_parameters():
+    x = rs.input("x", (1,))
+    h = rs.square(rs.affine(x, 1, name="line"), name="square")
+    objective = rs.Objective(rs.Network(x, h), rs.losses.SquaredError())
+    data = (np.linspace(1, 2, 16)[:, None], np.zeros(16))
+    with pytest.raises(DivergenceError) as failure:
+        fit(objective, data, optimizer=SGD(1e3), batches=Cyclic(4), epochs=50)
+    error = failure.value
+    assert error.node in ("line", "square", "squared_error_1")
+    assert f"epoch {error.epoch + 1}, step {error.step % 4 + 1} of 4" in str(error)
+    assert repr(error.node) in str(error)
+    assert all(np.isfinite(v).all() for v in error.params.values())
+    assert np.isfinite(objective.value_and_grad(error.params, *data)[0])
+    good = fit(objective, data, optimizer=SGD(1e3), batches=Cyclic(4), epochs=None, steps=max(error.step - 1, 1))
+    if error.step > 1:
+        assert same_bits(good.params, error.params)
+
+
+def test_the_first_node_that_is_not_finite_is_named():
+    x = rs.input("x", (2,))
+    h = rs.log(rs.affine(x, 3, name="line"), name="logarithm")
+    objective = rs.Objective(rs.Network(x, rs.affine(h, 1)), rs.losses.SquaredError())
+    with pytest.raises(DivergenceError, match="the value at 'logarithm' \\(log\\) is not finite"):
+        fit(objective, (X[:, :2], Y.astype(float)))
+
+
+def test_a_derivative_that_is_not_finite_is_named_too():
+    x = rs.input("x", (1,))
+    root = rs.apply(lambda v: jnp.sqrt(jnp.abs(v)), rs.affine(x, 1, name="line", bias=False), name="root")
+    objective = rs.Objective(rs.Network(x, root), rs.losses.SquaredError())
+    with pytest.raises(DivergenceError, match="the derivative at 'line'"):
+        fit(objective, (np.zeros((8, 1)), np.ones(8)))
+
+
+def test_ctrl_c_returns_what_was_learned():
+    objective = classifier()
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    result = fit(objective, epochs=10_000_000)
+    assert result.stopped == "interrupted"
+    assert 0 < result.steps < 70_000_000
+    assert len(result.history["loss"]) == result.steps // 7
+    assert np.isfinite(result.params["hidden.weight"]).all()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_optax_transformation_and_a_clipped_gradient_are_accepted():
+    a = fit(classifier(), optimizer=optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(0.5)))
+    b = fit(classifier(), optimizer=Clipped(SGD(0.5), norm=0.1))
+    for name in a.params:
+        np.testing.assert_allclose(a.params[name], b.params[name], rtol=1e-5, atol=1e-7)
+
+
+def test_batch_statistics_ignore_the_padding_and_are_kept_running():
+    x = rs.input("x", (4,))
+    net = rs.Network(x, rs.batch_norm(x, momentum=0.5, name="norm"))
+    objective = rs.Objective(net, rs.losses.SquaredError())
+    rate = 1e-12  # the parameters stand still, the statistics move
+    result = fit(objective, (X, X), optimizer=SGD(rate), batches=Cyclic(50), epochs=1,
+                 params=net.init(dtype="float64"))  # fmt: skip
+    mean, variance = np.zeros(4), np.ones(4)
+    for rows in (X[:50], X[50:]):
+        mean, variance = 0.5 * mean + 0.5 * rows.mean(axis=0), 0.5 * variance + 0.5 * rows.var(axis=0)
+    np.testing.assert_allclose(result.params["norm.mean"], mean, rtol=1e-10)
+    np.testing.assert_allclose(result.params["norm.variance"], variance, rtol=1e-10)
+    standard = [(rows - rows.mean(axis=0)) / np.sqrt(rows.var(axis=0) + 1e-5) for rows in (X[:50], X[50:])]
+    loss = 0.5 * (((np.vstack(standard) - X) ** 2).sum(axis=1)).mean()
+    assert result.history["loss"][0] == pytest.approx(loss, rel=1e-9)
+
+
+def test_dropout_acts_in_training_and_not_in_use():
+    x = rs.input("x", (400,))
+    net = rs.Network(x, rs.dropout(x, 0.25))
+    objective = rs.Objective(net, rs.losses.SquaredError())
+    ones = np.ones((100, 400))
+    np.testing.assert_array_equal(net(net.init(), ones), 1.0)
+    w = rs.affine(rs.dropout(x, 0.25), 1, name="sum", bias=False, weight=rs.parameter((400, 1), rs.initializers.ones))
+    objective = rs.Objective(rs.Network(x, w), rs.losses.SquaredError())
+    result = fit(objective, (ones, 400 * np.ones(100)), optimizer=SGD(1e-12), batches=Cyclic(100), epochs=200)
+    # 400 kept entries of 1 / 0.75 each: variance 400 · 0.25 / 0.75, hence half of it as the mean loss
+    assert result.history["loss"].mean() == pytest.approx(0.5 * 400 / 3, rel=0.02)
+    assert len(set(result.history["loss"].tolist())) == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": None}, "how long to train"),
+        ({"epochs": 3, "steps": 4}, "one of the two"),
+        ({"epochs": 0}, "whole number from 1"),
+        ({"epochs": 2.5}, "whole number from 1"),
+        ({"patience": 3}, "patience needs validation"),
+        ({"optimizer": "adam"}, "cannot train with 'adam'"),
+    ],
+)
+def test_senseless_settings_are_one_clear_error(settings, message):
+    with pytest.raises(DataError, match=message):
+        fit(classifier(), **settings)
+
+
+def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
+    fit(classifier(), epochs=40, progress=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert 1 <= len(lines) <= 11
+    assert lines[-1].startswith("epoch 40 of 40  loss ")
+    fit(classifier(), progress=False)
+    assert capfd.readouterr().err == ""
