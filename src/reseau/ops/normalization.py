@@ -67,7 +67,7 @@ class BatchMean(Op):
         return jnp.sum(shares(x, present) * x, tuple(range(x.ndim - 1)))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
-        return shares(x, present) * g, None
+        return jnp.broadcast_to(shares(x, present) * g, x.shape), None
 
 
 @dataclass(frozen=True)

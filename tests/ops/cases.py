@@ -1,0 +1,147 @@
+"""One line or more for every operation: the operation, and the shapes or kinds of what it reads.
+
+An input is written as the shape of an array of normal entries, or as a `Draw`; "batch" in it is the batch size.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from reseau import ops
+from reseau.ops import Op
+
+Lengths = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """An input that is not normal: positive numbers, whole numbers, rows that are present, a random key."""
+
+    shape: Lengths
+    make: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+def positive(*shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.uniform(0.5, 2.0, s))
+
+
+def whole(below: int, *shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.integers(0, below, s).astype(np.int32))
+
+
+def rows(*shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: (np.arange(s[0]) < max(s[0] - 1, 1)).astype(np.float64))
+
+
+KEY = Draw((2,), lambda rng, s: rng.integers(0, 2**32, s, dtype=np.uint32))
+
+B = "batch"
+FEATURES = (B, 5)
+IMAGE = (B, 7, 6, 4)
+
+
+def halves(g: jnp.ndarray, y: jnp.ndarray, x: jnp.ndarray) -> tuple[jnp.ndarray]:
+    return (g * 2 * x,)
+
+
+CASES: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
+    *((op, (FEATURES, FEATURES)) for op in (ops.Add(), ops.Subtract(), ops.Multiply(), ops.Maximum(), ops.Minimum())),
+    *((op, (FEATURES, (1, 5))) for op in (ops.Add(), ops.Subtract(), ops.Multiply(), ops.Maximum(), ops.Minimum())),
+    *((op, ((B, 3, 1), (4,))) for op in (ops.Add(), ops.Subtract(), ops.Multiply(), ops.Maximum(), ops.Minimum())),
+    (ops.Divide(), (FEATURES, positive(B, 5))),
+    (ops.Divide(), ((B, 3, 1), positive(4))),
+    (ops.Negative(), (FEATURES,)),
+    (ops.Affine(), (FEATURES, (5, 3), (3,))),
+    (ops.Affine(), ((B, 2, 5), (5, 3))),
+    (ops.Matmul(), ((B, 3, 4), (B, 4, 2))),
+    (ops.Matmul(), ((B, 2, 3, 4), (2, 4, 5))),
+    *(
+        (op, (FEATURES,))
+        for op in (
+            ops.Abs(), ops.Clip(-0.5, 0.7), ops.Exp(), ops.Gelu(), ops.Gelu(approximate=True), ops.LeakyRelu(),
+            ops.Relu(), ops.Sigmoid(), ops.Softplus(), ops.Square(), ops.Tanh(), ops.Dropout(0.3),
+        )
+    ),  # fmt: skip
+    (ops.Log(), (positive(B, 5),)),
+    (ops.Sqrt(), (positive(B, 5),)),
+    (ops.Step(), (FEATURES,)),
+    (ops.Sign(), (FEATURES,)),
+    (ops.Round(), (FEATURES,)),
+    (ops.Proxy(ops.Square(), halves), (FEATURES,)),
+    (ops.Conv(), (IMAGE, (3, 3, 4, 5), (5,))),
+    (ops.Conv(stride=2, groups=2), (IMAGE, (3, 3, 2, 6), (6,))),
+    (ops.Conv(2, 3, 1, ((2, 1), (3, 4))), (IMAGE, (3, 2, 4, 6))),
+    (ops.Conv(2, 3, 4, ((2, 1), (3, 4))), (IMAGE, (3, 2, 1, 8))),
+    (ops.Conv(padding="valid", flip=True), (IMAGE, (6, 6, 4, 2), (2,))),
+    (ops.Conv(), (IMAGE, (1, 1, 4, 3))),
+    (ops.Conv(3, 2, 1, "valid", True), ((B, 17, 4), (3, 4, 6))),
+    (ops.Conv(3, 2, 1, "same"), ((B, 17, 1), (4, 1, 6), (6,))),
+    (ops.Conv((3, 1, 2), 1, 1, "valid", True), ((B, 6, 5, 8, 4), (2, 3, 1, 4, 6))),
+    (ops.Conv(3, 1, 4), ((B, 6, 5, 8, 4), (2, 3, 1, 1, 8))),
+    (ops.ConvTranspose(2), (IMAGE, (3, 3, 4, 5), (5,))),
+    (ops.ConvTranspose(3), (IMAGE, (2, 2, 4, 5))),
+    (ops.ConvTranspose((2, 3), 2, 2, "valid"), (IMAGE, (3, 3, 4, 5), (10,))),
+    (ops.ConvTranspose((2, 3), (1, 2), 2, ((1, 0), (2, -1))), (IMAGE, (3, 3, 4, 5), (10,))),
+    (ops.ConvTranspose(2, padding="valid"), ((B, 5, 3), (4, 3, 2))),
+    (ops.ConvTranspose(2), ((B, 3, 2, 4, 3), (2, 3, 2, 3, 2), (2,))),
+    *(
+        (pool(*settings), (IMAGE,))
+        for pool in (ops.MaxPool, ops.AveragePool)
+        for settings in (
+            (2,), ((2, 3),), (2, None, "same"), (2, None, ((1, 0), (0, 1))), (3, 2), ((3, 2), 2, "same"),
+            ((2, 3), (1, 2), ((1, 0), (2, 2))), (2, 3),
+        )
+    ),  # fmt: skip
+    (ops.MaxPool(3, 2, "same"), ((B, 9, 2),)),
+    (ops.MaxPool(2), ((B, 4, 5, 6, 2),)),
+    (ops.AveragePool(3, 2, "same", count_padding=True), (IMAGE,)),
+    (ops.AveragePool(2, None, "same", count_padding=True), (IMAGE,)),
+    (ops.AveragePool(2), ((B, 4, 5, 6, 2),)),
+    *(
+        (op(axes, keepdims), ((B, 3, 4),))
+        for op in (ops.Sum, ops.Mean, ops.Max, ops.LogSumExp)
+        for axes, keepdims in (((1,), False), ((-1, 1), True), ((0, 2), False), ((0, 1, 2), False))
+    ),
+    *((op(axis), ((B, 3, 4),)) for op in (ops.Softmax, ops.LogSoftmax) for axis in (-1, 1)),
+    (ops.BatchNorm(), (FEATURES, (5,), (5,), (5,), positive(5))),
+    (ops.BatchNorm(0.1), (IMAGE, (4,), (4,), (4,), positive(4))),
+    *((op(), (x, rows(B))) for op in (ops.BatchMean, ops.BatchVariance) for x in (FEATURES, IMAGE)),
+    (ops.LayerNorm(), (FEATURES, (5,), (5,))),
+    (ops.LayerNorm(0.1), ((B, 3, 6), (6,), (6,))),
+    (ops.RandomMask(0.4, 7), (FEATURES, KEY)),
+    (ops.Reshape((2, 12)), ((B, 4, 6),)),
+    (ops.Transpose((0, 3, 1, 2)), (IMAGE,)),
+    (ops.Transpose((2, 0, 1)), ((B, 3, 4),)),
+    (ops.Concatenate(1), ((B, 3, 2), (B, 1, 2), (B, 4, 2))),
+    (ops.Concatenate(), (FEATURES, (B, 2))),
+    (ops.Slice(1, 1, 7, 2), ((B, 8, 3),)),
+    (ops.Slice(-1, -3, 99), (FEATURES,)),
+    (ops.Embedding(), (whole(6, B, 3), (6, 4))),
+    (ops.Embedding(), (whole(6, B), (6, 4))),
+    (ops.Apply(jnp.sin), (FEATURES,)),
+    (ops.Apply(lambda a, b: jnp.tanh(a) @ b, "mix"), (FEATURES, (5, 2))),
+    (ops.Apply(lambda i, t: t[i], dtypes=("int32", "float32")), (whole(4, B), (4, 2))),
+]
+
+
+def concrete(shape: Lengths, batch: int) -> tuple[int, ...]:
+    """The shape with the batch size in place of its name."""
+    return tuple(batch if n == B else int(n) for n in shape)
+
+
+def symbolic(case: tuple[Lengths | Draw, ...]) -> list[Lengths]:
+    """The input shapes as the shape rule reads them."""
+    return [i.shape if isinstance(i, Draw) else i for i in case]
+
+
+def draw(case: tuple[Lengths | Draw, ...], batch: int = 3, seed: int = 0, dtype: type = np.float64) -> list[jnp.ndarray]:
+    """Arrays to feed the operation."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for i in case:
+        shape = concrete(i.shape if isinstance(i, Draw) else i, batch)
+        array = i.make(rng, shape) if isinstance(i, Draw) else rng.normal(size=shape)
+        arrays.append(jnp.asarray(array, dtype if array.dtype.kind == "f" else None))
+    return arrays

@@ -1,0 +1,141 @@
+"""Laws of every operation: its derivative, its shape rule, its precision, its independence of the batch."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ops.cases import B, CASES, concrete, draw, symbolic
+
+from reseau import ops
+from reseau.errors import ShapeError
+from reseau.ops import Op
+
+IDS = [f"{i}-{op}"[:80] for i, (op, _) in enumerate(CASES)]
+SMOOTH = [(op, case) for op, case in CASES if not op.proxy]
+SMOOTH_IDS = [name for name, (op, _) in zip(IDS, CASES, strict=True) if not op.proxy]
+
+# the compiled code runs once, so time spent on making it fast is lost
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+every_case = pytest.mark.parametrize(("op", "case"), CASES, ids=IDS)
+every_smooth_case = pytest.mark.parametrize(("op", "case"), SMOOTH, ids=SMOOTH_IDS)
+
+
+def vocabulary() -> set[type[Op]]:
+    """The concrete operations that `reseau.ops` exports."""
+    exported = [getattr(ops, name) for name in ops.__all__]
+    return {t for t in exported if inspect.isclass(t) and issubclass(t, Op) and not inspect.isabstract(t)}
+
+
+def test_no_operation_escapes_the_laws() -> None:
+    defined, stack = set(), [Op]
+    while stack:
+        kind = stack.pop()
+        stack += kind.__subclasses__()
+        if kind.__module__.startswith("reseau.ops.") and not inspect.isabstract(kind):
+            defined.add(kind)
+    assert defined == vocabulary() == {type(op) for op, _ in CASES}
+
+
+@every_smooth_case
+def test_backward_is_the_transposed_derivative(op: Op, case: tuple) -> None:
+    inputs = draw(case)
+
+    def both(inputs: list[jax.Array], seed: jax.Array) -> tuple:
+        y, pull = jax.vjp(op.forward, *inputs)
+        g = jax.random.normal(seed, y.shape, y.dtype)
+        return op.backward(g, y, *inputs), pull(g)
+
+    ours, expected = jax.jit(both, compiler_options=QUICK)(inputs, jax.random.key(1))
+    assert len(ours) == len(inputs)
+    for x, found, wanted in zip(inputs, ours, expected, strict=True):
+        if found is None:
+            assert x.dtype.kind in "iu" or x.shape == (3,)
+            continue
+        assert found.shape == x.shape
+        assert found.dtype == x.dtype
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10 * float(jnp.abs(wanted).max(initial=1)))
+
+
+@every_smooth_case
+def test_backward_agrees_with_finite_differences(op: Op, case: tuple) -> None:
+    """`⟨g, (f(x + εv) - f(x - εv)) / 2ε⟩ = ⟨backward(g), v⟩` in one random direction `v`."""
+    inputs = draw(case, seed=2)
+    rng = np.random.default_rng(3)
+    directions = [
+        jnp.asarray(rng.normal(size=x.shape)) if x.dtype.kind == "f" else jnp.zeros_like(x) for x in inputs
+    ]
+    if isinstance(op, ops.BatchMean | ops.BatchVariance):
+        directions[1] = jnp.zeros_like(directions[1])
+    step = 1e-6
+
+    def both(inputs: list[jax.Array], directions: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
+        def at(t: float) -> jax.Array:
+            return op.forward(*(x + t * v if x.dtype.kind == "f" else x for x, v in zip(inputs, directions, strict=True)))
+
+        y = op.forward(*inputs)
+        g = jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+        pulled = op.backward(g, y, *inputs)
+        slope = sum(jnp.vdot(c, v) for c, v in zip(pulled, directions, strict=True) if c is not None)
+        return slope, jnp.vdot(g, at(step) - at(-step)) / (2 * step)
+
+    slope, difference = jax.jit(both, compiler_options=QUICK)(inputs, directions)
+    np.testing.assert_allclose(slope, difference, rtol=1e-6, atol=1e-7)
+
+
+@every_case
+def test_shape_rule_is_the_shape_of_the_value(op: Op, case: tuple) -> None:
+    shape = op.shape(*symbolic(case))
+    for batch in (1, 2, 5):
+        value = jax.eval_shape(op.forward, *draw(case, batch))
+        assert value.shape == concrete(shape, batch)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_is_kept_both_ways(op: Op, case: tuple, dtype: type) -> None:
+    inputs = draw(case, dtype=dtype)
+    y = jax.eval_shape(op.forward, *inputs)
+    assert y.dtype == dtype
+    pulled = jax.eval_shape(op.backward, y, y, *inputs)
+    assert [c.dtype for c in pulled if c is not None] == [dtype] * sum(c is not None for c in pulled)
+
+
+@every_case
+def test_operations_are_values(op: Op, case: tuple) -> None:
+    assert hash(op) == hash(op)
+    with pytest.raises(AttributeError):
+        op.anything = 1  # type: ignore[attr-defined]
+
+
+@every_case
+def test_a_wrong_rank_is_refused_with_a_cure(op: Op, case: tuple) -> None:
+    """An operation that reads some shape at all either accepts a scalar in its place or says what to do."""
+    shapes = [() for _ in case]
+    try:
+        op.shape(*shapes)
+    except ShapeError as error:
+        fault, *cures = str(error).splitlines()
+        assert not fault.startswith("  ")
+        assert cures
+        assert all(line.startswith("  fix: ") for line in cures)
+
+
+ROWWISE = [
+    (op, case)
+    for op, case in CASES
+    if all(s[:1] == (B,) for s in symbolic(case)[:1])
+    and not isinstance(op, ops.BatchMean | ops.BatchVariance | ops.RandomMask | ops.Transpose)
+    and 0 not in getattr(op, "axes", ())
+]
+
+
+@pytest.mark.parametrize(("op", "case"), ROWWISE, ids=lambda v: str(v)[:60])
+def test_rows_do_not_depend_on_each_other(op: Op, case: tuple) -> None:
+    inputs = draw(case, batch=3)
+    first = [x[:1] if s[:1] == (B,) else x for x, s in zip(inputs, symbolic(case), strict=True)]
+    both = jax.jit(lambda inputs, first: (op.forward(*inputs)[:1], op.forward(*first)), compiler_options=QUICK)
+    whole, alone = both(inputs, first)
+    np.testing.assert_allclose(whole, alone, rtol=1e-12, atol=1e-13)
