@@ -171,3 +171,12 @@ def test_networks_of_other_shapes_are_refused():
     g = ShallowNetwork([[1.0, 1.0]], [0.0], [1.0])
     with pytest.raises(DataError, match="compare networks of the same shape"):
         same_function(f, g)
+
+
+@pytest.mark.parametrize("radius", [0.0, -1.0, np.nan])
+def test_a_ball_has_a_positive_radius(radius):
+    f = ShallowNetwork([[1.0]], [0.0], [1.0])
+    with pytest.raises(DataError, match="must be a positive finite number"):
+        canonical(f, radius=radius)
+    with pytest.raises(DataError, match="must be a positive finite number"):
+        same_function(f, f, radius=radius)

@@ -72,7 +72,7 @@ def test_ellipsoid_edges():
     assert (w.tolist(), b) == ([0.1, 0.0], 0.5)
     w, b = project_ellipsoid([0.0, 0.0], 10.0, 2.0)
     assert np.hypot(np.linalg.norm(w), b / 2) == pytest.approx(1.0, rel=1e-12)
-    with pytest.raises(DataError, match="radius must be a positive"):
+    with pytest.raises(DataError, match="radius: must be a positive finite number"):
         project_ellipsoid([1.0], 0.0, 0.0)
 
 

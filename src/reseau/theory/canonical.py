@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.homogeneity import bias_beyond, directions_alike
-from reseau.theory.shallow import FloatArray, ShallowNetwork, row_norms
+from reseau.theory.shallow import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = ["CanonicalForm", "Comparison", "canonical", "same_function"]
 
@@ -85,6 +85,8 @@ def canonical(f: ShallowNetwork, radius: float | None = None, tolerance: float =
     >>> int(form.slope[0]), len(form.jumps)      # z_+ - (-z)_+ = z
     (1, 0)
     """
+    if radius is not None:
+        positive_scale(radius, "canonical: radius")
     form = _exact_form(f, radius) if tolerance == 0 else _float_form(f, radius, tolerance)[0]
     return form if f.outputs.ndim == 2 else _scalar(form)
 

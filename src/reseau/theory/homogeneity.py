@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.shallow import FloatArray, ShallowNetwork, row_norms
+from reseau.theory.shallow import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = [
     "balance",
@@ -101,6 +101,7 @@ def prune(f: ShallowNetwork, radius: float | None = None) -> ShallowNetwork:
     still = np.all(f.weights == 0, axis=1)
     alive = (f.output_norms > 0) & ~(still & (f.biases <= 0))
     if radius is not None:
+        positive_scale(radius, "prune: radius")
         inside = np.array([bias_beyond(w, b, radius) < 0 for w, b in zip(f.weights, f.biases, strict=True)], bool)
         alive &= (f.biases > 0) | inside
     return _subset(f, alive)

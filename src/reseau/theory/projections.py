@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.homogeneity import normalize
-from reseau.theory.shallow import FloatArray, ShallowNetwork, row_norms
+from reseau.theory.shallow import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = [
     "Neurons",
@@ -75,8 +75,7 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
     """
     vector = _finite(w, "project_ellipsoid")
     height = float(_finite(b, "project_ellipsoid"))
-    if not (np.isfinite(radius) and radius > 0):
-        raise DataError(f"project_ellipsoid: radius must be a positive finite number, not {radius!r}")
+    positive_scale(radius, "project_ellipsoid: radius")
     flat, tall = float(np.linalg.norm(vector)), height / radius
     if flat**2 + tall**2 <= 1:
         return vector, height

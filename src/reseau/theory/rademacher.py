@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.maximize import Maximum, strongest_neuron
 from reseau.theory.rounding import divide_up, log_up, product_up, root_up, squares_up, sum_up, up
-from reseau.theory.shallow import FloatArray, inputs_of, lift, row_norms
+from reseau.theory.shallow import FloatArray, inputs_of, lift, positive_scale, row_norms
 
 __all__ = ["Estimate", "moment", "rademacher"]
 
@@ -47,8 +47,8 @@ def moment(X: npt.ArrayLike, radius: float = 1.0) -> float:
     >>> 9.0 <= moment([1.0, 2.0, 1.0], radius=1.0) < 9.0 + 1e-12
     True
     """
-    points = inputs_of(X)
-    return up(sum_up(squares_up(points)) + product_up(float(len(points)), radius, radius))
+    points, scale = inputs_of(X), positive_scale(radius, "radius")
+    return up(sum_up(squares_up(points)) + product_up(float(len(points)), scale, scale))
 
 
 def rademacher(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError, MissingExtraError
 
-__all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "row_norms"]
+__all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "positive_scale", "row_norms"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class ShallowNetwork:
     def __post_init__(self) -> None:
         for name in ("weights", "biases", "outputs"):
             object.__setattr__(self, name, _frozen(getattr(self, name), f"ShallowNetwork.{name}"))
-        object.__setattr__(self, "radius", _positive(self.radius, "ShallowNetwork.radius"))
+        object.__setattr__(self, "radius", positive_scale(self.radius, "ShallowNetwork.radius"))
         if self.weights.ndim != 2 or self.weights.shape[1] == 0:
             raise DataError(
                 f"ShallowNetwork.weights: the shape must be (m, d) with d >= 1, not {self.weights.shape}; "
@@ -214,7 +214,7 @@ def lift(x: npt.ArrayLike, radius: float) -> FloatArray:
     [[0.5, 2.0], [-0.5, 2.0]]
     """
     points = inputs_of(x)
-    return np.column_stack([points, np.full(len(points), _positive(radius, "radius"))])
+    return np.column_stack([points, np.full(len(points), positive_scale(radius, "radius"))])
 
 
 def row_norms(rows: FloatArray) -> FloatArray:
@@ -229,6 +229,21 @@ def row_norms(rows: FloatArray) -> FloatArray:
     return norms
 
 
+def positive_scale(value: float, place: str) -> float:
+    """Check a radius: a positive finite number.
+
+    Raises:
+        DataError: If it is not one; the message starts with `place`.
+
+    >>> positive_scale(2, "radius")
+    2.0
+    """
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise DataError(f"{place}: must be a positive finite number, not {value!r}; use the scale of the inputs")
+    return number
+
+
 def _frozen(value: npt.ArrayLike, place: str) -> FloatArray:
     array = np.array(value, dtype=np.float64)
     if not np.isfinite(array).all():
@@ -236,10 +251,3 @@ def _frozen(value: npt.ArrayLike, place: str) -> FloatArray:
         raise DataError(f"{place}: entry {where} is {array[where]}; a network has finite parameters")
     array.setflags(write=False)
     return array
-
-
-def _positive(value: float, place: str) -> float:
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
-        raise DataError(f"{place}: must be a positive finite number, not {value!r}; use the scale of the inputs")
-    return number
