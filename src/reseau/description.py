@@ -37,16 +37,11 @@ VERSION = 1
 Json = Any
 Arrays = Mapping[str, np.ndarray]
 
+# the whole vocabulary but what holds a function of the user
 OPERATIONS: Mapping[str, type[Op]] = {
-    kind.__name__: kind
-    for kind in (
-        *(ops.Abs, ops.Add, ops.Affine, ops.AveragePool, ops.BatchMean, ops.BatchNorm, ops.BatchVariance, ops.Clip),
-        *(ops.Concatenate, ops.Conv, ops.ConvTranspose, ops.Divide, ops.Dropout, ops.Embedding, ops.Exp, ops.Gelu),
-        *(ops.LayerNorm, ops.LeakyRelu, ops.Log, ops.LogSoftmax, ops.LogSumExp, ops.Matmul, ops.Max, ops.MaxPool),
-        *(ops.Maximum, ops.Mean, ops.Minimum, ops.Multiply, ops.Negative, ops.RandomMask, ops.Relu, ops.Reshape),
-        *(ops.Round, ops.Sigmoid, ops.Sign, ops.Slice, ops.Softmax, ops.Softplus, ops.Sqrt, ops.Square, ops.Step),
-        *(ops.Subtract, ops.Sum, ops.Tanh, ops.Transpose),
-    )
+    name: kind
+    for name, kind in vars(ops).items()
+    if name in ops.__all__ and isinstance(kind, type) and kind not in (Op, ops.Proxy, ops.Apply)
 }
 
 INITIALIZERS: Mapping[str, Initializer | type] = {
@@ -202,6 +197,8 @@ def _encode(value: Any) -> Json:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
+    if not isinstance(value, bool | int | float | str | NoneType):
+        raise ModelFileError(f"a setting is {type(value).__name__} {_show(value)}, which a file cannot hold")
     return value
 
 

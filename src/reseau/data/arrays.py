@@ -39,33 +39,30 @@ def read_npz(
         The table; nothing where the file has no such part.
     """
     ending = f"_{part}" if part else ""
+    features = [name + ending for name in FEATURES]
+    targets = [target] if target is not None and not part else [n + ending for n in (target, *TARGETS) if n]
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"{path}: it holds one array, not features and targets\n  fix: np.savez(path, X=X, y=y)")
-        with loaded as file:
-            found = [n + ending for n in FEATURES if n + ending in file.files]
-            wanted = [target] if target is not None and not part else [n + ending for n in (target, *TARGETS) if n]
-            known = [n for n in wanted if n in file.files]
-            if part and not found:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            x, y = (next((n for n in names if n in file.files), None) for names in (features, targets))
+            if part and x is None:
                 return None
-            if not found or (labeled and not known):
-                missing = f"an array {target!r}" if found and target else "the arrays X and y"
+            if x is None or (labeled and y is None):
+                missing = f"an array {target!r}" if x and target else "the arrays X and y"
                 raise DataError(
                     f"{path}: it does not hold {missing}, but {', '.join(file.files[:8]) or 'nothing'}\n"
                     "  fix: np.savez(path, X=X, y=y), or --target with the name of the targets"
                 )
-            X, y = file[found[0]], file[known[0]] if labeled else None
+            arrays = file[x], file[y] if labeled and y else None
     except OSError as error:
         raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, KeyError) as error:
+    except (ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, KeyError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
             f"{path}: it is not a whole .npz file of numbers: {str(error).partition(chr(10))[0]}\n"
             "  fix: write it with np.savez(path, X=X, y=y)"
         ) from error
-    return from_arrays(X, y, source=str(path), target=known[0] if known else "y", task=task, recipe=recipe)
+    return from_arrays(*arrays, source=str(path), target=y or "y", task=task, recipe=recipe)
 
 
 def from_arrays(

@@ -52,13 +52,16 @@ def learn_recipe(
     """What each column of the sheet is. The means that fill blanks are left to `Recipe.fitted`."""
     check_task(task)
     if missing not in ("error", "drop", "mean") or text not in ("error", "one-hot"):
-        raise DataError('missing is "error", "drop" or "mean", text is "error" or "one-hot"')
+        raise DataError(
+            f"what to do about missing {missing!r} and text {text!r} is not known\n"
+            "  fix: missing='error', 'drop' or 'mean'; text='error' or 'one-hot'"
+        )
     if target not in sheet.names:
         raise _no_target(sheet, target)
-    names = [name for name in sheet.names if name != target]
-    if not names:
+    if len(sheet.names) == 1:
         raise DataError(f"{sheet.path}: it has no column besides the target {target!r}\n  fix: add features")
-    columns = tuple(_column(sheet, name, text) for name in names)
+    named = zip(sheet.names, sheet.columns, strict=True)
+    columns = tuple(_column(sheet, name, cells, text) for name, cells in named if name != target)
     width = sum(max(len(c.categories), 1) for c in columns)
     return Recipe((width,), target, _classes(sheet, target, task, missing), columns, missing)
 
@@ -93,7 +96,7 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
 def check_task(task: str) -> None:
     """Refuse a task that is not one."""
     if task not in ("auto", "classification", "regression"):
-        raise DataError(f'the task is "auto", "classification" or "regression", got {task!r}')
+        raise DataError(f"there is no task {task!r}\n  fix: 'auto', 'classification' or 'regression'")
 
 
 def looks_like_classes(values: np.ndarray) -> bool:
@@ -118,9 +121,8 @@ def _no_target(sheet: Sheet, target: str) -> DataError:
     return DataError(f"{sheet.path}: there is no column {target!r}\n  fix: {cure}")
 
 
-def _column(sheet: Sheet, name: str, text: str) -> Column:
+def _column(sheet: Sheet, name: str, cells: tuple[str, ...], text: str) -> Column:
     """A number, unless most of what the column holds is text."""
-    cells = sheet.column(name)
     values, wrong = numbers(cells)
     blank = sum(cell.lower() in BLANKS for cell in cells) if np.isnan(values).any() else 0
     if blank == len(cells):
@@ -190,7 +192,8 @@ def _places(sheet: Sheet, recipe: Recipe, target: bool) -> list[int]:
             f"{sheet.path}: it has no header, and the model knows its columns by name\n"
             f"  fix: add the first line {','.join(wanted[:8])}{',...' if len(wanted) > 8 else ''}"
         )
-    absent = [name for name in wanted if name not in sheet.names]
+    where = {name: i for i, name in enumerate(sheet.names)}
+    absent = [name for name in wanted if name not in where]
     if absent or (not sheet.header and len(sheet.names) != width):
         named = f"column {absent[0]!r} is missing" if sheet.header else f"it has {len(sheet.names)} columns"
         raise DataError(
@@ -198,7 +201,6 @@ def _places(sheet: Sheet, recipe: Recipe, target: bool) -> list[int]:
             f"{f' and the target {recipe.target!r}' if target else ''}\n"
             f"  fix: give the columns {', '.join(wanted[:8])}{', ...' if len(wanted) > 8 else ''}"
         )
-    where = {name: i for i, name in enumerate(sheet.names)}
     return [where[name] for name in wanted]
 
 
