@@ -60,10 +60,20 @@ CASES: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
     *(
         (op, (FEATURES,))
         for op in (
-            ops.Abs(), ops.Clip(-0.5, 0.7), ops.Exp(), ops.Gelu(), ops.Gelu(approximate=True), ops.LeakyRelu(),
-            ops.Relu(), ops.Sigmoid(), ops.Softplus(), ops.Square(), ops.Tanh(), ops.Dropout(0.3),
+            ops.Abs(),
+            ops.Clip(-0.5, 0.7),
+            ops.Exp(),
+            ops.Gelu(),
+            ops.Gelu(approximate=True),
+            ops.LeakyRelu(),
+            ops.Relu(),
+            ops.Sigmoid(),
+            ops.Softplus(),
+            ops.Square(),
+            ops.Tanh(),
+            ops.Dropout(0.3),
         )
-    ),  # fmt: skip
+    ),
     (ops.Log(), (positive(B, 5),)),
     (ops.Sqrt(), (positive(B, 5),)),
     (ops.Step(), (FEATURES,)),
@@ -90,10 +100,16 @@ CASES: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
         (pool(*settings), (IMAGE,))
         for pool in (ops.MaxPool, ops.AveragePool)
         for settings in (
-            (2,), ((2, 3),), (2, None, "same"), (2, None, ((1, 0), (0, 1))), (3, 2), ((3, 2), 2, "same"),
-            ((2, 3), (1, 2), ((1, 0), (2, 2))), (2, 3),
+            (2,),
+            ((2, 3),),
+            (2, None, "same"),
+            (2, None, ((1, 0), (0, 1))),
+            (3, 2),
+            ((3, 2), 2, "same"),
+            ((2, 3), (1, 2), ((1, 0), (2, 2))),
+            (2, 3),
         )
-    ),  # fmt: skip
+    ),
     (ops.MaxPool(3, 2, "same"), ((B, 9, 2),)),
     (ops.MaxPool(2), ((B, 4, 5, 6, 2),)),
     (ops.AveragePool(3, 2, "same", count_padding=True), (IMAGE,)),
@@ -136,7 +152,9 @@ def symbolic(case: tuple[Lengths | Draw, ...]) -> list[Lengths]:
     return [i.shape if isinstance(i, Draw) else i for i in case]
 
 
-def draw(case: tuple[Lengths | Draw, ...], batch: int = 3, seed: int = 0, dtype: type = np.float64) -> list[jnp.ndarray]:
+def draw(
+    case: tuple[Lengths | Draw, ...], batch: int = 3, seed: int = 0, dtype: type = np.float64
+) -> list[jnp.ndarray]:
     """Arrays to feed the operation."""
     rng = np.random.default_rng(seed)
     arrays = []

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ops.cases import B, CASES, concrete, draw, symbolic
 
+from ops.cases import CASES, B, concrete, draw, symbolic
 from reseau import ops
 from reseau.errors import ShapeError
 from reseau.ops import Op
@@ -64,16 +64,16 @@ def test_backward_agrees_with_finite_differences(op: Op, case: tuple) -> None:
     """`⟨g, (f(x + εv) - f(x - εv)) / 2ε⟩ = ⟨backward(g), v⟩` in one random direction `v`."""
     inputs = draw(case, seed=2)
     rng = np.random.default_rng(3)
-    directions = [
-        jnp.asarray(rng.normal(size=x.shape)) if x.dtype.kind == "f" else jnp.zeros_like(x) for x in inputs
-    ]
+    directions = [jnp.asarray(rng.normal(size=x.shape)) if x.dtype.kind == "f" else jnp.zeros_like(x) for x in inputs]
     if isinstance(op, ops.BatchMean | ops.BatchVariance):
         directions[1] = jnp.zeros_like(directions[1])
     step = 1e-6
 
     def both(inputs: list[jax.Array], directions: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
         def at(t: float) -> jax.Array:
-            return op.forward(*(x + t * v if x.dtype.kind == "f" else x for x, v in zip(inputs, directions, strict=True)))
+            return op.forward(
+                *(x + t * v if x.dtype.kind == "f" else x for x, v in zip(inputs, directions, strict=True))
+            )
 
         y = op.forward(*inputs)
         g = jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)

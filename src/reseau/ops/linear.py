@@ -19,7 +19,7 @@ class Affine(Op):
         if len(x) < 2 or len(weight) != 2 or x[-1] != weight[0]:
             raise ShapeError(
                 f"it multiplies {show_shape(x)} by a weight {show_shape(weight)}\n"
-                f"  fix: give the weight the shape ({x[-1]}, units)"
+                f"  fix: give the weight the shape ({x[-1] if x else 'features'}, units)"
             )
         if bias is not None and bias != weight[1:]:
             raise ShapeError(

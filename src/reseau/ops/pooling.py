@@ -28,7 +28,8 @@ class MaxPool(Op):
     padding: Padding = "valid"
 
     def shape(self, x: Shape) -> Shape:
-        return (x[0], *pooling_windows(self, x).counts(x[1:-1]), x[-1])
+        w = pooling_windows(self, x)
+        return (x[0], *w.counts(x[1:-1]), x[-1])
 
     def forward(self, x: Array) -> Array:
         return reduce(jnp.maximum, pooling_windows(self, x.shape).read(x, -np.inf))
@@ -56,7 +57,8 @@ class AveragePool(Op):
     count_padding: bool = False
 
     def shape(self, x: Shape) -> Shape:
-        return (x[0], *pooling_windows(self, x).counts(x[1:-1]), x[-1])
+        w = pooling_windows(self, x)
+        return (x[0], *w.counts(x[1:-1]), x[-1])
 
     def share(self, w: Windows, x: Array) -> Array:
         """What each entry of a window counts for: one over the number of them."""
