@@ -169,11 +169,7 @@ def _exact_form(f: ShallowNetwork, radius: float | None) -> CanonicalForm:
 def _float_form(f: ShallowNetwork, radius: float | None, tolerance: float) -> tuple[CanonicalForm, float]:
     """The form in float64, and a bound on the difference on the ball made by joining hyperplanes."""
     outputs = _columns(f)
-    moving = np.any(f.weights != 0, axis=1)
-    cuts = moving.copy()
-    if radius is not None:
-        rows = zip(f.weights, f.biases, moving, strict=True)
-        cuts = np.array([bool(m) and bias_beyond(w, b, radius) < 0 for w, b, m in rows], dtype=bool)
+    cuts = _cutting(f, radius)
     affine = ~cuts & (f.biases > 0)
     index = np.flatnonzero(cuts)
     v = f.neurons[index]
@@ -208,6 +204,15 @@ def _float_form(f: ShallowNetwork, radius: float | None, tolerance: float) -> tu
         np.array([jumps[k] for k in order]).reshape(-1, outputs.shape[1]),
     )
     return form, slack
+
+
+def _cutting(f: ShallowNetwork, radius: float | None) -> npt.NDArray[np.bool_]:
+    """Which neurons switch somewhere: in the whole space, or in the open ball."""
+    moving: npt.NDArray[np.bool_] = np.any(f.weights != 0, axis=1)
+    if radius is None:
+        return moving
+    rows = zip(f.weights, f.biases, moving, strict=True)
+    return np.array([bool(m) and bias_beyond(w, b, radius) < 0 for w, b, m in rows], dtype=bool)
 
 
 def _orientation(unit: FloatArray, tolerance: float) -> float:

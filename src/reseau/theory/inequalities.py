@@ -116,18 +116,22 @@ def complexity_chain(
         Step("complexity", "(3/2) (D/n) sqrt(Q)", "Jensen, Q = sum |x_i|^2 + n R^2", closed, up(closed * 4 / 3)),
     ]
     if float(row_norms(points).max()) <= radius:
-        worst = divide_up(product_up(3.0, bound, radius), root_up(2.0 * n) * (1 - 1e-15))
-        steps.append(
-            Step("complexity", "(3/sqrt 2) D R / sqrt n", "|x| <= R, so Q <= 2 n R^2", worst, up(worst * 4 / 3))
-        )
-        excess = product_up(2.0, lipschitz, worst)
-        steps.append(
-            Step(
-                "excess",
-                "3 sqrt 2 G D R / sqrt n",
-                "symmetrization (2 complexities), contraction by G",
-                excess,
-                up(excess * 8 / 3),
-            )
-        )
+        steps += _in_the_ball(bound, radius, lipschitz, n)
     return Chain(tuple(steps), supremum)
+
+
+def _in_the_ball(bound: float, radius: float, lipschitz: float, n: int) -> list[Step]:
+    """The steps that need `|x| <= R`."""
+    # (3/sqrt 2) / sqrt n = 3 sqrt(1 / (2 n)).
+    worst = product_up(3.0, bound, radius, root_up(divide_up(1.0, 2 * n)))
+    excess = product_up(2.0, lipschitz, worst)
+    return [
+        Step("complexity", "(3/sqrt 2) D R / sqrt n", "|x| <= R, so Q <= 2 n R^2", worst, up(worst * 4 / 3)),
+        Step(
+            "excess",
+            "3 sqrt 2 G D R / sqrt n",
+            "symmetrization (2 complexities), contraction by G",
+            excess,
+            up(excess * 8 / 3),
+        ),
+    ]
