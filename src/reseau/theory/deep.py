@@ -75,7 +75,7 @@ def tent_layers(times: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     return [first, *[middle] * (times - 1), last]
 
 
-def _array(values: npt.ArrayLike, exact: bool) -> npt.NDArray[Any]:
+def _array(values: Any, exact: bool) -> npt.NDArray[Any]:
     if not exact:
         floats = np.asarray(values, dtype=np.float64)
         if not np.isfinite(floats).all():

@@ -148,7 +148,7 @@ def random_ridge(
     neurons = random_neurons(width, points.shape[1], seed, law=law)
     hidden = np.maximum(lift(points, radius) @ neurons.T, 0.0) / math.sqrt(width)  # (n, width)
     if penalty == 0:
-        outputs: FloatArray = np.linalg.lstsq(hidden, targets, rcond=None)[0]
+        outputs = np.asarray(np.linalg.lstsq(hidden, targets, rcond=None)[0], dtype=np.float64)
     else:
         outputs = hidden.T @ _ridge(hidden @ hidden.T, targets, penalty)
     return ShallowNetwork.from_neurons(neurons, outputs / math.sqrt(width), radius)
@@ -222,5 +222,4 @@ def _regression(X: npt.ArrayLike, y: npt.ArrayLike, penalty: float) -> tuple[Flo
 def _ridge(kernel: FloatArray, targets: FloatArray, penalty: float) -> FloatArray:
     shifted = kernel + len(targets) * penalty * np.eye(len(targets))
     # Least squares, for a kernel matrix is singular as soon as a point is repeated.
-    solution: FloatArray = np.linalg.lstsq(shifted, targets, rcond=None)[0]
-    return solution
+    return np.asarray(np.linalg.lstsq(shifted, targets, rcond=None)[0], dtype=np.float64)
