@@ -6,6 +6,8 @@ import pytest
 from reseau.errors import DataError
 from reseau.theory.frank_wolfe import fewer_neurons, frank_wolfe, frank_wolfe_penalized
 from reseau.theory.maximize import strongest_neuron
+from reseau.theory.newton import refine_outputs
+from reseau.theory.scores import LOSSES
 from reseau.theory.shallow import ShallowNetwork
 
 
@@ -89,8 +91,8 @@ def test_gap_contains_the_optimum_and_the_rate_holds(line, variant, bound):
 def test_penalized_form_equals_the_convex_program(line, strength):
     X, y = line
     optimum = convex_program(X, y, 1.0, strength=strength)
-    solution = frank_wolfe_penalized(X, y, strength, tolerance=1e-6)
-    assert solution.gap <= 1e-6
+    solution = frank_wolfe_penalized(X, y, strength, tolerance=1e-9)
+    assert solution.gap <= 1e-9
     assert solution.objective - solution.gap - 1e-8 <= optimum <= solution.objective + 1e-8
     network = solution.network
     value = np.mean((network(X) - y) ** 2) / 2 + strength * network.path_norm
@@ -198,3 +200,22 @@ def test_few_neurons_approximate_as_maurey_promises():
         g = frank_wolfe(X, f(X), f.path_norm, variant="fully_corrective", steps=steps).network
         assert g.width <= steps
         assert np.sqrt(np.mean((g(X) - f(X)) ** 2)) <= np.sqrt(2) * f.path_norm / np.sqrt(steps)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_refined_outputs_are_stationary_where_they_are_not_zero(loss):
+    rng = np.random.default_rng(5)
+    hidden, score = rng.exponential(size=(30, 8)), LOSSES[loss]
+    hidden[:, 7] = hidden[:, 6]  # two neurons alike: the Hessian is singular
+    y = np.sign(rng.normal(size=30))
+
+    def objective(c):
+        return np.mean(score.value(y, hidden @ c)) + 0.01 * np.sum(np.abs(c))
+
+    start = 0.1 * rng.normal(size=8)
+    c = refine_outputs(start, hidden, y, score, 0.01)
+    assert objective(c) < objective(start)
+    assert np.all((c == 0) | (np.sign(c) == np.sign(start)))
+    slope = hidden.T @ score.derivative(y, hidden @ c) / 30 + 0.01 * np.sign(c)
+    assert np.max(np.abs(slope[c != 0])) <= 1e-7
+    assert refine_outputs(np.zeros(8), hidden, y, score, 0.01).tolist() == [0.0] * 8

@@ -9,10 +9,10 @@ from scipy.optimize import brentq
 
 from reseau.errors import DataError
 from reseau.theory.maximize import Maximum, strongest_neuron
-from reseau.theory.newton import polish
+from reseau.theory.newton import refine_outputs
 from reseau.theory.projections import project_l1, prox_l1
 from reseau.theory.scores import ScoreLoss, score_loss
-from reseau.theory.shallow import FloatArray, ShallowNetwork, inputs_of, lift, row_norms
+from reseau.theory.shallow import FloatArray, ShallowNetwork, inputs_of, lift
 
 __all__ = ["Solution", "fewer_neurons", "frank_wolfe", "frank_wolfe_penalized"]
 
@@ -203,7 +203,7 @@ def frank_wolfe_penalized(
         if step == steps or gaps[-1] <= tolerance:
             break
         state = _corrected(state.add(look.best.neuron, problem), problem, lambda c, s: prox_l1(c, s * strength))
-        state = _polished(_shared_patterns(state, problem), problem, strength)
+        state = _refined(state, problem, strength)
     return Solution(
         ShallowNetwork.from_neurons(state.neurons, state.outputs, radius),
         objectives[-1],
@@ -280,8 +280,7 @@ def _look(problem: _Problem, state: _State) -> _Oracle:
 def _step(problem: _Problem, state: _State, best: Maximum, bound: float, step: int, variant: str) -> _State:
     new = state.add(best.neuron, problem)
     if variant == "fully_corrective":
-        new = _corrected(new, problem, lambda c, _: project_l1(c, bound))
-        return _shared_patterns(new, problem)
+        return _corrected(new, problem, lambda c, _: project_l1(c, bound))
     vertex = float(np.sign(best.correlation)) * bound
     u = state.scores
     direction = vertex * new.hidden[:, -1] - u
@@ -322,29 +321,11 @@ def _corrected(state: _State, problem: _Problem, prox: Callable[[FloatArray, flo
     return state.with_outputs(c)
 
 
-def _shared_patterns(state: _State, problem: _Problem) -> _State:
-    """Add up neurons of one sign that are active on the same points: same values, no larger norm."""
-    groups: dict[tuple[bytes, bool], list[int]] = {}
-    for j, output in enumerate(state.outputs):
-        groups.setdefault((np.packbits(state.hidden[:, j] > 0).tobytes(), bool(output > 0)), []).append(j)
-    if len(groups) == len(state.outputs):
-        return state
-    sums = np.array([state.outputs[g] @ state.neurons[g] for g in groups.values()])
-    signs = np.array([1.0 if positive else -1.0 for _, positive in groups])
-    lengths = row_norms(sums)
-    neurons = sums * (signs / np.where(lengths > 0, lengths, 1.0))[:, None]
-    merged = _State(neurons, signs * lengths, np.maximum(problem.lifted @ neurons.T, 0.0))
-    return merged.with_outputs(merged.outputs)
-
-
-def _polished(state: _State, problem: _Problem, strength: float) -> _State:
+def _refined(state: _State, problem: _Problem, strength: float) -> _State:
     if not len(state.outputs):
         return state
-    signs, vectors = np.sign(state.outputs), np.abs(state.outputs)[:, None] * state.neurons
-    vectors = polish(vectors, signs, problem.lifted, problem.targets, problem.score, strength)
-    lengths = row_norms(vectors)
-    neurons = vectors / lengths[:, None]
-    return _State(neurons, signs * lengths, np.maximum(problem.lifted @ neurons.T, 0.0))
+    outputs = refine_outputs(state.outputs, state.hidden, problem.targets, problem.score, strength)
+    return state.with_outputs(outputs)
 
 
 def _dual(problem: _Problem, slope: FloatArray, strength: float, found: float) -> float:
