@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ def test_interpolation_meets_its_points_exactly(x, data):
     f = interpolate(x, y)
     assert f.exact
     assert [f.at(t) for t in x] == y
-    middles = [(a + b) / 2 for a, b in zip(x, x[1:], strict=False)]
-    assert [f.at(t) for t in middles] == [(a + b) / 2 for a, b in zip(y, y[1:], strict=False)]
+    middles = [(a + b) / 2 for a, b in pairwise(x)]
+    assert [f.at(t) for t in middles] == [(a + b) / 2 for a, b in pairwise(y)]
     assert f == f.simplified()
 
 

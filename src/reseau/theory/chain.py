@@ -53,10 +53,10 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
     start = list(pairwise(np.linspace(low, high, 17).tolist()))
     # Poles first: they are found in few cells, before many small ones are spent on their slopes.
     bounded = _cut(expression, start, lambda a, b: int(math.isfinite(expression.enclose(a, b).high)))
-    cells = _cut(expression, bounded, lambda a, b: _parts(expression, a, b, stray))
-    x = np.array([*(a for a, _ in cells), high])
-    if len(x) > MOST_POINTS:
+    cells = _cut(expression, [(a, b) for a, b, _ in bounded], lambda a, b: _parts(expression, a, b, stray))
+    if sum(parts for _, _, parts in cells) > MOST_POINTS:
         raise _too_fine(stray)
+    x = np.concatenate([*(np.linspace(a, b, parts + 1)[:-1] for a, b, parts in cells), [high]])
     values = [expression.value(t) for t in x.tolist()]
     y, doubt = np.array([v for v, _ in values]), max(error for _, error in values)
     if not (np.isfinite(y).all() and math.isfinite(doubt)):
@@ -67,17 +67,18 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
 
 def _cut(
     expression: Expression, cells: list[tuple[float, float]], parts_of: Callable[[float, float], int]
-) -> list[tuple[float, float]]:
-    """Halve each cell until `parts_of` says into how many equal parts to cut it."""
-    done: list[tuple[float, float]] = []
-    todo = cells[::-1]
+) -> list[tuple[float, float, int]]:
+    """Halve each cell until `parts_of` says into how many equal parts to cut it; stop at too many."""
+    done: list[tuple[float, float, int]] = []
+    todo, count = cells[::-1], 0
     width = cells[-1][1] - cells[0][0]
-    while todo and len(done) <= MOST_POINTS:
+    while todo and count <= MOST_POINTS:
         a, b = todo.pop()
         middle = (a + b) / 2
         parts = parts_of(a, b)
         if parts:
-            done.extend(pairwise(np.linspace(a, b, parts + 1).tolist()))
+            done.append((a, b, parts))
+            count += parts
         elif b - a < SMALLEST_CELL * width or not a < middle < b:
             raise DataError(
                 f"approximate: {expression.text} is not continuous, or not defined, near x = {a:.12g}; "
