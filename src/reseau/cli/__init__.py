@@ -1,13 +1,15 @@
 """The command line. Until a command computes, nothing beyond argparse is imported."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from reseau.cli.arguments import parser
-from reseau.errors import ReseauError
+from reseau.errors import DivergenceError, ReseauError
 
 __all__ = ["main"]
 
+DIVERGED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -32,16 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         from reseau.cli.show import show
 
         return show(arguments)
-    except ArithmeticError as error:
-        if not isinstance(error, ReseauError):
-            raise
-        return _fail(str(error), 1)
+    except DivergenceError as error:
+        what = str(error).partition("\n")[0]
+        return _fail(f"{what}\n  fix: a smaller --learning-rate; nothing was written", DIVERGED)
     except ReseauError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing is left to say
+    except BrokenPipeError:  # the reader of our output has gone; Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

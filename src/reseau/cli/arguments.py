@@ -107,7 +107,9 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument("--learning-rate", metavar="RATE", type=_positive, help="default: 0.001; 0.05 for sgd")
     training.add_argument("--momentum", metavar="M", type=_share, help="for sgd (default: 0.9)")
     training.add_argument("--batch", metavar="N", type=_count, default=32, help="rows in a step (default: 32)")
-    training.add_argument("--epochs", metavar="N", type=_count, default=20, help="passes over the data (default: 20)")
+    training.add_argument(
+        "--epochs", metavar="N", type=_count, help="passes over the data (default: about 4000 steps, 10 to 500 epochs)"
+    )
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from reseau.cli.folder import find_model
-from reseau.errors import DataError
 
 __all__ = ["show"]
 
@@ -17,12 +16,7 @@ def show(arguments: argparse.Namespace) -> int:
     network, _ = rs.load(path)
     print(network.summary())
     if arguments.draw is not None:
-        try:
-            network.draw(arguments.draw)
-        except OSError as error:
-            raise DataError(
-                f"{arguments.draw}: it cannot be written: {error.strerror or error}\n  fix: --draw network.svg"
-            ) from error
+        network.draw(arguments.draw)
         print(f"drawn in {arguments.draw}")
     elif (picture := Path(path).with_name("network.svg")).exists():
         print(f"drawn in {picture}")

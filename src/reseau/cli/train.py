@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 FINISHED, INTERRUPTED = 0, 130
+STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
 DIAGNOSED_ROWS = 256
 
 
@@ -30,6 +31,9 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     out = Path(arguments.out or f"{Path(name).resolve().name.partition('.')[0]}-run")
     with new_folder(out, force=arguments.force) as folder:
         parts = load_parts(arguments)
+        if arguments.epochs is None:
+            in_epoch = -(-len(parts.train) // arguments.batch)
+            arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
         print(_about(name, arguments, parts), flush=True)
         status = _train(arguments, parts, folder, name, shlex.join(["reseau", *words]))
     files = ", ".join(sorted(p.name for p in out.iterdir()))
