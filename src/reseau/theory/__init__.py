@@ -1,15 +1,30 @@
 """Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward."""
 
 from reseau.theory import schemes
+from reseau.theory.approximation import Approximation, approximate, compress
 from reseau.theory.auditor import Audit, Decomposition, audit, check_decomposition
 from reseau.theory.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.certificates import Certificate
 from reseau.theory.certifying import certify, commitment
+from reseau.theory.deep import deep_to_pwl, tent_layers
+from reseau.theory.excess import WidthFigure, width_figure
+from reseau.theory.expression import Expression, parse
 from reseau.theory.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
 from reseau.theory.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
 from reseau.theory.inequalities import Chain, complexity_chain
+from reseau.theory.kernels import (
+    FeatureFigure,
+    KernelRidge,
+    arc_cosine,
+    kernel_ridge,
+    random_feature_figure,
+    random_neurons,
+    random_ridge,
+)
 from reseau.theory.maximize import Maximum, strongest_neuron
+from reseau.theory.minlink import min_pieces
+from reseau.theory.optimum import Gap, Optimum, global_optimum, optimality_gap
 from reseau.theory.projections import (
     project_ellipsoid,
     project_l1,
@@ -18,10 +33,23 @@ from reseau.theory.projections import (
     prox_l1,
     retract,
 )
+from reseau.theory.pwl import PWL, interpolate
 from reseau.theory.rademacher import Estimate, rademacher
+from reseau.theory.rates import (
+    convex_rate,
+    curvature_rate,
+    expected_pieces,
+    lipschitz_rate,
+    optimal_knots,
+    variation_rate,
+)
+from reseau.theory.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
 from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.variation import variation_norm
 
 __all__ = [
+    "PWL",
+    "Approximation",
     "Audit",
     "CanonicalForm",
     "Certificate",
@@ -29,9 +57,18 @@ __all__ = [
     "Comparison",
     "Decomposition",
     "Estimate",
+    "Expression",
+    "FeatureFigure",
+    "Gap",
+    "KernelRidge",
+    "LineNetwork",
     "Maximum",
+    "Optimum",
     "ShallowNetwork",
     "Solution",
+    "WidthFigure",
+    "approximate",
+    "arc_cosine",
     "audit",
     "balance",
     "binomial_interval",
@@ -41,12 +78,27 @@ __all__ = [
     "check_decomposition",
     "commitment",
     "complexity_chain",
+    "compress",
+    "convex_rate",
+    "curvature_rate",
+    "deep_to_pwl",
+    "expected_pieces",
     "fewer_neurons",
     "frank_wolfe",
     "frank_wolfe_penalized",
+    "global_optimum",
     "hoeffding_upper",
+    "interpolate",
+    "kernel_ridge",
+    "lipschitz_rate",
     "merge",
+    "min_pieces",
+    "minimum_width",
+    "network_to_pwl",
     "normalize",
+    "optimal_knots",
+    "optimality_gap",
+    "parse",
     "path_norm",
     "project_ellipsoid",
     "project_l1",
@@ -54,11 +106,20 @@ __all__ = [
     "prox_coupled",
     "prox_l1",
     "prune",
+    "pwl_to_network",
     "rademacher",
+    "random_feature_figure",
+    "random_neurons",
+    "random_ridge",
+    "realize",
     "rescale",
     "retract",
     "same_function",
     "schemes",
     "strongest_neuron",
+    "tent_layers",
+    "variation_norm",
+    "variation_rate",
     "weight_decay",
+    "width_figure",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reseau.errors import DataError
-from reseau.theory.chain import Chain, of_callable, of_expression
+from reseau.theory.chords import Chords, of_callable, of_expression
 from reseau.theory.expression import Expression, parse
 from reseau.theory.minlink import Where, min_pieces
 from reseau.theory.pwl import PWL, new_axes
@@ -39,7 +39,7 @@ class Approximation:
         upper: This many pieces are enough; `pwl` has as many.
         certified: Whether `error`, `lower` and `upper` are proved.
         reason: Why they are, or are not.
-        chain: The points of the function that were used.
+        chords: The points of the function that were used.
     """
 
     network: ShallowNetwork
@@ -50,7 +50,7 @@ class Approximation:
     upper: int
     certified: bool
     reason: str
-    chain: Chain
+    chords: Chords
 
     @property
     def pieces(self) -> int:
@@ -81,7 +81,7 @@ class Approximation:
             MissingExtraError: If matplotlib is not installed.
         """
         axes = new_axes("Approximation.plot") if axes is None else axes
-        x, y = self.chain.x, self.chain.y
+        x, y = self.chords.x, self.chords.y
         axes.fill_between(x, y - self.tolerance, y + self.tolerance, alpha=0.3, label=f"± {self.tolerance:g}")
         self.pwl.plot(axes)
         axes.legend()
@@ -125,11 +125,11 @@ def approximate(
     wanted = _tolerance(tolerance, zero=False)
     _bounds(f, curvature, lipschitz)
     if isinstance(f, str | Expression):
-        chain = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN)
+        chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN)
     else:
         share = COARSE if curvature is None and lipschitz is not None else MARGIN
-        chain = of_callable(f, (low, high), wanted / share, curvature=curvature, lipschitz=lipschitz)
-    return _approximation(chain, wanted, "tube")
+        chords = of_callable(f, (low, high), wanted / share, curvature=curvature, lipschitz=lipschitz)
+    return _approximation(chords, wanted, "tube")
 
 
 def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
@@ -151,8 +151,8 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
     pieces = network_to_pwl(network)
     x = np.array([float(t) for t in pieces.breaks])
     # The pieces read from the network err by the rounding of its own evaluation, at most.
-    chain = Chain(x, pieces.values, _rounding(network), "the pieces of the network are read exactly")
-    return _approximation(chain, _tolerance(tolerance, zero=True), "tube", network.radius)
+    chords = Chords(x, pieces.values, _rounding(network), "the pieces of the network are read exactly")
+    return _approximation(chords, _tolerance(tolerance, zero=True), "tube", network.radius)
 
 
 def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float) -> Approximation:
@@ -165,30 +165,30 @@ def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolera
         x, y = x[(x >= low) & (x <= high)], y[(x >= low) & (x <= high)]
         if len(x) < 2:
             raise DataError(f"approximate: fewer than two points lie in ({low}, {high}); widen the interval")
-    chain = Chain(x, y, 0.0, "the error is that at the points; between them nothing is claimed")
-    return _approximation(chain, tolerance, "samples")
+    chords = Chords(x, y, 0.0, "the error is that at the points; between them nothing is claimed")
+    return _approximation(chords, tolerance, "samples")
 
 
-def _approximation(chain: Chain, tolerance: float, mode: Where, radius: float | None = None) -> Approximation:
+def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float | None = None) -> Approximation:
     """Count at the tolerance less, and plus, all that is not known; then bound the error anew."""
-    rounding = 64 * EPS * (float(np.abs(chain.y).max()) + tolerance)
-    stray = chain.stray if chain.certified else 0.0
+    rounding = 64 * EPS * (float(np.abs(chords.y).max()) + tolerance)
+    stray = chords.stray if chords.certified else 0.0
     margin = stray + rounding if tolerance > 0 else 0.0
     _refuse_rounding(margin, tolerance)
-    lower = min_pieces(chain.x, chain.y, tolerance + stray + rounding, mode).pieces
-    if not chain.certified:
-        lower = min(lower, min_pieces(chain.x, chain.y, tolerance + rounding, "samples").pieces)
-    scale = max(abs(chain.x[0]), abs(chain.x[-1])) if radius is None else radius
+    lower = min_pieces(chords.x, chords.y, tolerance + stray + rounding, mode).pieces
+    if not chords.certified:
+        lower = min(lower, min_pieces(chords.x, chords.y, tolerance + rounding, "samples").pieces)
+    scale = max(abs(chords.x[0]), abs(chords.x[-1])) if radius is None else radius
     while True:
-        pwl = min_pieces(chain.x, chain.y, tolerance - margin, mode)
+        pwl = min_pieces(chords.x, chords.y, tolerance - margin, mode)
         network = realize(pwl, "min_width").network(scale)
-        error = math.nextafter(_distance(chain, pwl, mode) + stray + _rounding(network), math.inf)
+        error = math.nextafter(_distance(chords, pwl, mode) + stray + _rounding(network), math.inf)
         if error <= tolerance or margin == 0:
             break
         margin += 1.5 * (error - tolerance)  # what rounding the parameters costs, known only now
         _refuse_rounding(margin, tolerance)
     return Approximation(
-        network, pwl, tolerance, error, min(lower, pwl.pieces), pwl.pieces, chain.certified, chain.reason, chain
+        network, pwl, tolerance, error, min(lower, pwl.pieces), pwl.pieces, chords.certified, chords.reason, chords
     )
 
 
@@ -197,14 +197,14 @@ def _refuse_rounding(margin: float, tolerance: float) -> None:
         raise DataError(f"approximate: a tolerance of {tolerance:g} is below the rounding of the values; raise it")
 
 
-def _distance(chain: Chain, pwl: PWL, mode: Where) -> float:
-    """Largest difference between the pieces and the chain: at its points, and at the knots of a tube."""
-    x = chain.x
+def _distance(chords: Chords, pwl: PWL, mode: Where) -> float:
+    """Largest difference between the pieces and the chords: at its points, and at the knots of a tube."""
+    x = chords.x
     if mode == "tube":
         x = np.union1d(x, np.array([float(t) for t in pwl.knots]))
-        target = np.interp(x, chain.x, chain.y)
+        target = np.interp(x, chords.x, chords.y)
     else:
-        target = chain.y
+        target = chords.y
     rounding = 16 * EPS * (float(np.abs(target).max()) + float(np.abs(pwl.values).max()))
     return float(np.abs(pwl(x) - target).max()) + rounding
 

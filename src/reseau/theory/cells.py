@@ -106,15 +106,17 @@ class _Task:
             self.score.name,
             self.targets,
         )
-        for k, pattern in enumerate(patterns):
-            own = sparse.hstack([sparse.csc_matrix((width, k * width)), sparse.eye(width)])
-            norm = sparse.lil_matrix((width + 1, count * (width + 1)))
-            norm[0, count * width + k] = -1.0
-            norm[1:, k * width : (k + 1) * width] = -np.eye(width)
-            program.require(norm, np.zeros(width + 1), "norm")
-            rows = self._borders(pattern) @ own
-            rest = sparse.csc_matrix((rows.shape[0], count * (width + 1) - rows.shape[1]))
-            program.require(sparse.hstack([-rows, rest]), np.zeros(rows.shape[0]), "nonnegative")
+        block = np.arange(count * width).reshape(count, width)
+        # Each cone holds the bound on the norm of a vector, then the vector.
+        order = np.column_stack([count * width + np.arange(count), block]).ravel()
+        total = len(order)
+        norms = sparse.csc_matrix((-np.ones(total), (np.arange(total), order)), shape=(total, total))
+        program.require(norms, np.zeros(total), "norm", width + 1)
+        borders = [self._borders(pattern) for pattern in patterns]
+        owner = np.repeat(np.arange(count), [len(rows) for rows in borders])
+        place = np.repeat(np.arange(len(owner)), width), block[owner].ravel()
+        sides = sparse.csc_matrix((-np.concatenate(borders).ravel(), place), shape=(len(owner), total))
+        program.require(sides, np.zeros(len(owner)), "nonnegative", len(owner))
         coefficients, slope = program.solve()
         return coefficients[: count * width].reshape(count, width) / scale, slope
 

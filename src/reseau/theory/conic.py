@@ -29,11 +29,14 @@ class Program:
     cost: FloatArray
     loss: str
     targets: FloatArray
-    rows: list[tuple[Matrix, FloatArray, str]] = field(default_factory=list)
+    rows: list[tuple[Matrix, FloatArray, str, int]] = field(default_factory=list)
 
-    def require(self, rows: Matrix, limit: FloatArray, cone: str) -> None:
-        """Add `limit - rows @ c` in a cone: `"zero"`, `"nonnegative"`, or `"norm"` (first >= norm of the rest)."""
-        self.rows.append((sparse.csc_matrix(rows), limit, cone))
+    def require(self, rows: Matrix, limit: FloatArray, cone: str, size: int) -> None:
+        """Add `limit - rows @ c` in cones of `size` rows each.
+
+        A cone is `"zero"`, `"nonnegative"`, or `"norm"`: the first row at least the norm of the others.
+        """
+        self.rows.append((sparse.csc_matrix(rows), limit, cone, size))
 
     def solve(self) -> tuple[FloatArray, FloatArray]:
         """The coefficients, and the derivative of the mean loss in each score at the optimum.
@@ -52,10 +55,14 @@ class Program:
         # Variables: coefficients, scores, and what the loss adds.
         blocks = [(sparse.hstack([self.features, -sparse.eye(n), sparse.csc_matrix((n, extra))]), np.zeros(n))]
         cones = [clarabel.ZeroConeT(n)]
-        for matrix, limit, cone in self.rows:
+        kinds = {
+            "zero": clarabel.ZeroConeT,
+            "nonnegative": clarabel.NonnegativeConeT,
+            "norm": clarabel.SecondOrderConeT,
+        }
+        for matrix, limit, cone, size in self.rows:
             blocks.append((sparse.hstack([matrix, sparse.csc_matrix((matrix.shape[0], n + extra))]), limit))
-            kinds = {"zero": clarabel.ZeroConeT, "nonnegative": clarabel.NonnegativeConeT}
-            cones.append(kinds.get(cone, clarabel.SecondOrderConeT)(matrix.shape[0]))
+            cones += [kinds[cone](size) for _ in range(matrix.shape[0] // size)]
         for matrix, limit, kind in rows:
             blocks.append((sparse.hstack([sparse.csc_matrix((matrix.shape[0], k)), matrix]), limit))
             cones += kind

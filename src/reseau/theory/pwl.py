@@ -235,7 +235,7 @@ def new_axes(place: str) -> Any:
         MissingExtraError: If matplotlib is not installed; the message names `place`.
     """
     try:
-        from matplotlib import pyplot  # noqa: PLC0415  # an extra: loaded only to draw
+        from matplotlib import pyplot  # an extra: loaded only to draw
     except ImportError as error:
         raise MissingExtraError(f"{place}: matplotlib is not installed; run: pip install 'reseau[plot]'") from error
     return pyplot.subplots()[1]

@@ -63,12 +63,14 @@ def _solve(
     if slopes:
         rise = sparse.diags([-np.ones(slopes), np.ones(slopes)], [0, 1], shape=(slopes, count))
         run = -sparse.diags(np.diff(knots) / scale)
-        program.require(sparse.hstack([rise, run, sparse.csc_matrix((slopes, bends + 1))]), np.zeros(slopes), "zero")
+        program.require(
+            sparse.hstack([rise, run, sparse.csc_matrix((slopes, bends + 1))]), np.zeros(slopes), "zero", slopes
+        )
     if bends:
         turn = sparse.diags([-np.ones(bends), np.ones(bends)], [0, 1], shape=(bends, slopes))
         both = sparse.bmat([[turn, -sparse.eye(bends)], [-turn, -sparse.eye(bends)]])
         rows = sparse.hstack([sparse.csc_matrix((2 * bends, count)), both, sparse.csc_matrix((2 * bends, 1))])
-        program.require(rows, np.zeros(2 * bends), "nonnegative")
+        program.require(rows, np.zeros(2 * bends), "nonnegative", 2 * bends)
     norm = np.zeros((3, total))
     norm[:, count + slopes : total - 1] = np.array([1.0, 0.5, 0.5])[:, None]
     norm[:, -1] = -1.0
@@ -76,7 +78,8 @@ def _solve(
         norm[1:, [count, count + slopes - 1]] += np.array([[0.5], [-0.5]])
         if slopes == 1:
             norm[1:, count] *= 2  # both ends are the same piece
-    program.require(norm[:1] if skip else norm, np.zeros(1 if skip else 3), "nonnegative")
+    bounds = 1 if skip else 3
+    program.require(norm[:bounds], np.zeros(bounds), "nonnegative", bounds)
     coefficients, multipliers = program.solve()
     return coefficients[:count], multipliers
 

@@ -11,7 +11,7 @@ from reseau.errors import DataError
 from reseau.theory.expression import Expression
 from reseau.theory.shallow import FloatArray
 
-__all__ = ["Chain", "of_callable", "of_expression"]
+__all__ = ["Chords", "of_callable", "of_expression"]
 
 EPS = float(np.finfo(np.float64).eps)
 MOST_POINTS = 2_000_000
@@ -19,7 +19,7 @@ SMALLEST_CELL = 2.0**-60  # as a share of the interval: below, floats cannot tel
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chords:
     """Points joined by segments, and a bound on the distance of the function from them.
 
     Attributes:
@@ -39,7 +39,7 @@ class Chain:
         return math.isfinite(self.stray)
 
 
-def of_expression(expression: Expression, interval: tuple[float, float], stray: float) -> Chain:
+def of_expression(expression: Expression, interval: tuple[float, float], stray: float) -> Chords:
     """Cut the interval until ball arithmetic proves each chord within `stray`.
 
     Where `f''` is bounded on a cell the chord errs by `h^2 max|f''| / 8`; where only `f'` is, by
@@ -62,7 +62,7 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
     if not (np.isfinite(y).all() and math.isfinite(doubt)):
         t = float(x[int(np.flatnonzero(~np.isfinite(y))[0])]) if not np.isfinite(y).all() else low
         raise DataError(f"approximate: {expression.text} has no value at x = {t:.12g}; choose another interval")
-    return Chain(x, y, stray + doubt, "ball arithmetic bounds the expression between the samples")
+    return Chords(x, y, stray + doubt, "ball arithmetic bounds the expression between the samples")
 
 
 def _cut(
@@ -108,7 +108,7 @@ def of_callable(
     *,
     curvature: float | None,
     lipschitz: float | None,
-) -> Chain:
+) -> Chords:
     """Sample a function as finely as its bound asks; without a bound, twice as fine until it is smooth.
 
     Raises:
@@ -132,10 +132,10 @@ def of_callable(
     if (bend > most * (1 + 1e-9) + 4 * noise).any():
         i = int(np.argmax(bend))
         raise DataError(f"approximate: the function breaks its given bound near x = {x[i]:.12g}; raise the bound")
-    return Chain(x, y, stray, f"the {bound} was given; the rounding inside the callable is not bounded")
+    return Chords(x, y, stray, f"the {bound} was given; the rounding inside the callable is not bounded")
 
 
-def _observed(f: Callable[[FloatArray], FloatArray], interval: tuple[float, float], stray: float) -> Chain:
+def _observed(f: Callable[[FloatArray], FloatArray], interval: tuple[float, float], stray: float) -> Chords:
     """Double the samples until the new ones lie on the chords, nearly; no proof, since a callable may hide anything."""
     reason = "no bound on the function was given: errors are those seen at the samples"
     x = np.linspace(*interval, 1025)
@@ -146,7 +146,7 @@ def _observed(f: Callable[[FloatArray], FloatArray], interval: tuple[float, floa
         between = (y[:-1] + y[1:]) / 2
         y = _values(f, x)
         if np.abs(y[1::2] - between).max() <= stray:
-            return Chain(x, y, math.nan, reason)
+            return Chords(x, y, math.nan, reason)
     i = int(np.argmax(np.abs(np.diff(y))))
     jump = abs(float(y[i + 1] - y[i]))
     if jump > 0.97 * steepest:  # halving the steps of a continuous function lowers its largest step
@@ -154,7 +154,7 @@ def _observed(f: Callable[[FloatArray], FloatArray], interval: tuple[float, floa
             f"approximate: the function jumps by {jump:.6g} between x = {x[i]:.12g} and {x[i + 1]:.12g}; "
             "a network is continuous: choose an interval without that point"
         )
-    return Chain(x, y, math.nan, reason)
+    return Chords(x, y, math.nan, reason)
 
 
 def _values(f: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
