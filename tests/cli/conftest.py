@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from reseau.cli import main
 
@@ -17,11 +19,28 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(scope="package", autouse=True)
+def cache_folder(tmp_path_factory):
+    """One folder of compiled programs for all commands; afterwards JAX is set as it was."""
+    names = [
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+        "jax_persistent_cache_min_entry_size_bytes",
+    ]
+    before = {name: jax.config.values[name] for name in names}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+        yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
-    """Each test stands in an empty folder, and leaves JAX's settings alone."""
+    """Each test stands in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path.parent / "compiled"))
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def test_an_mnist_folder_with_its_own_test_part(reseau):
         images = generator.integers(0, 100, (n, 6, 6)) + 150 * labels[:, None, None] * (np.arange(6) < 3)
         Path("mnist", f"{stem}-images-idx3-ubyte").write_bytes(idx(images))
         Path("mnist", f"{stem}-labels-idx1-ubyte").write_bytes(idx(labels))
-    result = reseau("train", "mnist", "--conv", "4,4,4", "--hidden", 8)
+    result = reseau("train", "mnist", "--conv", "4,4,4", "--hidden", 8, "--epochs", 40, "--learning-rate", 0.01)
 
     assert result.status == 0, result.err
     assert "72 rows to train on, 8 for validation, 20 for test" in result.out

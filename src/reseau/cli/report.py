@@ -78,7 +78,8 @@ def write_plot(path: Path, history: Mapping[str, np.ndarray]) -> bool:
     except ImportError:
         return False
     accurate = "validation_accuracy" in history
-    figure = Figure(figsize=(9.6 if accurate else 5.4, 3.8), layout="constrained")
+    figure = Figure(figsize=(9.6 if accurate else 5.4, 3.8))
+    figure.subplots_adjust(left=0.07 if accurate else 0.13, right=0.98, bottom=0.14, top=0.92, wspace=0.16)
     left, *right = figure.subplots(1, 1 + accurate, squeeze=False)[0]
     epochs, style = history["epoch"], {"marker": "o", "markersize": 3} if len(history["epoch"]) <= 40 else {}
     left.plot(epochs, history["loss"], label="training (mean over the epoch)", color="#2563a8", **style)
