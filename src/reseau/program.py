@@ -1,12 +1,15 @@
 """The compiled program of a training run: steps of an optimizer over batches, in a loop on the device."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.experimental.xla_metadata import set_xla_metadata
 
+from reseau import inspect
 from reseau.backprop import Values, value_and_grad
 from reseau.graph import order
 from reseau.objective import Examples, Objective
@@ -48,9 +51,13 @@ class Program:
         self.walk = value_and_grad(root, tuple(self.graph.parameters.values()), news, objective.keep)
         nodes = order((root, *news))
         self.random = self.extra.key in nodes
+        cpu = jax.default_backend() == "cpu"
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
-        self.looped = jax.default_backend() != "cpu" or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
+        self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
+        work = inspect.summary(self.graph).multiply_adds
+        self.most_rows_as_kernel = WORK_OF_A_KERNEL // max(work, 1) if cpu and self.looped else 0
         self.many = jax.jit(self._many, donate_argnums=0)
+        self.kernel = jax.jit(self._kernel, donate_argnums=0, compiler_options=KERNEL_OPTIONS if cpu else None)
         self.one = jax.jit(self._one, donate_argnums=0)
 
     def run(
@@ -74,6 +81,12 @@ class Program:
         data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
         if self.looped:
             numbers = np.array([first, epochs, count, fresh], np.int32)
+            if plan.indices.shape[-1] <= self.most_rows_as_kernel:
+                try:
+                    carry, losses = self.kernel(carry, data, plan, numbers, np.uint32(seed))
+                    return carry, np.asarray(losses)[:epochs]
+                except jax.errors.JaxRuntimeError:  # an operation that XLA cannot put in a kernel; nothing has run
+                    self.most_rows_as_kernel = 0
             carry, losses = self.many(carry, data, plan, numbers, np.uint32(seed))
             return carry, np.asarray(losses)[:epochs]
         losses = []
@@ -105,6 +118,11 @@ class Program:
     def _one(self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array) -> Carry:
         return self._step(carry._replace(loss=jnp.where(fresh, 0, carry.loss)), data, batch, t, seed)
 
+    def _kernel(self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array) -> tuple[Carry, Array]:
+        """`_many` as one machine-code function: no scheduler between its operations, and no library's products."""
+        out = jax.jit(self._many)(carry, data, plan, numbers, seed)
+        return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
+
     def _many(self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array) -> tuple[Carry, Array]:
         first, epochs, count, fresh = numbers
         room = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
@@ -122,6 +140,12 @@ class Program:
 
         return jax.lax.fori_loop(0, epochs, epoch, (carry, jnp.zeros(room, carry.loss.dtype)))
 
+
+WORK_OF_A_KERNEL = 8192
+"""Multiply-adds of a forward pass up to which the CPU is faster without its scheduler: measured 2 to 5 times at 3,500,
+0.3 times at 96,000, where the library's matrix products are missed."""
+
+KERNEL_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}  # its products cannot be part of a kernel
 
 EPOCHS_IN_TURN = 2**14
 """Epochs that one call can run from a plan of one epoch."""

@@ -1,0 +1,30 @@
+"""reseau through its public `fit`, history on."""
+
+from collections.abc import Callable
+
+import reseau as rs
+from benchmarks.cases import Case
+
+
+def prepare(case: Case) -> Callable[[int], object]:
+    x = rs.input("x", case.inputs)
+    h = x
+    for filters in case.filters:
+        h = rs.max_pool(rs.relu(rs.conv(h, filters, (3, 3))), (2, 2))
+    h = rs.flatten(h) if case.filters else h
+    for units in case.hidden:
+        h = rs.relu(rs.affine(h, units))
+    net = rs.Network(x, rs.affine(h, case.outputs))
+    loss = rs.losses.SquaredError() if case.outputs == 1 else rs.losses.CrossEntropy()
+    objective = rs.Objective(net, loss)
+    given = [array for layer in case.first_weights for array in layer]
+    params = dict(zip(net.init(), given, strict=True))
+    batches = rs.batches.Shuffled(case.batch) if case.shuffled else rs.batches.Cyclic(case.batch)
+    optimizer = rs.optimizers.SGD(case.rate)
+
+    def run(steps: int) -> object:
+        return rs.fit(
+            objective, case.data, optimizer=optimizer, batches=batches, steps=steps, params=params, progress=False
+        ).history
+
+    return run

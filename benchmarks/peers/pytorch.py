@@ -1,0 +1,51 @@
+"""PyTorch on the CPU, eager and compiled: the usual loop, the loss kept as a tensor for the history."""
+
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.cases import Case
+
+
+def prepare(case: Case, *, compiled: bool = False) -> Callable[[int], object]:
+    data, targets = (torch.from_numpy(a) for a in case.data)
+    if case.filters:
+        data = data.permute(0, 3, 1, 2).contiguous()
+    if case.outputs > 1:
+        targets = targets.long()
+    model = build(case)
+    loss_of = half_squared if case.outputs == 1 else torch.nn.functional.cross_entropy
+    optimizer = torch.optim.SGD(model.parameters(), lr=case.rate)
+
+    def forward_backward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        loss = loss_of(model(x), y)
+        loss.backward()
+        return loss.detach()
+
+    step = torch.compile(forward_backward) if compiled else forward_backward
+
+    def run(steps: int) -> object:
+        losses = []
+        for rows in torch.from_numpy(case.batches(steps)).long():
+            optimizer.zero_grad(set_to_none=True)
+            losses.append(step(data[rows], targets[rows]))
+            optimizer.step()
+        return torch.stack(losses)
+
+    return run
+
+
+def build(case: Case) -> torch.nn.Module:
+    layers: list[torch.nn.Module] = []
+    weights = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in case.first_weights]
+    for w, _ in weights[: len(case.filters)]:
+        layers += [torch.nn.Conv2d(w.shape[2], w.shape[3], 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    if case.filters:
+        layers.append(torch.nn.Flatten())
+    for w, _ in weights[len(case.filters) :]:
+        layers += [torch.nn.Linear(*w.shape), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def half_squared(u: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return 0.5 * ((u - y) ** 2).mean()

@@ -1,0 +1,176 @@
+"""Time training steps of reseau and its peers, in turn, and whole processes; write results.json and the README's table.
+
+    python -m benchmarks.run [--cases abcdef] [--rounds 5] [--no-compiled]
+
+Absolute times differ between machines and hours; the ratios, taken round by round in one run, are the result.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import CASES, Case
+from benchmarks.table import write_table
+
+HERE = Path(__file__).parent
+SECONDS = 1.5  # about how long one contender runs in one round
+
+
+def contenders(compiled: bool) -> dict[str, Callable[[Case], Callable[[int], object] | None]]:
+    """What is timed, ours first."""
+    from benchmarks.peers import by_hand_jax, by_hand_numpy, flax_optax, ours, pytorch, scikit
+
+    found = {
+        "reseau": ours.prepare,
+        "NumPy": by_hand_numpy.prepare,
+        "PyTorch eager": pytorch.prepare,
+        "PyTorch compiled": partial(pytorch.prepare, compiled=True),
+        "JAX by hand, a call a step": by_hand_jax.prepare,
+        "JAX by hand, scan": partial(by_hand_jax.prepare, scanned=True),
+        "Flax + optax": flax_optax.prepare,
+        "scikit-learn": scikit.prepare,
+    }
+    if not compiled:
+        del found["PyTorch compiled"]
+    return found
+
+
+def sgemm_rate() -> float:
+    """Multiply-adds a second of a square float32 product, the best of several."""
+    a = np.random.default_rng(0).standard_normal((2048, 2048), dtype=np.float32)
+    best = min(timed(lambda: a @ a) for _ in range(8))
+    return 2048**3 / best
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def steps_for(case: Case, run: Callable[[int], object]) -> int:
+    """Steps that take about `SECONDS`, found on a short run after one that compiles."""
+    in_epoch = case.rows // case.batch
+    few = min(case.steps, max(in_epoch, 2))
+    run(few)
+    pace = timed(lambda: run(few)) / few
+    wanted = max(int(SECONDS / pace), 2)
+    return min(case.steps, max(wanted // in_epoch * in_epoch, in_epoch) if wanted >= in_epoch else wanted)
+
+
+def bench(case: Case, rounds: int, compiled: bool) -> dict[str, dict[str, object]]:
+    """Microseconds a step of every contender, round by round."""
+    runs, times = {}, {}
+    for name, prepare in contenders(compiled).items():
+        try:
+            run = prepare(case)
+            if run is None:
+                continue
+            if name == "scikit-learn":
+                steps = max(case.rows // case.batch, 1)
+                run(steps)
+            else:
+                steps = case.steps if name == "reseau" and case.key == "a" else steps_for(case, run)
+                run(steps)
+        except Exception as error:  # a peer that cannot run here is reported, not hidden
+            print(f"  {name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
+            continue
+        runs[name], times[name] = (run, steps), []
+    for _ in range(rounds):
+        for name, (run, steps) in runs.items():
+            times[name].append(1e6 * timed(lambda run=run, steps=steps: run(steps)) / steps)
+    found = {}
+    for name, values in times.items():
+        ratios = [theirs / ours for theirs, ours in zip(values, times["reseau"], strict=True)]
+        found[name] = {
+            "microseconds": statistics.median(values),
+            "spread": [min(values), max(values)],
+            "ratio": statistics.median(ratios),
+        }
+        print(f"  {name:28s} {found[name]['microseconds']:12.2f} µs/step   {found[name]['ratio']:7.2f}x", flush=True)
+    return found
+
+
+def bench_process(rounds: int) -> dict[str, dict[str, object]]:
+    """Seconds of a whole process, start to finish: digits, 100 hidden units, 50 epochs of Adam."""
+    commands = {"reseau": "digits_reseau.py", "scikit-learn": "digits_sklearn.py"}
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(rounds + 1):  # the first fills the compile cache and the disk's
+        for name, script in commands.items():
+            command = [sys.executable, str(HERE / "processes" / script)]
+            seconds = timed(lambda command=command: subprocess.run(command, check=True, capture_output=True))
+            if turn:
+                times[name].append(seconds)
+    found = {}
+    for name, values in times.items():
+        ratios = [theirs / ours for theirs, ours in zip(values, times["reseau"], strict=True)]
+        found[name] = {
+            "seconds": statistics.median(values),
+            "spread": [min(values), max(values)],
+            "ratio": statistics.median(ratios),
+        }
+        print(f"  {name:28s} {found[name]['seconds']:12.2f} s         {found[name]['ratio']:7.2f}x", flush=True)
+    return found
+
+
+def machine(rate: float) -> dict[str, object]:
+    """What the numbers were measured on."""
+    names = ("jax", "numpy", "torch", "flax", "optax", "scikit-learn")
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "sgemm_gflops": 2e-9 * rate,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in names},
+    }
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", default="abcdef")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-compiled", action="store_true", help="leave torch.compile out (it takes minutes)")
+    asked = parser.parse_args()
+    results = HERE / "results.json"
+    found = json.loads(results.read_text()) if results.exists() else {"cases": {}}
+    rate = sgemm_rate()
+    found["machine"] = machine(rate)
+    for case in CASES:
+        if case.key in asked.cases:
+            print(f"({case.key}) {case.title}", flush=True)
+            rates = [sgemm_rate()]
+            row = {"title": case.title, "contenders": bench(case, asked.rounds, not asked.no_compiled)}
+            rates.append(sgemm_rate())
+            used = case.multiply_adds / (row["contenders"]["reseau"]["microseconds"] * 1e-6)
+            row["share_of_sgemm"] = used / statistics.mean(rates)
+            found["cases"][case.key] = row
+    if "f" in asked.cases:
+        print("(f) whole process: digits, 64-100-10, 50 epochs of Adam", flush=True)
+        found["cases"]["f"] = {
+            "title": "whole process: digits, 100 hidden, 50 epochs",
+            "contenders": bench_process(asked.rounds),
+        }
+    results.write_text(json.dumps(found, indent=1) + "\n")
+    write_table(found, HERE.parent / "README.md")
+
+
+if __name__ == "__main__":
+    main()

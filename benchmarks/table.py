@@ -1,0 +1,46 @@
+"""The README's table of ratios, between two marks, from results.json."""
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["write_table"]
+
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+PEERS = ("NumPy", "PyTorch eager", "PyTorch compiled", "JAX by hand", "Flax + optax", "scikit-learn")
+
+
+def write_table(found: dict[str, Any], readme: Path) -> None:
+    """Put the table in place of what stands between the marks."""
+    text = readme.read_text()
+    if BEGIN not in text:
+        return
+    head, rest = text.split(BEGIN)
+    readme.write_text(head + BEGIN + "\n" + table(found) + END + rest.split(END)[1])
+
+
+def table(found: dict[str, Any]) -> str:
+    """A row a case: how many times longer a step takes elsewhere."""
+    lines = ["| a training step | reseau | " + " | ".join(PEERS) + " |", "|---|" + "---:|" * (len(PEERS) + 1)]
+    for key, row in sorted(found["cases"].items()):
+        peers = row["contenders"]
+        by_hand = [peers[p] for p in peers if p.startswith("JAX by hand")]
+        if by_hand:  # the better of the two ways to write it
+            peers = peers | {"JAX by hand": min(by_hand, key=lambda p: p["ratio"])}
+        cells = [f"{peers[p]['ratio']:.2f}×" if p in peers else "–" for p in PEERS]
+        lines.append(f"| ({key}) {row['title']} | {shown(peers['reseau'])} | " + " | ".join(cells) + " |")
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    lines += [
+        "",
+        f"{machine['cores']} cores ({machine['processor']}), sgemm {machine['sgemm_gflops']:.0f} GFLOP/s; {versions}.",
+    ]
+    if "e" in found["cases"]:
+        lines[-1] += f" Case (e) runs at {100 * found['cases']['e']['share_of_sgemm']:.0f} % of the sgemm rate."
+    return "\n".join(lines) + "\n"
+
+
+def shown(ours: dict[str, Any]) -> str:
+    if "seconds" in ours:
+        return f"{ours['seconds']:.2f} s"
+    us = ours["microseconds"]
+    return f"{us:.2f} µs" if us < 1000 else f"{us / 1000:.1f} ms"
