@@ -38,7 +38,7 @@ def min_pieces(
         tolerance: Largest `|g(x_i) - y_i|`, in the unit of `y`: one number or one for each point.
         mode: `"samples"`: only at the points, and `g` may overshoot between them.
             `"tube"`: on the whole interval, within `tolerance` of the segments joining the points.
-        exact: Compute with `Fraction`s; slower by a factor of about fifty.
+        exact: Compute with `Fraction`s; tens of times slower.
 
     Returns:
         The function, on `(x_1, x_n)`; its `pieces` is the least possible number.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from reseau.errors import DataError, MissingExtraError
 from reseau.theory.shallow import FloatArray
 
-__all__ = ["PWL", "Number", "interpolate"]
+__all__ = ["PWL", "Number", "interpolate", "new_axes", "numbers"]
 
 Number = float | Fraction
 

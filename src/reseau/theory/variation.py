@@ -12,7 +12,7 @@ from reseau.errors import DataError
 from reseau.theory.pwl import PWL
 from reseau.theory.shallow import FloatArray
 
-__all__ = ["NormKind", "Turns", "always_active", "best_turns", "variation_norm"]
+__all__ = ["NormKind", "Turns", "always_active", "best_turns", "scale_of", "variation_norm"]
 
 NormKind = Literal["penalized", "free", "free+skip"]
 
