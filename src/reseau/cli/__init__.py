@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from reseau.cli.arguments import parser
 from reseau.errors import DivergenceError, ReseauError
@@ -17,6 +18,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, 2 for bad input, 130 after Ctrl-C, 1 if training diverged."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter shows ? in its place
+            stream.reconfigure(errors="replace")
     arguments = parser().parse_args(words)
     try:
         if arguments.command == "train":

@@ -85,7 +85,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     write_report(
         folder / "report.md",
         Report(
-            title=f"A network trained on {name}",
+            title=f"A network trained on {Path(name).name}",
             data=f"{_data(parts)}.",
             parts=parts,
             summary=str(made.kept.summary()),
