@@ -37,5 +37,12 @@ format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+demo: .venv/core  ## train on real digits: progress, accuracy, pictures, a model file
+	$(BIN)/reseau train --dataset digits --conv 16,32 --hidden 64 --out demo-run --force
+	$(BIN)/reseau show demo-run
+
+bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
+	$(BIN)/python -m benchmarks.run
+
 clean:  ## remove what the other targets made
 	rm -rf .venv demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import reseau as rs
-from reseau import training_run
+from reseau.training import run as training_run
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD, Adam, Clipped

@@ -9,8 +9,8 @@ from typing import Any
 
 _LAYERS = (
     "abs affine apply average_pool batch_norm clip concatenate conv conv_transpose dropout embedding exp flatten gelu "
-    "global_average_pool layer_norm leaky_relu log log_softmax max_pool maximum mean minimum proxy relu reshape round "
-    "sigmoid sign softmax softplus sqrt square step sum tanh transpose"
+    "global_average_pool layer_norm leaky_relu log log_softmax log_sum_exp max max_pool maximum mean minimum proxy relu "
+    "reshape round sigmoid sign slice softmax softplus sqrt square step sum tanh transpose"
 ).split()
 
 _HOME = {
@@ -20,7 +20,19 @@ _HOME = {
     "Objective": "reseau.objective",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
-_MODULES = ("batches", "data", "errors", "initializers", "layers", "losses", "onnx", "ops", "optimizers", "penalties", "theory")
+_MODULES = (
+    "batches",
+    "data",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "onnx",
+    "ops",
+    "optimizers",
+    "penalties",
+    "theory",
+)
 
 __all__ = [*sorted(_HOME), *_MODULES]
 

@@ -18,7 +18,7 @@ from reseau.graph import Graph, Input, Node, order
 from reseau.network import check_params, precision_of
 from reseau.objective import Examples, Objective
 from reseau.optimizers import Optimizer
-from reseau.program import EPOCHS_IN_TURN, Carry, Plan, Program
+from reseau.training.program import EPOCHS_IN_TURN, Carry, Plan, Program
 
 __all__ = ["Record", "TrainingRun"]
 

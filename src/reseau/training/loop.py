@@ -22,8 +22,8 @@ from reseau.errors import DataError
 from reseau.network import precision_of
 from reseau.objective import Examples, Objective
 from reseau.optimizers import Adam, as_optimizer
-from reseau.progress import progress_of
-from reseau.training_run import Record, TrainingRun
+from reseau.training.progress import progress_of
+from reseau.training.run import Record, TrainingRun
 
 __all__ = ["FitResult", "Record", "fit", "train"]
 
