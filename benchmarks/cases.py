@@ -39,7 +39,7 @@ class Case:
 
     @cached_property
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets in float32: the book's noisy sine for one input, else noise, whose values cost the same."""
+        """Inputs and targets in float32: the book's noisy sine for one input, else plain noise."""
         rng = np.random.default_rng(0)
         if self.outputs == 1:
             x = rng.uniform(-1, 1, (self.rows, 1))

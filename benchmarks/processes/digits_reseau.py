@@ -2,8 +2,9 @@
 
 import reseau as rs
 
+rs.use_compile_cache()
 table = rs.data.digits()
-X, y = table.features, table.target
+X, y = table.features.reshape(-1, 64), table.target
 x = rs.input("x", (64,))
 net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 100)), 10))
 objective = rs.Objective(net, rs.losses.CrossEntropy(), rs.penalties.L2(1e-4))

@@ -9,8 +9,8 @@ from typing import Any
 
 _LAYERS = (
     "abs affine apply average_pool batch_norm clip concatenate conv conv_transpose dropout embedding exp flatten gelu "
-    "global_average_pool layer_norm leaky_relu log log_softmax log_sum_exp max max_pool maximum mean minimum proxy relu "
-    "reshape round sigmoid sign slice softmax softplus sqrt square step sum tanh transpose"
+    "global_average_pool layer_norm leaky_relu log log_softmax log_sum_exp max max_pool maximum mean minimum proxy "
+    "relu reshape round sigmoid sign slice softmax softplus sqrt square step sum tanh transpose"
 ).split()
 
 _HOME = {
@@ -18,6 +18,7 @@ _HOME = {
     **dict.fromkeys(_LAYERS, "reseau.layers"),
     **dict.fromkeys(("Network", "load"), "reseau.network"),
     "Objective": "reseau.objective",
+    "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
 _MODULES = (

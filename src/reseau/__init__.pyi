@@ -11,6 +11,7 @@ from reseau import ops as ops
 from reseau import optimizers as optimizers
 from reseau import penalties as penalties
 from reseau import theory as theory
+from reseau.cache import use_compile_cache as use_compile_cache
 from reseau.graph import constant as constant, input as input, parameter as parameter, state as state
 from reseau.layers import abs as abs
 from reseau.layers import affine as affine

@@ -7,9 +7,9 @@ Whether its mean is the full gradient is stated by each sampler; n is the number
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import ceil, log, sqrt
 
 import numpy as np
-from scipy import stats
 
 from reseau.errors import DataError
 
@@ -140,13 +140,17 @@ class Poisson(Batches):
 
     def size(self, n: int) -> int:
         _checked(1, n, "Poisson")
-        return min(n, int(stats.binom.isf(1e-9, n, self.rate)) + 1)
+        # Bernstein's inequality: P(size > mean + t) <= exp(-t² / (2 (variance + t / 3))) = 1e-9
+        variance, level = n * self.rate * (1 - self.rate), log(1e9)
+        return min(n, ceil(n * self.rate + level / 3 + sqrt(level**2 / 9 + 2 * variance * level)))
 
     def steps(self, n: int) -> int:
-        return int(np.ceil(1 / self.rate))
+        return ceil(1 / self.rate)
 
     def overflow(self, n: int) -> float:
         """Probability that a batch has more examples than places."""
+        from scipy import stats  # half a second, for a number that is seldom asked
+
         return float(stats.binom.sf(self.size(n), n, self.rate))
 
     def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:

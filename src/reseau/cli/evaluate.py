@@ -12,7 +12,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Print how good the predictions of a run are."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cli.cache import use_compile_cache
+    from reseau.cache import use_compile_cache
     from reseau.cli.metrics import measure
     from reseau.cli.model import read_model
 

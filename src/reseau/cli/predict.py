@@ -16,7 +16,7 @@ def predict(arguments: argparse.Namespace) -> int:
     """Write one prediction a row, and the probability of each class where there are classes."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cli.cache import use_compile_cache
+    from reseau.cache import use_compile_cache
     from reseau.cli.metrics import chosen, probabilities
     from reseau.cli.model import read_model
     from reseau.modelfile import replace_file

@@ -45,7 +45,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     """Train, measure and write everything into `folder`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
-    from reseau.cli.cache import use_compile_cache
+    from reseau.cache import use_compile_cache
     from reseau.cli.metrics import measure
     from reseau.cli.model import Model, design, optimizer_of, penalty_of
     from reseau.cli.report import Report, write_history, write_plot, write_report

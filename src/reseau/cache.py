@@ -9,7 +9,12 @@ __all__ = ["use_compile_cache"]
 
 
 def use_compile_cache() -> None:
-    """Keep compiled programs in the user's cache folder; silently not where it cannot be written."""
+    """Keep compiled programs on the disk from now on, for this process and the next ones that ask.
+
+    They go to the folder `reseau` of the user's cache (`$XDG_CACHE_HOME`, or `~/.cache`), unless the environment
+    variable `JAX_COMPILATION_CACHE_DIR` names another; where neither can be written, nothing changes. The setting is
+    JAX's own and holds for all its programs: a library should leave it to the application.
+    """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # the user has chosen
         return
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reseau"
