@@ -1,12 +1,16 @@
 """One hidden layer of ReLU neurons, as a function: the object every theorem here speaks of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from reseau.network import Network
 
 __all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "positive_scale", "row_norms"]
 
@@ -76,6 +80,36 @@ class ShallowNetwork:
         if v.ndim != 2 or v.shape[1] < 2:
             raise DataError(f"neurons: the shape must be (m, d + 1) with d >= 1, not {v.shape}")
         return cls(v[:, :-1], v[:, -1] * radius, np.asarray(outputs, dtype=np.float64), radius)
+
+    @classmethod
+    def from_network(cls, network: "Network", params: Mapping[str, Any], radius: float = 1.0) -> "ShallowNetwork":
+        """Read a trained graph affine → relu → affine; fixed affine operations around the layers are folded in.
+
+        A bias of the last layer becomes one more neuron, constant on all inputs: see `theory.conversion`.
+
+        Raises:
+            GraphError: If the graph is not of this form.
+
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 5)), 1))
+        >>> ShallowNetwork.from_network(net, net.init(seed=0)).width   # its last bias is zero
+        5
+        """
+        from reseau.theory.conversion import shallow_of  # loads jax
+
+        return shallow_of(network, params, radius)
+
+    def to_network(self) -> "tuple[Network, dict[str, Any]]":
+        """The same function as a graph to train, save or draw, and its parameters.
+
+        >>> net, params = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0]).to_network()
+        >>> net(params, [[-2.0]]).tolist()
+        [[2.0]]
+        """
+        from reseau.theory.conversion import network_of  # loads jax
+
+        return network_of(self)
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
         """Evaluate at the rows of `x`, shape (n, d), or (n,) when d = 1; gives (n,) or (n, C).
