@@ -44,6 +44,11 @@ WORDS = {
     "task": (["train", "t.csv", "--target", "y", "--task", "regression"], "(--task classification)"),
     "loss": (["train", "t.csv", "--target", "y", "--loss", "squared"], "--loss squared is not for classification"),
     "loss of two": (["train", "--dataset", "digits", "--loss", "hinge"], "--loss hinge is for two classes"),
+    "target of images": (
+        ["train", "--dataset", "digits", "--target", "y"],
+        "--target is for CSV tables",
+    ),
+    "abbreviated": (["train", "t.csv", "--targ", "y"], "unrecognized arguments: --targ y"),
     "conv": (["train", "t.csv", "--target", "y", "--conv", "8"], "--conv reads images"),
     "momentum": (["train", "t.csv", "--target", "y", "--momentum", "0.5"], "--momentum is for sgd, not adam"),
     "patience": (
@@ -141,7 +146,7 @@ def test_models_whose_words_do_not_fit(reseau, tree):
     length = int.from_bytes(data[:8], "little")
     for change, expected in [
         (lambda words: words.pop("recipe"), "it does not say how its data is read"),
-        (lambda words: words.update(recipe="{"), "the model's recipe for its data is damaged"),
+        (lambda words: words.update(recipe="{"), "run/model.safetensors: the model's recipe for its data is damaged"),
         (lambda words: words.update(loss="squared"), "its network and its recipe do not fit"),
         (lambda words: words.update(recipe=words["recipe"].replace('"u", ', "")), "do not fit"),
     ]:

@@ -36,15 +36,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _train(commands.add_parser("train", help="train a network and write a folder about it"))
-    evaluate = commands.add_parser("evaluate", help="measure a trained network on labeled data")
+    _train(commands.add_parser("train", allow_abbrev=False, help="train a network and write a folder about it"))
+    evaluate = commands.add_parser("evaluate", allow_abbrev=False, help="measure a trained network on labeled data")
     _run(evaluate)
     _data(evaluate, "labeled data of the kind it was trained on")
-    predict = commands.add_parser("predict", help="predict new rows, as CSV")
+    predict = commands.add_parser("predict", allow_abbrev=False, help="predict new rows, as CSV")
     _run(predict)
     _data(predict, "data of the kind it was trained on; the target may be missing")
     predict.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
-    show = commands.add_parser("show", help="print what a network is made of")
+    show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
     return root
@@ -104,7 +104,9 @@ def _train(command: argparse.ArgumentParser) -> None:
     )
     training = command.add_argument_group("training")
     training.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default: adam")
-    training.add_argument("--learning-rate", metavar="RATE", type=_positive, help="default: 0.001; 0.05 for sgd")
+    training.add_argument(
+        "--learning-rate", metavar="RATE", type=_positive, help="default: 0.001; 0.05 for sgd, 0.01 for adagrad"
+    )
     training.add_argument("--momentum", metavar="M", type=_share, help="for sgd (default: 0.9)")
     training.add_argument("--batch", metavar="N", type=_count, default=32, help="rows in a step (default: 32)")
     training.add_argument(

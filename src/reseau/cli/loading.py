@@ -81,15 +81,18 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
     """All rows, and the test part that the data brings of its own."""
     name, path, target, task = name_of(arguments), Path(arguments.data or ""), arguments.target, arguments.task
     if arguments.dataset:
-        return digits(), None, ""
+        _refuse(arguments, name, "target", "missing", "text")
+        return digits(task), None, ""
     _exists(path)
     if path.is_dir():
+        _refuse(arguments, name, "target", "missing", "text")
         table = read_idx(path, task=task)
         if table is None:
             raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
         test = read_idx(path, part="test", recipe=table.recipe)
         return table, test, "the folder's own test part"
     if path.suffix.lower() == ".npz":
+        _refuse(arguments, name, "missing", "text")
         parted = read_npz(path, target=target, task=task, part="train")
         if parted is not None:
             test = read_npz(path, target=target, part="test", recipe=parted.recipe)
@@ -105,6 +108,13 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         )
     recipe = learn_recipe(sheet, target, task=task, missing=arguments.missing, text=arguments.text)
     return read_rows(sheet, recipe), None, ""
+
+
+def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:
+    """Refuse options that mean nothing for this kind of data, rather than ignore them."""
+    for option in options:
+        if getattr(arguments, option) not in (None, "error"):
+            raise DataError(f"--{option} is for CSV tables, {name} is none\n  fix: leave --{option} out")
 
 
 def _asked_test(asked: str, recipe: Recipe) -> tuple[Table | None, str]:

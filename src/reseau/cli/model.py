@@ -1,7 +1,7 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ __all__ = ["Design", "Model", "design", "optimizer_of", "penalty_of", "read_mode
 
 ROWS_AT_ONCE = 1024
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[..., Node]] = {
     "relu": rs.relu,
     "leaky-relu": rs.leaky_relu,
     "tanh": rs.tanh,
@@ -142,8 +142,10 @@ def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
         return SGD(rate or 0.05, momentum=0.9 if momentum is None else momentum)
     if momentum is not None:
         raise DataError(f"--momentum is for sgd, not {arguments.optimizer}\n  fix: --optimizer sgd, or leave it out")
-    kinds = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSProp, "adagrad": Adagrad}
-    made: Optimizer = kinds[arguments.optimizer](rate or 1e-3)
+    if arguments.optimizer == "adagrad":
+        return Adagrad(rate or 0.01)
+    kinds = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSProp}
+    made: Optimizer = kinds[arguments.optimizer](rate or 0.001)
     return made
 
 
@@ -163,7 +165,11 @@ def read_model(path: Path) -> Model:
     network, params = rs.load(path)
     if "recipe" not in words:
         raise DataError(f"{path}: it does not say how its data is read\n  fix: give a model that `reseau train` wrote")
-    model = Model(network, params, Recipe.from_json(words["recipe"]), words.get("loss", ""), words.get("data", ""))
+    try:
+        recipe = Recipe.from_json(words["recipe"])
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    model = Model(network, params, recipe, words.get("loss", ""), words.get("data", ""))
     _check_model(path, model)
     return model
 

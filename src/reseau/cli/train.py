@@ -77,7 +77,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     plotted = write_plot(folder / "history.png", result.history)
     settings = [
         *(("loss", made.loss_name), ("optimizer", str(optimizer)), ("batch", arguments.batch)),
-        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", arguments.seed)),
+        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
     ]
     if not parts.train.classes:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
@@ -133,7 +133,7 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
     if result.stopped == "early":
         return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
     if result.stopped == "interrupted":
-        return f"Interrupted in epoch {epochs} of {arguments.epochs} ({seconds}); what was learned is kept."
+        return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
 
 

@@ -44,7 +44,7 @@ def read_idx(
     return from_arrays(_array(images, 3), y, source=str(folder), target="label", task=task, recipe=recipe)
 
 
-def digits() -> Table:
+def digits(task: str = "auto") -> Table:
     """1797 images of handwritten digits, (8, 8, 1), pixels 0 to 16, from the file that scikit-learn installs.
 
     Source: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI repository, 1998.
@@ -54,7 +54,7 @@ def digits() -> Table:
         raise MissingExtraError("the digits come with scikit-learn\n  fix: pip install scikit-learn")
     path = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
     rows = np.loadtxt(io.BytesIO(read_bytes(path)), dtype=np.uint8, delimiter=",")
-    return from_arrays(rows[:, :-1].reshape(-1, 8, 8), rows[:, -1], source="digits", target="digit")
+    return from_arrays(rows[:, :-1].reshape(-1, 8, 8), rows[:, -1], source="digits", target="digit", task=task)
 
 
 def _file(folder: Path, name: str) -> Path | None:

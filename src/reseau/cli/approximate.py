@@ -1,0 +1,159 @@
+"""`reseau approximate`."""
+
+import argparse
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reseau.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from reseau.theory import Approximation
+    from reseau.theory.shallow import FloatArray
+
+__all__ = ["approximate"]
+
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def approximate(arguments: argparse.Namespace) -> int:
+    """Print how few affine pieces are within the tolerance, and what is proved; write the network and its picture."""
+    _check_words(arguments)
+    from reseau.theory import approximate as fewest_pieces
+
+    interval = None if arguments.interval is None else tuple(arguments.interval)
+    function: Any = arguments.expression if arguments.csv is None else _points(arguments.csv)
+    found = fewest_pieces(function, interval, arguments.tolerance)
+    lines = _lines(found, arguments)
+    picture = None if arguments.plot is None else _picture(found, arguments)
+    if arguments.out is not None:
+        lines.append(_write(found, arguments.out, arguments.precision))
+    if picture is not None:
+        from reseau.modelfile import replace_file
+
+        replace_file(Path(arguments.plot), [picture])
+        lines.append(f"drawn in {arguments.plot}")
+    print("\n".join(lines))
+    return 0
+
+
+def _check_words(arguments: argparse.Namespace) -> None:
+    """Refuse, before any work, what cannot be done."""
+    if (arguments.expression is None) == (arguments.csv is None):
+        said = "both EXPRESSION and --csv are" if arguments.csv else "neither EXPRESSION nor --csv is"
+        raise DataError(f'{said} given\n  fix: give one: an expression such as "sin(3*x)", or a file of points')
+    if arguments.expression is not None and arguments.interval is None:
+        raise DataError("an expression needs an interval\n  fix: --interval LOW HIGH, for example --interval -1 1")
+    if arguments.out is not None:
+        from reseau.modelfile import SUFFIXES
+
+        _check_place(Path(arguments.out), tuple(SUFFIXES), "--out")
+    if arguments.plot is not None:
+        _check_place(Path(arguments.plot), PICTURES, "--plot")
+        try:
+            import matplotlib  # noqa: F401  # said before the work, not after it
+        except ImportError as error:
+            raise MissingExtraError(
+                "--plot needs matplotlib, which is not installed\n  fix: pip install 'reseau[plot]'"
+            ) from error
+
+
+def _check_place(path: Path, suffixes: tuple[str, ...], option: str) -> None:
+    folder = path.parent
+    if path.suffix.lower() not in suffixes:
+        raise DataError(
+            f"{option} {path}: the name does not end in {', '.join(suffixes[:-1])} or {suffixes[-1]}\n"
+            f"  fix: {option} {path.with_suffix(suffixes[0]) if path.name else 'file' + suffixes[0]}"
+        )
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "is a folder" if path.is_dir() else f"cannot be written: {folder} is not a folder that may be written"
+        raise DataError(f"{option} {path} {why}\n  fix: {option} with another name")
+
+
+def _points(name: str) -> "tuple[FloatArray, FloatArray]":
+    """The points of a CSV file of two columns, sorted by the first."""
+    import numpy as np
+
+    from reseau.data import read_sheet
+    from reseau.data.sheet import numbers
+
+    sheet = read_sheet(name)
+    if len(sheet.names) != 2:
+        raise DataError(f"{name}: {len(sheet.names)} columns are not points\n  fix: give two columns, x and then y")
+    columns = []
+    for title, cells in zip(sheet.names, sheet.columns, strict=True):
+        values = numbers(cells)[0]
+        if not np.isfinite(values).all():
+            i = int(np.flatnonzero(~np.isfinite(values))[0])
+            said = f"{cells[i]!r} is not a finite number" if cells[i] else "the cell is blank"
+            raise DataError(f"{name}: column {title!r}, line {sheet.lines[i]}: {said}\n  fix: correct or remove it")
+        columns.append(values)
+    x, y = columns
+    falls = np.flatnonzero(np.diff(x) < 0)
+    if len(falls):
+        i = int(falls[0])
+        raise DataError(
+            f"{name}: line {sheet.lines[i + 1]}: x = {x[i + 1]:g} comes after x = {x[i]:g}\n"
+            f"  fix: sort the rows by column {sheet.names[0]!r}"
+        )
+    return x, y
+
+
+def _lines(found: "Approximation", arguments: argparse.Namespace) -> list[str]:
+    """What was found and what is proved of it."""
+    x = found.chords.x
+    points = f"{len(x)} points of {arguments.csv}" if arguments.csv else arguments.expression
+    counts = (
+        "no function of fewer pieces is within the tolerance"
+        if found.lower == found.upper
+        else f"fewer than {found.lower} are not enough; between {found.lower} and {found.upper} it is open"
+    )
+    proof = "certified" if found.certified else "not certified"
+    return [
+        f"{points} on [{x[0]:g}, {x[-1]:g}], tolerance {arguments.tolerance:g}",
+        f"pieces:   {found.pieces} (at least {found.lower}, at most {found.upper}: {counts})",
+        f"neurons:  {found.network.width}, in one hidden layer",
+        f"error:    at most {_up(found.error)}",
+        f"{proof}: {found.reason}",
+    ]
+
+
+def _write(found: "Approximation", name: str, precision: str) -> str:
+    """Write the network to a model file; say what its error is there."""
+    import jax
+
+    from reseau.theory.approximation import rounding_error
+    from reseau.theory.conversion import network_of
+
+    rounding = 0.0 if precision == "float64" else rounding_error(found.network, precision)
+    if rounding == float("inf"):
+        raise DataError(f"{name}: its numbers overflow in {precision}\n  fix: --precision float64")
+    with jax.enable_x64(precision == "float64"):
+        network, params = network_of(found.network)
+        network.save(name, params)
+    if not rounding:
+        return f"written to {name} in float64, with the same bound on the error"
+    total = found.error + rounding
+    above = ", above the tolerance" if total > found.tolerance else ""
+    return f"written to {name} in {precision}: error at most {_up(total)}{above}, {_up(rounding)} of it for rounding"
+
+
+def _up(value: float) -> str:
+    """Six digits, not below the value."""
+    from decimal import ROUND_CEILING, Context
+
+    return f"{float(Context(prec=6, rounding=ROUND_CEILING).create_decimal_from_float(value)):g}"
+
+
+def _picture(found: "Approximation", arguments: argparse.Namespace) -> bytes:
+    """The function, the corridor and the network."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = found.plot(figure.subplots())
+    subject = Path(arguments.csv).name if arguments.csv else arguments.expression
+    axes.set_title(f"{subject}: {found.pieces} pieces within {arguments.tolerance:g}")
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(arguments.plot).suffix[1:].lower(), dpi=120)
+    return content.getvalue()
