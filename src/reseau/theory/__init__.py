@@ -1,4 +1,10 @@
-"""Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward."""
+"""Theorems as functions of the network that was trained; float64 NumPy, bounds rounded outward.
+
+What reads or writes graphs loads the engine, and is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from reseau.theory import schemes
 from reseau.theory.approximation import Approximation, approximate, compress
@@ -47,10 +53,14 @@ from reseau.theory.realization import LineNetwork, minimum_width, network_to_pwl
 from reseau.theory.shallow import ShallowNetwork
 from reseau.theory.variation import variation_norm
 
+if TYPE_CHECKING:
+    from reseau.theory.balancing import Balanced, balance_network, path_norm_of
+
 __all__ = [
     "PWL",
     "Approximation",
     "Audit",
+    "Balanced",
     "CanonicalForm",
     "Certificate",
     "Chain",
@@ -71,6 +81,7 @@ __all__ = [
     "arc_cosine",
     "audit",
     "balance",
+    "balance_network",
     "binomial_interval",
     "binomial_upper",
     "canonical",
@@ -100,6 +111,7 @@ __all__ = [
     "optimality_gap",
     "parse",
     "path_norm",
+    "path_norm_of",
     "project_ellipsoid",
     "project_l1",
     "project_neurons",
@@ -123,3 +135,11 @@ __all__ = [
     "weight_decay",
     "width_figure",
 ]
+
+_ON_DEMAND = dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.balancing")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module 'reseau.theory' has no attribute {name!r}")
+    return getattr(import_module(_ON_DEMAND[name]), name)
