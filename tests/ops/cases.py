@@ -142,6 +142,106 @@ CASES: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
 ]
 
 
+SERIES = ((6, 3, 4), whole(7, 3))
+
+
+def truths(*shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.integers(0, 2, s).astype(bool))
+
+
+def inside(*shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.uniform(-0.9, 0.9, s))
+
+
+def cell(op: Op, gates: int, *more: Lengths) -> tuple[Op, tuple[Lengths | Draw, ...]]:
+    n = 2 * gates
+    return op, ((5, B, 3), (n, 3), (n, 2), (n,), (n,), (B, 2), whole(6, B), *more)
+
+
+# what graphs that come from elsewhere say besides
+CASES += [
+    *(
+        (op, (FEATURES,))
+        for op in (ops.Sin(), ops.Cos(), ops.Arctan(), ops.Sinh(), ops.Cosh(), ops.Arcsinh(), ops.Erf())
+    ),
+    *((op, (inside(B, 5),)) for op in (ops.Tan(), ops.Arcsin(), ops.Arccos(), ops.Arctanh())),
+    (ops.Arccosh(), (Draw(FEATURES, lambda rng, s: rng.uniform(1.5, 3, s)),)),
+    *((op, (FEATURES,)) for op in (ops.Floor(), ops.Ceil())),
+    (ops.Where(), (truths(B, 1), FEATURES, (5,))),
+    (ops.Remainder(), (FEATURES, positive(B, 5))),
+    (ops.Remainder(like_dividend=True), (FEATURES, positive(5))),
+    (ops.Power(), (positive(B, 5), (5,))),
+    (ops.Power(), (positive(B, 5), whole(4, 5))),
+    (ops.ReshapeTo((B, 2, 2)), ((B, 4),)),
+    (ops.ReshapeTo(()), ((1, 1),)),
+    (ops.BroadcastTo((B, 3, 5)), ((B, 1, 5),)),
+    (ops.BroadcastTo((4, 2, 3)), ((2, 1),)),
+    (ops.Cut(((1, None, None, -2), (2, 1, 3, 1))), ((B, 6, 4),)),
+    (ops.Cut(((1, 3, 3, 1),)), ((B, 6),)),
+    (ops.Pad(((0, 0), (2, 1)), "constant", 1.5), (FEATURES,)),
+    (ops.Pad(((0, 0), (-1, 2))), (FEATURES,)),
+    *((ops.Pad(((0, 0), (2, 1)), mode), (FEATURES,)) for mode in ("reflect", "edge", "wrap")),
+    (ops.Tile((1, 3, 2)), ((B, 2, 3),)),
+    (ops.Take(1), ((B, 4, 3), whole(4, 2, 2))),
+    (ops.Take(-1), (FEATURES, whole(5, 3))),
+    (ops.TakeAlong(1), ((2, 4, 3), whole(4, 2, 5, 3))),
+    (ops.TakeAt(1), ((2, 4, 3), whole(3, 2, 5, 2))),
+    (ops.TakeAt(), ((4, 3, 5), whole(3, 2, 2))),
+    *((ops.PutAlong(1, how), ((2, 4), whole(4, 2, 1), (2, 1))) for how in ("set", "add", "max", "min")),
+    *((ops.Put(how), ((4, 3), Draw((2, 1), lambda rng, s: np.array([[2], [0]])), (2, 3))) for how in ("set", "add")),
+    *((ops.TopK(2, 1, smallest), (FEATURES,)) for smallest in (False, True)),
+    *(
+        (kind(1, exclusive, reverse), ((B, 4, 2),))
+        for kind in (ops.CumulativeSum, ops.CumulativeProduct)
+        for exclusive in (False, True)
+        for reverse in (False, True)
+    ),
+    (ops.ReverseSequence(), SERIES),
+    (ops.ReverseSequence(1, 0), ((3, 6, 4), whole(7, 3))),
+    (ops.Einsum("bij,bjk->bik"), ((B, 3, 4), (B, 4, 2))),
+    (ops.Einsum("...i, ij -> ...j"), ((B, 3, 4), (4, 2))),
+    (ops.Determinant(), ((B, 3, 3),)),
+    *(
+        (ops.GridSample(mode, padding, corners), ((2, 3, 5, 4), inside(2, 3, 3, 2)))
+        for mode, padding, corners in (
+            ("linear", "zeros", False),
+            ("linear", "border", True),
+            ("cubic", "reflection", False),
+            ("cubic", "zeros", True),
+        )
+    ),
+    (ops.GridSample(), ((2, 3, 4, 5, 3), inside(2, 2, 2, 2, 3))),
+    *((kind((2, 3), (1, 2), (2, 1), ((1, 0), (2, 2))), (IMAGE,)) for kind in (ops.WindowMax, ops.WindowSum)),
+    cell(ops.PlainCell(("tanh",)), 1),
+    cell(ops.PlainCell(("relu",), 0.3, True), 1),
+    cell(ops.GatedCell(("sigmoid", "tanh")), 3),
+    cell(ops.GatedCell(("sigmoid", "softsign"), reverse=True, reset_after=True), 3),
+    cell(ops.LongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,)),
+    cell(ops.LongShortCell(("sigmoid", "tanh", "softplus"), coupled=True, output=1), 4, (B, 2), (6,)),
+    *(
+        (op(axes, keepdims), ((B, 3, 4),))
+        for op in (ops.Min, ops.Product)
+        for axes, keepdims in (((1,), False), ((-1, 1), True), ((0, 2), False))
+    ),
+]
+
+# operations whose value is not a real number in the type of what they read: truths, places, other types
+APART: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
+    *((op, (FEATURES, (B, 1))) for op in (ops.Equal(), ops.Less(), ops.LessOrEqual())),
+    *((op, (truths(B, 3), truths(3))) for op in (ops.And(), ops.Or(), ops.Xor())),
+    (ops.Not(), (truths(B, 3),)),
+    (ops.IsNan(), (FEATURES,)),
+    (ops.IsInfinite(), (FEATURES,)),
+    (ops.Cast("float16"), (FEATURES,)),
+    (ops.PutAlong(1, "multiply"), ((2, 4), whole(4, 2, 1), (2, 1))),
+    (ops.Quotient(), (whole(9, B, 3), Draw((3,), lambda rng, s: rng.integers(1, 4, s).astype(np.int32)))),
+    (ops.ArgMax(1), (FEATURES,)),
+    (ops.ArgMax(-1, True, True, True), (FEATURES,)),
+    (ops.TopK(3, -1, False, 1), (FEATURES,)),
+    (ops.WindowArgMax((2, 2), (2, 2), (1, 1), ((0, 0), (0, 0))), (IMAGE,)),
+]
+
+
 def concrete(shape: Lengths, batch: int) -> tuple[int, ...]:
     """The shape with the batch size in place of its name."""
     return tuple(batch if n == B else int(n) for n in shape)

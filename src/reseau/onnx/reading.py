@@ -1,27 +1,54 @@
 """Reading an ONNX file as a network and its parameters."""
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import onnx
 from jax import Array
 
-from reseau.graph import Graph
+from reseau.errors import GraphError, ModelFileError
+from reseau.graph import Graph, Node
 from reseau.network import Network
 from reseau.onnx import origin
+from reseau.onnx.importer import Importer, NeedsInput
+from reseau.onnx.read_rules import RULES
+from reseau.onnx.simplify import simplified
 from reseau.onnx.tensors import Arrays, open_model
 
-__all__ = ["read", "read_graph", "read_words"]
+__all__ = ["imported", "read", "read_graph", "read_words"]
+
+NEWEST_OPSET = 28
+NOTHING: Mapping[str, Any] = {}
 
 
-def read(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
-    """The network of an ONNX file and its parameters."""
-    graph, params = read_graph(Path(path))
+def read(
+    path: str | PathLike[str], *, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING
+) -> tuple[Network, dict[str, Array]]:
+    """The network of an ONNX file and its parameters.
+
+    Real-number initializers with at least one axis are what training moves; running statistics are states; everything
+    else is constant. The first axis of the inputs is the batch if the file leaves it open, or was made for one row.
+
+    Args:
+        path: The file.
+        fixed: Values of inputs that the graph uses as shapes or settings; they are inputs no more.
+        lengths: Numbers for axes that the file only names, `{"sequence": 128}`.
+
+    Raises:
+        ModelFileError: The file is damaged, or it says what cannot be read; the message names the node.
+    """
+    graph, params = read_graph(Path(path), fixed, lengths)
     return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
 
 
-def read_graph(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
+def read_graph(
+    path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING
+) -> tuple[Graph, dict[str, np.ndarray]]:
     """The graph of an ONNX file, and the values of its parameters and states."""
     model = open_model(path)
     arrays = Arrays(path)
@@ -31,7 +58,65 @@ def read_graph(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
         restored = origin.restore(words, own)
         if restored is not None:
             return restored
-    raise NotImplementedError
+    given = {name: np.asarray(value) for name, value in fixed.items()}
+    try:
+        try:
+            graph, stored = imported(model, arrays, given, lengths, lift=True)
+        except (ModelFileError, GraphError):  # made for one row, and not to be widened
+            graph, stored = imported(model, arrays, given, lengths, lift=False)
+    except NeedsInput as error:
+        raise ModelFileError(
+            f"{path}: {error}\n  fix: rs.onnx.read(path, fixed={{{error.names[0]!r}: value}})"
+        ) from error
+    except GraphError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}
+
+
+def imported(
+    model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, np.ndarray], lengths: Mapping[str, int], lift: bool
+) -> tuple[Graph, Mapping[Node, np.ndarray]]:
+    """The graph of a model, and the values of its stored nodes."""
+    opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
+    if not 1 <= opsets.get("", 1) <= NEWEST_OPSET:
+        raise ModelFileError(
+            f"{arrays.path}: it is written in opset {opsets['']}, which is not known here\n"
+            f"  fix: convert it to opset {NEWEST_OPSET} or older"
+        )
+    functions = {(f.domain, f.name): f for f in model.functions}
+    importer = Importer(arrays, opsets, RULES, fixed, functions, lengths, lift)
+    with jax.enable_x64(True):  # shapes are computed in 64 bits
+        return run(importer, model.graph)
+
+
+def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node, np.ndarray]]:
+    """The walk over a whole graph."""
+    arrays, scope = importer.arrays, importer.values
+    for tensor in graph.initializer:
+        if not tensor.name or tensor.name in scope:
+            raise arrays.damaged(f"two initializers are called {tensor.name!r}")
+        scope[tensor.name] = importer.initializer(tensor.name, arrays.read(tensor, f"initializer {tensor.name!r}"))
+    if graph.sparse_initializer:
+        raise arrays.damaged("it holds sparse initializers, which are not supported")
+    inputs = []
+    seen: set[str] = set()
+    for declared in graph.input:
+        if declared.name in seen:
+            raise arrays.damaged(f"two inputs are called {declared.name!r}")
+        seen.add(declared.name)
+        if declared.name not in scope:
+            node = scope[declared.name] = importer.input(declared)
+            inputs += [node] if declared.name not in importer.fixed else []
+    importer.walk(graph.node, scope, importer.opsets, "")
+    outputs = []
+    for declared in graph.output:
+        if declared.name not in scope:
+            raise arrays.damaged(f"output {declared.name!r} is given by no node")
+        node = scope[declared.name]
+        outputs.append(node)
+        if node.op is not None:
+            importer.names[node] = declared.name
+    return simplified(inputs, outputs, importer.names, importer.stored)
 
 
 def read_words(path: Path) -> dict[str, str]:

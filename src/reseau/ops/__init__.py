@@ -1,12 +1,32 @@
 """The vocabulary: every operation a node can apply, each with its shape, its value and its derivative."""
 
+from reseau.ops.algebra import Determinant, Einsum
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy
 from reseau.ops.convolution import Conv, ConvTranspose
+from reseau.ops.elementary import (
+    Arccos,
+    Arccosh,
+    Arcsin,
+    Arcsinh,
+    Arctan,
+    Arctanh,
+    Ceil,
+    Cos,
+    Cosh,
+    Erf,
+    Floor,
+    Sin,
+    Sinh,
+    Tan,
+)
+from reseau.ops.folding import Min, Product
 from reseau.ops.function import Apply
 from reseau.ops.indexing import Concatenate, Embedding, Reshape, Slice, Transpose
 from reseau.ops.linear import Affine, Matmul
+from reseau.ops.logic import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, Dropout, LayerNorm, RandomMask
+from reseau.ops.numbers import Cast, Power, Quotient, Remainder
 from reseau.ops.pointwise import (
     Abs,
     Clip,
@@ -25,47 +45,96 @@ from reseau.ops.pointwise import (
     Tanh,
 )
 from reseau.ops.pooling import AveragePool, MaxPool
+from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
+from reseau.ops.running import CumulativeProduct, CumulativeSum, ReverseSequence
+from reseau.ops.sampling import GridSample
+from reseau.ops.selection import ArgMax, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
+from reseau.ops.shaping import BroadcastTo, Cut, Pad, ReshapeTo, Tile
+from reseau.ops.windowed import WindowArgMax, WindowMax, WindowSum
 
 __all__ = [
     "Abs",
     "Add",
     "Affine",
+    "And",
     "Apply",
+    "Arccos",
+    "Arccosh",
+    "Arcsin",
+    "Arcsinh",
+    "Arctan",
+    "Arctanh",
+    "ArgMax",
     "AveragePool",
     "BatchMean",
     "BatchNorm",
     "BatchVariance",
+    "BroadcastTo",
+    "Cast",
+    "Ceil",
     "Clip",
     "Concatenate",
     "Conv",
     "ConvTranspose",
+    "Cos",
+    "Cosh",
+    "CumulativeProduct",
+    "CumulativeSum",
+    "Cut",
+    "Determinant",
     "Divide",
     "Dropout",
+    "Einsum",
     "Embedding",
+    "Equal",
+    "Erf",
     "Exp",
+    "Floor",
+    "GatedCell",
     "Gelu",
+    "GridSample",
+    "IsInfinite",
+    "IsNan",
     "LayerNorm",
     "LeakyRelu",
+    "Less",
+    "LessOrEqual",
     "Log",
     "LogSoftmax",
     "LogSumExp",
+    "LongShortCell",
     "Matmul",
     "Max",
     "MaxPool",
     "Maximum",
     "Mean",
+    "Min",
     "Minimum",
     "Multiply",
     "Negative",
+    "Not",
     "Op",
+    "Or",
+    "Pad",
+    "PlainCell",
+    "Power",
+    "Product",
     "Proxy",
+    "Put",
+    "PutAlong",
+    "Quotient",
     "RandomMask",
     "Relu",
+    "Remainder",
     "Reshape",
+    "ReshapeTo",
+    "ReverseSequence",
     "Round",
     "Sigmoid",
     "Sign",
+    "Sin",
+    "Sinh",
     "Slice",
     "Softmax",
     "Softplus",
@@ -74,6 +143,17 @@ __all__ = [
     "Step",
     "Subtract",
     "Sum",
+    "Take",
+    "TakeAlong",
+    "TakeAt",
+    "Tan",
     "Tanh",
+    "Tile",
+    "TopK",
     "Transpose",
+    "Where",
+    "WindowArgMax",
+    "WindowMax",
+    "WindowSum",
+    "Xor",
 ]

@@ -1,0 +1,30 @@
+"""How each ONNX operator is said in our operations, family by family."""
+
+from collections.abc import Mapping
+
+from reseau.onnx.importer import Rule
+from reseau.onnx.read_rules import (
+    arithmetic,
+    normalization,
+    recurrent,
+    reductions,
+    resize,
+    selection,
+    shapes,
+    training,
+    windows,
+)
+
+__all__ = ["RULES"]
+
+RULES: Mapping[str, Rule] = {
+    **arithmetic.RULES,
+    **normalization.RULES,
+    **recurrent.RULES,
+    **reductions.RULES,
+    **resize.RULES,
+    **selection.RULES,
+    **shapes.RULES,
+    **training.RULES,
+    **windows.RULES,
+}

@@ -1,0 +1,136 @@
+"""Recurrent cells run along a sequence: one scan over time, states zeroed after each sequence's own length.
+
+Inputs are `x` (time, batch, features), the input weights (gates × units, features), the state weights
+(gates × units, units), the bias of each, (gates × units,), the first hidden state (batch, units), and the number of
+steps of each sequence (batch,). The output is the hidden state after every step, (time, batch, units).
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from reseau.errors import GraphError, ShapeError
+from reseau.ops.base import Op, Shape, show_shape
+
+__all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell"]
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda x: jnp.maximum(x, 0),
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "softsign": jax.nn.soft_sign,
+    "softplus": jax.nn.softplus,
+}
+
+
+@dataclass(frozen=True)
+class Recurrent(Op):
+    """What the cells share."""
+
+    activations: tuple[str, ...]
+    clip: float = float("inf")
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.activations:
+            if name not in ACTIVATIONS:
+                raise GraphError(f"a cell has no activation {name!r}\n  fix: one of {', '.join(ACTIVATIONS)}")
+
+    def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
+        if len(x) != 3 or len(w) != 2 or len(r) != 2 or w[1] != x[2] or w[0] != r[0]:
+            raise ShapeError(
+                f"weights {show_shape(w)} and {show_shape(r)} do not read {show_shape(x)}\n"
+                "  fix: read (time, batch, features) with weights (gates units, features) and (gates units, units)"
+            )
+        return (x[0], x[1], r[1])
+
+    def gate(self, i: int, x: Array) -> Array:
+        """The activation of one gate, its argument kept within the clip."""
+        return ACTIVATIONS[self.activations[i]](jnp.clip(x, -self.clip, self.clip))
+
+    @abstractmethod
+    def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        """The states after one more entry of the sequence; the hidden state is the first."""
+
+    def run(self, x: Array, lengths: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Every state after every step, zero after the end of a sequence."""
+
+        def advance(old: tuple[Array, ...], given: tuple[Array, Array]) -> Any:
+            entry, time = given
+            alive = (time < lengths)[:, None]
+            new = tuple(jnp.where(alive, n, o) for n, o in zip(self.step(old, entry, weights), old, strict=True))
+            return new, tuple(jnp.where(alive, n, 0) for n in new)
+
+        times = jnp.arange(x.shape[0]).astype(lengths.dtype)
+        _, kept = lax.scan(advance, states, (x, times), reverse=self.reverse)
+        return tuple(kept)
+
+
+@dataclass(frozen=True)
+class PlainCell(Recurrent):
+    """`h ← f(W x + b + R h + c)`."""
+
+    def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        w, r, b, c = weights
+        return (self.gate(0, x @ w.T + b + states[0] @ r.T + c),)
+
+    def forward(self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array) -> Array:
+        return self.run(x, lengths, (h,), (w, r, b, c))[0]
+
+
+@dataclass(frozen=True)
+class GatedCell(Recurrent):
+    """The gated recurrent unit, gates in the order update `z`, reset `r`, candidate: `h ← (1 - z) candidate + z h`.
+
+    The reset gate multiplies the hidden state, or if `reset_after` its product with the state weights.
+
+    Source: Cho et al., *Learning Phrase Representations using RNN Encoder-Decoder*, 2014.
+    """
+
+    reset_after: bool = False
+
+    def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        (h,), (w, r, b, c) = states, weights
+        from_x = jnp.split(x @ w.T + b, 3, -1)
+        rows, shifts = jnp.split(r, 3), jnp.split(c, 3)
+        update = self.gate(0, from_x[0] + h @ rows[0].T + shifts[0])
+        reset = self.gate(0, from_x[1] + h @ rows[1].T + shifts[1])
+        past = reset * (h @ rows[2].T + shifts[2]) if self.reset_after else (reset * h) @ rows[2].T + shifts[2]
+        return ((1 - update) * self.gate(1, from_x[2] + past) + update * h,)
+
+    def forward(self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array) -> Array:
+        return self.run(x, lengths, (h,), (w, r, b, c))[0]
+
+
+@dataclass(frozen=True)
+class LongShortCell(Recurrent):
+    """Long short-term memory, gates in the order input, output, forget, cell; `output` 1 gives the cell states.
+
+    Further inputs: the first cell state (batch, units), and peepholes (3 × units,) from the cell to the gates input,
+    output and forget. With `coupled` the forget gate is one minus the input gate.
+
+    Source: Hochreiter and Schmidhuber, *Long Short-Term Memory*, 1997; Gers, Schraudolph and Schmidhuber, 2002.
+    """
+
+    coupled: bool = False
+    output: int = 0
+
+    def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        (h, cell), (w, r, b, c, peep) = states, weights
+        at_input, at_output, at_forget = jnp.split(peep, 3)
+        i, o, f, new = jnp.split(x @ w.T + b + h @ r.T + c, 4, -1)
+        opened = self.gate(0, i + at_input * cell)
+        kept = 1 - opened if self.coupled else self.gate(0, f + at_forget * cell)
+        cell = kept * cell + opened * self.gate(1, new)
+        shown = self.gate(0, o + at_output * cell)
+        return shown * ACTIVATIONS[self.activations[2]](cell), cell
+
+    def forward(
+        self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array, cell: Array, peep: Array
+    ) -> Array:
+        return self.run(x, lengths, (h, cell), (w, r, b, c, peep))[self.output]

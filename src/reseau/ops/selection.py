@@ -1,0 +1,186 @@
+"""Entries chosen by indices: taking and putting them, the largest ones, and where they are.
+
+Indices count from the end where they are negative, and have no derivative.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from reseau.errors import GraphError, ShapeError
+from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.reduction import check_axes
+
+__all__ = ["ArgMax", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK"]
+
+REDUCTIONS = ("set", "add", "multiply", "max", "min")
+
+
+@dataclass(frozen=True)
+class Take(Op):
+    """For each index, the slice of `x` at that place of `axis`."""
+
+    axis: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        return (*x[:axis], *indices, *x[axis + 1 :])
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        return jnp.take(x, indices, self.axis, mode="wrap")
+
+
+@dataclass(frozen=True)
+class TakeAlong(Op):
+    """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`; the other axes are matched place by place."""
+
+    axis: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        if len(indices) != len(x):
+            raise ShapeError(
+                f"its indices {show_shape(indices)} do not have the rank of {show_shape(x)}\n  fix: equal ranks"
+            )
+        return indices
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        return x[along(x, indices, self.axis)]
+
+
+@dataclass(frozen=True)
+class TakeAt(Op):
+    """The slice of `x` at each vector of indices along the last axis; the first `batch` axes are matched."""
+
+    batch: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        depth = indices[-1] if indices else ""
+        if isinstance(depth, str) or self.batch + depth > len(x) or self.batch >= len(indices):
+            raise ShapeError(
+                f"its indices {show_shape(indices)} do not point into {show_shape(x)}\n  fix: shorter vectors"
+            )
+        return (*indices[:-1], *x[self.batch + depth :])
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        matched = [
+            jnp.arange(n).reshape(*(-1 if i == k else 1 for k in range(indices.ndim - 1)))
+            for i, n in enumerate(indices.shape[: self.batch])
+        ]
+        return x[(*matched, *jnp.moveaxis(indices, -1, 0))]
+
+
+@dataclass(frozen=True)
+class PutAlong(Op):
+    """`x` with `updates` put where `TakeAlong` would read; `reduction` joins them with what stands there."""
+
+    axis: int = 0
+    reduction: str = "set"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        if len(indices) != len(x) or updates != indices:
+            raise ShapeError(
+                f"updates {show_shape(updates)} do not fit indices {show_shape(indices)}\n  fix: equal shapes"
+            )
+        return x
+
+    def forward(self, x: Array, indices: Array, updates: Array) -> Array:
+        return put(x.at[along(x, indices, self.axis)], self.reduction, updates)
+
+
+@dataclass(frozen=True)
+class Put(Op):
+    """`x` with `updates` put at each vector of indices along the last axis of `indices`."""
+
+    reduction: str = "set"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
+        depth = indices[-1] if indices else ""
+        if isinstance(depth, str) or depth > len(x) or updates != (*indices[:-1], *x[depth:]):
+            raise ShapeError(
+                f"updates {show_shape(updates)} do not fit indices {show_shape(indices)} into {show_shape(x)}\n"
+                "  fix: one slice of x for each vector of indices"
+            )
+        return x
+
+    def forward(self, x: Array, indices: Array, updates: Array) -> Array:
+        return put(x.at[tuple(jnp.moveaxis(indices, -1, 0))], self.reduction, updates)
+
+
+@dataclass(frozen=True)
+class ArgMax(Op):
+    """Place of the largest entry (or `smallest`) along `axis`, the first of equal ones (or `last`)."""
+
+    axis: int = 0
+    keepdims: bool = False
+    smallest: bool = False
+    last: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        return (*x[:axis], *((1,) if self.keepdims else ()), *x[axis + 1 :])
+
+    def forward(self, x: Array) -> Array:
+        read = jnp.flip(x, self.axis) if self.last else x
+        found = (jnp.argmin if self.smallest else jnp.argmax)(read, self.axis, keepdims=self.keepdims)
+        return x.shape[self.axis] - 1 - found if self.last else found
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[None]:
+        return (None,)
+
+
+@dataclass(frozen=True)
+class TopK(Op):
+    """The `k` largest entries (or `smallest`) along `axis` in order, or with `output` 1 their places.
+
+    Of equal entries the first stands first.
+    """
+
+    k: int
+    axis: int = -1
+    smallest: bool = False
+    output: int = 0
+
+    def shape(self, x: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        n = x[axis]
+        if isinstance(n, str) or not 0 <= self.k <= n:
+            raise ShapeError(f"axis {axis} of {show_shape(x)} does not have {self.k} entries\n  fix: a smaller k")
+        return (*x[:axis], self.k, *x[axis + 1 :])
+
+    def forward(self, x: Array) -> Array:
+        places = jnp.argsort(x, self.axis, descending=not self.smallest, stable=True)
+        kept = jnp.take(places, jnp.arange(self.k), self.axis)
+        return kept if self.output == 1 else jnp.take_along_axis(x, kept, self.axis)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
+        return (None,) if self.output == 1 else super().backward(g, y, x)  # type: ignore[return-value]
+
+
+def check_reduction(name: str) -> None:
+    """Refuse an unknown way to join entries."""
+    if name not in REDUCTIONS:
+        raise GraphError(f"cannot put entries by {name!r}\n  fix: one of {', '.join(REDUCTIONS)}")
+
+
+def along(x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
+    """The full index of every entry that `indices` name along one axis."""
+    grid = list(jnp.indices(indices.shape, sparse=True))
+    n = x.shape[axis]
+    grid[axis] = jnp.where(indices < 0, indices + n, indices)
+    return tuple(grid)
+
+
+def put(where: Any, reduction: str, updates: Array) -> Array:
+    """The array with the updates, by one of `REDUCTIONS`."""
+    joined: Array = getattr(where, reduction)(updates)
+    return joined
