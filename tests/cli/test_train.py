@@ -230,6 +230,11 @@ def test_force_replaces_an_earlier_run_and_nothing_else(reseau, tree):
     assert sorted(os.listdir("r")) == FILES
     assert Path("r/model.safetensors").read_bytes() != before[Path("r/model.safetensors")]
 
+    Path("link").symlink_to("r")
+    assert reseau(*words[:-1], "link", "--force").status == 0
+    assert Path("link").is_symlink()
+    assert sorted(os.listdir()) == ["flowers.csv", "link", "r"]
+
     Path("r/thesis.tex").write_text("precious")
     before = tree()
     refused = reseau(*words, "--force")

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reseau.errors import DataError
@@ -23,7 +23,7 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
         path: Where the folder shall be.
         force: Whether it may replace the folder of an earlier run. A folder with other files is never replaced.
     """
-    path = Path(os.path.abspath(path))
+    path = Path(os.path.realpath(path))
     _check(path, force)
     absent = [p for p in (path, *path.parents) if not p.exists()][1:]
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -36,7 +36,8 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
         finally:
             shutil.rmtree(new, ignore_errors=True)
             for parent in absent:
-                parent.rmdir()
+                with suppress(OSError):
+                    parent.rmdir()
     except OSError as error:
         raise DataError(
             f"the folder {path} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
