@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.predict import predict
 
             return predict(arguments)
+        if arguments.command == "approximate":
+            from reseau.cli.approximate import approximate
+
+            return approximate(arguments)
         from reseau.cli.show import show
 
         return show(arguments)

@@ -81,6 +81,8 @@ def _points(name: str) -> "tuple[FloatArray, FloatArray]":
     sheet = read_sheet(name)
     if len(sheet.names) != 2:
         raise DataError(f"{name}: {len(sheet.names)} columns are not points\n  fix: give two columns, x and then y")
+    if len(sheet) < 2:
+        raise DataError(f"{name}: there is only one point\n  fix: give two rows or more")
     columns = []
     for title, cells in zip(sheet.names, sheet.columns, strict=True):
         values = numbers(cells)[0]
@@ -104,18 +106,13 @@ def _lines(found: "Approximation", arguments: argparse.Namespace) -> list[str]:
     """What was found and what is proved of it."""
     x = found.chords.x
     points = f"{len(x)} points of {arguments.csv}" if arguments.csv else arguments.expression
-    counts = (
-        "no function of fewer pieces is within the tolerance"
-        if found.lower == found.upper
-        else f"fewer than {found.lower} are not enough; between {found.lower} and {found.upper} it is open"
-    )
-    proof = "certified" if found.certified else "not certified"
+    fewest = "the fewest possible" if found.lower == found.upper else "perhaps not the fewest"
     return [
         f"{points} on [{x[0]:g}, {x[-1]:g}], tolerance {arguments.tolerance:g}",
-        f"pieces:   {found.pieces} (at least {found.lower}, at most {found.upper}: {counts})",
-        f"neurons:  {found.network.width}, in one hidden layer",
-        f"error:    at most {_up(found.error)}",
-        f"{proof}: {found.reason}",
+        f"pieces:  {found.pieces}, {fewest} (at least {found.lower} are needed, {found.upper} are enough)",
+        f"neurons: {found.network.width}, in one hidden layer",
+        f"error:   at most {_up(found.error)}",
+        f"proved:  {found.reason}",
     ]
 
 
@@ -124,16 +121,15 @@ def _write(found: "Approximation", name: str, precision: str) -> str:
     import jax
 
     from reseau.theory.approximation import rounding_error
-    from reseau.theory.conversion import network_of
 
     rounding = 0.0 if precision == "float64" else rounding_error(found.network, precision)
     if rounding == float("inf"):
         raise DataError(f"{name}: its numbers overflow in {precision}\n  fix: --precision float64")
     with jax.enable_x64(precision == "float64"):
-        network, params = network_of(found.network)
+        network, params = found.network.to_network()
         network.save(name, params)
     if not rounding:
-        return f"written to {name} in float64, with the same bound on the error"
+        return f"written to {name} in float64: the same bound on the error"
     total = found.error + rounding
     above = ", above the tolerance" if total > found.tolerance else ""
     return f"written to {name} in {precision}: error at most {_up(total)}{above}, {_up(rounding)} of it for rounding"
@@ -147,13 +143,23 @@ def _up(value: float) -> str:
 
 
 def _picture(found: "Approximation", arguments: argparse.Namespace) -> bytes:
-    """The function, the corridor and the network."""
+    """The function with its corridor and the network; below, the error."""
+    import numpy as np
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axes = found.plot(figure.subplots())
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    found.plot(above)
     subject = Path(arguments.csv).name if arguments.csv else arguments.expression
-    axes.set_title(f"{subject}: {found.pieces} pieces within {arguments.tolerance:g}")
+    above.set(title=f"{subject}: {found.pieces} pieces within {arguments.tolerance:g}", xlabel="")
+    x, y = found.chords.x, found.chords.y
+    if not arguments.csv:  # of a function the largest errors are at the knots too
+        x = np.union1d(x, np.array([float(t) for t in found.pwl.breaks]))
+        y = np.interp(x, found.chords.x, found.chords.y)
+    below.plot(x, found.pwl(x) - y, "." if arguments.csv else "-", markersize=3, linewidth=1)
+    for bound in (-arguments.tolerance, arguments.tolerance):
+        below.axhline(bound, color="0.5", linestyle="--", linewidth=1)
+    below.set(xlabel="x", ylabel="error")
     content = io.BytesIO()
     figure.savefig(content, format=Path(arguments.plot).suffix[1:].lower(), dpi=120)
     return content.getvalue()

@@ -1,8 +1,9 @@
 """The words that each command understands."""
 
 import argparse
+import re
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 __all__ = ["parser"]
 
@@ -21,6 +22,10 @@ EXAMPLES = """examples:
 
 class Parser(argparse.ArgumentParser):
     """A parser that complains in one line and a cure."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # -1e-3 is a number, as it is to Python 3.14
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog.split()[0]}: {message}\n  fix: {self.prog} --help", file=sys.stderr)
@@ -47,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
+    _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
 
@@ -57,6 +63,31 @@ def _run(command: argparse.ArgumentParser) -> None:
 def _data(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument("data", metavar="DATA", nargs="?", help=f"CSV or .npz file, or MNIST folder: {what}")
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
+
+
+def _approximate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        nargs="?",
+        help='function of x, as "sin(3*x)"; a space before a first minus',
+    )
+    command.add_argument("--csv", metavar="FILE", help="points to meet instead: two columns, x and y, sorted by x")
+    command.add_argument(
+        "--interval",
+        metavar=("LOW", "HIGH"),
+        nargs=2,
+        type=_number,
+        help="where (default for points: all of them)",
+    )
+    command.add_argument(
+        "--tolerance", metavar="T", type=_nonnegative, required=True, help="largest error, in the unit of the values"
+    )
+    command.add_argument("--out", metavar="FILE", help="write the network, as .onnx or .safetensors")
+    command.add_argument(
+        "--precision", choices=("float64", "float32"), default="float64", help="of that file (default: float64)"
+    )
+    command.add_argument("--plot", metavar="FILE", help="draw it, as .png, .svg or .pdf")
 
 
 def _train(command: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from reseau.theory.pwl import PWL, new_axes
 from reseau.theory.realization import network_to_pwl, realize
 from reseau.theory.shallow import FloatArray, ShallowNetwork
 
-__all__ = ["Approximation", "approximate", "compress"]
+__all__ = ["Approximation", "approximate", "compress", "rounding_error"]
 
 EPS = float(np.finfo(np.float64).eps)
 MARGIN = 1000  # the chords are known to within tolerance / MARGIN: the two counts then nearly always agree
@@ -151,7 +151,7 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
     pieces = network_to_pwl(network)
     x = np.array([float(t) for t in pieces.breaks])
     # The pieces read from the network err by the rounding of its own evaluation, at most.
-    chords = Chords(x, pieces.values, _rounding(network), "the pieces of the network are read exactly")
+    chords = Chords(x, pieces.values, rounding_error(network), "the pieces of the network are read exactly")
     return _approximation(chords, _tolerance(tolerance, zero=True), "tube", network.radius)
 
 
@@ -182,7 +182,7 @@ def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float 
     while True:
         pwl = min_pieces(chords.x, chords.y, tolerance - margin, mode)
         network = realize(pwl, "min_width").network(scale)
-        error = math.nextafter(_distance(chords, pwl, mode) + stray + _rounding(network), math.inf)
+        error = math.nextafter(_distance(chords, pwl, mode) + stray + rounding_error(network), math.inf)
         if error <= tolerance or margin == 0:
             break
         margin += 1.5 * (error - tolerance)  # what rounding the parameters costs, known only now
@@ -209,10 +209,36 @@ def _distance(chords: Chords, pwl: PWL, mode: Where) -> float:
     return float(np.abs(pwl(x) - target).max()) + rounding
 
 
-def _rounding(network: ShallowNetwork) -> float:
-    """Bound on what rounding the parameters, and evaluating in float64, may change on `|x| <= R`."""
-    sizes = network.output_norms @ (np.abs(network.weights[:, 0]) * network.radius + np.abs(network.biases))
-    return (network.width + 8) * EPS * float(sizes)
+def rounding_error(network: ShallowNetwork, dtype: str = "float64") -> float:
+    """Bound on what rounding the parameters to a type, and evaluating in it, may change on `|x| <= R`.
+
+    It holds for inputs of that type, sums in any order, and small numbers flushed to zero; infinite where a number
+    of the computation may overflow.
+
+    >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
+    >>> rounding_error(f, "float32") < 1e-6, rounding_error(f) < 1e-14
+    (True, True)
+
+    Source: N. Higham, *Accuracy and stability of numerical algorithms*, 2002, sections 3.1 and 3.4.
+    """
+    kind = np.finfo(dtype)
+    unit, tiny, largest = float(kind.eps) / 2, float(kind.tiny), float(kind.max)
+    outputs, slopes, biases = network.output_norms, np.abs(network.weights[:, 0]), np.abs(network.biases)
+    sizes = slopes * network.radius + biases
+    inside = _compounded(3, unit) * sizes + tiny * (network.radius + 3)
+    # The sum of the absolute terms is convex in x, hence largest at an end.
+    ends = np.array([-network.radius, network.radius])
+    hidden = np.maximum(np.outer(network.weights[:, 0], ends) + network.biases[:, None], 0.0)
+    reached = float((outputs @ (hidden + inside[:, None])).max(initial=0.0))
+    if max(slopes.max(initial=0.0), outputs.max(initial=0.0), sizes.max(initial=0.0), reached) > largest / 2:
+        return math.inf
+    error = float(outputs @ inside) + _compounded(network.width + 2, unit) * reached + tiny * float((1 + sizes).sum())
+    return (1 + (network.width + 8) * 4 * EPS) * error
+
+
+def _compounded(count: int, unit: float) -> float:
+    """Bound on the relative error of this many roundings."""
+    return count * unit / (1 - count * unit) if count * unit < 1 else math.inf
 
 
 def _interval(interval: tuple[float, float] | None) -> tuple[float, float]:

@@ -106,10 +106,10 @@ def parse(text: str) -> Expression:
 
     >>> float(parse("-x^2 + min(x, 1)")(3.0))
     -8.0
-    >>> parse("open(x)")
+    >>> parse("open(x)")   # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    reseau.errors.DataError: expression: unknown name 'open' at position 0; use x, pi, e or a function of parse
+    reseau.errors.DataError: expression: unknown name 'open' at position 0; use x, pi, e, sin, cos, ...
     """
     return Expression(text, _Parser(text).whole())
 
@@ -190,7 +190,7 @@ class _Parser:
         elif token == "x" or token in CONSTANTS or token[:1].isdigit() or token[:1] == ".":
             self.program.append(self.take(token))
         elif token.isidentifier():
-            raise self.error(f"unknown name {token!r}", "use x, pi, e or a function of parse")
+            raise self.error(f"unknown name {token!r}", f"use x, {', '.join([*CONSTANTS, *ARITY])}")
         else:
             raise self.error(f"unexpected {token!r}" if token else "something is missing")
 
