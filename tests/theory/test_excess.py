@@ -5,6 +5,7 @@ import pytest
 
 from reseau.errors import DataError
 from reseau.theory.excess import width_figure
+from reseau.theory.optimum import optimality_gap
 from reseau.theory.shallow import ShallowNetwork
 
 pytest.importorskip("clarabel")
@@ -38,3 +39,17 @@ def test_wide_networks_come_close_and_none_is_below():
 def test_refusals():
     with pytest.raises(DataError, match="one of each"):
         width_figure(descend, X, Y, 0.01, (), (0,))
+
+    networks = {1: ShallowNetwork([[1.0]], [0.0], [1.0]), 2: ShallowNetwork([[1.0]], [0.0], [1.0], radius=2.0)}
+    with pytest.raises(DataError, match="radii"):
+        width_figure(lambda width, seed: networks[width], X, Y, 0.01, (1, 2), (0,))
+
+
+def test_each_excess_is_the_gap_of_that_network():
+    rng = np.random.default_rng(0)
+    drawn = {
+        width: ShallowNetwork.from_neurons(rng.normal(size=(width, 2)), rng.normal(size=width)) for width in (1, 3)
+    }
+    figure = width_figure(lambda width, seed: drawn[width], X, Y, 0.01, (1, 3), (0,))
+    for row, network in zip(figure.excess, drawn.values(), strict=True):
+        assert row[0] == pytest.approx(optimality_gap(network, X, Y, 0.01).excess, rel=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.optimum import Optimum, global_optimum, optimality_gap
+from reseau.theory.optimum import Optimum, global_optimum, objective
 from reseau.theory.pwl import new_axes
 from reseau.theory.shallow import FloatArray, ShallowNetwork
 from reseau.theory.variation import NormKind
@@ -68,7 +68,7 @@ def width_figure(
         X, y, penalty, loss, bias: The problem, as in `global_optimum`.
 
     Raises:
-        DataError: If there is no width or no seed, or as `optimality_gap`.
+        DataError: If there is no width or no seed, the radii differ, or as `optimality_gap`.
         MissingExtraError: If clarabel is not installed.
 
     >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
@@ -79,6 +79,9 @@ def width_figure(
     if not widths or not seeds:
         raise DataError(f"width_figure: {len(widths)} widths and {len(seeds)} seeds; give one of each or more")
     runs = [[train(width, seed) for seed in seeds] for width in widths]
-    best = global_optimum(X, y, penalty, loss, bias=bias, radius=runs[0][0].radius)
-    excess = [[optimality_gap(run, X, y, penalty, loss, bias=bias).excess for run in row] for row in runs]
-    return WidthFigure(tuple(widths), np.array(excess), best)
+    radii = {run.radius for row in runs for run in row}
+    if len(radii) > 1:
+        raise DataError(f"width_figure: the networks have the radii {sorted(radii)}; train them all for one problem")
+    best = global_optimum(X, y, penalty, loss, bias=bias, radius=radii.pop())
+    reached = np.array([[objective(run, X, y, penalty, loss, bias=bias) for run in row] for row in runs])
+    return WidthFigure(tuple(widths), np.maximum(reached - best.dual, 0.0), best)

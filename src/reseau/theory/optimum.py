@@ -14,7 +14,7 @@ from reseau.theory.shallow import FloatArray, ShallowNetwork, inputs_of
 from reseau.theory.splines import spline_optimum
 from reseau.theory.variation import NormKind
 
-__all__ = ["Gap", "Optimum", "global_optimum", "optimality_gap"]
+__all__ = ["Gap", "Optimum", "global_optimum", "objective", "optimality_gap"]
 
 KINDS = ("penalized", "free", "free+skip")
 
@@ -155,14 +155,35 @@ def optimality_gap(
     >>> round(optimality_gap(zero, [0.0, 1.0], [0.0, 1.0], penalty=1.0).excess, 9)   # zero is optimal
     0.0
     """
+    value = objective(network, X, y, penalty, loss, bias=bias)
+    best = global_optimum(X, y, penalty, loss, bias=bias, radius=network.radius)
+    return Gap(value, best.primal, best.dual)
+
+
+def objective(
+    network: ShallowNetwork,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    penalty: float,
+    loss: str = "squared",
+    *,
+    bias: NormKind = "penalized",
+) -> float:
+    """The mean loss plus the penalty times the norm: what `global_optimum` minimizes, with its arguments.
+
+    Raises:
+        DataError: If shapes disagree, or the network has several outputs.
+
+    >>> objective(ShallowNetwork([[1.0]], [0.0], [1.0]), [1.0], [3.0], penalty=0.5)   # 4 / 2 + 0.5
+    2.5
+    """
     points, targets, score = _data(X, y, loss)
     if network.outputs.ndim != 1 or network.dimension != points.shape[1]:
         raise DataError(
-            f"optimality_gap: the network has {network.dimension} inputs and outputs {network.outputs.shape}, "
+            f"objective: the network has {network.dimension} inputs and outputs {network.outputs.shape}, "
             f"the data {points.shape[1]} inputs; give one output and the same inputs"
         )
-    best = global_optimum(points, targets, penalty, loss, bias=bias, radius=network.radius)
-    return Gap(_objective(network, points, targets, penalty, score, bias), best.primal, best.dual)
+    return _objective(network, points, targets, penalty, score, bias)
 
 
 def _data(X: npt.ArrayLike, y: npt.ArrayLike, loss: str) -> tuple[FloatArray, FloatArray, ScoreLoss]:
