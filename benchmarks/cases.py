@@ -54,7 +54,7 @@ class Case:
         made = []
         lengths, channels = self.inputs[:-1], self.inputs[-1]
         for filters in self.filters:
-            scale = np.sqrt(2 / (9 * channels))
+            scale = np.float32(np.sqrt(2 / (9 * channels)))
             made.append(
                 (
                     scale * rng.standard_normal((3, 3, channels, filters), dtype=np.float32),
@@ -64,7 +64,7 @@ class Case:
             lengths, channels = tuple(n // 2 for n in lengths), filters
         width = int(np.prod(lengths)) * channels
         for units in (*self.hidden, self.outputs):
-            scale = np.sqrt(2 / width)
+            scale = np.float32(np.sqrt(2 / width))
             made.append((scale * rng.standard_normal((width, units), dtype=np.float32), np.zeros(units, np.float32)))
             width = units
         return made

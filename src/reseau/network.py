@@ -238,7 +238,7 @@ def precision_of(params: Params) -> np.dtype[Any]:
     """The real-number type of the parameters, or JAX's own where there are none."""
     for value in params.values():
         if jnp.issubdtype(value.dtype, jnp.floating):
-            return np.dtype(value.dtype)
+            return np.dtype(jax.dtypes.canonicalize_dtype(value.dtype))
     return np.dtype(jnp.result_type(float))
 
 

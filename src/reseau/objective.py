@@ -240,9 +240,22 @@ class Objective:
         checked, _ = self.network.read(params, examples.inputs)
         mean = jnp.full(len(examples), 1 / len(examples), precision_of(checked))
         nodes = order((self.root,))
-        values = evaluate(nodes, self.sources(checked, examples.inputs, examples.targets, mean))
-        found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
+        kept, back = self._walk(checked, examples.inputs, examples.targets, mean)
+        values, found = ({n: v for n, v in zip(nodes, part, strict=True) if v is not None} for part in (kept, back))
         return inspect.diagnose(self.network.graph, values, found)
+
+    @cached_property
+    def _walk(self) -> Any:
+        nodes = order((self.root,))
+
+        def compute(
+            params: dict[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+        ) -> tuple[list[Array | None], list[Array | None]]:
+            values = evaluate(nodes, self.sources(params, inputs, targets, mean))
+            found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
+            return [values.get(n) for n in nodes], [found.get(n) for n in nodes]
+
+        return jax.jit(compute)
 
     def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """The data as arrays in the right types and shapes, or one error that names what is wrong."""

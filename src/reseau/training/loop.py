@@ -201,9 +201,9 @@ class History:
         return self.patience is not None and self.since_best >= self.patience
 
     def latest(self, record: Record) -> dict[str, float]:
-        """The latest numbers, for a person who waits."""
-        measured = {name: values[-1] for name, values in self.columns.items() if values and name != "epoch"}
-        return measured | {"loss": record.loss}
+        """The numbers that the record brings, for a person who waits."""
+        measured = {name: values[-1] for name, values in self.columns.items() if record.losses and name != "epoch"}
+        return {"loss": record.loss} | measured
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The columns as arrays."""

@@ -54,8 +54,8 @@ class Program:
         cpu = jax.default_backend() == "cpu"
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
-        work = inspect.summary(self.graph).multiply_adds
-        self.most_rows_as_kernel = WORK_OF_A_KERNEL // max(work, 1) if cpu and self.looped else 0
+        self.work = max(inspect.summary(self.graph).multiply_adds, 1)  # of one example going forward
+        self.most_rows_as_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0
         self.many = jax.jit(self._many, donate_argnums=0)
         self.kernel = jax.jit(self._kernel, donate_argnums=0, compiler_options=KERNEL_OPTIONS if cpu else None)
         self.one = jax.jit(self._one, donate_argnums=0)

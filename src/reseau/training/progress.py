@@ -30,7 +30,7 @@ def _lines(total: int, in_epoch: int) -> Show:
         nonlocal due
         if step >= due or step == total:
             due = (step * LINES // total + 1) * total / LINES
-            sys.stderr.write(f"epoch {step / in_epoch:.4g} of {total / in_epoch:.4g}  {_told(numbers)}\n")
+            sys.stderr.write(f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}  {_told(numbers)}\n")
 
     return show
 
@@ -41,16 +41,13 @@ def _bar(total: int) -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("training"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
+        *(BarColumn(bar_width=20), TaskProgressColumn(), TimeRemainingColumn()),
         TextColumn("{task.description}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("training", total=total)
         yield lambda step, numbers: bar.update(task, completed=step, description=_told(numbers))
 
 
 def _told(numbers: Mapping[str, float]) -> str:
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in numbers.items() if name != "epoch")
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in numbers.items())

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ __all__ = ["Record", "TrainingRun"]
 SECONDS_A_CHUNK = 0.1
 SECONDS_A_SNAPSHOT = 2.0
 PLACES_A_CHUNK = 2**20  # places for examples in the plan of a chunk: bounds its memory
+WORK_A_SECOND = 1e12  # multiply-adds; on a faster device chunks of large networks are shorter than they could be
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Record:
     Attributes:
         epoch: Complete epochs so far.
         step: Steps so far.
-        loss: Mean objective over the steps of the last epoch, as they were taken: of the last complete one, or of the
-            part that was run where none is complete yet or the run ends within one.
-        losses: That mean for each epoch that ended in this chunk.
+        loss: Mean objective over the steps of the epoch that is running, as they were taken; over the whole of the
+            last one where it has just ended.
+        losses: That mean for each epoch that ended in this chunk, and for the last one where the run ends within it.
         seconds: Since training began.
     """
 
@@ -85,7 +86,7 @@ class TrainingRun:
 
     def records(self, total: int, each_epoch: bool) -> Iterator[Record]:
         """Run `total` steps, chunk by chunk; with `each_epoch` no chunk holds the end of more than one epoch."""
-        began, step, pace, share, loss = time.perf_counter(), 0, inf, 0.0, nan
+        began, step, pace = time.perf_counter(), 0, inf
         room = self.room(total, each_epoch)
         while step < total:
             started = time.perf_counter()
@@ -100,16 +101,14 @@ class TrainingRun:
             # the first chunk is one step that may have been compiled: it says nothing about the pace
             pace = (time.perf_counter() - started) / (epochs * count) if step else SECONDS_A_CHUNK
             step += epochs * count
-            share = plan.shares[0, :count].sum() + (0.0 if fresh else share)
-            whole = step % self.in_epoch == 0
-            means = [float(v) for v in losses] if whole else [float(losses[-1]) / max(float(share), 1e-30)]
-            ended = whole or step == total
-            if ended or step < self.in_epoch:
-                loss = means[-1]
+            epoch, done = divmod(step, self.in_epoch)
+            share = self.batches_of(epoch).shares[:done].sum() if done else 1.0
+            means = [float(loss / max(share, 1e-30)) for loss in losses]
+            ended = not done or step == total
             yield Record(
-                step // self.in_epoch,
+                epoch,
                 step,
-                loss,
+                means[-1],
                 tuple(means) if ended else (),
                 time.perf_counter() - began,
                 self.params,
@@ -118,11 +117,14 @@ class TrainingRun:
 
     def room(self, total: int, each_epoch: bool) -> tuple[int, int]:
         """The most epochs, and steps of an epoch, that a chunk can hold; fixed for the run, as shapes are."""
-        steps = min(self.in_epoch, max(PLACES_A_CHUNK // self.places, 1))
+        work = 3 * self.places * self.program.work  # forward, and twice that going back
+        fastest = int(SECONDS_A_CHUNK * WORK_A_SECOND / work)
+        most = max(min(PLACES_A_CHUNK // self.places, fastest), 1)
+        steps = min(self.in_epoch, most)
         if each_epoch or steps < self.in_epoch:
             return 1, steps
-        most = EPOCHS_IN_TURN if self.batches.every_epoch_alike else PLACES_A_CHUNK // (self.places * steps)
-        return max(min(most, total // self.in_epoch), 1), steps
+        epochs = EPOCHS_IN_TURN if self.batches.every_epoch_alike else most // self.in_epoch
+        return max(min(epochs, total // self.in_epoch), 1), steps
 
     def next_chunk(self, step: int, total: int, pace: float, room: tuple[int, int]) -> tuple[int, int]:
         """Epochs and steps in each for the chunk that starts at `step`: whole epochs, or a part of one."""
