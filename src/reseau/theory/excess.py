@@ -42,8 +42,10 @@ class WidthFigure:
         floor = max(self.optimum.gap, np.finfo(np.float64).tiny)
         seen = np.maximum(self.excess, floor)
         axes.loglog(self.widths, seen, "k.", markersize=4)
-        axes.loglog(self.widths, np.median(seen, axis=1), "-")
-        axes.axhline(floor, linestyle="--", label="gap of the certificate")
+        axes.loglog(self.widths, np.median(seen, axis=1), "-", label="median of the runs")
+        axes.axhline(floor, color="0.5", linestyle="--", label="gap of the certificate")
+        axes.set_xticks(self.widths, [str(width) for width in self.widths])
+        axes.set_xticks([], minor=True)
         axes.set(xlabel="neurons", ylabel="excess over the global optimum, at most")
         axes.legend()
         return axes

@@ -184,8 +184,11 @@ class FeatureFigure:
         panels = figure.subplots(1, len(self.widths), sharey=True, squeeze=False)[0]
         margin = 0.5 * float(np.ptp(self.y)) or 1.0
         for axes, width, curve in zip(panels, self.widths, self.curves, strict=True):
-            axes.plot(self.grid, self.limit, "--", self.grid, curve, "-", self.x, self.y, "ko", markersize=4)
-            axes.set(title=f"m = {width}", ylim=(self.y.min() - margin, self.y.max() + margin))
+            axes.plot(self.grid, self.limit, "--", label="infinitely many")
+            axes.plot(self.grid, curve, "-", label="m neurons")
+            axes.plot(self.x, self.y, "ko", markersize=4, label="points")
+            axes.set(title=f"m = {width}", xlabel="x", ylim=(self.y.min() - margin, self.y.max() + margin))
+        panels[-1].legend()
         return figure
 
 
