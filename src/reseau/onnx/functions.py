@@ -26,7 +26,7 @@ def expand(importer: "Importer", call: "Call", proto: onnx.NodeProto, within: st
         if node is not None:
             scope[formal] = node
     absent = {formal for formal in function.input if formal not in scope}
-    settings = {a.name: a for a in (*function.attribute_proto, *proto.attribute)}
+    settings = {a.name: a for a in (*defaults(call, proto), *function.attribute_proto, *proto.attribute)}
     nodes = [with_settings(n, settings, absent) for n in function.node]
     opsets = {o.domain: o.version for o in function.opset_import}
     importer.walk(nodes, scope, opsets, f"{within}{proto.name or proto.output[0]}/")
@@ -43,19 +43,35 @@ def definition(importer: "Importer", call: "Call", proto: onnx.NodeProto) -> onn
         schema: Any = defs.get_schema(proto.op_type, call.opset, proto.domain)
     except defs.SchemaError as error:
         raise ValueError(f"there is no operator of this name in opset {call.opset}") from error
-    versions = [v for v in schema.function_opset_versions if v <= call.opset]
-    contextual = [v for v in schema.context_dependent_function_opset_versions if v <= call.opset]
+    versions = usable(schema.function_opset_versions, call.opset)
+    contextual = usable(schema.context_dependent_function_opset_versions, call.opset)
     if contextual:
         types = [declared(importer, node) for node in call.inputs]
         made = schema.get_context_dependent_function_with_opset_version(
-            max(contextual), proto.SerializeToString(), types
+            contextual[-1], proto.SerializeToString(), types
         )
         function.ParseFromString(made)
     elif versions:
-        function.ParseFromString(schema.get_function_with_opset_version(max(versions)))
+        function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
     else:
         raise ValueError("this operator is not supported")
     return function
+
+
+def usable(versions: list[int], opset: int) -> list[int]:
+    """The versions of a definition up to this opset; else the first, which came after the operator."""
+    return sorted(v for v in versions if v <= opset) or sorted(versions)[:1]
+
+
+def defaults(call: "Call", proto: onnx.NodeProto) -> list[onnx.AttributeProto]:
+    """The settings that the operator has where none are given."""
+    if not defs.has(proto.op_type, proto.domain):
+        return []
+    try:
+        schema: Any = defs.get_schema(proto.op_type, call.opset, proto.domain)
+    except defs.SchemaError:
+        return []
+    return [a.default_value for a in schema.attributes.values() if a.default_value.name]
 
 
 def declared(importer: "Importer", node: Node | None) -> bytes:

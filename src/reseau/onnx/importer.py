@@ -59,6 +59,19 @@ class Call:
     inputs: tuple[Node | None, ...]
     attributes: Mapping[str, Any]
     outputs: tuple[str, ...]
+    scope: Mapping[str, Node]
+    within: str
+
+    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Node], again: int = 0) -> tuple[Node, ...]:
+        """The outputs of a graph inside this node, which also sees the values around it."""
+        scope = dict(self.scope)
+        for tensor in graph.initializer:
+            array = self.importer.arrays.read(tensor, f"initializer {tensor.name!r}")
+            scope[tensor.name] = self.importer.constant(array)
+        scope |= {declared.name: node for declared, node in zip(graph.input, inputs, strict=True)}
+        where = f"{self.within}{next(iter(self.outputs), '')}/{again}/"
+        self.importer.walk(graph.node, scope, self.importer.opsets, where)
+        return tuple(scope[declared.name] for declared in graph.output)
 
     def __getitem__(self, i: int) -> Node:
         node = self.get(i)
@@ -240,8 +253,9 @@ class Importer:
         for n in self.ancestors(node, self.stored):
             if self.lengths.size(n.shape) > LARGEST_CONSTANT:
                 raise ValueError(f"it computes an array of shape {n.shape} while the graph is read")
-            values = evaluate([n], {p: jnp.asarray(self.stored[p]) for p in n.parents})
-            self.stored[n] = np.asarray(values[n])
+            # most operations on shapes are NumPy's own: nothing is compiled for them
+            known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
+            self.stored[n] = np.asarray(evaluate([n], known)[n])
 
     def dtype(self, node: Node) -> np.dtype[Any]:
         """The type of a node's value."""
@@ -272,7 +286,8 @@ class Importer:
             inputs = tuple(scope[name] if name else None for name in proto.input)
             try:
                 attributes = {a.name: self.attribute(a, who) for a in proto.attribute}
-                call = Call(self, kind, opsets.get(proto.domain, 0), inputs, attributes, tuple(proto.output))
+                opset = opsets.get("" if proto.domain in OWN_DOMAINS else proto.domain, 0)
+                call = Call(self, kind, opset, inputs, attributes, tuple(proto.output), scope, within)
                 results = self.apply(call, proto, within)
             except ModelFileError:
                 raise
@@ -325,8 +340,8 @@ class Importer:
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""
-        if proto.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
-            raise ValueError(f"its setting {proto.name!r} is a graph, which is not supported")
+        if proto.type == AttributeProto.GRAPH:
+            return proto.g
         if proto.type == AttributeProto.TENSOR:
             return self.arrays.read(proto.t, who)
         value = helper.get_attribute_value(proto)

@@ -10,6 +10,7 @@ from onnx import TensorProto
 from reseau import ops
 from reseau.errors import UnsupportedError
 from reseau.graph import Node
+from reseau.onnx import write_foreign
 from reseau.onnx.emit import Emitter, Order, Value, channels_first, plain
 from reseau.ops.base import Op
 from reseau.ops.convolution import check_kernel
@@ -31,6 +32,10 @@ def say(op: Op, node: Node, w: Emitter) -> Value:
 @say.register
 def _(op: ops.Proxy, node: Node, w: Emitter) -> Value:
     return say(op.op, node, w)
+
+
+for kind, rule in write_foreign.RULES.items():
+    say.register(kind, rule)
 
 
 # Elementwise: the order of the axes is passed on

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from reseau.onnx.importer import Rule
 from reseau.onnx.read_rules import (
     arithmetic,
+    control,
     normalization,
     recurrent,
     reductions,
@@ -19,6 +20,7 @@ __all__ = ["RULES"]
 
 RULES: Mapping[str, Rule] = {
     **arithmetic.RULES,
+    **control.RULES,
     **normalization.RULES,
     **recurrent.RULES,
     **reductions.RULES,

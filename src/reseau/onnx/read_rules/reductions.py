@@ -48,6 +48,12 @@ def reduce(call: Call) -> Node:
 def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """One reduction, in the type of its input."""
     dtype = call.dtype()
+    if kind in (ops.Max, ops.Min) and any(x.shape[a] == 0 for a in axes):  # the bound that every number keeps
+        real = call.real()
+        bound = np.inf if real else np.iinfo(dtype).max
+        bound = bound if kind is ops.Min else -np.inf if real else np.iinfo(dtype).min
+        lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
+        return apply_op(ops.BroadcastTo(lengths), call.constant(bound, dtype))
     y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]
     return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
 

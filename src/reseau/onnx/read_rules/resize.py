@@ -76,7 +76,7 @@ def coordinates(call: Call, axis: int, n: int, m: int, scale: float) -> np.ndarr
     mode = call.attribute("coordinate_transformation_mode", usual)
     j = np.arange(m)
     if mode == "align_corners":
-        return j * (n - 1) / (m - 1) if m > 1 else np.zeros(m)
+        return j * (n - 1) / (scale * n - 1) if m > 1 else np.zeros(m)
     if mode == "asymmetric":
         return j / scale
     if mode == "tf_crop_and_resize":

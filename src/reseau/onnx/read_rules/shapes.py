@@ -208,7 +208,8 @@ def space_to_depth(call: Call) -> Node:
     n, c, h, w = call[0].shape
     b = call.attribute("blocksize")
     parts = reshaped(call[0], (n, c, int(h) // b, b, int(w) // b, b))
-    x = apply_op(ops.Transpose((0, 3, 5, 1, 2, 4)), parts)
+    axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    x = apply_op(ops.Transpose(axes), parts)
     return reshaped(x, (n, int(c) * b * b, int(h) // b, int(w) // b))
 
 
