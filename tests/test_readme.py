@@ -1,0 +1,40 @@
+"""The README's Python runs as it is printed, and every public docstring's example gives what it shows."""
+
+import doctest
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import reseau
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+MODULES = [m.name for m in pkgutil.walk_packages(reseau.__path__, "reseau.") if not m.name.endswith("__main__")]
+
+
+def test_the_tour_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert len(BLOCKS) == 2
+    space: dict[str, object] = {}
+    for block in BLOCKS:
+        exec(compile(block, "README.md", "exec"), space)
+    assert {p.name for p in tmp_path.iterdir()} == {"net.svg", "net.onnx"}
+    shown = capsys.readouterr().out
+    assert "conv1" in shown
+    assert "d(line" in shown
+    assert space["result"].history["loss"][-1] < 0.4
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    failed, _ = doctest.testmod(import_module(name))
+    assert failed == 0
+
+
+def test_some_modules_have_examples():
+    finder = doctest.DocTestFinder()
+    count = sum(bool(t.examples) for name in MODULES for t in finder.find(import_module(name)))
+    assert count > 50
