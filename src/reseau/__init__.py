@@ -23,6 +23,7 @@ _HOME = {
 }
 _MODULES = (
     "batches",
+    "constraints",
     "data",
     "errors",
     "initializers",

@@ -1,6 +1,7 @@
 """The names of `__init__.py` for type checkers, which cannot follow a lazy import; a test keeps the two equal."""
 
 from reseau import batches as batches
+from reseau import constraints as constraints
 from reseau import data as data
 from reseau import errors as errors
 from reseau import initializers as initializers
