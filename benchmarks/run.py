@@ -90,16 +90,15 @@ def bench(case: Case, rounds: int, compiled: bool) -> dict[str, dict[str, object
     for _ in range(rounds):
         for name, (run, steps) in runs.items():
             times[name].append(1e6 * timed(lambda run=run, steps=steps: run(steps)) / steps)
-    found = {}
-    for name, values in times.items():
-        ratios = [theirs / ours for theirs, ours in zip(values, times["reseau"], strict=True)]
-        found[name] = {
-            "microseconds": statistics.median(values),
-            "spread": [min(values), max(values)],
-            "ratio": statistics.median(ratios),
-        }
-        print(f"  {name:28s} {found[name]['microseconds']:12.2f} µs/step   {found[name]['ratio']:7.2f}x", flush=True)
-    return found
+    return {name: told(name, values, times["reseau"], "microseconds") for name, values in times.items()}
+
+
+def told(name: str, values: list[float], ours: list[float], unit: str) -> dict[str, object]:
+    """Median, spread, and the median of the ratios to ours, round by round; printed too."""
+    ratio = statistics.median(theirs / mine for theirs, mine in zip(values, ours, strict=True))
+    middle = statistics.median(values)
+    print(f"  {name:28s} {middle:12.2f} {unit:14s} {ratio:7.2f}x", flush=True)
+    return {unit: middle, "spread": [min(values), max(values)], "ratio": ratio}
 
 
 def bench_process(rounds: int) -> dict[str, dict[str, object]]:
@@ -112,16 +111,7 @@ def bench_process(rounds: int) -> dict[str, dict[str, object]]:
             seconds = timed(lambda command=command: subprocess.run(command, check=True, capture_output=True))
             if turn:
                 times[name].append(seconds)
-    found = {}
-    for name, values in times.items():
-        ratios = [theirs / ours for theirs, ours in zip(values, times["reseau"], strict=True)]
-        found[name] = {
-            "seconds": statistics.median(values),
-            "spread": [min(values), max(values)],
-            "ratio": statistics.median(ratios),
-        }
-        print(f"  {name:28s} {found[name]['seconds']:12.2f} s         {found[name]['ratio']:7.2f}x", flush=True)
-    return found
+    return {name: told(name, values, times["reseau"], "seconds") for name, values in times.items()}
 
 
 def machine(rate: float) -> dict[str, object]:

@@ -16,7 +16,9 @@ HEAVY = ("jax", "sklearn", "onnx", "matplotlib", "scipy", "numpy", "rich")
 def loaded(code: str) -> list[str]:
     """Heavy modules that a fresh interpreter holds after running the code."""
     ask = f"import sys; {code}; print([m for m in {HEAVY} if m in sys.modules])"
-    return ast.literal_eval(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout)
+    return ast.literal_eval(
+        subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def test_importing_loads_nothing_heavy():
@@ -84,8 +86,8 @@ def test_the_contract_of_the_design(tmp_path):
 
 def test_all_listed_names_of_the_vocabulary_exist():
     for name in (
-        "affine conv conv_transpose sigmoid tanh relu leaky_relu gelu softplus softmax log_softmax max_pool average_pool "
-        "global_average_pool batch_norm layer_norm clip dropout flatten reshape transpose concatenate embedding apply"
+        "affine conv conv_transpose sigmoid tanh relu leaky_relu gelu softplus softmax log_softmax max_pool "
+        "average_pool global_average_pool batch_norm layer_norm clip dropout flatten reshape transpose concatenate embedding apply"
     ).split():
         assert callable(getattr(rs, name))
     for name in "SquaredError AbsoluteError Huber Logistic Hinge Ramp CrossEntropy Poisson".split():

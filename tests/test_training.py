@@ -12,10 +12,10 @@ import optax
 import pytest
 
 import reseau as rs
-from reseau.training import run as training_run
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD, Adam, Clipped
+from reseau.training import run as training_run
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)
