@@ -87,7 +87,8 @@ def test_the_contract_of_the_design(tmp_path):
 def test_all_listed_names_of_the_vocabulary_exist():
     for name in (
         "affine conv conv_transpose sigmoid tanh relu leaky_relu gelu softplus softmax log_softmax max_pool "
-        "average_pool global_average_pool batch_norm layer_norm clip dropout flatten reshape transpose concatenate embedding apply"
+        "average_pool global_average_pool batch_norm layer_norm clip dropout flatten reshape transpose concatenate "
+        "embedding apply"
     ).split():
         assert callable(getattr(rs, name))
     for name in "SquaredError AbsoluteError Huber Logistic Hinge Ramp CrossEntropy Poisson".split():
