@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx.backend.base import Backend as OnnxBackend
 from onnx.backend.base import BackendRep
 
@@ -82,7 +82,7 @@ class Backend(OnnxBackend):
 
 def in_type(value: Any, declared: onnx.ValueInfoProto) -> np.ndarray:
     """The array in the type of its input; the test data write some numbers as text."""
-    array = np.asarray(value)
+    array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
     return array.astype(helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type), copy=False)
 
 

@@ -24,7 +24,7 @@ from reseau.onnx.lengths import Lengths
 from reseau.onnx.tensors import LARGEST_CONSTANT, Arrays
 from reseau.ops.base import BATCH, Dim, Shape
 
-__all__ = ["Call", "Importer", "NeedsInput", "Rule", "type_name"]
+__all__ = ["FAILURES", "Call", "Importer", "NeedsInput", "Rule", "type_name"]
 
 # what a graph that contradicts itself can make honest arithmetic raise
 FAILURES = (
@@ -195,8 +195,9 @@ class Importer:
         kind = declared.type.tensor_type
         if not declared.type.HasField("tensor_type"):
             raise self.arrays.damaged(f"input {name!r} is not an array")
+        dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:
-            return self.constant(np.asarray(self.fixed[name], helper.tensor_dtype_to_np_dtype(kind.elem_type)))
+            return self.constant(np.asarray(self.fixed[name], dtype))
         if not kind.HasField("shape"):
             raise self.arrays.damaged(f"input {name!r} has no shape")
         shape: list[Dim] = []
@@ -210,7 +211,6 @@ class Importer:
                 raise self.arrays.damaged(f"input {name!r} has an axis of length {dim.dim_value}")
             else:
                 shape.append(BATCH if i == 0 and dim.dim_value == 1 and self.lift else dim.dim_value)
-        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
         node = Node(None, (), tuple(shape), name, Input("float" if dtype == np.float32 else str(dtype)))
         self.types[node] = dtype
         return node

@@ -15,7 +15,7 @@ from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Graph, Node
 from reseau.network import Network
 from reseau.onnx import origin
-from reseau.onnx.importer import Importer, NeedsInput
+from reseau.onnx.importer import FAILURES, Importer, NeedsInput
 from reseau.onnx.read_rules import RULES
 from reseau.onnx.simplify import simplified
 from reseau.onnx.tensors import Arrays, open_model
@@ -86,7 +86,12 @@ def imported(
     functions = {(f.domain, f.name): f for f in model.functions}
     importer = Importer(arrays, opsets, RULES, fixed, functions, lengths, lift)
     with jax.enable_x64(True):  # shapes are computed in 64 bits
-        return run(importer, model.graph)
+        try:
+            return run(importer, model.graph)
+        except (ModelFileError, GraphError):
+            raise
+        except FAILURES as error:
+            raise arrays.damaged(f"its graph cannot be read: {error}") from error
 
 
 def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node, np.ndarray]]:

@@ -57,12 +57,7 @@ class Arrays:
         """
         if any(n < 0 for n in tensor.dims):
             raise self.damaged(f"{what} has the shape {tuple(tensor.dims)}")
-        if tensor.data_type == TensorProto.STRING:
-            raise self.damaged(f"{what} holds text, not numbers")
-        try:
-            dtype: np.dtype[Any] = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
-        except (KeyError, ValueError, TypeError) as error:
-            raise self.damaged(f"{what} is of the unknown type {tensor.data_type}") from error
+        dtype = self.dtype(tensor.data_type, what)
         if tensor.data_location == TensorProto.EXTERNAL:
             return self.outside(tensor, dtype, what)
         entries = prod(tensor.dims)
@@ -80,6 +75,15 @@ class Arrays:
             return numpy_helper.to_array(tensor)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise self.damaged(f"{what} has data that do not fit its shape {tuple(tensor.dims)}") from error
+
+    def dtype(self, number: int, what: str) -> np.dtype[Any]:
+        """The type that ONNX knows by a number."""
+        if number == TensorProto.STRING:
+            raise self.damaged(f"{what} holds text, not numbers")
+        try:
+            return np.dtype(helper.tensor_dtype_to_np_dtype(number))
+        except (KeyError, ValueError, TypeError) as error:
+            raise self.damaged(f"{what} is of the unknown type {number}") from error
 
     def outside(self, tensor: onnx.TensorProto, dtype: np.dtype[Any], what: str) -> np.ndarray:
         """An array that stands in another file of the folder."""
