@@ -166,8 +166,10 @@ def fit(
             if history.exhausted and record.step < total:
                 stopped = "early"
                 break
-    params = record.params if history.best is None else history.best
-    return FitResult(params, history.arrays(), stopped, record.step, record.seconds)
+    # the run is over: nothing will overwrite its arrays
+    return FitResult(
+        run.params() if history.best is None else history.best, history.arrays(), stopped, record.step, record.seconds
+    )
 
 
 class History:

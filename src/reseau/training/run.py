@@ -73,12 +73,19 @@ class TrainingRun:
         if optimizer not in objective.programs:
             objective.programs[optimizer] = Program(objective, optimizer)
         self.program: Program = objective.programs[optimizer]
-        own = {name: np.array(params[name]) for name in graph.parameters}
-        states = {name: np.array(params[name]) for name in graph.states}
-        self.carry = Carry(own, states, optimizer.init(own), np.zeros((), self.dtype))
+        self.optimizer, self.start = optimizer, params
+        self.carry = self.first_carry()
         self.in_epoch, self.places = batches.steps(len(examples)), batches.size(len(examples))
-        self.snapshot, self.snapshot_time = (0, copied(self.carry)), time.perf_counter()
+        self.snapshot: tuple[int, Carry | None] = (0, None)
+        self.snapshot_time = time.perf_counter()
         self.epoch_plan: tuple[int, Plan] | None = None
+
+    def first_carry(self) -> Carry:
+        """Where training starts, in arrays of its own."""
+        graph = self.objective.network.graph
+        own = {name: np.array(self.start[name]) for name in graph.parameters}
+        states = {name: np.array(self.start[name]) for name in graph.states}
+        return Carry(own, states, self.optimizer.init(own), np.zeros((), self.dtype))
 
     def params(self) -> dict[str, Any]:
         """The parameters and states as they stand; the next chunk overwrites them."""
@@ -167,7 +174,7 @@ class TrainingRun:
         Batches and random numbers are functions of the step, so the replay meets the same failure wherever the copy
         was taken.
         """
-        step, carry = self.snapshot
+        step, carry = self.snapshot[0], self.snapshot[1] or self.first_carry()
         good = carry.params | carry.states
         root, _ = self.objective.training
         nodes = order((root,))
