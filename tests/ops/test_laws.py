@@ -20,7 +20,7 @@ SMOOTH_IDS = [name for name, (op, _) in zip(IDS, CASES, strict=True) if not op.p
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 every_case = pytest.mark.parametrize(("op", "case"), CASES, ids=IDS)
-each_of_all = pytest.mark.parametrize(("op", "case"), CASES + APART, ids=lambda v: str(v)[:60])
+each_of_all = pytest.mark.parametrize(("op", "case"), CASES + APART, ids=[repr(op) for op, _ in CASES + APART])
 every_smooth_case = pytest.mark.parametrize(("op", "case"), SMOOTH, ids=SMOOTH_IDS)
 
 
@@ -133,7 +133,7 @@ ROWWISE = [
 ]
 
 
-@pytest.mark.parametrize(("op", "case"), ROWWISE, ids=lambda v: str(v)[:60])
+@pytest.mark.parametrize(("op", "case"), ROWWISE, ids=[repr(op) for op, _ in ROWWISE])
 def test_rows_do_not_depend_on_each_other(op: Op, case: tuple) -> None:
     inputs = draw(case, batch=3)
     first = [x[:1] if s[:1] == (B,) else x for x, s in zip(inputs, symbolic(case), strict=True)]
