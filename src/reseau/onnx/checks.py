@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[
 def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs by our own evaluation, in the precision of the parameters."""
     dtype = next((v.dtype for v in params.values() if v.dtype.kind == "f"), np.dtype(np.float32))
-    with jax.enable_x64(dtype == np.float64):
+    with jax.enable_x64(True) if dtype == np.float64 else nullcontext():
         sources: dict[Node, Array] = {
             n: jnp.asarray(params[name]) for name, n in (graph.parameters | graph.states).items()
         }

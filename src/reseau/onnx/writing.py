@@ -78,7 +78,8 @@ def to_model(
     inputs = [w.values[node] for node in graph.inputs]
     outputs = [finish(node, w, channels) for node in graph.outputs]
     read = [declare(node, value, w) for node, value in zip(graph.inputs, inputs, strict=True)]
-    given = [declare(node, value, w) for node, value in zip(graph.outputs, outputs, strict=True)]
+    types = output_types(w, read, [v.name for v in outputs], opset)
+    given = [declare(node, value, w, types.get(value.name)) for node, value in zip(graph.outputs, outputs, strict=True)]
     proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
     opsets = [helper.make_opsetid("", opset)]
     version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
@@ -130,12 +131,25 @@ def finish(node: Node, w: Emitter, channels: Channels) -> Value:
     return Value(label, axes)
 
 
-def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
+def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], opset: int) -> dict[str, int]:
+    """The types of the outputs, which may be truths or places, as ONNX infers them."""
+    untyped = [onnx.ValueInfoProto(name=name) for name in names]
+    bare = [helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in w.initializers.values()]
+    settings = [t for t in w.initializers.values() if t.data_type == TensorProto.INT64]
+    known = {t.name for t in settings}
+    inputs = [*read, *(b for b in bare if b.name not in known)]
+    graph = helper.make_graph(w.nodes, "types", inputs, untyped, settings)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    inferred = onnx.shape_inference.infer_shapes(model).graph.output
+    return {v.name: v.type.tensor_type.elem_type for v in inferred if v.type.HasField("tensor_type")}
+
+
+def declare(node: Node, value: Value, w: Emitter, known: int | None = None) -> onnx.ValueInfoProto:
     """An input or output of the file, with its type and shape; the batch axis keeps its name."""
     dtype = getattr(node.source, "dtype", "float")
     kind = w.precision if dtype == "float" else np.dtype(dtype)
     lengths = [node.shape[a] if node.shape else BATCH for a in value.axes]
-    return helper.make_tensor_value_info(value.name, helper.np_dtype_to_tensor_dtype(kind), lengths)
+    return helper.make_tensor_value_info(value.name, known or helper.np_dtype_to_tensor_dtype(kind), lengths)
 
 
 def put_outside(path: Path, model: onnx.ModelProto) -> None:

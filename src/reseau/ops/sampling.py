@@ -34,7 +34,8 @@ class GridSample(Op):
     def shape(self, x: Shape, grid: Shape) -> Shape:
         if len(x) < 3 or len(grid) != len(x) or grid[-1] != len(x) - 2 or grid[0] != x[0]:
             raise ShapeError(
-                f"points {show_shape(grid)} do not lie in {show_shape(x)}\n  fix: points (batch, *out, axes) in (batch, channels, *lengths)"
+                f"points {show_shape(grid)} do not lie in {show_shape(x)}\n"
+                "  fix: give points (batch, *out, axes) in (batch, channels, *lengths)"
             )
         return (x[0], x[1], *grid[1:-1])
 

@@ -29,7 +29,7 @@ class Take(Op):
         return (*x[:axis], *indices, *x[axis + 1 :])
 
     def forward(self, x: Array, indices: Array) -> Array:
-        return jnp.take(x, indices, self.axis, mode="wrap")
+        return jnp.take(x, jnp.asarray(indices), self.axis, mode="wrap")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class TakeAt(Op):
             jnp.arange(n).reshape(*(-1 if i == k else 1 for k in range(indices.ndim - 1)))
             for i, n in enumerate(indices.shape[: self.batch])
         ]
-        return x[(*matched, *jnp.moveaxis(indices, -1, 0))]
+        return x[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Put(Op):
         return x
 
     def forward(self, x: Array, indices: Array, updates: Array) -> Array:
-        return put(x.at[tuple(jnp.moveaxis(indices, -1, 0))], self.reduction, updates)
+        return put(x.at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))], self.reduction, updates)
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,7 @@ def check_reduction(name: str) -> None:
 
 def along(x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
     """The full index of every entry that `indices` name along one axis."""
+    indices = jnp.asarray(indices)
     grid = list(jnp.indices(indices.shape, sparse=True))
     n = x.shape[axis]
     grid[axis] = jnp.where(indices < 0, indices + n, indices)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from reseau.onnx.importer import Rule
 from reseau.onnx.read_rules import (
     arithmetic,
+    classical,
     control,
     normalization,
     recurrent,
@@ -20,6 +21,7 @@ __all__ = ["RULES"]
 
 RULES: Mapping[str, Rule] = {
     **arithmetic.RULES,
+    **classical.RULES,
     **control.RULES,
     **normalization.RULES,
     **recurrent.RULES,
