@@ -151,3 +151,11 @@ def test_the_path_norm_bounds_the_outputs_and_refuses_what_it_does_not_know():
     with pytest.raises(UnsupportedError, match="'bend'"):
         path_norm_of(bent, bent.init())
     assert balance_network(bent, bent.init()).path_norm is None
+
+
+def test_parameters_of_single_precision_stay_so():
+    net, _ = random_net(images, (8, 6, 2))
+    params = net.init(seed=0)  # float32, while JAX is set to 64 bits
+    balanced = balance_network(net, params)
+    assert {v.dtype for v in balanced.params.values()} == {np.dtype("float32")}
+    assert balanced.path_norm == pytest.approx(path_norm_of(net, params), rel=1e-5)

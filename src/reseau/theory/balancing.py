@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax import Array
 
 from reseau.errors import GraphError, UnsupportedError
 from reseau.graph import Constant, Graph, Node, Parameter, State
@@ -147,12 +149,17 @@ def path_norm_of(network: Network, params: Mapping[str, Any]) -> float:
         if node.op is not None:
             values[node] = _absolute(node.op, graph.names[node], *(values[p] for p in node.parents))
         elif isinstance(node.source, Parameter | State):
-            values[node] = np.abs(np.asarray(params[graph.names[node]]))
+            values[node] = _sizes(params[graph.names[node]])
         elif isinstance(node.source, Constant):
-            values[node] = np.abs(node.source.value)
+            values[node] = _sizes(node.source.value)
         else:
-            values[node] = np.ones((1, *(int(n) for n in node.shape[1:])))
+            values[node] = _sizes(np.ones((1, *(int(n) for n in node.shape[1:]))))
     return float(sum(np.sum(np.asarray(values[node], np.float64)) for node in graph.outputs))
+
+
+def _sizes(value: Any) -> Array:
+    """Absolute values in JAX's own precision, whatever that of the parameters."""
+    return jnp.asarray(np.abs(np.asarray(value, np.float64)), jnp.result_type(float))
 
 
 def _norm(network: Network, params: Mapping[str, Any]) -> float | None:
