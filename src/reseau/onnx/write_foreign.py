@@ -141,7 +141,8 @@ def take_along(op: ops.TakeAlong, node: Node, w: Emitter) -> Value:
 def take_at(op: ops.TakeAt, node: Node, w: Emitter) -> Value:
     w.require(12 if op.batch else 11)
     settings = {"batch_dims": op.batch} if op.batch else {}
-    return own(w, node, "GatherND", *reads(w, node), **settings)
+    x, indices = reads(w, node)
+    return own(w, node, "GatherND", x, whole(w, node, indices), **settings)
 
 
 def put_along(op: ops.PutAlong, node: Node, w: Emitter) -> Value:
@@ -156,7 +157,13 @@ def scatter(w: Emitter, node: Node, kind: str, reduction: str, **settings: Any) 
     """A scatter; its ways of joining came one by one."""
     w.require({"set": 11, "add": 16, "multiply": 16}.get(reduction, 18))
     joining = {} if reduction == "set" else {"reduction": REDUCTIONS[reduction]}
-    return own(w, node, kind, *reads(w, node), **settings, **joining)
+    x, indices, updates = reads(w, node)
+    return own(w, node, kind, x, whole(w, node, indices), updates, **settings, **joining)
+
+
+def whole(w: Emitter, node: Node, name: str) -> str:
+    """Indices in the one type that some operators read."""
+    return w.emit("Cast", name, name=f"{w.label(node)}/indices", to=number_of("int64"))
 
 
 def arg_max(op: ops.ArgMax, node: Node, w: Emitter) -> Value:
@@ -186,8 +193,7 @@ def cumulative(op: ops.CumulativeSum | ops.CumulativeProduct, node: Node, w: Emi
 def reverse_sequence(op: ops.ReverseSequence, node: Node, w: Emitter) -> Value:
     w.require(10)
     x, lengths = reads(w, node)
-    whole = w.emit("Cast", lengths, name=f"{w.label(node)}/lengths", to=number_of("int64"))
-    return own(w, node, "ReverseSequence", x, whole, time_axis=op.time_axis, batch_axis=op.batch_axis)
+    return own(w, node, "ReverseSequence", x, whole(w, node, lengths), time_axis=op.time_axis, batch_axis=op.batch_axis)
 
 
 def einsum(op: ops.Einsum, node: Node, w: Emitter) -> Value:

@@ -1,0 +1,50 @@
+"""Every operation that has a form in ONNX is written so, computes the same in onnxruntime, and is read without us."""
+
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import pytest
+
+import reseau as rs
+from ops.cases import APART, CASES, concrete, draw, symbolic
+from reseau.errors import UnsupportedError
+from reseau.graph import Input, Node, apply_op
+from reseau.ops import Op
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+# what only a training graph or the user's own code has, or what ONNX has no single operator for
+WITHOUT_FORM = {
+    *("Apply", "BatchMean", "BatchVariance", "RandomMask", "GatedCell", "LongShortCell", "PlainCell"),
+    *("WindowArgMax", "WindowSum"),
+}
+FIRST: dict[type[Op], tuple[Op, tuple]] = {}
+for op_and_case in CASES + APART:
+    FIRST.setdefault(type(op_and_case[0]), op_and_case)
+
+
+@pytest.mark.parametrize(("op", "case"), FIRST.values(), ids=[kind.__name__ for kind in FIRST])
+def test_an_operation_is_written_and_read(op: Op, case: tuple, tmp_path) -> None:
+    values = draw(case, batch=3, dtype=np.float32)
+    inputs = [
+        Node(None, (), shape, f"x{i}", Input("float" if v.dtype == jnp.float32 else str(v.dtype)))
+        for i, (shape, v) in enumerate(zip(symbolic(case), values, strict=True))
+    ]
+    net = rs.Network(inputs, apply_op(op, *inputs, name="y"))
+    path = tmp_path / "net.onnx"
+    if type(op).__name__ in WITHOUT_FORM:
+        with pytest.raises(UnsupportedError, match="'y'"):
+            net.save(path, {})
+        return
+    net.save(path, {})
+    model = onnx.load(path)
+    del model.metadata_props[:]  # nothing but the ONNX graph is left
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {n.name: np.asarray(v) for n, v in zip(inputs, values, strict=True)}
+    expected = np.asarray(op.forward(*values))
+    theirs = session.run(None, feeds)[0]
+    assert theirs.shape == concrete(net.graph.outputs[0].shape, 3)
+    np.testing.assert_allclose(theirs, expected, rtol=1e-4, atol=1e-5)
+    onnx.save(model, path)
+    again, params = rs.load(path)
+    np.testing.assert_allclose(again(params, *values), expected, rtol=1e-5, atol=1e-6)
