@@ -207,14 +207,16 @@ def test_an_unknown_mode_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sine", "walk"])
+@pytest.mark.parametrize("kind", ["sine", "walk", "noise"])
 def test_a_million_samples_take_less_than_five_seconds(kind):
     x = np.linspace(-math.pi, math.pi, 1_000_000)
-    y = np.sin(x) if kind == "sine" else np.cumsum(np.random.default_rng(0).normal(size=len(x))) / 1000
+    noise = np.random.default_rng(0).normal(size=len(x))
+    y, tolerance = {"sine": (np.sin(x), 1e-2), "walk": (np.cumsum(noise) / 1000, 1e-2), "noise": (noise, 0.5)}[kind]
     started = time.perf_counter()
-    found = min_pieces(x, y, 1e-2, "tube")
+    found = min_pieces(x, y, tolerance, "tube")
     assert time.perf_counter() - started < 5
-    assert np.abs(found(x) - y).max() <= 1e-2 + 1e-10
+    steepest = np.abs(found.slopes).max()  # a place rounded by eps |x| moves the value by that times the slope
+    assert np.abs(found(x) - y).max() <= tolerance + 8 * np.finfo(float).eps * (np.abs(y).max() + math.pi * steepest)
 
 
 def test_the_motorcycle_data_are_met():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -152,7 +152,7 @@ class Corridor:
             knot = _crossing(before, after)
             if knots[-1] < knot < self.x[-1]:  # false only when rounding shrinks a link to nothing
                 knots.append(knot)
-                flatter = min(before, after, key=_Link.steepness)
+                flatter = before if abs(float(before.slope)) <= abs(float(after.slope)) else after
                 heights.append(flatter.at(knot))
         knots.append(self.x[-1])
         heights.append(links[-1].at(self.x[-1]))
@@ -161,8 +161,7 @@ class Corridor:
         return PWL(tuple(knots[1:-1]), tuple(slopes), (knots[0], heights[0]), (knots[0], knots[-1]))
 
 
-@dataclass(frozen=True)
-class _Link:
+class _Link(NamedTuple):
     """The line through `(x, y)`; it meets the link before it between `first` and `last`."""
 
     x: Number
@@ -174,9 +173,6 @@ class _Link:
     def at(self, x: Number) -> Number:
         return self.y + self.slope * (x - self.x)
 
-    def steepness(self) -> float:
-        return abs(float(self.slope))
-
 
 def _crossing(before: _Link, after: _Link) -> Number:
     turn = before.slope - after.slope
@@ -186,7 +182,7 @@ def _crossing(before: _Link, after: _Link) -> Number:
     return min(max(after.last - gap / turn, after.first), after.last)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Side:
     """Points that a link passes above, and the steepest line that still does.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ def numbers(values: Sequence[Number] | FloatArray, place: str) -> tuple[Number, 
         for v in (values.tolist() if isinstance(values, np.ndarray) else values)
     )
     for i, v in enumerate(read):
-        if isinstance(v, float) and not np.isfinite(v):
+        if isinstance(v, float) and not isfinite(v):
             raise DataError(f"{place}: entry {i} is {v}; give finite numbers")
     return read
 
