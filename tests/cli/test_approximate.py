@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,9 +98,23 @@ def test_the_picture_is_written(reseau):
     assert "<svg" in Path("net.svg").read_text()
 
 
-def test_negative_numbers_in_scientific_notation_are_numbers(reseau):
-    result = reseau("approximate", "x^2", "--interval", "-1e-1", "-.5e-1", "--tolerance", "1e-3")
-    assert result.out.startswith("x^2 on [-0.1, -0.05]")
+@pytest.mark.parametrize("text", ["-x^2", "-x", "-sin(x)", "-2*x", "- x"])
+def test_what_begins_with_a_minus_is_no_option(reseau, text):
+    result = reseau("approximate", text, "--interval", "-1e-1", "-.5e-1", "--tolerance", "1e-3")
+    assert result.out.startswith(f"{text} on [-0.1, -0.05]")
+
+
+def test_help_is_still_help(reseau):
+    assert "EXPRESSION" in reseau("approximate", "-h").out
+
+
+def test_without_an_extra_its_name_is_said(reseau, tree, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flint", None)
+    before = tree()
+    refused(reseau(*SINE, "--out", "net.onnx"), "reseau[certify]")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refused(reseau(*SINE, "--plot", "net.png"), "fix: pip install 'reseau[plot]'")
+    assert tree() == before
 
 
 POINTS = {

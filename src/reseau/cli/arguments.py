@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 __all__ = ["parser"]
 
@@ -22,10 +22,6 @@ EXAMPLES = """examples:
 
 class Parser(argparse.ArgumentParser):
     """A parser that complains in one line and a cure."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._negative_number_matcher = re.compile(r"-\.?\d")  # -1e-3 is a number, as it is to Python 3.14
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog.split()[0]}: {message}\n  fix: {self.prog} --help", file=sys.stderr)
@@ -66,19 +62,11 @@ def _data(command: argparse.ArgumentParser, what: str) -> None:
 
 
 def _approximate(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "expression",
-        metavar="EXPRESSION",
-        nargs="?",
-        help='function of x, as "sin(3*x)"; a space before a first minus',
-    )
+    command._negative_number_matcher = re.compile(r"-(?!h$)[^-]")  # -x^2 and -1e-3 are arguments, not options
+    command.add_argument("expression", metavar="EXPRESSION", nargs="?", help='function of x, as "sin(3*x)"')
     command.add_argument("--csv", metavar="FILE", help="points to meet instead: two columns, x and y, sorted by x")
     command.add_argument(
-        "--interval",
-        metavar=("LOW", "HIGH"),
-        nargs=2,
-        type=_number,
-        help="where (default for points: all of them)",
+        "--interval", metavar=("LOW", "HIGH"), nargs=2, type=_number, help="where (default for points: all of them)"
     )
     command.add_argument(
         "--tolerance", metavar="T", type=_nonnegative, required=True, help="largest error, in the unit of the values"
