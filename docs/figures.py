@@ -1,0 +1,72 @@
+"""Run the pages of the course: write their figures, and what their code prints under it.
+
+    python docs/figures.py [PAGE ...]
+
+A page's python blocks share one namespace; a text block directly after one is what it prints.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+
+
+def run(text: str, name: str) -> list[str]:
+    """Execute the python blocks of a page in the current folder; what each prints."""
+    namespace: dict[str, object] = {"__name__": name}
+    printed = []
+    for found in BLOCK.finditer(text):
+        out = io.StringIO()
+        # line numbers of the page in tracebacks
+        code = "\n" * text.count("\n", 0, found.start("code")) + found["code"]
+        with contextlib.redirect_stdout(out):
+            exec(compile(code, name, "exec"), namespace)
+        printed.append(out.getvalue())
+    return printed
+
+
+def with_output(text: str, printed: list[str]) -> str:
+    """The page with what its blocks print."""
+    results = iter(printed)
+
+    def block(found: re.Match[str]) -> str:
+        out = next(results)
+        return f"```python\n{found['code']}```\n" + (f"\n```text\n{out}```\n" if out else "")
+
+    return BLOCK.sub(block, text)
+
+
+def plain_svg() -> None:
+    """Small SVG files that are the same at every run."""
+    import matplotlib
+
+    os.environ["SOURCE_DATE_EPOCH"] = "0"
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "reseau", "axes.spines.right": False})
+    matplotlib.rcParams.update({"axes.spines.top": False, "legend.frameon": False})
+
+
+def main(names: list[str]) -> None:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    plain_svg()
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("data", "figures"):
+            (Path(folder) / part).symlink_to(FOLDER / part)
+        os.chdir(folder)
+        for path in sorted(FOLDER.glob("[0-9]-*.md")):
+            if not names or path.stem in names:
+                text = path.read_text(encoding="utf-8")
+                path.write_text(with_output(text, run(text, path.name)), encoding="utf-8")
+                print(path.name)
+        os.chdir(FOLDER)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
