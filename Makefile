@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-slow check format bench clean
+.PHONY: help demo test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,7 @@ help:  ## list the targets
 	@touch $@
 
 test: .venv/develop  ## run the test suite (minutes, two cores)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: .venv/develop  ## run the long tests too
 	$(BIN)/python -m pytest
@@ -43,6 +43,14 @@ demo: .venv/core  ## train on real digits: progress, accuracy, pictures, a model
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.onnx_inference
+	$(BIN)/python -m benchmarks.approximation
+
+experiments: .venv/core  ## the figures of the examples: the book's regressions, width against the optimum
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[convex]"
+	$(BIN)/python examples/book_experiments.py --out book_experiments.png
+	$(BIN)/python examples/width_and_optimum.py --out width_and_optimum.png
+	$(BIN)/python examples/random_features.py --out random_features.png
 
 clean:  ## remove what the other targets made
 	rm -rf .venv demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis
