@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.predict import predict
 
             return predict(arguments)
+        if arguments.command == "convert":
+            from reseau.cli.convert import convert
+
+            return convert(arguments)
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 

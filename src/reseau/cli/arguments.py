@@ -17,7 +17,8 @@ EXAMPLES = """examples:
   reseau train fashion-mnist/ --conv 32,64 --hidden 128 --epochs 8
   reseau evaluate digits-run --dataset digits
   reseau predict houses-run new-houses.csv --out prices.csv
-  reseau show digits-run"""
+  reseau show digits-run
+  reseau convert digits-run digits.onnx"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +49,15 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
+    convert = commands.add_parser("convert", allow_abbrev=False, help="write a network as another kind of file")
+    _run(convert)
+    convert.add_argument("out", metavar="FILE", help="file to write, .onnx or .safetensors")
+    convert.add_argument(
+        "--channels",
+        choices=("last", "first"),
+        default="last",
+        help="of images that an .onnx file reads (default: last)",
+    )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
@@ -103,6 +113,12 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--validation", metavar="SHARE", type=_share, default=0.1, help="share of the training rows (default: 0.1)"
     )
     network = command.add_argument_group("network")
+    network.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="go on with this network, .onnx or .safetensors; the options for its layers are not read",
+    )
     network.add_argument(
         "--hidden",
         metavar="N,N",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reseau.cli.folder import MODEL, new_folder
+from reseau.cli.folder import MODEL, find_model, new_folder
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.errors import DataError
 
@@ -46,12 +46,17 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
     from reseau.cache import use_compile_cache
+    from reseau.cli.continued import continued
     from reseau.cli.metrics import measure
     from reseau.cli.model import Model, design, optimizer_of, penalty_of
     from reseau.cli.report import Report, write_history, write_plot, write_report
 
     use_compile_cache()
-    made = design(arguments, parts.train)
+    params = None
+    if arguments.source is None:
+        made = design(arguments, parts.train)
+    else:
+        made, params = continued(find_model(arguments.source), arguments.loss, parts.train)
     optimizer = optimizer_of(arguments)
     objective = rs.Objective(made.trained, loss=made.loss, penalty=penalty_of(arguments))
     result = rs.fit(
@@ -60,6 +65,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
         optimizer=optimizer,
         batches=rs.batches.Shuffled(arguments.batch),
         epochs=arguments.epochs,
+        params=params,
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
         seed=arguments.seed,

@@ -1,0 +1,29 @@
+"""`reseau convert`."""
+
+import argparse
+from pathlib import Path
+
+from reseau.cli.folder import find_model
+from reseau.errors import DataError
+
+__all__ = ["convert"]
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Write a network as a model file of another kind; the words beside it are kept."""
+    path, out = find_model(arguments.run), Path(arguments.out)
+    import numpy as np
+
+    import reseau as rs
+    from reseau import modelfile
+
+    if arguments.channels == "first" and out.suffix.lower() != ".onnx":
+        raise DataError(f"--channels first is for .onnx files, not {out.name}\n  fix: leave it out")
+    network, params = rs.load(path)
+    if arguments.channels == "first":
+        rs.onnx.write(out, network, params, channels="first")
+    else:
+        words = modelfile.read_metadata(path)
+        modelfile.write(out, network.graph, {name: np.asarray(value) for name, value in params.items()}, words)
+    print(f"wrote {out}")
+    return 0
