@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.convert import convert
 
             return convert(arguments)
+        if arguments.command == "certify":
+            from reseau.cli.certify import certify
+
+            return certify(arguments)
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 

@@ -18,7 +18,8 @@ EXAMPLES = """examples:
   reseau evaluate digits-run --dataset digits
   reseau predict houses-run new-houses.csv --out prices.csv
   reseau show digits-run
-  reseau convert digits-run digits.onnx"""
+  reseau convert digits-run digits.onnx
+  reseau certify fashion-run fashion-mnist/"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         choices=("last", "first"),
         default="last",
         help="of images that an .onnx file reads (default: last)",
+    )
+    certify = commands.add_parser("certify", allow_abbrev=False, help="bound the error rate on new examples")
+    _run(certify)
+    _data(certify, "the labeled sample, which it may have been trained on")
+    certify.add_argument("--holdout", metavar="DATA", help="labeled data that nothing was chosen on")
+    certify.add_argument(
+        "--delta", metavar="P", type=_probability, default=0.05, help="probability of a wrong bound (default: 0.05)"
     )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
@@ -193,6 +201,12 @@ def _positive(text: str) -> float:
 def _nonnegative(text: str) -> float:
     if not 0 <= (value := _number(text)) < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return value
+
+
+def _probability(text: str) -> float:
+    if not 0 < (value := _number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a probability, above 0 and below 1")
     return value
 
 

@@ -1,0 +1,133 @@
+"""`reseau certify`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reseau.cli.folder import find_model
+from reseau.cli.loading import load, name_of
+from reseau.data import Recipe, Table, read_idx, read_npz
+from reseau.errors import DataError, GraphError
+
+if TYPE_CHECKING:
+    from reseau.cli.model import Model
+    from reseau.theory import ShallowNetwork
+
+__all__ = ["certify"]
+
+RADII = (0.1, 1.0, 10.0, 100.0)
+"""Scales of a bias, fixed before any data: the best is taken, and paid for."""
+
+
+def certify(arguments: argparse.Namespace) -> int:
+    """Print a bound on the error rate on new examples, and what it rests on."""
+    name_of(arguments)
+    path = find_model(arguments.run)
+    from reseau.cli.model import read_model
+    from reseau.theory import ShallowNetwork
+
+    model = read_model(path)
+    if not model.recipe.classes:
+        raise DataError(
+            f"{path}: it predicts a number, whose error has no bound known beforehand; certificates are for classes\n"
+            "  fix: theory.certify(f, X, y, loss='squared', clip=U, target_bound=Y), with bounds you know"
+        )
+    sample, unseen = _examples(arguments, model.recipe)
+    try:
+        f = ShallowNetwork.from_network(model.network, model.params)
+    except GraphError as error:
+        return _by_unseen(arguments, model, sample, unseen, str(error).partition("\n")[0])
+    return _by_sample(arguments, model, sample, unseen, f)
+
+
+def _by_sample(
+    arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, f: "ShallowNetwork"
+) -> int:
+    """The certificate from the sample, with the hold-out bound beside it."""
+    from reseau.theory import ShallowNetwork
+    from reseau.theory import certify as bound
+
+    fitted = any(c.categories or c.mean is not None for c in model.recipe.columns)
+    if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
+        f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
+    binary = f.outputs.ndim == 1
+    certificate = bound(
+        f,
+        *_pairs(sample, binary),
+        delta=arguments.delta,
+        radius=RADII,
+        holdout=None if unseen is None else _pairs(unseen, binary),
+        chosen_on_sample=("preprocessing",) if fitted and name_of(arguments) == model.data else (),
+    )
+    print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
+    print(certificate.explain())
+    if model.network.graph.states:
+        print(
+            f"The standardization was fitted on rows of {model.data}. It is folded into the weights and counted in D:\n"
+            "the class is that of networks of the raw features, and the bound holds whichever rows chose the scale."
+        )
+    if fitted:
+        print(
+            f"The categories, or the means that fill blanks, were read off {model.data}: that is not folded. "
+            "They must not come from the examples above."
+        )
+    return 0
+
+
+def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
+    """The hold-out bound alone."""
+    from reseau.cache import use_compile_cache
+    from reseau.cli.metrics import chosen
+    from reseau.theory import binomial_upper
+
+    if unseen is None and name_of(arguments) == model.data:
+        raise DataError(
+            f"{why}; and {model.data} is what it was trained on, which no hold-out bound may use\n"
+            "  fix: --holdout with labeled examples that nothing was chosen on"
+        )
+    use_compile_cache()
+    examples = sample if unseen is None else unseen
+    errors = int(np.sum(chosen(model.scores(examples.features)) != examples.target))
+    rate = binomial_upper(errors, len(examples), arguments.delta)
+    source = name_of(arguments) if unseen is None else arguments.holdout or f"{name_of(arguments)} (test part)"
+    print(f"No certificate from the training sample: {why}.")
+    print(
+        f"With probability at least {1 - arguments.delta:g} over the draw of the {len(examples)} hold-out examples, "
+        f"the error rate is at most {rate:.6g} [hold-out: {errors} errors].\n"
+        f"  assumed:\n"
+        f"    - {source}: independent draws from the law of future examples\n"
+        f"    - no choice (training, early stopping, model selection, scaling) has used them"
+    )
+    return 0
+
+
+def _examples(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table, Table | None]:
+    """The sample, and unseen examples: those that are named, or the test part that the data brings."""
+    unseen = None
+    if arguments.holdout is not None:
+        unseen = load(argparse.Namespace(data=arguments.holdout, dataset=None), recipe, labeled=True)[0]
+    path = Path(arguments.data or "")
+    if arguments.data is None or not (path.is_dir() or path.suffix.lower() == ".npz") or not path.exists():
+        return load(arguments, recipe, labeled=True)[0], unseen
+    parts = [
+        read_idx(path, part=part, recipe=recipe, labeled=True)
+        if path.is_dir()
+        else read_npz(path, target=recipe.target, part=part, recipe=recipe, labeled=True)
+        for part in ("train", "test")
+    ]
+    if parts[0] is None:
+        return load(arguments, recipe, labeled=True)[0], unseen
+    return parts[0], parts[1] if unseen is None else unseen
+
+
+def _pairs(table: Table, binary: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of raw features, and the targets as `theory.certify` wants them."""
+    assert table.target is not None
+    features = np.asarray(table.features, np.float64).reshape(len(table), -1)
+    return features, 2.0 * table.target - 1 if binary else table.target
+
+
+def _beside(unseen: Table | None) -> str:
+    return "" if unseen is None else f", {len(unseen)} kept out"

@@ -1,0 +1,114 @@
+"""`reseau certify`: what it bounds, what it says of the data, and what it refuses."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.stats import beta
+
+TRAINING = ("--epochs", "3", "--l2", "0.01", "--target", "y")
+
+
+def table(path, n, seed, *, classes=("p", "q"), blank=False):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 2))
+    x[:, 0] += np.sign(x[:, 0]) * 0.5
+    rows = [f"{a:.5f},{b:.5f},{classes[int(a < 0)]}\n" for a, b in x]
+    if blank:
+        rows[3] = rows[3].replace(rows[3].split(",")[1], "", 1)
+    path.write_text("a,b,y\n" + "".join(rows))
+
+
+@pytest.fixture
+def tables(tmp_path):
+    table(tmp_path / "seen.csv", 4000, 0)
+    table(tmp_path / "unseen.csv", 1000, 1)
+
+
+def rate(out, what):
+    return float(re.search(rf"{what} at most ([0-9.e-]+)", out)[1].rstrip("."))
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "logistic"])
+@pytest.mark.usefixtures("tables")
+def test_one_hidden_layer_has_both_bounds(reseau, loss):
+    assert reseau("train", "seen.csv", *TRAINING, "--hidden", "8", "--loss", loss, "--out", "run").status == 0
+    told = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--delta", "0.1")
+    assert told.status == 0, told.err
+    assert "With probability at least 0.9" in told.out
+    bound, beside = rate(told.out, "the error rate is"), rate(told.out, "hold-out:")
+    assert 0 < beside < bound < 0.6
+    errors = int(re.search(r"accuracy: .*\((\d+) of 1000\)", reseau("evaluate", "run", "unseen.csv").out)[1])
+    assert beside == pytest.approx(beta.ppf(0.9, 1000 - errors + 1, errors), rel=1e-4)
+    assert "The standardization was fitted on rows of seen.csv. It is folded into the weights" in told.out
+    assert "NOT A CERTIFICATE" not in told.out
+
+
+@pytest.mark.usefixtures("tables")
+def test_deeper_networks_have_the_hold_out_bound_and_the_reason(reseau):
+    assert reseau("train", "seen.csv", *TRAINING, "--hidden", "8,8", "--out", "run").status == 0
+    told = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv")
+    assert told.status == 0, told.err
+    assert "No certificate from the training sample" in told.out
+    assert "'hidden2 relu' is a second relu" in told.out
+    errors = int(re.search(r"hold-out: (\d+) errors", told.out)[1])
+    assert rate(told.out, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
+    # DATA itself serves where it is not what the network was trained on
+    assert rate(reseau("certify", "run", "unseen.csv").out, "the error rate is") == rate(told.out, "the error rate is")
+    refused = reseau("certify", "run", "seen.csv")
+    assert refused.status == 2
+    assert "seen.csv is what it was trained on" in refused.err
+    assert "fix: --holdout" in refused.err
+
+
+def test_means_read_off_the_sample_make_it_no_certificate(reseau, tmp_path):
+    table(tmp_path / "seen.csv", 1000, 0, blank=True)
+    table(tmp_path / "fresh.csv", 1000, 1)
+    told = reseau("train", "seen.csv", *TRAINING, "--hidden", "4", "--missing", "mean", "--out", "run")
+    assert told.status == 0, told.err
+    assert "NOT A CERTIFICATE: preprocessing" in reseau("certify", "run", "seen.csv").out
+    fresh = reseau("certify", "run", "fresh.csv").out
+    assert "NOT A CERTIFICATE" not in fresh
+    assert "were read off seen.csv" in fresh
+
+
+def test_several_classes_of_images(reseau, tmp_path):
+    digits = np.load(save_digits(tmp_path))
+    assert digits["x_train"].shape == (1500, 64)
+    trained = reseau("train", "digits.npz", "--epochs", "3", "--hidden", "16", "--out", "run")
+    assert trained.status == 0, trained.err
+    told = reseau("certify", "run", "digits.npz")
+    assert told.status == 0, told.err
+    assert told.out.startswith("digits.npz: 1500 examples, 297 kept out\nVACUOUS: ")
+    assert "multiclass margin" in told.out
+    right = int(re.search(r"accuracy: .*\((\d+) of 297\)", reseau("evaluate", "run", "digits.npz").out)[1])
+    assert rate(told.out, "hold-out:") == pytest.approx(beta.ppf(0.95, 297 - right + 1, right), rel=1e-4)
+
+
+def save_digits(folder):
+    from reseau.data import digits
+
+    table = digits()
+    X, y = table.features.reshape(len(table), -1), table.target
+    np.savez(folder / "digits.npz", x_train=X[:1500], y_train=y[:1500], x_test=X[1500:], y_test=y[1500:])
+    return folder / "digits.npz"
+
+
+def test_bad_input(reseau, tmp_path):
+    table(tmp_path / "seen.csv", 200, 0)
+    table(tmp_path / "numbers.csv", 200, 0, classes=("0.37", "1.91"))
+    assert reseau("train", "seen.csv", *TRAINING, "--hidden", "4", "--out", "run").status == 0
+    numbers = ("--task", "regression", "--out", "line")
+    assert reseau("train", "numbers.csv", *TRAINING, "--hidden", "4", *numbers).status == 0
+    for words, said in [
+        (("certify", "run"), "neither DATA nor --dataset is given"),
+        (("certify", "absent", "seen.csv"), "absent: there is no such folder or file"),
+        (("certify", "run", "absent.csv"), "absent.csv: there is no such file or folder"),
+        (("certify", "run", "seen.csv", "--holdout", "absent.csv"), "absent.csv: there is no such file or folder"),
+        (("certify", "run", "seen.csv", "--delta", "0"), "'0' is not a probability"),
+        (("certify", "line", "numbers.csv"), "it predicts a number"),
+    ]:
+        told = reseau(*words)
+        assert (told.status, told.out) == (2, "")
+        assert said in told.err
+        assert "\n  fix: " in told.err
