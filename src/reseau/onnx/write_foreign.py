@@ -1,4 +1,4 @@
-"""How operations that came from other graphs are said in ONNX again."""
+"""How arithmetic, and the operations that come with graphs from elsewhere, are said in ONNX."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +15,7 @@ __all__ = ["ALIKE", "RULES"]
 
 # elementwise operations of one or several inputs, the operator's name, and the opset whose form is written
 ALIKE: Mapping[type[Op], tuple[str, int]] = {
+    ops.Add: ("Add", 7),
     ops.And: ("And", 7),
     ops.Arccos: ("Acos", 7),
     ops.Arccosh: ("Acosh", 9),
@@ -25,18 +26,23 @@ ALIKE: Mapping[type[Op], tuple[str, int]] = {
     ops.Ceil: ("Ceil", 6),
     ops.Cos: ("Cos", 7),
     ops.Cosh: ("Cosh", 9),
+    ops.Divide: ("Div", 7),
     ops.Equal: ("Equal", 11),
     ops.Erf: ("Erf", 9),
     ops.Floor: ("Floor", 6),
     ops.IsNan: ("IsNaN", 9),
     ops.Less: ("Less", 9),
     ops.LessOrEqual: ("LessOrEqual", 12),
+    ops.Maximum: ("Max", 8),
+    ops.Minimum: ("Min", 8),
+    ops.Multiply: ("Mul", 7),
     ops.Not: ("Not", 1),
     ops.Or: ("Or", 7),
     ops.Power: ("Pow", 12),
     ops.Quotient: ("Div", 7),
     ops.Sin: ("Sin", 7),
     ops.Sinh: ("Sinh", 9),
+    ops.Subtract: ("Sub", 7),
     ops.Tan: ("Tan", 7),
     ops.Where: ("Where", 9),
     ops.Xor: ("Xor", 7),

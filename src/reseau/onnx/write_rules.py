@@ -53,12 +53,6 @@ ALIKE: dict[type[Op], tuple[str, int]] = {
     ops.Softplus: ("Softplus", 1),
     ops.Sqrt: ("Sqrt", 6),
     ops.Tanh: ("Tanh", 6),
-    ops.Add: ("Add", 7),
-    ops.Divide: ("Div", 7),
-    ops.Maximum: ("Max", 8),
-    ops.Minimum: ("Min", 8),
-    ops.Multiply: ("Mul", 7),
-    ops.Subtract: ("Sub", 7),
 }
 
 
@@ -70,19 +64,6 @@ def _(op: Op, node: Node, w: Emitter) -> Value:
     kind, opset = ALIKE[type(op)]
     w.require(opset)
     return pass_on(w, node, kind)
-
-
-@say.register(ops.Add)
-@say.register(ops.Divide)
-@say.register(ops.Maximum)
-@say.register(ops.Minimum)
-@say.register(ops.Multiply)
-@say.register(ops.Subtract)
-def _(op: Op, node: Node, w: Emitter) -> Value:
-    kind, opset = ALIKE[type(op)]
-    w.require(opset)
-    names, axes = w.together(node.parents, len(node.shape))
-    return Value(w.emit(kind, *names, name=w.label(node)), axes)
 
 
 @say.register
@@ -292,7 +273,7 @@ def _(op: ops.LayerNorm, node: Node, w: Emitter) -> Value:
 def _(op: ops.Sum | ops.Mean | ops.Max | ops.LogSumExp, node: Node, w: Emitter) -> Value:
     kinds = {ops.Sum: "ReduceSum", ops.Mean: "ReduceMean", ops.Max: "ReduceMax", ops.LogSumExp: "ReduceLogSumExp"}
     x = node.parents[0]
-    value = natural(w, x)
+    value = w.value(x)
     gone = [a % len(x.shape) for a in op.axes]
     places = sorted(value.axes.index(a) for a in gone)
     name = reduce(w, kinds[type(op)], value.name, places, op.keepdims, w.label(node))
@@ -306,7 +287,7 @@ def _(op: ops.Sum | ops.Mean | ops.Max | ops.LogSumExp, node: Node, w: Emitter) 
 @say.register(ops.LogSoftmax)
 def _(op: ops.Softmax | ops.LogSoftmax, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    value = natural(w, x)
+    value = w.value(x)
     axis = value.axes.index(op.axis % len(x.shape))
     if axis != len(x.shape) - 1:  # before 13 all axes from `axis` on were normalized as one
         w.require(13)
@@ -319,7 +300,7 @@ def _(op: ops.Softmax | ops.LogSoftmax, node: Node, w: Emitter) -> Value:
 @say.register
 def _(op: ops.Reshape, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    value = natural(w, x)
+    value = w.value(x)
     order = None
     if reorders(value, x.shape):
         if len(op.lengths) == 1 and value.axes[0] == 0 and folds(w, node):
@@ -335,7 +316,7 @@ def _(op: ops.Reshape, node: Node, w: Emitter) -> Value:
 
 @say.register
 def _(op: ops.Transpose, node: Node, w: Emitter) -> Value:
-    value = natural(w, node.parents[0])
+    value = w.value(node.parents[0])
     return Value(value.name, tuple(op.axes.index(a) for a in value.axes))
 
 
@@ -349,7 +330,7 @@ def _(op: ops.Concatenate, node: Node, w: Emitter) -> Value:
 @say.register
 def _(op: ops.Slice, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    value = natural(w, x)
+    value = w.value(x)
     axis = op.axis % len(x.shape)
     place, kept = value.axes.index(axis), op.entries(int(x.shape[axis]))
     bounds = ([kept.start], [kept[-1] + 1], [place], [kept.step])
@@ -370,11 +351,6 @@ def pass_on(w: Emitter, node: Node, kind: str, **attributes: Any) -> Value:
     """One elementwise node of one input; the order of its entries stays."""
     x = w.value(node.parents[0])
     return x._replace(name=w.emit(kind, x.name, name=w.label(node), **attributes))
-
-
-def natural(w: Emitter, x: Node) -> Value:
-    """The value of a node in any order of axes."""
-    return w.value(x)
 
 
 def spatial(w: Emitter, node: Node, kind: str, names: Sequence[str], **attributes: Any) -> Value:
