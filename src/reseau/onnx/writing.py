@@ -40,7 +40,7 @@ def write(
         params: Its parameters.
         channels: Where the file's inputs and outputs with spatial axes have their channels. `"last"` computes the
             same function of the same arrays; `"first"` suits programs that feed images as (batch, channels, height,
-            width), and writes no transpose at the input.
+            width), and writes no transpose at the input; read back here, it is the network that was written.
 
     Raises:
         UnsupportedError: A node has no form in ONNX; the message names it.
