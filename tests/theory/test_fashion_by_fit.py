@@ -1,0 +1,61 @@
+"""Certificates of networks trained on Fashion-MNIST by `fit`, with the hold-out bound that beats them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reseau as rs
+from reseau.theory import ShallowNetwork, certify
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "fashion-mnist"
+RADIUS = 0.2  # images have norm one: fixed before any of them is seen
+
+
+def images(part):
+    """Images scaled to norm one, each on its own: nothing is fitted on the sample."""
+    if not FOLDER.exists():
+        pytest.skip("no folder shared/data/fashion-mnist beside the checkout")
+    table = rs.data.read_idx(FOLDER, part=part)
+    X = table.features.reshape(len(table), -1).astype(np.float64)
+    return X / np.linalg.norm(X, axis=1)[:, None], table.target
+
+
+def trained(X, y, loss, outputs, *, width, strength, epochs):
+    """Adam, its rate falling to 0, on the loss plus `strength` times the path norm."""
+    x = rs.input("image", (784,))
+    hidden = rs.relu(rs.affine(x, width, name="hidden"))
+    net = rs.Network(x, rs.affine(hidden, outputs, bias=False, name="scores"))
+    objective = rs.Objective(net, loss=loss, penalty=rs.penalties.PathNorm(strength, RADIUS))
+    steps = epochs * -(-len(X) // 256)
+    optimizer = rs.optimizers.Adam(rs.optimizers.Cosine(0.01, steps))
+    batches = rs.batches.Shuffled(256)
+    params = rs.fit(objective, (X, y), optimizer=optimizer, batches=batches, epochs=epochs, progress=False).params
+    return net, params, ShallowNetwork.from_network(net, params, RADIUS)
+
+
+@pytest.mark.slow
+def test_trousers_against_boots_have_a_certificate_and_a_better_hold_out_bound():
+    (X, y), (unseen, answers) = images("train"), images("test")
+    kept, held = np.isin(y, (1, 9)), np.isin(answers, (1, 9))
+    X, y, unseen, answers = X[kept], 2.0 * (y[kept] == 1) - 1, unseen[held], 2.0 * (answers[held] == 1) - 1
+    net, params, f = trained(X, y, rs.losses.Hinge(), 1, width=30, strength=0.03, epochs=6)
+    np.testing.assert_allclose(net(params, unseen)[:, 0], f(unseen), atol=1e-4)
+    certificate = certify(f, X, y, holdout=(unseen, answers))
+    print(certificate.explain())
+    assert certificate.valid
+    assert not certificate.vacuous
+    assert certificate.bound < 0.2
+    assert np.mean(answers * f(unseen) <= 0) <= certificate.holdout.bound < 0.02
+
+
+@pytest.mark.slow
+def test_ten_classes_are_vacuous_and_say_so():
+    (X, y), (unseen, answers) = images("train"), images("test")
+    _, _, f = trained(X, y, rs.losses.CrossEntropy(), 10, width=60, strength=0.001, epochs=3)
+    certificate = certify(f, X, y, holdout=(unseen, answers))
+    print(certificate.explain())
+    assert certificate.vacuous
+    assert certificate.explain().startswith("VACUOUS: ")
+    assert np.mean(f(unseen).argmax(axis=1) != answers) <= certificate.holdout.bound < 0.25
+    assert "the hold-out bound is the smaller" in certificate.explain()
