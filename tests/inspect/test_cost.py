@@ -132,6 +132,17 @@ def test_every_operation_of_the_vocabulary_has_a_rule():
     assert missing == []
 
 
+def test_the_wider_vocabulary_by_hand():
+    b = "batch"
+    assert multiply_adds(ops.Einsum("bij,bjk->bik"), (2, 3, 5), (2, 3, 4), (2, 4, 5)) == 2 * 3 * 4 * 5
+    assert multiply_adds(ops.Einsum("...ij,...jk"), (7, 3, 5), (7, 3, 4), (1, 4, 5)) == 7 * 3 * 4 * 5
+    assert multiply_adds(ops.Determinant(), (), (3, 3)) == 8  # 2 × 2 + 1 × 1 updates, 2 + 1 quotients
+    assert multiply_adds(ops.WindowSum((2, 2), (1, 1), (1, 1), ((0, 0), (0, 0))), (b, 3, 3, 1), (b, 4, 4, 1)) == 36
+    assert multiply_adds(ops.PlainCell(("tanh",)), (5, b, 3), (5, b, 2), (3, 2), (3, 3)) == 5 * (6 + 9)
+    assert multiply_adds(ops.GridSample(), (b, 1, 4, 4), (b, 1, 9, 9), (b, 4, 4, 2)) == 16 * 4
+    assert multiply_adds(ops.GridSample("nearest"), (b, 1, 4, 4), (b, 1, 9, 9), (b, 4, 4, 2)) == 0
+
+
 def test_sizes():
     assert size(("batch", 3, "time", 5)) == 15
     assert activation_bytes(input("x", (3, 4))) == 48

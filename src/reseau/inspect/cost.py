@@ -9,7 +9,9 @@ the entries of the output. So:
 - + - × / and square: 1 for each entry of the output; leaky_relu and gelu likewise; other activations none;
 - sum, mean, average_pool: each term; max_pool none;
 - batch_norm: 1 for each entry (at inference it is one affine map); layer_norm: 5 (mean, difference, square,
-  two products); softmax and log_softmax: 3; logsumexp: 2.
+  two products); softmax and log_softmax: 3; logsumexp: 2;
+- products over axes, running sums and sums of windows: each term; einsum: each product of its longest form;
+- recurrent cells: the terms of their matrix products at every step; sampling at points: each weighted neighbor.
 
 One example is counted: a length that is only a word, such as `batch`, is 1.
 """
@@ -19,6 +21,7 @@ from math import prod
 
 import numpy as np
 
+from reseau import ops
 from reseau.graph import Input, Node
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy, Shape
@@ -134,3 +137,85 @@ def _(op: LayerNorm, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(Dropout)
 def _(op: Op, output: Shape, *inputs: Shape) -> int:
     return 0
+
+
+@multiply_adds.register(ops.And)
+@multiply_adds.register(ops.ArgMax)
+@multiply_adds.register(ops.BroadcastTo)
+@multiply_adds.register(ops.Cast)
+@multiply_adds.register(ops.Cut)
+@multiply_adds.register(ops.Equal)
+@multiply_adds.register(ops.Less)
+@multiply_adds.register(ops.LessOrEqual)
+@multiply_adds.register(ops.Min)
+@multiply_adds.register(ops.Or)
+@multiply_adds.register(ops.Pad)
+@multiply_adds.register(ops.Power)
+@multiply_adds.register(ops.Put)
+@multiply_adds.register(ops.PutAlong)
+@multiply_adds.register(ops.ReshapeTo)
+@multiply_adds.register(ops.ReverseSequence)
+@multiply_adds.register(ops.Take)
+@multiply_adds.register(ops.TakeAlong)
+@multiply_adds.register(ops.TakeAt)
+@multiply_adds.register(ops.Tile)
+@multiply_adds.register(ops.TopK)
+@multiply_adds.register(ops.Where)
+@multiply_adds.register(ops.WindowArgMax)
+@multiply_adds.register(ops.WindowMax)
+@multiply_adds.register(ops.Xor)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
+    return 0
+
+
+@multiply_adds.register
+def _(op: ops.Quotient, output: Shape, *inputs: Shape) -> int:
+    return size(output)
+
+
+@multiply_adds.register
+def _(op: ops.Remainder, output: Shape, *inputs: Shape) -> int:
+    return 2 * size(output)
+
+
+@multiply_adds.register(ops.CumulativeProduct)
+@multiply_adds.register(ops.CumulativeSum)
+@multiply_adds.register(ops.Product)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
+    return size(inputs[0])
+
+
+@multiply_adds.register
+def _(op: ops.WindowSum, output: Shape, *inputs: Shape) -> int:
+    return size(output) * prod(op.window)
+
+
+@multiply_adds.register
+def _(op: ops.Einsum, output: Shape, *inputs: Shape) -> int:
+    terms = op.equation.replace(" ", "").split("->")[0].split(",")
+    lengths: dict[str | int, int] = {}
+    for term, shape in zip(terms, inputs, strict=True):
+        before, dots, after = term.partition("...")
+        hidden = range(len(before) + len(after) - len(shape), 0) if dots else ()  # counted from the last one
+        for axis, n in zip((*before, *hidden, *after), shape, strict=True):
+            lengths[axis] = max(lengths.get(axis, 1), size((n,)))
+    return prod(lengths.values()) * max(len(terms) - 1, 1)
+
+
+@multiply_adds.register
+def _(op: ops.Determinant, output: Shape, *inputs: Shape) -> int:
+    n = size(inputs[0][-1:])
+    return size(output) * (n**3 - n) // 3
+
+
+@multiply_adds.register(ops.GatedCell)
+@multiply_adds.register(ops.LongShortCell)
+@multiply_adds.register(ops.PlainCell)
+def _(op: Op, output: Shape, x: Shape, w: Shape, r: Shape, *rest: Shape) -> int:
+    return size(x[:2]) * (size(w) + size(r))
+
+
+@multiply_adds.register
+def _(op: ops.GridSample, output: Shape, x: Shape, grid: Shape) -> int:
+    neighbors = {"nearest": 0, "linear": 2, "cubic": 4}[op.mode] ** (len(x) - 2)
+    return size(output) * neighbors
