@@ -136,7 +136,7 @@ def build(description: Json, arrays: Arrays) -> tuple[Graph, dict[str, np.ndarra
     idle = sorted(records.keys() - graph.by_name.keys()) or sorted(arrays.keys() - used)
     if idle:
         raise _damaged(f"nothing needs {idle[0]!r}")
-    return graph, {name: np.asarray(arrays[name]) for name in graph.parameters | graph.states}
+    return graph, {name: np.asarray(arrays[name]) for name in graph.stored}
 
 
 def _describe_stored(name: str, node: Node, value: np.ndarray) -> Json:

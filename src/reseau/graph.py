@@ -309,6 +309,11 @@ class Graph:
         return {self.names[n]: n for n in self.nodes if isinstance(n.source, State)}
 
     @cached_property
+    def stored(self) -> dict[str, Node]:
+        """What is kept between calls: the parameters, then the states, by name."""
+        return self.parameters | self.states
+
+    @cached_property
     def consumers(self) -> dict[Node, tuple[Node, ...]]:
         """The nodes that read each node, in topological order, each listed once."""
         read: dict[Node, list[Node]] = {n: [] for n in self.nodes}

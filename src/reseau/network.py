@@ -94,7 +94,7 @@ class Network:
         """
         precision = check_dtype(dtype)
         values: dict[str, np.ndarray] = {}
-        for name, node in (self.graph.parameters | self.graph.states).items():
+        for name, node in (self.graph.stored).items():
             if isinstance(node.source, Parameter):
                 generator = np.random.default_rng((seed, crc32(name.encode())))
                 values[name] = node.source.initializer(generator, fixed_shape(node))
@@ -117,7 +117,8 @@ class Network:
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
-        return Run(self.graph, evaluate(self.graph.nodes, self.sources(*self.read(params, inputs))))
+        own, given = self.read(params, inputs)
+        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, jax.device_put(given))))
 
     def backward(self, run: Run, d_output: Any) -> Gradients:
         """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.
@@ -148,11 +149,11 @@ class Network:
             cotangents[node] = cotangents[node] + g if node in cotangents else g
         return cotangents
 
-    def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Array, ...]]:
+    def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Any, ...]]:
         """The parameters and inputs as arrays of one precision, names and shapes checked."""
-        own = self.graph.parameters | self.graph.states
+        own = self.graph.stored
         check_params(own, params)
-        arrays = {name: jnp.asarray(params[name]) for name in own}
+        arrays = {k: params[k] if isinstance(params[k], Array) else jnp.asarray(params[k]) for k in own}
         if len(inputs) != len(self.graph.inputs):
             names = ", ".join(str(n.name) for n in self.graph.inputs)
             raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
@@ -163,7 +164,7 @@ class Network:
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
         """Values of all the graph's sources."""
-        own = self.graph.parameters | self.graph.states
+        own = self.graph.stored
         given = dict(zip(self.graph.inputs, inputs, strict=True))
         return given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, precision_of(params))
 
@@ -201,7 +202,7 @@ class Network:
 
     def save(self, path: str | PathLike[str], params: Params) -> None:
         """Write the network and its parameters to one file, in place only when it is whole."""
-        check_params(self.graph.parameters | self.graph.states, params)
+        check_params(self.graph.stored, params)
         modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()})
 
 
@@ -264,7 +265,7 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
-def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Array:
+def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     """The array that is given for an input, in its type, its shape checked."""
     assert isinstance(node.source, Input)
     array = given if isinstance(given, Array) else np.asarray(given)
@@ -276,7 +277,7 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Array:
         raise DataError(f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: {cure}")
     wanted = precision if node.source.dtype == "float" else np.dtype(node.source.dtype)
     # NumPy converts without compiling anything
-    return jax.device_put(array if array.dtype == wanted else np.asarray(array).astype(wanted))
+    return array if array.dtype == wanted else np.asarray(array).astype(wanted)
 
 
 def _one_or_tuple(values: Sequence[Any]) -> Any:

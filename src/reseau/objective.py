@@ -180,7 +180,7 @@ class Objective:
             number of its output: `"loss 0"`.
         """
         examples = self.read(X, y, sample_weight, precision_of(params))
-        own = self.network.graph.parameters | self.network.graph.states
+        own = self.network.graph.stored
         check_params(own, params)
         return self.measure({name: params[name] for name in own}, examples)
 
@@ -279,6 +279,7 @@ class Objective:
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
             if any(r != n for r in rows):
                 raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
+        inputs, targets = jax.device_put((inputs, targets))
         return Examples(inputs, targets, _read_weights(sample_weight, n))
 
 

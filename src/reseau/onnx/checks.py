@@ -102,9 +102,7 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
     """The outputs by our own evaluation, in the precision of the parameters."""
     dtype = next((v.dtype for v in params.values() if v.dtype.kind == "f"), np.dtype(np.float32))
     with jax.enable_x64(True) if dtype == np.float64 else nullcontext():
-        sources: dict[Node, Array] = {
-            n: jnp.asarray(params[name]) for name, n in (graph.parameters | graph.states).items()
-        }
+        sources: dict[Node, Array] = {n: jnp.asarray(params[name]) for name, n in (graph.stored).items()}
         for node, array in zip(graph.inputs, given, strict=True):
             sources[node] = jnp.asarray(array, dtype if array.dtype.kind == "f" else None)
         values = evaluate(graph.nodes, sources | constants(graph.nodes, dtype))

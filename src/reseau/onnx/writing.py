@@ -46,7 +46,7 @@ def write(
         UnsupportedError: A node has no form in ONNX; the message names it.
         ModelFileError: The disk refuses, or the written model does not compute what the network computes.
     """
-    check_params(network.graph.parameters | network.graph.states, params)
+    check_params(network.graph.stored, params)
     write_graph(Path(path), network.graph, {k: np.asarray(v) for k, v in params.items()}, channels=channels)
 
 

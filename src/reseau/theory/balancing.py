@@ -99,7 +99,7 @@ def balance_network(network: Network, params: Mapping[str, Any]) -> Balanced:
     *Algorithmic Regularization in Learning Deep Homogeneous Models*, 2018 (balance of layers).
     """
     graph = network.graph
-    check_params(graph.parameters | graph.states, params)
+    check_params(graph.stored, params)
     values = {name: np.asarray(params[name], np.float64) for name in graph.parameters}
     layers, left = [], {}
     for node in graph.nodes:
@@ -143,7 +143,7 @@ def path_norm_of(network: Network, params: Mapping[str, Any]) -> float:
     Source: Neyshabur, Tomioka and Srebro, *Norm-Based Capacity Control in Neural Networks*, 2015.
     """
     graph = network.graph
-    check_params(graph.parameters | graph.states, params)
+    check_params(graph.stored, params)
     values: dict[Node, Any] = {}
     for node in graph.nodes:
         if node.op is not None:

@@ -40,7 +40,7 @@ def shallow_of(network: Network, params: Mapping[str, Any], radius: float = 1.0)
         DataError: The parameters are not those of the network, or not finite.
     """
     graph = network.graph
-    check_params(graph.parameters | graph.states, params)
+    check_params(graph.stored, params)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.outputs[0].shape) > 2:
         raise _refusal(f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, one row of numbers each")
     start = graph.inputs[0]

@@ -67,7 +67,7 @@ class TrainingRun:
         seed: int,
     ) -> None:
         graph = objective.network.graph
-        check_params(graph.parameters | graph.states, params)
+        check_params(graph.stored, params)
         self.objective, self.examples, self.batches, self.seed = objective, examples, batches, seed
         self.dtype = precision_of(params)
         if optimizer not in objective.programs:
