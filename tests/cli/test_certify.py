@@ -9,11 +9,11 @@ from scipy.stats import beta
 TRAINING = ("--epochs", "3", "--l2", "0.01", "--target", "y")
 
 
-def table(path, n, seed, *, classes=("p", "q"), blank=False):
+def table(path, n, seed, *, classes=("p", "q"), blank=False, unit=1.0):
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (n, 2))
     x[:, 0] += np.sign(x[:, 0]) * 0.5
-    rows = [f"{a:.5f},{b:.5f},{classes[int(a < 0)]}\n" for a, b in x]
+    rows = [f"{a * unit:.5f},{b * unit:.5f},{classes[int(a < 0)]}\n" for a, b in x]
     if blank:
         rows[3] = rows[3].replace(rows[3].split(",")[1], "", 1)
     path.write_text("a,b,y\n" + "".join(rows))
@@ -42,6 +42,16 @@ def test_one_hidden_layer_has_both_bounds(reseau, loss):
     assert beside == pytest.approx(beta.ppf(0.9, 1000 - errors + 1, errors), rel=1e-4)
     assert "The standardization was fitted on rows of seen.csv. It is folded into the weights" in told.out
     assert "NOT A CERTIFICATE" not in told.out
+
+
+def test_the_unit_of_the_features_hardly_matters(reseau, tmp_path):
+    bounds = []
+    for unit in (1.0, 1e3):
+        table(tmp_path / "t.csv", 4000, 0, unit=unit)
+        assert reseau("train", "t.csv", *TRAINING, "--hidden", "8", "--out", "run", "--force").status == 0
+        bounds.append(rate(reseau("certify", "run", "t.csv").out, "the error rate is"))
+    assert bounds[1] == pytest.approx(bounds[0], abs=0.02)
+    assert max(bounds) < 1  # neither is vacuous
 
 
 @pytest.mark.usefixtures("tables")

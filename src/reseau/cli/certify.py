@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["certify"]
 
-RADII = (0.1, 1.0, 10.0, 100.0)
-"""Scales of a bias, fixed before any data: the best is taken, and paid for."""
+RADII = (0.1, 1.0, 10.0, 100.0, 1000.0)
+GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
+"""Scales of a bias and ratios D / rho, fixed before any data, for features in any unit: the best is taken and paid for."""
 
 
 def certify(arguments: argparse.Namespace) -> int:
@@ -58,6 +59,7 @@ def _by_sample(
         *_pairs(sample, binary),
         delta=arguments.delta,
         radius=RADII,
+        grid=GRID,
         holdout=None if unseen is None else _pairs(unseen, binary),
         chosen_on_sample=("preprocessing",) if fitted and name_of(arguments) == model.data else (),
     )
