@@ -251,6 +251,13 @@ def test_dropout_acts_in_training_and_not_in_use():
     assert len(set(result.history["loss"].tolist())) == 200
 
 
+@pytest.mark.parametrize("sampler", [Shuffled(1), Cyclic(8), WithReplacement(3), Poisson(0.5)], ids=repr)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_one_row_is_data_too(sampler, rows):
+    result = fit(classifier(), (X[:rows], Y[:rows]), batches=sampler, epochs=5)
+    assert np.isfinite(result.history["loss"]).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

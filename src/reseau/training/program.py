@@ -81,7 +81,8 @@ class Program:
         data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
         if self.looped:
             numbers = np.array([first, epochs, count, fresh], np.int32)
-            if plan.indices.shape[-1] <= self.most_rows_as_kernel:
+            # of one row XLA would make a kernel without the arrays that hold it, and abort the process
+            if plan.indices.shape[-1] <= self.most_rows_as_kernel and len(examples) > 1:
                 try:
                     carry, losses = self.kernel(carry, data, plan, numbers, np.uint32(seed))
                     return carry, np.asarray(losses)[:epochs]
