@@ -3,3 +3,12 @@
 import jax
 
 jax.config.update("jax_enable_x64", True)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Print the counts that a test recorded: how many cases of ONNX's conformance tests passed, ran, were skipped."""
+    for report in terminalreporter.stats.get("passed", []):
+        counts = dict(report.user_properties)
+        if "passed" in counts:
+            told = ", ".join(f"{count} {what}" for what, count in counts.items())
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {told}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import jax
+
 import reseau as rs
 from benchmarks.cases import Case
 
@@ -21,10 +23,11 @@ def prepare(case: Case) -> Callable[[int], object]:
     params = dict(zip(net.init(), given, strict=True))
     batches = rs.batches.Shuffled(case.batch) if case.shuffled else rs.batches.Cyclic(case.batch)
     optimizer = rs.optimizers.SGD(case.rate)
+    data = jax.device_put(case.data)  # once, like the peers
 
     def run(steps: int) -> object:
         return rs.fit(
-            objective, case.data, optimizer=optimizer, batches=batches, steps=steps, params=params, progress=False
+            objective, data, optimizer=optimizer, batches=batches, steps=steps, params=params, progress=False
         ).history
 
     return run

@@ -18,7 +18,8 @@ def prepare(case: Case) -> Callable[[int], object] | None:
     def run(steps: int) -> object:
         make = MLPRegressor if case.outputs == 1 else MLPClassifier
         model = make(
-            case.hidden, solver="sgd", alpha=0.0, batch_size=case.batch, learning_rate_init=case.rate, momentum=0.0,
+            hidden_layer_sizes=case.hidden, solver="sgd", alpha=0.0, batch_size=case.batch,
+            learning_rate_init=case.rate, momentum=0.0,
             shuffle=case.shuffled, max_iter=max(steps // in_epoch, 1), tol=0.0, n_iter_no_change=10**9, random_state=0,
         )  # fmt: skip
         with warnings.catch_warnings():
