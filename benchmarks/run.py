@@ -24,7 +24,7 @@ from benchmarks.cases import CASES, Case
 from benchmarks.table import write_table
 
 HERE = Path(__file__).parent
-SECONDS = 1.5  # about how long one contender runs in one round
+SECONDS = 3.0  # about how long one contender runs in one round
 
 
 def contenders(compiled: bool) -> dict[str, Callable[[Case], Callable[[int], object] | None]]:

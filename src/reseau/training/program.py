@@ -79,10 +79,11 @@ class Program:
             Where training stands, and the carry's loss at the end of each epoch.
         """
         data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
-        if self.looped:
+        places = plan.indices.shape[-1]
+        if self.looped and places * self.work < WORK_OF_A_LONG_STEP:
             numbers = np.array([first, epochs, count, fresh], np.int32)
             # of one row XLA would make a kernel without the arrays that hold it, and abort the process
-            if plan.indices.shape[-1] <= self.most_rows_as_kernel and len(examples) > 1:
+            if places <= self.most_rows_as_kernel and len(examples) > 1:
                 try:
                     carry, losses = self.kernel(carry, data, plan, numbers, np.uint32(seed))
                     return carry, np.asarray(losses)[:epochs]
@@ -145,6 +146,10 @@ class Program:
 WORK_OF_A_KERNEL = 8192
 """Multiply-adds of a forward pass up to which the CPU is faster without its scheduler: measured 2 to 5 times at 3,500,
 0.3 times at 96,000, where the library's matrix products are missed."""
+
+WORK_OF_A_LONG_STEP = 3 * 10**9
+"""Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way in
+and out, which for one or two long steps costs more than a dispatch."""
 
 KERNEL_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}  # its products cannot be part of a kernel
 
