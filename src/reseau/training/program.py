@@ -148,8 +148,8 @@ WORK_OF_A_KERNEL = 8192
 0.3 times at 96,000, where the library's matrix products are missed."""
 
 WORK_OF_A_LONG_STEP = 3 * 10**9
-"""Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way in
-and out, which for one or two long steps costs more than a dispatch."""
+"""Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way
+in and out, which for one or two long steps costs more than a dispatch."""
 
 KERNEL_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}  # its products cannot be part of a kernel
 
