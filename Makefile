@@ -37,10 +37,9 @@ format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demo: .venv/core  ## train on real digits: progress, accuracy, pictures, a model file
+demo: .venv/core  ## train on real digits: progress, accuracy with a certificate, pictures, a model file
 	$(BIN)/reseau train --dataset digits --conv 16,32 --hidden 64 --out demo-run --force
 	$(BIN)/reseau show demo-run
-	$(BIN)/reseau certify demo-run --dataset digits
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run

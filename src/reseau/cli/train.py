@@ -146,4 +146,13 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
 def _told(measured: "Measured | None") -> str:
     if measured is None:
         return "no test part: nothing was measured"
-    return "\n".join(f"test {name}: {value}" for name, value in measured.lines)
+    lines = [f"test {name}: {value}" for name, value in measured.lines]
+    if measured.confusion is not None:
+        from reseau.theory import binomial_upper
+
+        bound = binomial_upper(measured.rows - int(measured.confusion.diagonal().sum()), measured.rows, 0.05)
+        lines.append(
+            f"certificate: with probability 0.95 the error rate on new examples is at most {100 * bound:.2f} %,\n"
+            "  if the test rows are independent draws on which nothing was chosen (binomial tail; reseau certify)"
+        )
+    return "\n".join(lines)
