@@ -1,8 +1,13 @@
 """Tests run in float64, where an error of the mathematics cannot hide behind rounding."""
 
 import jax
+from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
+
+# the same examples in every run: a failure is a change of the code, and can be repeated
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

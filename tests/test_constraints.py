@@ -68,6 +68,10 @@ def test_the_l1_projection_is_the_theorys(sizes, bound):
         np.testing.assert_array_equal(ours, sizes)
 
 
+def test_the_least_number_is_not_inside_the_ball_of_radius_zero():
+    np.testing.assert_array_equal(project(np.array([5e-324, 1e-310]), 0.0), 0.0)
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("bound", [0.0, 2.0, 1e3])
 def test_the_ball_is_the_product_of_the_theorys_projections(outputs, bound):
