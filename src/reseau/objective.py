@@ -102,7 +102,8 @@ class Objective:
         """The input of F that holds the weight of each row of the batch in the mean."""
         return input("(weight)")
 
-    def _mean_loss(self, outputs: tuple[Node, ...]) -> Node:
+    def _value(self, outputs: tuple[Node, ...]) -> Node:
+        """F as a node, from the nodes of the network's outputs."""
         terms = [
             apply_op(Sum((0,)), apply_op(Multiply(), apply_op(loss, u, y), self.weights))
             for loss, u, y in zip(self.losses, outputs, self.targets, strict=True)
@@ -110,21 +111,18 @@ class Objective:
         whole = terms[0]
         for term in terms[1:]:
             whole = whole + term
-        return whole
+        return whole if self.penalty is None else whole + self.penalty.node(self.network.graph)
 
     @cached_property
     def root(self) -> Node:
         """F as a node, the network as it is used."""
-        mean_loss = self._mean_loss(self.network.graph.outputs)
-        return mean_loss if self.penalty is None else mean_loss + self.penalty.node(self.network.graph)
+        return self._value(self.network.graph.outputs)
 
     @cached_property
     def training(self) -> tuple[Node, TrainingGraph]:
         """F as a node, the network as it is trained, and that training graph."""
         graph = training_graph(self.network.graph)
-        mean_loss = self._mean_loss(graph.outputs)
-        root = mean_loss if self.penalty is None else mean_loss + self.penalty.node(self.network.graph)
-        return root, graph
+        return self._value(graph.outputs), graph
 
     def value_and_grad(
         self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
