@@ -130,3 +130,13 @@ def test_parameters_of_another_network_are_refused():
         rs.errors.DataError, match=r"'hidden.weight' has the shape \(5, 4\), the network wants \(4, 5\)"
     ):
         objective.network(params | {"hidden.weight": params["hidden.weight"].T}, X)
+
+
+def test_a_strength_multiplies_the_penalty():
+    shared, own = classifier(penalty=rs.penalties.L2(1.0)), classifier(penalty=rs.penalties.L2(0.25))
+    params = shared.network.init(0, "float64")
+    value, grads = shared.differentiate(params, shared.read(X, Y, None, np.dtype("float64")), strength=0.25)
+    wanted, slopes = own.value_and_grad(params, X, Y)
+    assert float(value) == pytest.approx(float(wanted), rel=1e-15)
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(grads[name], slope, rtol=1e-12, atol=1e-15)

@@ -1,5 +1,7 @@
 """Each optimizer equals optax's for 200 steps in float64, and keeps what its theory promises."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ from reseau.optimizers import (
     Optimizer,
     Projected,
     RMSProp,
+    Steered,
     Step,
     Warmup,
     as_optimizer,
@@ -79,6 +82,19 @@ def test_float32_stays_float32(name):
     state = jax.tree.map(jnp.asarray, ours.init(params))
     moved, after = ours.update(params, params, state, jnp.int32(3))
     assert {v.dtype for v in jax.tree.leaves((moved, after))} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("inner", [SGD(0.05, momentum=0.9, nesterov=True), Adam(0.05)], ids=repr)
+def test_a_steered_rate_is_that_of_the_state(inner):
+    params, grads = {"x": jnp.arange(3.0)}, {"x": jnp.array([1.0, -2.0, 0.5])}
+    steered = Steered(replace(inner, learning_rate=1.0))
+    rate, state = steered.init(params)
+    assert float(rate) == 1.0
+    mine, _ = steered.update(params, grads, (jnp.asarray(0.05), state), jnp.int32(0))
+    theirs, _ = inner.update(params, grads, inner.init(params), jnp.int32(0))
+    np.testing.assert_allclose(mine["x"], theirs["x"], rtol=1e-15)
+    with pytest.raises(DataError, match="schedule already"):
+        Steered(SGD(Cosine(0.1, 10)))
 
 
 def run(optimizer: Optimizer, grads) -> np.ndarray:

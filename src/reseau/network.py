@@ -23,6 +23,8 @@ __all__ = ["Gradients", "Network", "Params", "Run", "load"]
 
 Params = Mapping[str, Array]
 
+ROWS_AT_ONCE = 1024
+
 
 @dataclass(frozen=True)
 class Run:
@@ -86,6 +88,13 @@ class Network:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
         return self  # nodes are immutable, and recursion over a deep graph would fail
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies in other processes: the nodes in a flat list, since recursion over a deep graph would fail."""
+        nodes = (*self.graph.inputs, *(n for n in self.graph.nodes if n not in self.graph.inputs))
+        place = {n: i for i, n in enumerate(nodes)}
+        flat = [(n.op, tuple(place[p] for p in n.parents), n.shape, n.name, n.source) for n in nodes]
+        return _rebuilt, (flat, len(self.graph.inputs), [place[n] for n in self.graph.outputs])
+
     def init(self, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
         """Fresh parameters, `{"hidden.weight": ..., "hidden.bias": ...}`, with the stored states beside them.
 
@@ -106,6 +115,28 @@ class Network:
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
         """Inference, compiled once for each batch size."""
         return self._compiled(*self.read(params, inputs))
+
+    def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
+        """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
+
+        Memory is bounded, and data of a new length compiles nothing once its block sizes were met.
+
+        Args:
+            params: The parameters.
+            inputs: One array for each input, rows first.
+
+        Returns:
+            The output as an array of NumPy; a tuple of them where there are several.
+        """
+        n = len(inputs[0])
+        rows = min(1 << max(n - 1, 0).bit_length(), ROWS_AT_ONCE)
+        blocks = []
+        for start in range(0, max(n, 1), rows):
+            cut = [x[start : start + rows] for x in inputs]
+            filled = [np.concatenate([x, np.zeros((rows - len(x), *x.shape[1:]), x.dtype)]) for x in cut]
+            found = self(params, *filled)
+            blocks.append([np.asarray(y)[: len(cut[0])] for y in (found if isinstance(found, tuple) else (found,))])
+        return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
     def _compiled(self) -> Any:
@@ -214,6 +245,14 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
     """
     graph, params = modelfile.read(path)
     return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+
+
+def _rebuilt(flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int]) -> Network:
+    """The network that `__reduce__` took apart."""
+    nodes: list[Node] = []
+    for op, parents, shape, name, source in flat:
+        nodes.append(Node(op, tuple(nodes[p] for p in parents), shape, name, source))
+    return Network(nodes[:inputs], [nodes[p] for p in outputs])
 
 
 def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.errors import DataError
-from reseau.graph import Node, apply_op, input, order
+from reseau.graph import Input, Node, apply_op, input, order
 from reseau.losses import Loss
 from reseau.network import Network, check_params, precision_of, read_input
 from reseau.ops.arithmetic import Multiply
@@ -25,6 +25,7 @@ from reseau.training_graph import TrainingGraph, training_graph
 
 __all__ = ["Examples", "Objective"]
 
+STRENGTH = "(penalty strength)"  # may stand beside the parameters; no node of a network has such a name
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
@@ -102,6 +103,11 @@ class Objective:
         """The input of F that holds the weight of each row of the batch in the mean."""
         return input("(weight)")
 
+    @cached_property
+    def strength(self) -> Node:
+        """The input of F that multiplies Ω, 1 unless a sweep over strengths shares one compiled program."""
+        return Node(None, (), (), STRENGTH, Input())
+
     def _value(self, outputs: tuple[Node, ...]) -> Node:
         """F as a node, from the nodes of the network's outputs."""
         terms = [
@@ -111,7 +117,7 @@ class Objective:
         whole = terms[0]
         for term in terms[1:]:
             whole = whole + term
-        return whole if self.penalty is None else whole + self.penalty.node(self.network.graph)
+        return whole if self.penalty is None else whole + self.strength * self.penalty.node(self.network.graph)
 
     @cached_property
     def root(self) -> Node:
@@ -135,10 +141,17 @@ class Objective:
             y: The targets; a tuple of them where the network has several outputs.
             sample_weight: A weight for each row, at least 0; only their proportions matter.
         """
-        examples = self.read(X, y, sample_weight, precision_of(params))
+        return self.differentiate(params, self.read(X, y, sample_weight, precision_of(params)))
+
+    def differentiate(
+        self, params: Mapping[str, Array], examples: Examples, strength: float = 1.0
+    ) -> tuple[Array, dict[str, Array]]:
+        """`value_and_grad` on data that was read before, with `strength` times the penalty."""
         checked, _ = self.network.read(params, examples.inputs)
-        mean = jnp.asarray(examples.weights / len(examples), precision_of(checked))
-        value, grads = self._value_and_grad(checked, examples.inputs, examples.targets, mean)
+        precision = precision_of(checked)
+        mean = jnp.asarray(examples.weights / len(examples), precision)
+        given = checked | {STRENGTH: np.asarray(strength, precision)}
+        value, grads = self._value_and_grad(given, examples.inputs, examples.targets, mean)
         return value, dict(zip(self.network.graph.parameters, grads, strict=True))
 
     @cached_property
@@ -160,7 +173,9 @@ class Objective:
         """Values of all the sources of F."""
         given = self.network.sources(params, inputs)
         given |= dict(zip(self.targets, targets, strict=True))
-        return given | {self.weights: mean} | constants(self.nodes, precision_of(params))
+        precision = precision_of(params)
+        strength: Any = params.get(STRENGTH, np.ones((), precision))
+        return given | {self.weights: mean, self.strength: strength} | constants(self.nodes, precision)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

@@ -4,7 +4,7 @@ from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
 from reseau.optimizers.base import Optimizer, Params
 from reseau.optimizers.schedules import Constant, Cosine, InverseTime, Schedule, Step, Warmup
 from reseau.optimizers.sgd import SGD
-from reseau.optimizers.wrappers import Clipped, FromOptax, Projected, as_optimizer
+from reseau.optimizers.wrappers import Clipped, FromOptax, Projected, Steered, as_optimizer
 
 __all__ = [
     "SGD",
@@ -21,6 +21,7 @@ __all__ = [
     "Projected",
     "RMSProp",
     "Schedule",
+    "Steered",
     "Step",
     "Warmup",
     "as_optimizer",

@@ -1,16 +1,20 @@
 """Optimizers that hold another one: gradient clipping, projection on a constraint set, optax."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
 from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.schedules import Schedule
+from reseau.optimizers.sgd import SGD
 
-__all__ = ["Clipped", "FromOptax", "Projected", "as_optimizer"]
+__all__ = ["Clipped", "FromOptax", "Projected", "Steered", "as_optimizer"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,40 @@ class Projected(Optimizer):
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         params, state = self.optimizer.update(params, grads, state, t)
         return self.project(params), state
+
+
+@dataclass(frozen=True)
+class Held(Schedule):
+    """A learning rate that is an array of the running program."""
+
+    rate: Array
+
+    def __call__(self, t: Array) -> Array:
+        return self.rate
+
+
+@dataclass(frozen=True)
+class Steered(Optimizer):
+    """Lets `optimizer` step with the learning rate that the state holds, `(rate, its own state)`.
+
+    The rate may be changed between two chunks of steps, and differ between runs, without a new compilation; the rate of
+    `optimizer` is where it starts.
+    """
+
+    optimizer: SGD | Adam | AdamW | RMSProp | Adagrad
+
+    def __post_init__(self) -> None:
+        if isinstance(self.optimizer.learning_rate, Schedule):
+            raise DataError("Steered: the learning rate is a schedule already\n  fix: give a number")
+
+    def init(self, params: Params) -> tuple[Any, Any]:
+        dtype = next(iter(params.values())).dtype
+        return np.asarray(self.optimizer.learning_rate, dtype), self.optimizer.init(params)
+
+    def update(self, params: Params, grads: Params, state: tuple[Any, Any], t: Array) -> tuple[Params, tuple[Any, Any]]:
+        rate, inner = state
+        params, inner = replace(self.optimizer, learning_rate=Held(rate)).update(params, grads, inner, t)
+        return params, (rate, inner)
 
 
 @runtime_checkable
