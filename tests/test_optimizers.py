@@ -88,10 +88,10 @@ def test_float32_stays_float32(name):
 def test_a_steered_rate_is_that_of_the_state(inner):
     params, grads = {"x": jnp.arange(3.0)}, {"x": jnp.array([1.0, -2.0, 0.5])}
     steered = Steered(replace(inner, learning_rate=1.0))
-    rate, state = steered.init(params)
-    assert float(rate) == 1.0
-    mine, _ = steered.update(params, grads, (jnp.asarray(0.05), state), jnp.int32(0))
-    theirs, _ = inner.update(params, grads, inner.init(params), jnp.int32(0))
+    rate, before, state = steered.init(params)
+    assert (float(rate), int(before)) == (1.0, 0)
+    mine, _ = steered.update(params, grads, (jnp.asarray(0.05), jnp.int32(3), state), jnp.int32(4))
+    theirs, _ = inner.update(params, grads, inner.init(params), jnp.int32(7))
     np.testing.assert_allclose(mine["x"], theirs["x"], rtol=1e-15)
     with pytest.raises(DataError, match="schedule already"):
         Steered(SGD(Cosine(0.1, 10)))

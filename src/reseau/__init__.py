@@ -18,6 +18,7 @@ _HOME = {
     **dict.fromkeys(_LAYERS, "reseau.layers"),
     **dict.fromkeys(("Network", "load"), "reseau.network"),
     "Objective": "reseau.objective",
+    **dict.fromkeys(("NetworkClassifier", "NetworkRegressor"), "reseau.estimators"),
     "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
@@ -26,6 +27,7 @@ _MODULES = (
     "constraints",
     "data",
     "errors",
+    "estimators",
     "initializers",
     "layers",
     "losses",

@@ -4,6 +4,7 @@ from reseau import batches as batches
 from reseau import constraints as constraints
 from reseau import data as data
 from reseau import errors as errors
+from reseau import estimators as estimators
 from reseau import initializers as initializers
 from reseau import layers as layers
 from reseau import losses as losses
@@ -13,6 +14,7 @@ from reseau import optimizers as optimizers
 from reseau import penalties as penalties
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
+from reseau.estimators import NetworkClassifier as NetworkClassifier, NetworkRegressor as NetworkRegressor
 from reseau.graph import constant as constant, input as input, parameter as parameter, state as state
 from reseau.layers import abs as abs
 from reseau.layers import affine as affine

@@ -67,10 +67,10 @@ class Held(Schedule):
 
 @dataclass(frozen=True)
 class Steered(Optimizer):
-    """Lets `optimizer` step with the learning rate that the state holds, `(rate, its own state)`.
+    """Lets `optimizer` step with the learning rate that the state holds, `(rate, earlier steps, its own state)`.
 
     The rate may be changed between two chunks of steps, and differ between runs, without a new compilation; the rate of
-    `optimizer` is where it starts.
+    `optimizer` is where it starts. Earlier steps, of a run that this one continues, are added to the step's number.
     """
 
     optimizer: SGD | Adam | AdamW | RMSProp | Adagrad
@@ -79,14 +79,16 @@ class Steered(Optimizer):
         if isinstance(self.optimizer.learning_rate, Schedule):
             raise DataError("Steered: the learning rate is a schedule already\n  fix: give a number")
 
-    def init(self, params: Params) -> tuple[Any, Any]:
+    def init(self, params: Params) -> tuple[Any, Any, Any]:
         dtype = next(iter(params.values())).dtype
-        return np.asarray(self.optimizer.learning_rate, dtype), self.optimizer.init(params)
+        return np.asarray(self.optimizer.learning_rate, dtype), np.int32(0), self.optimizer.init(params)
 
-    def update(self, params: Params, grads: Params, state: tuple[Any, Any], t: Array) -> tuple[Params, tuple[Any, Any]]:
-        rate, inner = state
-        params, inner = replace(self.optimizer, learning_rate=Held(rate)).update(params, grads, inner, t)
-        return params, (rate, inner)
+    def update(
+        self, params: Params, grads: Params, state: tuple[Any, Any, Any], t: Array
+    ) -> tuple[Params, tuple[Any, Any, Any]]:
+        rate, before, inner = state
+        params, inner = replace(self.optimizer, learning_rate=Held(rate)).update(params, grads, inner, t + before)
+        return params, (rate, before, inner)
 
 
 @runtime_checkable

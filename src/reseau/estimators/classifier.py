@@ -1,0 +1,302 @@
+"""The classifier."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import log_expit, log_softmax, logsumexp
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import column_or_1d
+
+from reseau.errors import DataError
+from reseau.estimators.design import Design
+from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.settings import hidden_sizes
+from reseau.losses import CrossEntropy, Hinge, Logistic, Loss
+from reseau.network import Network
+
+__all__ = ["NetworkClassifier"]
+
+
+def _has_probabilities(model: Any) -> bool:
+    """Whether the loss makes probabilities of the scores."""
+    return model.loss == "log_loss" or isinstance(model.loss, CrossEntropy | Logistic)
+
+
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):
+    """A neural network that predicts classes, with the settings and defaults of scikit-learn's `MLPClassifier`.
+
+    It minimizes the weighted mean loss plus `alpha / 2` times the sum of the squared weights: the penalty does not
+    depend on the batch size, where scikit-learn divides it by the rows of the batch. Two classes, and several labels,
+    take the logistic loss of one score each; more classes the cross-entropy.
+
+    Args:
+        hidden_layer_sizes: Units of each hidden layer; `()` for none.
+        activation: "identity", "logistic", "tanh" or "relu".
+        solver: "adam", "sgd" (with momentum), "lbfgs" (all rows in each step, by SciPy, in float64; for small data), or
+            an optimizer of `reseau.optimizers` or optax, which brings its own learning rate.
+        alpha: Strength of the penalty.
+        batch_size: Rows in a step; "auto" is 200, or all rows if there are fewer.
+        learning_rate: "constant", "invscaling" (`learning_rate_init / (rows seen + 1)^power_t`, by epoch), or
+            "adaptive" (divided by 5 when `n_iter_no_change` epochs brought no progress). For "sgd".
+        learning_rate_init: The first learning rate.
+        power_t: See `learning_rate`.
+        max_iter: Epochs, at most; iterations for "lbfgs".
+        shuffle: A new order of the rows in every epoch.
+        random_state: Seed of first parameters, order, dropout and the rows held out.
+        tol: Progress smaller than this is none; for "lbfgs" the largest entry of the gradient at which to stop.
+        verbose: Print the loss of every epoch.
+        warm_start: Let `fit` go on from the parameters it has.
+        momentum, nesterovs_momentum: For "sgd".
+        early_stopping: Hold rows out, stop when their score makes no progress, and keep the best epoch's parameters.
+        validation_fraction: Share of the rows held out.
+        beta_1, beta_2, epsilon: For "adam".
+        n_iter_no_change: Epochs without progress that are borne.
+        max_fun: Evaluations of the objective, at most, for "lbfgs".
+        network: A `Network`, or a function `(features node, number of scores) -> scores node`, in place of the layers
+            that the first two settings describe. Rows are given the shape of its input.
+        loss: "log_loss", "hinge", or one of `reseau.losses`.
+        penalty: One of `reseau.penalties` in place of alpha's.
+        constraint: A function of the network that gives a map of the parameters to a set, applied after each step, such
+            as `functools.partial(reseau.constraints.PathNormBall, bound=10.0)`.
+        class_weight: A dict of weights, or "balanced"; multiplies `sample_weight`.
+        dropout: Share of hidden units that a step drops.
+        dtype: "float32" or "float64" for parameters and computation; "auto" is float32, but float64 for float64 rows
+            where the data is small (rows times parameters up to ten million) or the solver "lbfgs".
+        scoring: What early stopping watches: a name or a function as in `sklearn.metrics.get_scorer`; accuracy by
+            default.
+
+    Attributes:
+        classes_: The classes, sorted; with several labels, their numbers.
+        network_: The network.
+        params_: Its parameters, by name.
+        coefs_, intercepts_: The weights and the biases of its layers.
+        loss_curve_: The objective, penalty included, averaged over each epoch.
+        validation_scores_: The scores that early stopping watched, or nothing.
+        history_: "loss", "learning_rate" and "validation_score" as arrays, one entry an epoch.
+        n_iter_, n_layers_, n_outputs_, out_activation_, t_: As scikit-learn's, and
+        loss_, best_loss_, best_validation_score_.
+        n_features_in_, feature_names_in_: What `fit` saw.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = NetworkClassifier((20,), max_iter=500, learning_rate_init=0.01, random_state=0).fit(X, y)
+        >>> bool(model.score(X, y) > 0.95)
+        True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        network: Any = None,
+        loss: Any = "log_loss",
+        penalty: Any = None,
+        constraint: Any = None,
+        class_weight: Any = None,
+        dropout: float = 0.0,
+        dtype: str = "auto",
+        scoring: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.network = network
+        self.loss = loss
+        self.penalty = penalty
+        self.constraint = constraint
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.dtype = dtype
+        self.scoring = scoring
+
+    @available_if(lambda self: self.solver != "lbfgs")
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+        """Go on for one epoch over these rows, from where the last call stopped.
+
+        Args:
+            X: (n, features).
+            y: The targets.
+            sample_weight: A weight for each row.
+            classes: All classes there will ever be; needed in the first call only.
+        """
+        if self.class_weight == "balanced":
+            raise DataError(
+                "class_weight='balanced' needs all rows at once, partial_fit sees a part\n"
+                "  fix: a dict, from sklearn.utils.class_weight.compute_class_weight"
+            )
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise DataError("classes must be passed on the first call to partial_fit\n  fix: classes=np.unique(y)")
+            self.classes_ = unique_labels(classes)
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise DataError(
+                f"classes={classes!r} is not what partial_fit was first called with, {self.classes_}\n"
+                "  fix: the same classes, or a new estimator"
+            )
+        try:
+            return self._fit(X, y, sample_weight, incremental=True)
+        except ValueError:
+            if not hasattr(self, "params_"):
+                del self.classes_  # nothing was begun
+            raise
+
+    def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
+        check_classification_targets(y)
+        multilabel = type_of_target(y).startswith("multilabel")
+        if multilabel:
+            y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+            found = np.arange(y.shape[1])
+        else:
+            y = column_or_1d(y, warn=True)
+            found = unique_labels(y)
+        if first and not incremental:
+            self.classes_, self.multilabel_ = found, multilabel
+        elif first:
+            self.multilabel_ = multilabel
+        self._check_classes(found, incremental)
+        return self._coded(y)
+
+    def _check_classes(self, found: np.ndarray, incremental: bool) -> None:
+        """Refuse other classes than those that are known: any in a part of the rows, exactly these in a warm start."""
+        unknown = [c for c in found.tolist() if c not in set(self.classes_.tolist())]
+        if unknown or (not incremental and len(found) != len(self.classes_)):
+            which = f"y holds {unknown[0]!r}" if unknown else f"y has the classes {found}"
+            raise DataError(
+                f"{type(self).__name__}: {which}, and was fitted for the classes {self.classes_}\n"
+                "  fix: the same classes, or warm_start=False; in the first partial_fit, all of them as classes="
+            )
+
+    def _coded(self, y: np.ndarray) -> np.ndarray:
+        """Class numbers, or -1 and +1 for each score, as the loss wants them."""
+        if self.multilabel_:
+            return 2.0 * (y != 0) - 1
+        numbers = np.searchsorted(self.classes_, y)
+        outputs, loss = self._outputs_and_loss()
+        if loss.target_dtype == "int32":
+            return numbers
+        return 2.0 * (numbers == 1) - 1 if outputs == 1 else 2.0 * np.eye(outputs)[numbers] - 1
+
+    def _outputs_and_loss(self) -> tuple[int, Loss]:
+        """How many scores there are, and the loss of them."""
+        classes, loss = len(self.classes_), self.loss
+        given = self.network.graph.outputs[0].shape[-1] if isinstance(self.network, Network) else None
+        one_each = self.multilabel_ or (classes <= 2 and given != 2)
+        if isinstance(loss, str) and loss == "log_loss":
+            loss = Logistic() if one_each else CrossEntropy()
+        elif isinstance(loss, str) and loss == "hinge":
+            loss = Hinge()
+        elif not isinstance(loss, Loss):
+            raise DataError(
+                f"{type(self).__name__}: loss={loss!r} cannot be used\n  fix: 'log_loss', 'hinge', or a reseau.losses"
+            )
+        if self.multilabel_ and loss.target_dtype == "int32":
+            raise DataError(f"{type(self).__name__}: {loss!r} takes one class a row, y has several labels")
+        if loss.target_dtype == "int32":
+            return max(classes, 2), loss
+        return (1 if classes <= 2 and not self.multilabel_ else classes), loss
+
+    def _design(self, features: int) -> Design:
+        outputs, loss = self._outputs_and_loss()
+        return Design(
+            features, outputs, hidden_sizes(self), self.activation, self.dropout, self.network, loss, self.penalty
+        )
+
+    def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        if self.class_weight is None:
+            return sample_weight
+        own = compute_sample_weight(self.class_weight, y)
+        return own if sample_weight is None else own * sample_weight
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        return None if self.multilabel_ else y
+
+    @property
+    def out_activation_(self) -> str:
+        """What turns scores into probabilities."""
+        return "softmax" if isinstance(self._outputs_and_loss()[1], CrossEntropy) else "logistic"
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """The scores: (n,) for two classes, positive for the second; else (n, classes)."""
+        scores = self._scores(self._rows(X))
+        if self.multilabel_ or len(self.classes_) > 2:
+            return scores
+        return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of each row, (n,); with several labels, 0 and 1 for each, (n, labels)."""
+        return self._chosen(self._scores(self._rows(X)))
+
+    def _chosen(self, scores: np.ndarray) -> np.ndarray:
+        if self.multilabel_:
+            return (scores > 0).astype(int)
+        places = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+        return self.classes_[np.minimum(places, len(self.classes_) - 1)]
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class, (n, classes), or of each label."""
+        return np.exp(self.predict_log_proba(X))
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithm of the probability of each class, or of each label."""
+        scores = self._scores(self._rows(X)).astype(np.float64)
+        if isinstance(self._outputs_and_loss()[1], CrossEntropy):
+            return log_softmax(scores, axis=1)[:, : len(self.classes_)]
+        if self.multilabel_:
+            return log_expit(scores)
+        if scores.shape[1] > 1:  # one class against the others, each by itself
+            return log_expit(scores) - logsumexp(log_expit(scores), axis=1, keepdims=True)
+        both = np.hstack([log_expit(-scores), log_expit(scores)])
+        return both if len(self.classes_) == 2 else np.zeros((len(scores), 1))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,197 @@
+"""Epoch after epoch: the learning rate, what counts as progress, and when to stop, by scikit-learn's rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf, isfinite, nan
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from reseau.batches import Batches
+from reseau.errors import DivergenceError
+from reseau.objective import STRENGTH, Examples, Objective
+from reseau.optimizers import Optimizer, Projected, Steered
+from reseau.training.loop import interruptions
+from reseau.training.run import TrainingRun
+
+__all__ = ["Ending", "Rules", "Standing", "start_run", "train_epochs"]
+
+Ending = Literal["converged", "stopped", "interrupted", "exhausted", "diverged"]
+
+SLOWEST = 1e-6  # an adaptive learning rate that has fallen to it ends the fit
+
+
+@dataclass
+class Standing:
+    """Where an estimator stands: what the next fit, where it goes on, starts from.
+
+    Attributes:
+        params: The parameters and states, as arrays of NumPy.
+        learning_rate: Of the next step.
+        optimizer: The optimizer's state, or nothing before the first step.
+        steps: Steps taken with that state.
+        rows: Rows seen since the parameters were drawn.
+        losses: The objective, averaged over each epoch.
+        scores: The validation score after each epoch.
+        rates: The learning rate of each epoch.
+        best_loss: The least of the losses.
+        best_score: The best of the scores.
+        best_params: The parameters that had it.
+        without_progress: Epochs in a row that were not better by more than the tolerance.
+        epochs: Epochs of the last fit.
+    """
+
+    params: dict[str, Any]
+    learning_rate: float
+    optimizer: Any = None
+    steps: int = 0
+    rows: int = 0
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    best_loss: float = inf
+    best_score: float = -inf
+    best_params: dict[str, Any] | None = None
+    without_progress: int = 0
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the learning rate moves and when to stop.
+
+    Attributes:
+        epochs: The most there may be.
+        tolerance: Progress smaller than this is none.
+        patience: Epochs without progress that are borne.
+        schedule: "constant", "invscaling" or "adaptive".
+        learning_rate: Where it starts.
+        power: Of the rows seen, for "invscaling".
+    """
+
+    epochs: int
+    tolerance: float
+    patience: float
+    schedule: str
+    learning_rate: float
+    power: float
+
+
+def start_run(
+    objective: Objective,
+    examples: Examples,
+    optimizer: Optimizer,
+    batches: Batches,
+    standing: Standing,
+    strength: float,
+    seed: int,
+) -> TrainingRun:
+    """A training run that starts where the estimator stands, with `strength` times the penalty."""
+    run = TrainingRun(objective, examples, optimizer, batches, standing.params, seed)
+    states = run.carry.states | {STRENGTH: np.asarray(strength, run.dtype)}
+    state = run.carry.optimizer if standing.optimizer is None else standing.optimizer
+    run.carry = run.carry._replace(states=states, optimizer=state)
+    if steered(optimizer):
+        _, _, inner = state
+        run.carry = run.carry._replace(
+            optimizer=(np.asarray(standing.learning_rate, run.dtype), np.int32(standing.steps), inner)
+        )
+    return run
+
+
+def train_epochs(
+    run: TrainingRun,
+    standing: Standing,
+    rules: Rules,
+    score: Callable[[dict[str, Any]], float] | None,
+    after_epoch: Callable[[], bool],
+) -> Ending:
+    """Run epochs until there is no progress, and leave in `standing` where it ended.
+
+    Args:
+        run: The run, made by `start_run`.
+        standing: Brought up to date after each epoch, but for its parameters, which are those of the end.
+        rules: When to stop.
+        score: The validation score of parameters; progress is then that of the score, and the best parameters are kept.
+        after_epoch: Called after each epoch; true ends the run.
+    """
+    ending: Ending = "exhausted"
+    standing.epochs = 0
+    with interruptions() as interrupted:
+        try:
+            for record in run.records(rules.epochs * run.in_epoch, each_epoch=True):
+                if not record.losses:
+                    continue
+                _count(standing, record.loss, len(run.examples), run.in_epoch)
+                _judge(standing, rules, score, run)
+                asked = after_epoch()
+                if interrupted():
+                    ending = "interrupted"
+                elif asked:
+                    ending = "stopped"
+                elif _exhausted(standing, rules):
+                    ending = "converged"
+                else:
+                    _set_rate(run, standing)
+                    continue
+                break
+        except DivergenceError as error:
+            if score is None:
+                raise
+            standing.scores.append(nan)
+            standing.epochs += 1
+            standing.losses.append(nan)
+            standing.rates.append(standing.learning_rate)
+            standing.params = dict(error.params)
+            return "diverged"
+    standing.params = {k: np.array(v) for k, v in run.params().items() if k != STRENGTH}
+    standing.optimizer = jax.tree.map(np.array, run.carry.optimizer)
+    return ending
+
+
+def _count(standing: Standing, loss: float, rows: int, steps: int) -> None:
+    standing.losses.append(loss)
+    standing.rates.append(standing.learning_rate)
+    standing.rows += rows
+    standing.steps += steps
+    standing.epochs += 1
+
+
+def _judge(standing: Standing, rules: Rules, score: Callable[[dict[str, Any]], float] | None, run: TrainingRun) -> None:
+    """Whether the epoch was progress."""
+    if score is None:
+        progress = standing.losses[-1] <= standing.best_loss - rules.tolerance
+        standing.best_loss = min(standing.best_loss, standing.losses[-1])
+    else:
+        now = {k: v for k, v in run.params().items() if k != STRENGTH}
+        found = score(now)
+        standing.scores.append(found)
+        progress = not found < standing.best_score + rules.tolerance
+        if found > standing.best_score:
+            standing.best_score, standing.best_params = found, {k: np.array(v) for k, v in now.items()}
+    standing.without_progress = 0 if progress else standing.without_progress + 1
+
+
+def _exhausted(standing: Standing, rules: Rules) -> bool:
+    """Whether patience has run out; an adaptive learning rate falls first. Sets the rate of the next epoch."""
+    if rules.schedule == "invscaling":
+        standing.learning_rate = rules.learning_rate / (standing.rows + 1) ** rules.power
+    if standing.without_progress <= rules.patience:
+        return False
+    if rules.schedule != "adaptive" or standing.learning_rate <= SLOWEST:
+        return True
+    standing.learning_rate /= 5
+    standing.without_progress = 0
+    return False
+
+
+def _set_rate(run: TrainingRun, standing: Standing) -> None:
+    if steered(run.optimizer) and standing.rates[-1] != standing.learning_rate and isfinite(standing.learning_rate):
+        _, before, inner = run.carry.optimizer
+        run.carry = run.carry._replace(optimizer=(np.asarray(standing.learning_rate, run.dtype), before, inner))
+
+
+def steered(optimizer: Optimizer) -> bool:
+    """Whether the learning rate is in the optimizer's state."""
+    return isinstance(optimizer.optimizer if isinstance(optimizer, Projected) else optimizer, Steered)

@@ -1,0 +1,409 @@
+"""What the two estimators share: how they are fitted, continued, asked and exported."""
+
+import sys
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from reseau.batches import Batches, Cyclic, Shuffled
+from reseau.errors import DataError, DivergenceError
+from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
+from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
+from reseau.estimators.lbfgs import minimize
+from reseau.estimators.rows import dense, narrowed
+from reseau.estimators.settings import check_settings
+from reseau.estimators.tasks import Tasks
+from reseau.network import Network
+from reseau.objective import Examples, Objective
+from reseau.training.run import TrainingRun
+
+__all__ = ["NetworkEstimator"]
+
+SMALL = 10**7
+"""Rows times parameters up to which float64 data is computed in float64: there it costs no time that one could see."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples of a fit.
+
+    Attributes:
+        X: The features.
+        y: The targets as they were given.
+        target: The targets as the loss wants them.
+        weights: The weight of each row, or nothing.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, places: np.ndarray) -> "Rows":
+        """These rows alone."""
+        weights = None if self.weights is None else self.weights[places]
+        return Rows(self.X[places], self.y[places], self.target[places], weights)
+
+
+class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+    """A network with scikit-learn's contract. What the settings mean is said in the two estimators."""
+
+    hidden_layer_sizes: Any
+    activation: str
+    solver: Any
+    alpha: float
+    batch_size: Any
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    network: Any
+    loss: Any
+    penalty: Any
+    constraint: Any
+    dropout: float
+    dtype: str
+    scoring: Any
+
+    @abstractmethod
+    def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
+        """The targets as the loss wants them; where `first`, what they are is learned."""
+
+    @abstractmethod
+    def _design(self, features: int) -> Design:
+        """The design for the targets that were read."""
+
+    @abstractmethod
+    def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        """The weight of each row."""
+
+    @abstractmethod
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        """What the rows held out for early stopping should have in the same proportions."""
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train on the rows of X.
+
+        Args:
+            X: (n, features): an array, a data frame of numbers, or a sparse matrix, which is made dense.
+            y: The targets: (n,), or (n, outputs).
+            sample_weight: A weight for each row, at least 0; only their proportions matter.
+
+        Returns:
+            The estimator itself.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @available_if(lambda self: self.solver != "lbfgs")
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Go on for one epoch over these rows, from where the last call stopped."""
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Any:
+        check_settings(self)
+        if incremental and self.early_stopping:
+            raise DataError("partial_fit does not support early_stopping=True\n  fix: early_stopping=False")
+        first = not hasattr(self, "params_") or not (self.warm_start or incremental)
+        tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter + 1)
+        random = check_random_state(self.random_state)
+        rows = self._read(X, y, sample_weight, first, incremental)
+        design = self._design(rows.X.shape[1])
+        objective = objective_of(design)
+        if first:
+            self._begin(rows, design, objective.network, random)
+        elif not incremental:  # a warm start keeps the parameters, and nothing of the optimizer
+            self._standing.optimizer, self._standing.steps = None, 0
+            self._standing.learning_rate = float(self.learning_rate_init)
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(objective, rows, tasks)
+        else:
+            self._fit_in_steps(objective, rows, random, tasks)
+        if tasks is not None:
+            tasks.close(self._fitted)
+        return self
+
+    def _read(self, X: Any, y: Any, sample_weight: Any, first: bool, incremental: bool) -> Rows:
+        X, y = validate_data(
+            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first,
+            multi_output=True, y_numeric=is_regressor(self),
+        )  # fmt: skip
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        target = self._read_target(y, first, incremental)
+        y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+        return Rows(dense(X), y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights))
+
+    def _begin(self, rows: Rows, design: Design, network: Network, random: np.random.RandomState) -> None:
+        """A new network with new parameters, nothing learned."""
+        params = first_params(design, network, random)
+        count = sum(v.size for v in params.values())
+        small = self.solver == "lbfgs" or len(rows) * count <= SMALL
+        dtype = self.dtype
+        if dtype == "auto":
+            dtype = "float64" if rows.X.dtype == np.float64 and small else "float32"
+        params = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in params.items()}
+        self.network_, self.params_, self.n_outputs_ = network, params, design.outputs
+        self.n_layers_ = 1 + sum(len(n.shape) > 1 for n in network.graph.parameters.values())
+        self._standing = Standing(params, float(self.learning_rate_init))
+
+    # the solvers
+
+    def _fit_lbfgs(self, objective: Objective, rows: Rows, tasks: Tasks | None) -> None:
+        precision, standing = self._precision, self._standing
+
+        def after_step(params: dict[str, Any], loss: float) -> bool:
+            standing.params = {k: v.astype(precision) for k, v in params.items()}
+            standing.losses.append(loss)
+            standing.best_loss = min(loss, standing.best_loss)
+            return self._told(tasks)
+
+        if tasks is not None:
+            tasks.begin()
+        with computing("float64"):
+            found, result = minimize(
+                objective,
+                self._examples(objective, rows, "float64"),
+                {k: v.astype("float64") for k, v in self.params_.items()},
+                strength=self._strength,
+                most_steps=self.max_iter,
+                most_calls=self.max_fun,
+                tolerance=self.tol,
+                after_step=after_step,
+            )
+        standing.params = {k: v.astype(precision) for k, v in found.items()}
+        standing.epochs = min(int(result.nit), self.max_iter)
+        self._publish()
+        self.loss_ = float(result.fun)
+        if result.status == 1:
+            warnings.warn(
+                f"lbfgs stopped after {result.nit} iterations and {result.nfev} evaluations, before it converged\n"
+                "  fix: more max_iter or max_fun, or scaled features",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _fit_in_steps(
+        self, objective: Objective, rows: Rows, random: np.random.RandomState, tasks: Tasks | None
+    ) -> None:
+        rows, held = self._held_out(rows, random)
+        most = 1 if tasks is None else self.max_iter
+        rules = Rules(most, self.tol, self.n_iter_no_change, self.learning_rate, self.learning_rate_init, self.power_t)
+        if tasks is not None:
+            tasks.begin()
+        with computing(self._precision):
+            run = start_run(
+                objective,
+                self._examples(objective, rows, self._precision),
+                optimizer_of(self, self.network_),
+                self._batches(len(rows)),
+                self._standing,
+                self._strength,
+                int(random.randint(2**31 - 1)),
+            )
+            score = None if held is None else self._scorer(held)
+            try:
+                ending = train_epochs(run, self._standing, rules, score, lambda: self._told(tasks, run))
+            except DivergenceError as error:
+                raise DataError(
+                    f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n"
+                    "  fix: scale the features (sklearn.preprocessing.StandardScaler), or a smaller learning_rate_init"
+                ) from error
+        if held is not None and self._standing.best_params is not None:
+            self._standing.params = self._standing.best_params
+        self._publish()
+        if tasks is not None and ending in WARNINGS:
+            text, kind = WARNINGS[ending]
+            warnings.warn(text.format(self.max_iter), kind, stacklevel=4)
+
+    def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
+        X = self._shaped(narrowed(rows.X, precision))
+        return objective.read(X, rows.target, rows.weights, np.dtype(precision))
+
+    def _shaped(self, X: np.ndarray) -> np.ndarray:
+        """The rows in the shape of the network's input."""
+        return X.reshape(len(X), *map(int, self.network_.graph.inputs[0].shape[1:]))
+
+    @property
+    def _strength(self) -> float:
+        """What the objective's penalty is multiplied by."""
+        return float(self.alpha) if self.penalty is None else 1.0
+
+    @property
+    def _precision(self) -> str:
+        """The precision of the parameters."""
+        return next((v.dtype.name for v in self.params_.values() if v.dtype.kind == "f"), "float32")
+
+    def _batches(self, rows: int) -> Batches:
+        asked = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
+        if asked > rows:
+            warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=5)
+        size = min(asked, rows)
+        return Shuffled(size) if self.shuffle else Cyclic(size)
+
+    def _held_out(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows | None]:
+        """The rows to train on, and those that early stopping watches."""
+        if not self.early_stopping:
+            return rows, None
+        stay, held = train_test_split(
+            np.arange(len(rows)),
+            random_state=random,
+            test_size=self.validation_fraction,
+            stratify=self._strata(rows.y),
+        )
+        if len(held) < 2:
+            raise DataError(
+                f"The validation set is too small: {len(held)} of {len(rows)} rows\n"
+                "  fix: a larger validation_fraction, or more rows"
+            )
+        return rows.take(stay), rows.take(held)
+
+    def _scorer(self, held: Rows) -> Callable[[dict[str, Any]], float]:
+        """The score of parameters on the rows held out; NaN where predictions are not finite."""
+        view = copy(self)  # it has no names of features: the rows held out are a plain array
+        view.__dict__.pop("feature_names_in_", None)
+        weighted = {} if held.weights is None else {"sample_weight": held.weights}
+        scorer = None if self.scoring is None else get_scorer(self.scoring)
+
+        def score(params: dict[str, Any]) -> float:
+            view.params_ = params
+            if not np.isfinite(view._scores(held.X)).all():
+                return float("nan")
+            found = (
+                view.score(held.X, held.y, **weighted) if scorer is None else scorer(view, held.X, held.y, **weighted)
+            )
+            return float(found)
+
+        return score
+
+    # what others see of a fit
+
+    def _told(self, tasks: Tasks | None, run: TrainingRun | None = None) -> bool:
+        """Tell about the epoch that ended; whether a callback asks to stop."""
+        standing = self._standing
+        if self.verbose:
+            sys.stdout.write(f"Iteration {len(standing.losses)}, loss = {standing.losses[-1]:.8f}\n")
+            if standing.scores:
+                sys.stdout.write(f"Validation score: {standing.scores[-1]:f}\n")
+        if tasks is None:
+            return False
+
+        def fitted() -> dict[str, Any]:
+            if run is not None:
+                standing.params = {k: np.array(v) for k, v in run.params().items() if k in self.params_}
+            self._publish()
+            return self._fitted()
+
+        stop = tasks.end(fitted)
+        if not stop and standing.epochs < self.max_iter:
+            tasks.begin()
+        return stop
+
+    def _publish(self) -> None:
+        """scikit-learn's attributes, from where the fit stands."""
+        standing, watched = self._standing, self.early_stopping
+        self.params_ = standing.params
+        self.loss_curve_, self.n_iter_, self.t_ = standing.losses, standing.epochs, standing.rows
+        self.loss_ = standing.losses[-1] if standing.losses else float("nan")
+        self.best_loss_ = None if watched else standing.best_loss
+        self.validation_scores_ = standing.scores if watched else None
+        self.best_validation_score_ = standing.best_score if watched else None
+        columns = {"loss": standing.losses, "learning_rate": standing.rates, "validation_score": standing.scores}
+        self.history_ = {name: np.array(values) for name, values in columns.items() if values}
+
+    def _fitted(self) -> dict[str, Any]:
+        """All that a fit has set, for a copy that predicts."""
+        settings = self.get_params(deep=False)
+        return {k: v for k, v in vars(self).items() if k not in settings and not k.startswith(("_skl", "_callback"))}
+
+    # predictions
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """The output of the network for every row, (n, outputs)."""
+        with computing(self._precision):
+            params = jax.device_put(self.params_)
+            return self.network_.in_blocks(params, self._shaped(narrowed(X, self._precision)))
+
+    def _rows(self, X: Any) -> np.ndarray:
+        """Rows to predict, checked."""
+        check_is_fitted(self, "params_")
+        return dense(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False))
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """The weights of the layers, each (in, out), from the first to the last."""
+        return self._parameters_of("weight")
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """The biases of the layers, from the first to the last."""
+        return self._parameters_of("bias")
+
+    def _parameters_of(self, role: str) -> list[np.ndarray]:
+        if not hasattr(self, "params_"):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet\n  fix: call fit first")
+        graph = self.network_.graph
+        return [self.params_[k] for k, n in graph.parameters.items() if getattr(n.source, "role", "") == role]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "params_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+WARNINGS: dict[str, tuple[str, type[Warning]]] = {
+    "exhausted": (
+        "training stopped after max_iter={} epochs, before it converged\n  fix: more max_iter",
+        ConvergenceWarning,
+    ),
+    "interrupted": ("the fit was interrupted; what was learned is kept", UserWarning),
+    "diverged": (
+        "training left the finite numbers; the parameters of the best validation score are kept\n"
+        "  fix: a smaller learning_rate_init, or scaled features",
+        ConvergenceWarning,
+    ),
+}
+
+
+@contextmanager
+def computing(precision: str) -> Iterator[None]:
+    """JAX in this precision, whatever the program has set."""
+    if precision == "float64" and not jax.config.read("jax_enable_x64"):
+        with jax.enable_x64(True):
+            yield
+    else:
+        yield

@@ -1,0 +1,156 @@
+"""The regressor."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import column_or_1d
+
+from reseau.errors import DataError
+from reseau.estimators.design import Design
+from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.settings import hidden_sizes
+from reseau.losses import AbsoluteError, Huber, Loss, Poisson, SquaredError
+
+__all__ = ["NetworkRegressor"]
+
+LOSSES: dict[str, Loss] = {
+    "squared_error": SquaredError(),
+    "absolute_error": AbsoluteError(),
+    "huber": Huber(),
+    "poisson": Poisson(),
+}
+
+
+class NetworkRegressor(RegressorMixin, NetworkEstimator):
+    """A neural network that predicts numbers, with the settings and defaults of scikit-learn's `MLPRegressor`.
+
+    It minimizes the weighted mean loss plus `alpha / 2` times the sum of the squared weights, whatever the batch size.
+    The settings and attributes are those of `NetworkClassifier`, without classes; `scoring` is R² by default.
+
+    Args:
+        loss: "squared_error" (half of the square, summed over the outputs), "absolute_error", "huber", "poisson" (the
+            score is the logarithm of the mean, and counts are predicted), or one of `reseau.losses`.
+
+    Example:
+        >>> X = np.linspace(-1, 1, 200)[:, None]
+        >>> model = NetworkRegressor((50,), solver="lbfgs", random_state=0).fit(X, np.sin(3 * X[:, 0]))
+        >>> bool(model.score(X, np.sin(3 * X[:, 0])) > 0.99)
+        True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        network: Any = None,
+        loss: Any = "squared_error",
+        penalty: Any = None,
+        constraint: Any = None,
+        dropout: float = 0.0,
+        dtype: str = "auto",
+        scoring: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.network = network
+        self.loss = loss
+        self.penalty = penalty
+        self.constraint = constraint
+        self.dropout = dropout
+        self.dtype = dtype
+        self.scoring = scoring
+
+    def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
+        y = np.asarray(y, np.float64)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        if first:
+            self.n_outputs_ = outputs
+        elif outputs != self.n_outputs_:
+            raise DataError(
+                f"{type(self).__name__}: y has {outputs} outputs, and was fitted for {self.n_outputs_}\n"
+                "  fix: the same outputs, or a new estimator"
+            )
+        return y
+
+    def _loss(self) -> Loss:
+        known = self.loss if isinstance(self.loss, Loss) else LOSSES.get(self.loss)
+        if known is None or known.target_dtype != "float":
+            raise DataError(
+                f"{type(self).__name__}: loss={self.loss!r} cannot be used\n"
+                f"  fix: one of {', '.join(LOSSES)}, or a reseau.losses of numbers"
+            )
+        return known
+
+    def _design(self, features: int) -> Design:
+        sizes = hidden_sizes(self)
+        return Design(
+            *(features, self.n_outputs_, sizes, self.activation, self.dropout, self.network, self._loss(), self.penalty)
+        )
+
+    def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        return sample_weight
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        return None
+
+    @property
+    def out_activation_(self) -> str:
+        """What turns scores into predictions."""
+        return "exp" if isinstance(self._loss(), Poisson) else "identity"
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The predicted number of each row, (n,), or (n, outputs)."""
+        scores = self._scores(self._rows(X))
+        found = np.exp(scores) if isinstance(self._loss(), Poisson) else scores
+        return found[:, 0] if self.n_outputs_ == 1 else found
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
