@@ -181,7 +181,8 @@ def stream(path: str | PathLike[str], *, target: str = "y", window: int = WINDOW
         >>> import tempfile, numpy as np, reseau as rs
         >>> folder = tempfile.mkdtemp()
         >>> for k in range(3):
-        ...     np.save(f"{folder}/X-{k}.npy", np.full((40, 2), k)), np.save(f"{folder}/y-{k}.npy", np.arange(40))
+        ...     np.save(f"{folder}/X-{k}.npy", np.full((40, 2), k))
+        ...     np.save(f"{folder}/y-{k}.npy", np.arange(40))
         >>> stream = rs.data.stream(folder)
         >>> len(stream), stream.example[0].shape
         (120, (1, 2))
