@@ -1,9 +1,11 @@
 """The feed of a stream: one window of rows is trained on while a thread reads the next one."""
 
+import gc
 import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import prod
 from typing import Any
 
 import jax
@@ -70,6 +72,7 @@ class Streamed(Feed):
             began = time.perf_counter()
             self.current = (pieces, self.reading(pieces).result())
             self.waited += time.perf_counter() - began
+            gc.collect(0)  # JAX lets go of arrays that it took over only when garbage is collected
             after = self.windows.pieces(*self.place(min(step + self.left(step), total - 1)))
             if after != pieces:
                 self.reading(after)
@@ -106,7 +109,7 @@ class Streamed(Feed):
     def read(self, pieces: Pieces, wide: bool) -> Examples:
         """The rows of a window as examples, padded to the length of a whole one. Runs in the thread."""
         x, y = self.stream.example
-        inputs = np.zeros((self.windows.rows, *x.shape[1:]), self.type)
+        inputs = aligned((self.windows.rows, *x.shape[1:]), self.type)
         targets = np.zeros((self.windows.rows, *y.shape[1:]), y.dtype)
         at = 0
         for piece in pieces:
@@ -150,3 +153,11 @@ def float_input(objective: Objective) -> bool:
     """Whether the network reads real numbers, so that other types become them."""
     source = objective.network.graph.inputs[0].source
     return isinstance(source, Input) and source.dtype == "float"
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Zeros that begin where JAX can take them over on a CPU without a copy, at a multiple of 64 bytes."""
+    size = prod(shape) * dtype.itemsize
+    memory = np.zeros(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
