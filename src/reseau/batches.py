@@ -13,7 +13,7 @@ import numpy as np
 
 from reseau.errors import DataError
 
-__all__ = ["Batches", "Cyclic", "Poisson", "Shuffled", "WithReplacement"]
+__all__ = ["Batches", "Cyclic", "Poisson", "Shuffled", "WithReplacement", "in_turn"]
 
 
 class Batches(ABC):
@@ -46,7 +46,7 @@ def _generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch))
 
 
-def _in_turn(examples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def in_turn(examples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The examples cut in batches, the last one padded; each batch averages over what it holds."""
     n = len(examples)
     steps = -(-n // size)
@@ -74,7 +74,7 @@ class Shuffled(Batches):
         return -(-n // self.size(n))
 
     def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        return _in_turn(_generator(seed, epoch).permutation(n), self.size(n))
+        return in_turn(_generator(seed, epoch).permutation(n), self.size(n))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Cyclic(Batches):
         return -(-n // self.size(n))
 
     def epoch(self, n: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        return _in_turn(np.arange(n), self.size(n))
+        return in_turn(np.arange(n), self.size(n))
 
 
 @dataclass(frozen=True)

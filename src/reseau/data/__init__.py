@@ -9,12 +9,14 @@ from reseau.data.images import digits, read_idx
 from reseau.data.recipe import Column, Recipe, Table
 from reseau.data.sheet import Sheet, read_sheet
 from reseau.data.splits import split
+from reseau.data.streams import Stream, stream
 from reseau.data.tables import learn_recipe, read_csv, read_rows
 
 __all__ = [
     "Column",
     "Recipe",
     "Sheet",
+    "Stream",
     "Table",
     "digits",
     "from_arrays",
@@ -25,4 +27,5 @@ __all__ = [
     "read_rows",
     "read_sheet",
     "split",
+    "stream",
 ]

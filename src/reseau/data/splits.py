@@ -4,7 +4,7 @@ import numpy as np
 
 from reseau.errors import DataError
 
-__all__ = ["split"]
+__all__ = ["quotas", "split"]
 
 
 def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
         out = generator.permutation(n)[:held]
     else:
         _, numbers, counts = np.unique(classes, return_inverse=True, return_counts=True)
-        shares = np.minimum(_shares(counts * fraction, held), counts - 1)
+        shares = np.minimum(quotas(counts * fraction, held), counts - 1)
         order = generator.permutation(n)
         out = np.concatenate([order[numbers[order] == c][:k] for c, k in enumerate(shares)])
     if not len(out):
@@ -37,7 +37,7 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
     return np.flatnonzero(stays), np.flatnonzero(~stays)
 
 
-def _shares(wanted: np.ndarray, total: int) -> np.ndarray:
+def quotas(wanted: np.ndarray, total: int) -> np.ndarray:
     """Whole numbers near `wanted` whose sum is `total`: the largest remainders are rounded up."""
     low = np.floor(wanted).astype(int)
     up = np.argsort(low - wanted, kind="stable")[: max(total - low.sum(), 0)]

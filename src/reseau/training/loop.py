@@ -7,8 +7,8 @@ not depend on where the chunks are cut.
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import inf
 from types import FrameType
@@ -18,12 +18,15 @@ import numpy as np
 from jax import Array
 
 from reseau.batches import Batches, Shuffled
+from reseau.data.streams import Stream
 from reseau.errors import DataError
 from reseau.network import precision_of
 from reseau.objective import Examples, Objective
 from reseau.optimizers import Adam, as_optimizer
+from reseau.training.feed import Feed, Resident
 from reseau.training.progress import progress_of
 from reseau.training.run import Record, TrainingRun
+from reseau.training.streamed import Streamed
 
 __all__ = ["FitResult", "Record", "fit", "train"]
 
@@ -52,7 +55,7 @@ class FitResult:
 
 def train(
     objective: Objective,
-    data: tuple[Any, Any],
+    data: tuple[Any, Any] | Stream,
     *,
     optimizer: Any,
     batches: Batches,
@@ -62,12 +65,12 @@ def train(
     sample_weight: Any = None,
     seed: int = 0,
     each_epoch: bool = False,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Train, yielding a record after each chunk of steps; what to do with it is the body of a `for`.
 
     Args:
         objective: What is minimized.
-        data: Inputs and targets, `(X, y)`.
+        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
         optimizer: One of `reseau.optimizers`, or an optax transformation.
         batches: One of `reseau.batches`.
         epochs: Passes to make; or else
@@ -92,14 +95,14 @@ def train(
         (100, True)
     """
     start = objective.network.init(seed) if params is None else params
-    examples = objective.read(*data, sample_weight, precision_of(start))
-    total = total_steps(epochs, steps, batches.steps(len(examples)))
-    return TrainingRun(objective, examples, as_optimizer(optimizer), batches, start, seed).records(total, each_epoch)
+    feed = feed_of(objective, data, sample_weight, batches, seed, precision_of(start))
+    total = total_steps(epochs, steps, feed.in_epoch)
+    return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, each_epoch)
 
 
 def fit(
     objective: Objective,
-    data: tuple[Any, Any],
+    data: tuple[Any, Any] | Stream,
     *,
     optimizer: Any = None,
     batches: Batches | None = None,
@@ -118,7 +121,7 @@ def fit(
 
     Args:
         objective: What is minimized.
-        data: Inputs and targets, `(X, y)`.
+        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
         optimizer: `optimizers.Adam(1e-3)` by default; an optax transformation is accepted too.
         batches: `batches.Shuffled(32)` by default.
         epochs: Passes to make; or else
@@ -149,15 +152,18 @@ def fit(
     batches = Shuffled(32) if batches is None else batches
     start = objective.network.init(seed) if params is None else params
     precision = precision_of(start)
-    examples = objective.read(*data, sample_weight, precision)
+    feed = feed_of(objective, data, sample_weight, batches, seed, precision)
     held_out = None if validation is None else objective.read(*validation, None, precision)
-    in_epoch = batches.steps(len(examples))
-    total = total_steps(epochs, steps, in_epoch)
-    run = TrainingRun(objective, examples, optimizer, batches, start, seed)
+    total = total_steps(epochs, steps, feed.in_epoch)
+    run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience)
     stopped: Stopped = "finished"
-    with progress_of(total, in_epoch, shown=progress) as show, interruptions() as interrupted:
-        for record in run.records(total, each_epoch=held_out is not None):
+    with (
+        progress_of(total, feed.in_epoch, shown=progress) as show,
+        interruptions() as interrupted,
+        closing(run.records(total, each_epoch=held_out is not None)) as records,
+    ):
+        for record in records:
             history.add(record, run)
             show(record.step, history.latest(record))
             if interrupted():
@@ -210,6 +216,22 @@ class History:
     def arrays(self) -> dict[str, np.ndarray]:
         """The columns as arrays."""
         return {k: np.asarray(v, np.int64 if k == "epoch" else np.float64) for k, v in self.columns.items()}
+
+
+def feed_of(
+    objective: Objective,
+    data: tuple[Any, Any] | Stream,
+    sample_weight: Any,
+    batches: Batches,
+    seed: int,
+    precision: np.dtype[Any],
+) -> Feed:
+    """The feed of the data: a window at a time of a stream, or all of it."""
+    if not isinstance(data, Stream):
+        return Resident(objective.read(*data, sample_weight, precision), batches, seed, precision)
+    if sample_weight is not None:
+        raise DataError("the rows of a stream all weigh the same\n  fix: leave sample_weight out")
+    return Streamed(objective, data, batches, seed, precision)
 
 
 def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:

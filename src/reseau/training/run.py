@@ -1,7 +1,7 @@
 """One training run: where it stands, how it is cut into chunks, and what to say when it leaves the finite numbers."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -12,13 +12,13 @@ import numpy as np
 from jax import Array
 
 from reseau.backprop import backprop, evaluate
-from reseau.batches import Batches
 from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, order
 from reseau.network import check_params, precision_of
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
 from reseau.optimizers import Optimizer
-from reseau.training.program import EPOCHS_IN_TURN, Carry, Plan, Program
+from reseau.training.feed import Feed
+from reseau.training.program import Carry, Plan, Program
 
 __all__ = ["Record", "TrainingRun"]
 
@@ -60,25 +60,23 @@ class TrainingRun:
     def __init__(
         self,
         objective: Objective,
-        examples: Examples,
+        feed: Feed,
         optimizer: Optimizer,
-        batches: Batches,
         params: Mapping[str, Array],
         seed: int,
     ) -> None:
         graph = objective.network.graph
         check_params(graph.stored, params)
-        self.objective, self.examples, self.batches, self.seed = objective, examples, batches, seed
+        self.objective, self.feed, self.seed = objective, feed, seed
         self.dtype = precision_of(params)
         if optimizer not in objective.programs:
             objective.programs[optimizer] = Program(objective, optimizer)
         self.program: Program = objective.programs[optimizer]
         self.optimizer, self.start = optimizer, params
-        self.carry = self.first_carry()
-        self.in_epoch, self.places = batches.steps(len(examples)), batches.size(len(examples))
+        self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
+        self.in_epoch = feed.in_epoch
         self.snapshot: tuple[int, Carry | None] = (0, None)
         self.snapshot_time = time.perf_counter()
-        self.epoch_plan: tuple[int, Plan] | None = None
 
     def first_carry(self) -> Carry:
         """Where training starts, in arrays of its own."""
@@ -91,76 +89,53 @@ class TrainingRun:
         """The parameters and states as they stand; the next chunk overwrites them."""
         return self.carry.params | self.carry.states
 
-    def records(self, total: int, each_epoch: bool) -> Iterator[Record]:
+    def records(self, total: int, each_epoch: bool) -> Generator[Record, None, None]:
         """Run `total` steps, chunk by chunk; with `each_epoch` no chunk holds the end of more than one epoch."""
         began, step, pace = time.perf_counter(), 0, inf
         room = self.room(total, each_epoch)
-        while step < total:
-            started = time.perf_counter()
-            epochs, count = self.next_chunk(step, total, pace, room)
-            plan = self.plan(step, epochs, count, room)
-            fresh = step % self.in_epoch == 0
-            self.carry, losses = self.program.run(
-                self.carry, self.examples, plan, step, epochs, count, fresh, self.seed
-            )
-            if not np.isfinite(losses).all():
-                raise self.diverged(step + epochs * count)
-            # the first chunk is one step that may have been compiled: it says nothing about the pace
-            pace = (time.perf_counter() - started) / (epochs * count) if step else SECONDS_A_CHUNK
-            step += epochs * count
-            epoch, done = divmod(step, self.in_epoch)
-            share = self.batches_of(epoch).shares[:done].sum() if done else 1.0
-            means = [float(loss / max(share, 1e-30)) for loss in losses]
-            ended = not done or step == total
-            yield Record(
-                epoch,
-                step,
-                means[-1],
-                tuple(means) if ended else (),
-                time.perf_counter() - began,
-                self.params,
-            )
-            self.remember(step)
+        try:
+            while step < total:
+                epochs, count = self.next_chunk(step, total, pace, room)
+                seconds = self.run_chunk(step, total, epochs, count, room)
+                # the first chunk is one step that may have been compiled: it says nothing about the pace
+                pace = seconds / (epochs * count) if step else SECONDS_A_CHUNK
+                step += epochs * count
+                yield self.record(step, total, time.perf_counter() - began)
+                self.remember(step)
+        finally:
+            self.feed.close()
+
+    def run_chunk(self, step: int, total: int, epochs: int, count: int, room: tuple[int, int]) -> float:
+        """Run the chunk at `step`; returns the seconds that its steps took, waiting for data not counted."""
+        examples = self.feed.examples(step, total)
+        started = time.perf_counter()
+        plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
+        self.carry, self.losses = self.program.run(self.carry, examples, plan, step, epochs, count, fresh, self.seed)
+        if not np.isfinite(self.losses).all():
+            raise self.diverged(step + epochs * count)
+        return time.perf_counter() - started
+
+    def record(self, step: int, total: int, seconds: float) -> Record:
+        """What the chunk that ended at `step` tells."""
+        epoch, done = divmod(step, self.in_epoch)
+        share = self.feed.share(epoch, done) if done else 1.0
+        means = [float(loss) / max(share, 1e-30) for loss in self.losses]
+        ended = not done or step == total
+        return Record(epoch, step, means[-1], tuple(means) if ended else (), seconds, self.params)
 
     def room(self, total: int, each_epoch: bool) -> tuple[int, int]:
         """The most epochs, and steps of an epoch, that a chunk can hold; fixed for the run, as shapes are."""
-        work = 3 * self.places * self.program.work  # forward, and twice that going back
+        places = self.feed.places
+        work = 3 * places * self.program.work  # forward, and twice that going back
         fastest = int(SECONDS_A_CHUNK * WORK_A_SECOND / work)
-        most = max(min(PLACES_A_CHUNK // self.places, fastest), 1)
-        steps = min(self.in_epoch, most)
-        if each_epoch or steps < self.in_epoch:
-            return 1, steps
-        epochs = EPOCHS_IN_TURN if self.batches.every_epoch_alike else most // self.in_epoch
-        return max(min(epochs, total // self.in_epoch), 1), steps
+        return self.feed.room(max(min(PLACES_A_CHUNK // places, fastest), 1), total, each_epoch)
 
     def next_chunk(self, step: int, total: int, pace: float, room: tuple[int, int]) -> tuple[int, int]:
         """Epochs and steps in each for the chunk that starts at `step`: whole epochs, or a part of one."""
         wanted = min(max(int(SECONDS_A_CHUNK / pace), 1), total - step)
-        done = step % self.in_epoch
-        if done == 0 and wanted >= self.in_epoch == room[1]:
+        if step % self.in_epoch == 0 and wanted >= self.in_epoch == room[1]:
             return min(wanted // self.in_epoch, room[0]), self.in_epoch
-        return 1, min(wanted, self.in_epoch - done, room[1])
-
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
-        """The batches of a chunk, in arrays of one size for the whole run."""
-        first, done = divmod(step, self.in_epoch)
-        rows = 1 if self.batches.every_epoch_alike else room[0]
-        places = (rows, room[1], self.places)
-        plan = Plan(np.zeros(places, np.int32), np.zeros(places, self.dtype), np.zeros(places[:2], self.dtype))
-        for e in range(min(epochs, rows)):
-            for whole, part in zip(plan, self.batches_of(first + e), strict=True):
-                whole[e, :count] = part[done : done + count]
-        return plan
-
-    def batches_of(self, epoch: int) -> Plan:
-        """All the batches of one epoch, with the rows' own weights."""
-        epoch = 0 if self.batches.every_epoch_alike else epoch
-        if self.epoch_plan is None or self.epoch_plan[0] != epoch:
-            indices, weights = self.batches.epoch(len(self.examples), self.seed, epoch)
-            filled = (weights > 0).sum(axis=1)
-            plan = Plan(indices, weights * self.examples.weights[indices], filled / max(filled.sum(), 1))
-            self.epoch_plan = (epoch, plan)
-        return self.epoch_plan[1]
+        return 1, min(wanted, self.feed.left(step), room[1])
 
     def remember(self, step: int) -> None:
         """Keep a copy to replay from, seldom enough to cost little."""
@@ -179,9 +154,9 @@ class TrainingRun:
         root, _ = self.objective.training
         nodes = order((root,))
         while step < stop:
-            plan = self.plan(step, 1, 1, (1, 1))
+            examples, plan = self.feed.examples(step, stop), self.feed.plan(step, 1, 1, (1, 1))
             batch = Plan(*(jnp.asarray(a[0, 0]) for a in plan))
-            data = (self.examples.inputs, self.examples.targets)
+            data = (examples.inputs, examples.targets)
             sources = self.program.sources(jax.tree.map(jnp.asarray, carry), data, batch, step, self.seed & 0xFFFFFFFF)
             values = evaluate(nodes, sources)
             found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
@@ -190,7 +165,7 @@ class TrainingRun:
                 if bad is not None:
                     return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = self.program.run(copied(carry), self.examples, plan, step, 1, 1, False, self.seed)
+            carry, _ = self.program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed)
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
             step += 1
         return self.error(root, "value", stop - 1, good)

@@ -1,0 +1,152 @@
+"""Folders of .npy files as blocks of rows: what the headers promise is checked against the files' sizes, rows are read
+with plain reads (mapped pages would count as resident memory), and nothing is unpickled."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from reseau.errors import DataError
+
+__all__ = ["NpyBlock", "NpyFile", "npy_blocks"]
+
+BYTES_A_BLOCK = 2**22  # long enough that a disk reads it at full speed, short enough that a window mixes many
+
+
+@dataclass(frozen=True)
+class NpyFile:
+    """An array in a file, known by its header.
+
+    Attributes:
+        path: The file.
+        dtype: Type of its numbers.
+        shape: Its shape, rows first.
+        start: Where its first number stands, in bytes.
+    """
+
+    path: Path
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int
+
+    @classmethod
+    def of(cls, path: Path) -> "NpyFile":
+        """Read the header and check it against the file's size."""
+        try:
+            with open(path, "rb") as file:
+                shape, by_columns, dtype = _header(file)
+                start, size = file.tell(), path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+        except (ValueError, TypeError, EOFError) as error:
+            said = str(error).partition("\n")[0]
+            raise DataError(f"{path}: it is not a whole .npy file: {said}\n  fix: write it with np.save") from error
+        if dtype.kind not in "fiub" or not shape or min(shape) < 1:
+            raise DataError(f"{path}: it holds {dtype} of shape {shape}\n  fix: numbers, rows first, at least one row")
+        if by_columns and len(shape) > 1:
+            raise DataError(
+                f"{path}: its numbers stand column by column, so rows cannot be read one after another\n"
+                "  fix: np.save(path, np.ascontiguousarray(array))"
+            )
+        if start + prod(shape) * dtype.itemsize != size:
+            raise DataError(
+                f"{path}: its header promises {dtype} of shape {shape}, {prod(shape) * dtype.itemsize} bytes, but "
+                f"{size - start} follow\n  fix: the copy may have been cut off; get the file again"
+            )
+        return cls(path, dtype, shape, start)
+
+    def read(self, first: int, last: int) -> np.ndarray:
+        """The rows `first` to `last`."""
+        rows = np.empty((last - first, *self.shape[1:]), self.dtype)
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                file.seek(self.start + first * prod(self.shape[1:]) * self.dtype.itemsize)
+                _fill(file, rows.reshape(-1).view(np.uint8).data)
+        except (OSError, EOFError) as error:
+            raise DataError(
+                f"{self.path}: rows {first} to {last} cannot be read: {error}\n"
+                "  fix: leave the files in place, unchanged, while they are read"
+            ) from error
+        return rows
+
+
+@dataclass(frozen=True)
+class NpyBlock:
+    """Consecutive rows of a file of inputs and of its file of targets."""
+
+    inputs: NpyFile
+    targets: NpyFile
+    first: int
+    rows: int
+
+    whole = False  # any of its rows can be read alone
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return str(self.inputs.path)
+
+    @property
+    def header(self) -> str:
+        """What is known without reading."""
+        files = ((f.path.name, f.dtype.str, f.shape) for f in (self.inputs, self.targets))
+        return f"{[*files]} {self.first}"
+
+    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets of the block's rows `start` to `stop`; gray images get their axis of one channel."""
+        x = self.inputs.read(self.first + start, self.first + stop)
+        return x[..., None] if x.ndim == 3 else x, self.targets.read(self.first + start, self.first + stop)
+
+
+def npy_blocks(folder: Path, target: str) -> tuple[NpyBlock, ...]:
+    """The blocks of the pairs `X*.npy` and `y*.npy` of a folder, in the order of their names."""
+    pairs = []
+    for path in sorted(folder.glob("X*.npy")):
+        partner = path.with_name(target + path.name[1:])
+        if not partner.exists():
+            raise DataError(f"{path}: its targets are missing\n  fix: save them as {partner.name} beside it")
+        pairs.append((NpyFile.of(path), NpyFile.of(partner)))
+    for x, y in pairs:
+        _check(x, y, *pairs[0])
+    return tuple(block for pair in pairs for block in _blocks(*pair))
+
+
+def _check(x: NpyFile, y: NpyFile, first_x: NpyFile, first_y: NpyFile) -> None:
+    """Refuse a pair that does not fit together, or not to the first one."""
+    if len(x.shape) not in (2, 3, 4):
+        raise DataError(f"{x.path}: its shape is {x.shape}\n  fix: (n, d), or images (n, height, width[, channels])")
+    if x.shape[0] != y.shape[0]:
+        raise DataError(f"{y.path}: it has {y.shape[0]} rows, {x.path.name} has {x.shape[0]}\n  fix: one target a row")
+    for file, first in ((x, first_x), (y, first_y)):
+        if (file.dtype, file.shape[1:]) != (first.dtype, first.shape[1:]):
+            raise DataError(
+                f"{file.path}: it holds {file.dtype} of shape {file.shape}, {first.path.name} {first.dtype} of shape "
+                f"{first.shape}\n  fix: rows of one shape and one type in all files"
+            )
+
+
+def _blocks(x: NpyFile, y: NpyFile) -> list[NpyBlock]:
+    rows = max(BYTES_A_BLOCK // (prod(x.shape[1:]) * x.dtype.itemsize), 1)
+    return [NpyBlock(x, y, first, min(rows, x.shape[0] - first)) for first in range(0, x.shape[0], rows)]
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it stands by columns, and type; NumPy reads the header as a literal and limits its length."""
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    if version == (2, 0):
+        return npy.read_array_header_2_0(file)
+    raise ValueError(f"version {version} of the format is for tables of named fields")
+
+
+def _fill(file: BinaryIO, memory: memoryview) -> None:
+    """Fill the memory from the file, however little each read brings."""
+    while len(memory):
+        count = file.readinto(memory)  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError("the file ends before them")
+        memory = memory[count:]
