@@ -18,7 +18,7 @@ EXACT = 2**53  # the whole numbers up to here are float64
 
 
 def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | None = None, start: int = 0) -> Sheet:
-    """The columns of a table in memory: numbers, truths (0 and 1), and texts, which may be categories.
+    """The columns of a table in memory: numbers, texts (which may be categories), and truths, which are either.
 
     Args:
         table: A pyarrow Table or RecordBatch, or a pandas DataFrame.
@@ -138,6 +138,8 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
     kind = array.type
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         array = array.cast(pa.large_string()).dictionary_encode()
+    if types.is_boolean(kind):
+        return Texts(("False", "True"), array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False))
     if types.is_dictionary(array.type):
         values = array.dictionary.to_pylist()
         if any(isinstance(v, bytes | list | dict) for v in values):
@@ -146,7 +148,7 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
         return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes)
     if types.is_integer(kind):
         _check_exact(array, who, start)
-    elif not (types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind)):
+    elif not (types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)):
         raise DataError(f"{who} holds {kind}, neither numbers nor texts\n  fix: {_cure(types, kind)}")
     numbers: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return numbers

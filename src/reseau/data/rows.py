@@ -111,7 +111,7 @@ def _target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
                 f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(number) > 8 else ''}"
             )
         return found
-    values, wrong = sheet.numbers(name)
+    values, wrong = sheet.numbers(name, truths=False)
     bad = wrong[:1] or np.flatnonzero(blanks(cells))[:1].tolist()
     if bad:
         raise DataError(

@@ -12,6 +12,7 @@ from reseau.errors import DataError
 __all__ = ["BLANKS", "Cells", "Sheet", "Texts", "as_numbers", "as_texts", "blanks", "is_number", "label", "spelled"]
 
 BLANKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+TRUTHS = {"false": 0.0, "true": 1.0}
 LARGEST = 1e38
 """The largest number that is read: networks compute in 32 bits, where a difference of two such numbers is finite."""
 
@@ -35,6 +36,11 @@ class Texts:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    @property
+    def truths(self) -> bool:
+        """Whether all of them are `true` or `false`."""
+        return bool(self.values) and all(v.lower() in TRUTHS for v in self.values)
 
 
 Cells = np.ndarray | Texts | tuple[str, ...]
@@ -82,14 +88,14 @@ class Sheet:
         columns = tuple(_taken(cells, places) for cells in self.columns)
         return replace(self, columns=columns, lines=tuple(self.lines[i] for i in places.tolist()))
 
-    def numbers(self, name: str) -> tuple[np.ndarray, list[int]]:
+    def numbers(self, name: str, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
         """`as_numbers` of a column.
 
         Raises:
             DataError: One of them is infinite, or larger than 1e38; the message says where.
         """
         cells = self.column(name)
-        values, wrong = as_numbers(cells)
+        values, wrong = as_numbers(cells, truths=truths)
         large = np.abs(values) > LARGEST
         if large.any():
             i = int(np.flatnonzero(large)[0])
@@ -99,12 +105,17 @@ class Sheet:
         return values, wrong
 
 
-def as_numbers(cells: Cells) -> tuple[np.ndarray, list[int]]:
-    """The cells as float64, NaN where blank, and the places of those that are not numbers."""
+def as_numbers(cells: Cells, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
+    """The cells as float64, NaN where blank, and the places of those that are not numbers.
+
+    Args:
+        cells: The cells.
+        truths: Whether `true` and `false` are the numbers 1 and 0.
+    """
     if isinstance(cells, np.ndarray):
         return cells, []
     if isinstance(cells, Texts):
-        values, wrong = as_numbers((*cells.values, ""))
+        values, wrong = as_numbers((*cells.values, ""), truths=truths)
         return values[cells.codes], np.flatnonzero(np.isin(cells.codes, wrong)).tolist()
     try:
         return np.array(cells).astype(np.float64), []
@@ -113,6 +124,8 @@ def as_numbers(cells: Cells) -> tuple[np.ndarray, list[int]]:
         for i, cell in enumerate(cells):
             if is_number(cell):
                 values[i] = float(cell)
+            elif truths and cell.lower() in TRUTHS:
+                values[i] = TRUTHS[cell.lower()]
             elif cell.lower() not in BLANKS:
                 wrong.append(i)
         return values, wrong

@@ -29,8 +29,8 @@ def read_csv(
 ) -> Table:
     """Read a table and learn how to read others like it.
 
-    A column is one of numbers unless most of its cells are texts; texts are read without surrounding spaces. Blank are
-    empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, `None` in letters of either case.
+    A column is one of numbers unless most of its cells are texts; `true` is 1 and `false` is 0. Texts are read without
+    surrounding spaces. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, `None` in letters of either case.
 
     Args:
         path: A CSV file in UTF-8, plain or gzipped.
@@ -52,7 +52,7 @@ def read_csv(
 def read_parquet(
     path: str | PathLike[str], target: str, *, task: str = "auto", missing: str = "error", text: str = "error"
 ) -> Table:
-    """`read_csv` for a Parquet file, whose columns have types: truths are 0 and 1, a text is a text even if a numeral.
+    """`read_csv` for a Parquet file, whose columns have types: a text is a text even if a numeral.
 
     Raises:
         DataError: The file is damaged, or a column holds something else than numbers and texts.
