@@ -1,5 +1,9 @@
 """Tests run in float64, where an error of the mathematics cannot hide behind rounding."""
 
+import os
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
+
 import jax
 from hypothesis import settings
 

@@ -16,7 +16,7 @@ _LAYERS = (
 _HOME = {
     **dict.fromkeys(("constant", "input", "parameter", "state"), "reseau.graph"),
     **dict.fromkeys(_LAYERS, "reseau.layers"),
-    **dict.fromkeys(("Network", "load"), "reseau.network"),
+    **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor"), "reseau.estimators"),
     "use_compile_cache": "reseau.cache",

@@ -56,7 +56,7 @@ from reseau.layers import step as step
 from reseau.layers import sum as sum
 from reseau.layers import tanh as tanh
 from reseau.layers import transpose as transpose
-from reseau.network import Network as Network, load as load
+from reseau.network import Network as Network, load as load, load_recipe as load_recipe
 from reseau.objective import Objective as Objective
 from reseau.training import FitResult as FitResult, Record as Record, fit as fit, train as train
 

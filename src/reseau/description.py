@@ -86,6 +86,7 @@ def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]
             record["parents"] = [graph.names[p] for p in node.parents]
         elif isinstance(node.source, Input):
             record |= {"source": "input", "dtype": node.source.dtype}
+            record |= {"blanks": True} if node.source.blanks else {}
         elif isinstance(node.source, Constant):
             record |= {"source": "constant"}
             arrays[name] = node.source.value
@@ -299,7 +300,9 @@ def _input(name: str, record: Json) -> Node:
         raise _damaged(f"input {name!r} is of the type {_show(dtype)}")
     if not isinstance(shape, list) or shape[:1] != [BATCH] or not all(type(n) is int for n in shape[1:]):
         raise _damaged(f"input {name!r} has the shape {_show(shape)}")
-    return input(name, shape[1:], dtype)
+    if not isinstance(blanks := record.get("blanks", False), bool):
+        raise _damaged(f"input {name!r} says of blanks {_show(blanks)}")
+    return input(name, shape[1:], dtype, blanks=blanks)
 
 
 def _stored(name: str, record: Json, arrays: Arrays, used: set[str]) -> Node:

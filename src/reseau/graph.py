@@ -23,6 +23,7 @@ __all__ = [
     "apply_op",
     "constant",
     "input",
+    "may_be_blank",
     "order",
     "order_by_name",
     "parameter",
@@ -35,9 +36,15 @@ Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 @dataclass(frozen=True)
 class Input:
-    """A source that is given at every call. `dtype` "float" follows the parameters' precision."""
+    """A source that is given at every call.
+
+    Attributes:
+        dtype: Type of its entries; "float" follows the parameters' precision.
+        blanks: Whether entries may be NaN, which stands for no value; the nodes that read it must expect that.
+    """
 
     dtype: str = "float"
+    blanks: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,18 +146,24 @@ class Node:
 Operand = Node | float | np.ndarray
 
 
+def may_be_blank(node: Node) -> bool:
+    """Whether the node is an input whose entries may be NaN, for no value."""
+    return isinstance(node.source, Input) and node.source.blanks
+
+
 def as_node(value: Operand) -> Node:
     """The node itself, or the number or array as a constant."""
     return value if isinstance(value, Node) else constant(value)
 
 
-def input(name: str, shape: Sequence[int] = (), dtype: str = "float") -> Node:
+def input(name: str, shape: Sequence[int] = (), dtype: str = "float", *, blanks: bool = False) -> Node:
     """A value given at every call, `(batch, *shape)`.
 
     Args:
         name: Name of the input, unique in its network.
         shape: Shape of one example; the batch axis is implied in front.
         dtype: `"float"` follows the parameters' precision; `"int32"` for labels, tokens and other indices.
+        blanks: Whether entries may be NaN, for no value; elsewhere training refuses them. See `data.preprocess`.
 
     Example:
         >>> input("image", (28, 28, 1))
@@ -158,7 +171,7 @@ def input(name: str, shape: Sequence[int] = (), dtype: str = "float") -> Node:
     """
     if not isinstance(name, str) or not name:
         raise GraphError(f"an input needs a name, got {name!r}\n  fix: rs.input('x', (784,))")
-    return Node(None, (), (BATCH, *check_lengths(shape, f"input {name!r}")), name, Input(dtype))
+    return Node(None, (), (BATCH, *check_lengths(shape, f"input {name!r}")), name, Input(dtype, blanks))
 
 
 def parameter(shape: Sequence[int], initializer: Initializer, *, name: str | None = None, role: str = "value") -> Node:

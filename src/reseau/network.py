@@ -15,11 +15,12 @@ from jax.typing import ArrayLike
 
 from reseau import inspect, modelfile
 from reseau.backprop import Values, backprop, constants, evaluate
-from reseau.errors import DataError
+from reseau.data.recipe import Recipe
+from reseau.errors import DataError, ModelFileError
 from reseau.graph import Graph, Input, Node, Parameter, State
 from reseau.ops.base import BATCH, show_shape
 
-__all__ = ["Gradients", "Network", "Params", "Run", "load"]
+__all__ = ["Gradients", "Network", "Params", "Run", "load", "load_recipe"]
 
 Params = Mapping[str, Array]
 
@@ -231,10 +232,18 @@ class Network:
         d_outputs = [mean_with_signs(generator, run.values[n].shape) for n in self.graph.outputs]
         return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(d_outputs)).cotangents)
 
-    def save(self, path: str | PathLike[str], params: Params) -> None:
-        """Write the network and its parameters to one file, in place only when it is whole."""
+    def save(self, path: str | PathLike[str], params: Params, *, recipe: Recipe | None = None) -> None:
+        """Write the network and its parameters to one file, in place only when it is whole.
+
+        Args:
+            path: The file, `.safetensors` or `.onnx`.
+            params: The parameters.
+            recipe: How rows of a table become the network's input, kept beside it for `load_recipe`. An ONNX file
+                then reads the raw columns: see `onnx.write`.
+        """
         check_params(self.graph.stored, params)
-        modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()})
+        words = {} if recipe is None else {"recipe": recipe.to_json()}
+        modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()}, words)
 
 
 def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
@@ -253,6 +262,19 @@ def _rebuilt(flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int
     for op, parents, shape, name, source in flat:
         nodes.append(Node(op, tuple(nodes[p] for p in parents), shape, name, source))
     return Network(nodes[:inputs], [nodes[p] for p in outputs])
+
+
+def load_recipe(path: str | PathLike[str]) -> Recipe:
+    """How rows of a table become the input of the network in a model file, for `data.read_rows`.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, or was written without a recipe.
+        DataError: The recipe is damaged.
+    """
+    words = modelfile.read_metadata(path)
+    if "recipe" not in words:
+        raise ModelFileError(f"{path}: it holds no recipe for its data\n  fix: net.save(path, params, recipe=recipe)")
+    return Recipe.from_json(words["recipe"])
 
 
 def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

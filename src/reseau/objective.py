@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.errors import DataError
-from reseau.graph import Input, Node, apply_op, input, order
+from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
 from reseau.losses import Loss
 from reseau.network import Network, check_params, precision_of, read_input
 from reseau.ops.arithmetic import Multiply
@@ -277,7 +277,8 @@ class Objective:
         if len(given) != len(nodes):
             raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
         inputs = tuple(
-            read_input(n, finite(x, f"input {n.name!r}"), precision) for n, x in zip(nodes, given, strict=True)
+            read_input(n, finite(x, f"input {n.name!r}", may_be_blank(n)), precision)
+            for n, x in zip(nodes, given, strict=True)
         )
         n = inputs[0].shape[0]
         if n == 0:
@@ -316,14 +317,17 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
     return read_input(node, given, precision)
 
 
-def finite(given: Any, what: str) -> Any:
-    """The array itself, if all its numbers are finite."""
+def finite(given: Any, what: str, blanks: bool = False) -> Any:
+    """The array itself, if all its numbers are finite, or NaN where blanks are allowed."""
     array = np.asarray(given)
     # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
     with np.errstate(all="ignore"):
         if array.dtype.kind != "f" or np.isfinite(array.sum()) or np.isfinite(array).all():
             return given
-    row, *rest = np.argwhere(~np.isfinite(array))[0].tolist()
+    bad = np.isinf(array) if blanks else ~np.isfinite(array)
+    if not bad.any():
+        return given
+    row, *rest = np.argwhere(bad)[0].tolist()
     place = f"row {row}, place {tuple(rest)}" if rest else f"row {row}"
     raise DataError(
         f"{what} holds {array[(row, *rest)]}, which is not finite, in {place}\n"

@@ -19,7 +19,7 @@ TABLES = {
         "a,b,y\n" + "red,1,u\nblue,2,v\n" * 20,
         "column 'a', line 2: 'red' is not a number\n  fix: text='one-hot' (--text one-hot)",
     ),
-    "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: missing='mean' (--missing mean)"),
+    "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: missing='impute' (--missing impute)"),
     "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: 'NaN' stands for no value"),
     "infinite": (GOOD.replace("\n5,", "\n-inf,"), "column 'a', line 7: '-inf' is not finite"),
     "empty": ("", "it is empty"),
@@ -46,7 +46,7 @@ WORDS = {
     "loss of two": (["train", "--dataset", "digits", "--loss", "hinge"], "--loss hinge is for two classes"),
     "target of images": (
         ["train", "--dataset", "digits", "--target", "y"],
-        "--target is for CSV tables",
+        "--target is for tables",
     ),
     "abbreviated": (["train", "t.csv", "--targ", "y"], "unrecognized arguments: --targ y"),
     "conv": (["train", "t.csv", "--target", "y", "--conv", "8"], "--conv reads images"),

@@ -71,15 +71,19 @@ def test_deeper_networks_have_the_hold_out_bound_and_the_reason(reseau):
     assert "fix: --holdout" in refused.err
 
 
-def test_means_read_off_the_sample_make_it_no_certificate(reseau, tmp_path):
+def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_path):
     table(tmp_path / "seen.csv", 1000, 0, blank=True)
     table(tmp_path / "fresh.csv", 1000, 1)
-    told = reseau("train", "seen.csv", *TRAINING, "--hidden", "4", "--missing", "mean", "--out", "run")
+    told = reseau("train", "seen.csv", *TRAINING, "--hidden", "4", "--missing", "impute", "--out", "run")
     assert told.status == 0, told.err
-    assert "NOT A CERTIFICATE: preprocessing" in reseau("certify", "run", "seen.csv").out
+    refused = reseau("certify", "run", "seen.csv")
+    assert refused.status == 2
+    assert "its features are not an affine function of the columns" in refused.err
+    assert "were read off seen.csv" in refused.err
     fresh = reseau("certify", "run", "fresh.csv").out
-    assert "NOT A CERTIFICATE" not in fresh
-    assert "were read off seen.csv" in fresh
+    assert "No certificate from the training sample: its features are not an affine function" in fresh
+    errors = int(re.search(r"hold-out: (\d+) errors", fresh)[1])
+    assert rate(fresh, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
 
 
 def test_several_classes_of_images(reseau, tmp_path):

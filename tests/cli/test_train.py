@@ -99,11 +99,11 @@ def check_evaluate_and_show(reseau):
 
 def test_a_number_is_predicted_in_its_own_unit_from_raw_rows(reseau):
     Path("houses.csv").write_text(houses(blank=(3, 50)))
-    options = ("--target", "price", "--text", "one-hot", "--missing", "mean", "--out", "run")
+    options = ("--target", "price", "--text", "one-hot", "--missing", "impute", "--out", "run")
     result = reseau("train", "houses.csv", *options, "--hidden", "32", "--epochs", 150, "--learning-rate", 0.01)
 
     assert result.status == 0, result.err
-    assert "Predict 'price', a number, from 3 features: regression" in result.out
+    assert "Predict 'price', a number, from 2 columns: regression" in result.out
     assert float(re.search(r"test R²: ([\d.]+)", result.out)[1]) > 0.97
     rmse = float(re.search(r"test RMSE: ([\d.]+)", result.out)[1])
     assert 100 < rmse < 60_000
@@ -305,8 +305,8 @@ def test_california_housing(reseau):
     assert refused.status == 2
     assert "column 'ocean_proximity', line 2: 'NEAR BAY' is not a number\n  fix: " in refused.err
     assert "--text one-hot" in refused.err
-    assert "--missing mean" in reseau(*words, "--text", "one-hot").err
+    assert "--missing impute" in reseau(*words, "--text", "one-hot").err
 
-    result = reseau(*words, "--text", "one-hot", "--missing", "mean", "--epochs", 5)
+    result = reseau(*words, "--text", "one-hot", "--missing", "impute", "--epochs", 5)
     assert result.status == 0
     assert float(re.search(r"test R²: ([\d.]+)", result.out)[1]) > 0.7

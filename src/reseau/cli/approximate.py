@@ -76,7 +76,7 @@ def _points(name: str) -> "tuple[FloatArray, FloatArray]":
     import numpy as np
 
     from reseau.data import read_sheet
-    from reseau.data.sheet import numbers
+    from reseau.data.sheet import as_numbers, spelled
 
     sheet = read_sheet(name)
     if len(sheet.names) != 2:
@@ -85,10 +85,11 @@ def _points(name: str) -> "tuple[FloatArray, FloatArray]":
         raise DataError(f"{name}: there is only one point\n  fix: give two rows or more")
     columns = []
     for title, cells in zip(sheet.names, sheet.columns, strict=True):
-        values = numbers(cells)[0]
+        values = as_numbers(cells)[0]
         if not np.isfinite(values).all():
             i = int(np.flatnonzero(~np.isfinite(values))[0])
-            said = f"{cells[i]!r} is not a finite number" if cells[i] else "the cell is blank"
+            cell = spelled(cells, i)
+            said = f"{cell!r} is not a finite number" if cell else "the cell is blank"
             raise DataError(f"{name}: column {title!r}, line {sheet.lines[i]}: {said}\n  fix: correct or remove it")
         columns.append(values)
     x, y = columns

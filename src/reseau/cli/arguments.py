@@ -13,7 +13,7 @@ LOSSES = ("cross-entropy", "logistic", "hinge", "squared", "absolute", "huber")
 
 EXAMPLES = """examples:
   reseau train --dataset digits --out digits-run
-  reseau train houses.csv --target price --text one-hot --missing mean
+  reseau train houses.csv --target price --text one-hot --missing impute
   reseau train fashion-mnist/ --conv 32,64 --hidden 128 --epochs 8
   reseau evaluate digits-run --dataset digits
   reseau predict houses-run new-houses.csv --out prices.csv
@@ -75,7 +75,9 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _data(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("data", metavar="DATA", nargs="?", help=f"CSV or .npz file, or MNIST folder: {what}")
+    command.add_argument(
+        "data", metavar="DATA", nargs="?", help=f"CSV, Parquet, Arrow, .npz file or MNIST folder: {what}"
+    )
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
 
 
@@ -107,10 +109,16 @@ def _train(command: argparse.ArgumentParser) -> None:
         help="auto: text and few whole numbers are classes",
     )
     data.add_argument(
-        "--missing", choices=("error", "drop", "mean"), default="error", help="what to do about blanks (default: error)"
+        "--missing",
+        choices=("error", "drop", "impute"),
+        default="error",
+        help="what to do about blanks: drop their rows, or impute the mean with an indicator (default: error)",
     )
     data.add_argument(
-        "--text", choices=("error", "one-hot"), default="error", help="what to do about text columns (default: error)"
+        "--text",
+        choices=("error", "one-hot", "embed"),
+        default="error",
+        help="what to do about text columns (default: error)",
     )
     data.add_argument(
         "--test",

@@ -36,6 +36,12 @@ def certify(arguments: argparse.Namespace) -> int:
             "  fix: theory.certify(f, X, y, loss='squared', clip=U, target_bound=Y), with bounds you know"
         )
     sample, unseen = _examples(arguments, model.recipe)
+    if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
+        why = (
+            "its features are not an affine function of the columns: the categories, or the means that stand for "
+            f"blanks, were read off {model.data}"
+        )
+        return _by_unseen(arguments, model, sample, unseen, why)
     try:
         f = ShallowNetwork.from_network(model.network, model.params)
     except GraphError as error:
@@ -50,7 +56,6 @@ def _by_sample(
     from reseau.theory import ShallowNetwork
     from reseau.theory import certify as bound
 
-    fitted = any(c.categories or c.mean is not None for c in model.recipe.columns)
     if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
         f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
     binary = f.outputs.ndim == 1
@@ -61,7 +66,6 @@ def _by_sample(
         radius=RADII,
         grid=GRID,
         holdout=None if unseen is None else _pairs(unseen, binary),
-        chosen_on_sample=("preprocessing",) if fitted and name_of(arguments) == model.data else (),
     )
     print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
     print(certificate.explain())
@@ -69,11 +73,6 @@ def _by_sample(
         print(
             f"The standardization was fitted on rows of {model.data}. It is folded into the weights and counted in D:\n"
             "the class is that of networks of the raw features, and the bound holds whichever rows chose the scale."
-        )
-    if fitted:
-        print(
-            f"The categories, or the means that fill blanks, were read off {model.data}: that is not folded. "
-            "They must not come from the examples above."
         )
     return 0
 

@@ -19,7 +19,7 @@ class Parts:
     """The data of a training run.
 
     Attributes:
-        train: What is trained on; blanks are filled.
+        train: What is trained on; its recipe is the one that these rows give.
         validation: What decides when to stop, or nothing.
         test: What is measured at the end, or nothing.
         test_source: Where the test part comes from, in words.
@@ -37,7 +37,7 @@ def name_of(arguments: argparse.Namespace) -> str:
     """What the data is called: the path, or the name of the data set."""
     if (arguments.data is None) == (arguments.dataset is None):
         said = "both DATA and --dataset are" if arguments.data else "neither DATA nor --dataset is"
-        raise DataError(f"{said} given\n  fix: give one: a CSV or .npz file, an MNIST folder, or --dataset digits")
+        raise DataError(f"{said} given\n  fix: give one: a table, an .npz file, an MNIST folder, or --dataset digits")
     return str(arguments.data or arguments.dataset)
 
 
@@ -67,11 +67,11 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     if arguments.validation:
         kept, held = split(len(train), arguments.validation, seed + 1, None if classes is None else train.target)
         train, validation = train.rows(kept), train.rows(held)
-    recipe = train.recipe.fitted(train.features)
+    train = train.fitted()
     return Parts(
-        train.filled(recipe),
-        None if validation is None else validation.filled(recipe),
-        None if test is None else test.filled(recipe),
+        train,
+        None if validation is None else validation.under(train.recipe),
+        None if test is None else test.under(train.recipe),
         source,
         table.dropped,
     )
@@ -114,14 +114,14 @@ def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:
     """Refuse options that mean nothing for this kind of data, rather than ignore them."""
     for option in options:
         if getattr(arguments, option) not in (None, "error"):
-            raise DataError(f"--{option} is for CSV tables, {name} is none\n  fix: leave --{option} out")
+            raise DataError(f"--{option} is for tables with named columns, {name} is none\n  fix: leave --{option} out")
 
 
 def _asked_test(asked: str, recipe: Recipe) -> tuple[Table | None, str]:
     """The test part from a file or a folder; nothing where a share is asked for."""
     if _share(asked) is not None:
         return None, ""
-    return _read(asked, recipe, labeled=True, fill=False)
+    return _read(asked, recipe, labeled=True)
 
 
 def _share(asked: str | None) -> float | None:
@@ -137,7 +137,7 @@ def _share(asked: str | None) -> float | None:
     return share
 
 
-def _read(name: str, recipe: Recipe, *, labeled: bool, fill: bool = True) -> tuple[Table, str]:
+def _read(name: str, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
     """Data of the kind that a model was trained on."""
     path = Path(name)
     _exists(path)
@@ -155,8 +155,8 @@ def _read(name: str, recipe: Recipe, *, labeled: bool, fill: bool = True) -> tup
         whole = read_npz(path, target=target, recipe=recipe, labeled=labeled)
         assert whole is not None
         return whole, name
-    table = read_rows(read_sheet(path), recipe, target=labeled, drop=labeled)
-    return (table.filled(recipe) if fill else table), name
+    wanted = [c.name for c in recipe.columns] + [recipe.target]
+    return read_rows(read_sheet(path, columns=wanted), recipe, target=labeled, drop=labeled), name
 
 
 def _exists(path: Path) -> None:

@@ -10,7 +10,7 @@ from jax import Array
 
 import reseau as rs
 from reseau import modelfile
-from reseau.data import Recipe, Table
+from reseau.data import Recipe, Table, preprocess
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant
 from reseau.losses import Loss
@@ -109,7 +109,7 @@ class Design:
 def design(arguments: argparse.Namespace, train: Table) -> Design:
     """The network that the arguments ask for, with scalings fitted to the training part."""
     name, loss = _loss(arguments.loss, train.recipe)
-    x, h = _scaled(train)
+    x, h = preprocess(train.recipe) if train.recipe.columns else _scaled(train)
     activation = ACTIVATIONS[arguments.activation]
     if arguments.conv and len(train.recipe.shape) == 1:
         raise DataError("--conv reads images, and each row is a list of numbers\n  fix: leave --conv out")

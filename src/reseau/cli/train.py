@@ -124,7 +124,8 @@ def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
 def _data(parts: Parts) -> str:
     """What is predicted from what."""
     recipe = parts.train.recipe
-    kind = " × ".join(map(str, recipe.shape)) + (" images" if len(recipe.shape) > 1 else " features")
+    kinds = "images" if len(recipe.shape) > 1 else "columns" if recipe.columns else "features"
+    kind = f"{' × '.join(map(str, recipe.shape))} {kinds}"
     if recipe.classes:
         few = ", ".join(recipe.classes[:6]) + (", …" if len(recipe.classes) > 6 else "")
         what = f"one of {len(recipe.classes)} classes ({few})"

@@ -1,31 +1,54 @@
 """Data as arrays: readers for tables and images, and splits. NumPy alone, so reading is instant.
 
-`read_csv`, `read_npz`, `read_idx` and `digits` return a `Table`; its `Recipe` says how rows became numbers, so that
-new rows become the same numbers.
+`read_csv`, `read_parquet`, `read_arrow`, `read_npz`, `read_idx` and `digits` return a `Table`; its `Recipe` says how
+rows became numbers, so that new rows become the same numbers, and `preprocess` makes the first nodes of a network.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from reseau.data.arrays import from_arrays, read_npz
+from reseau.data.arrow import sheet_of
 from reseau.data.images import digits, read_idx
 from reseau.data.recipe import Column, Recipe, Table
-from reseau.data.sheet import Sheet, read_sheet
+from reseau.data.rows import read_rows
+from reseau.data.sheet import Sheet, Texts
 from reseau.data.splits import split
 from reseau.data.streams import Stream, stream
-from reseau.data.tables import learn_recipe, read_csv, read_rows
+from reseau.data.survey import Survey, learn_recipe
+from reseau.data.tables import read_arrow, read_csv, read_parquet, read_sheet
+
+if TYPE_CHECKING:
+    from reseau.data.preprocessing import preprocess
 
 __all__ = [
     "Column",
     "Recipe",
     "Sheet",
     "Stream",
+    "Survey",
     "Table",
+    "Texts",
     "digits",
     "from_arrays",
     "learn_recipe",
+    "preprocess",
+    "read_arrow",
     "read_csv",
     "read_idx",
     "read_npz",
+    "read_parquet",
     "read_rows",
     "read_sheet",
+    "sheet_of",
     "split",
     "stream",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "preprocess":
+        raise AttributeError(f"module 'reseau.data' has no attribute {name!r}")
+    from reseau.data.preprocessing import preprocess  # it alone needs graphs, and so JAX
+
+    globals()[name] = preprocess
+    return preprocess

@@ -7,7 +7,8 @@ from os import PathLike
 import numpy as np
 
 from reseau.data.recipe import Recipe, Table
-from reseau.data.tables import check_task, label, looks_like_classes
+from reseau.data.sheet import label
+from reseau.data.survey import check_task, looks_like_classes
 from reseau.errors import DataError
 
 __all__ = ["from_arrays", "read_npz"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from reseau.data.arrays import from_arrays
+from reseau.data.delimited import read_bytes
 from reseau.data.recipe import Recipe, Table
-from reseau.data.sheet import read_bytes
 from reseau.errors import DataError, MissingExtraError
 
 __all__ = ["digits", "read_idx"]

@@ -9,22 +9,29 @@ import numpy as np
 
 from reseau.errors import DataError
 
-__all__ = ["Column", "Recipe", "Table"]
+__all__ = ["MISSING", "TEXT", "Column", "Recipe", "Table"]
+
+MISSING = ("error", "drop", "impute")
+TEXT = ("error", "one-hot", "embed")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: a number, or one of `categories`, which becomes one 0 or 1 for each.
+    """One column of a table, and what the training rows say of it.
 
     Attributes:
         name: Its name in the header.
-        categories: The texts it may hold; none for a number.
-        mean: What stands for a blank number, where blanks are filled.
+        categories: The texts it may hold, in the order of their numbers; none for a column of numbers.
+        mean: Mean of its numbers.
+        deviation: Their standard deviation.
+        blanks: In how many rows it is blank.
     """
 
     name: str
     categories: tuple[str, ...] = ()
-    mean: float | None = None
+    mean: float = 0.0
+    deviation: float = 0.0
+    blanks: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,9 @@ class Recipe:
         shape: Shape of one example.
         target: Name of what is predicted.
         classes: Names of the classes, in the order of their numbers; none where the target is a number.
-        columns: The columns that are read, for tables of text.
-        missing: What is done about blanks: "error", "drop" (the row) or "mean" (fill in the column's mean).
+        columns: The columns that are read, for tables.
+        missing: What is done about blanks: "error", "drop" (the row) or "impute" (the column's mean and an indicator).
+        text: What is done about texts: "error", "one-hot" or "embed".
     """
 
     shape: tuple[int, ...]
@@ -44,43 +52,19 @@ class Recipe:
     classes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     missing: str = "error"
+    text: str = "error"
 
     @property
     def task(self) -> str:
         """What is learned: "classification" or "regression"."""
         return "classification" if self.classes else "regression"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the features, `column=category` for the categories of a column."""
-        return tuple(
-            name
-            for column in self.columns
-            for name in ([f"{column.name}={c}" for c in column.categories] or [column.name])
-        )
-
     def fitted(self, features: np.ndarray) -> "Recipe":
-        """The recipe that fills blanks with the means of these features; itself where it fills none."""
-        if self.missing != "mean" or not self.columns:
+        """The recipe that these rows give: their means, deviations, blanks, and the categories that occur in them."""
+        if not self.columns:
             return self
-        places = dict(zip(self.names, range(len(self.names)), strict=True))
-        means = {}
-        for column in self.columns:
-            if not column.categories:
-                values = features[:, places[column.name]]
-                known = values[~np.isnan(values)]
-                if not len(known):
-                    raise DataError(f"column {column.name!r} is blank in every training row\n  fix: remove the column")
-                means[column.name] = float(known.mean())
-        return replace(self, columns=tuple(replace(c, mean=means.get(c.name)) for c in self.columns))
-
-    def fill(self, features: np.ndarray) -> np.ndarray:
-        """The features with each blank replaced by the mean of its column."""
-        if not np.isnan(features).any():
-            return features
-        means = [c.mean for c in self.columns for _ in (c.categories or (c.name,))]
-        known = np.array([np.nan if m is None else m for m in means])
-        return np.where(np.isnan(features), known, features)
+        columns = tuple(_fitted(c, v) for c, v in zip(self.columns, features.T, strict=True))
+        return replace(self, columns=columns)
 
     def to_json(self) -> str:
         """The recipe as text."""
@@ -91,18 +75,23 @@ class Recipe:
         """The recipe that `to_json` wrote; `DataError` where it is not one."""
         try:
             given = json.loads(text)
-            columns = tuple(Column(_word(c["name"]), _words(c["categories"]), c["mean"]) for c in given["columns"])
             recipe = cls(
                 tuple(given["shape"]),
                 _word(given["target"]),
                 _words(given["classes"]),
-                columns,
+                tuple(_column(c) for c in given["columns"]),
                 _word(given["missing"]),
+                _word(given["text"]),
             )
-            means = [c.mean for c in columns if c.mean is not None]
-            if not all(type(n) is int and n > 0 for n in recipe.shape) or not all(isfinite(m) for m in means):
-                raise ValueError("a length or a mean is not a number")
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            if not all(type(n) is int and n > 0 for n in recipe.shape):
+                raise ValueError("a length is not a number")
+            if recipe.columns and recipe.shape != (len(recipe.columns),):
+                raise ValueError("its shape is not that of its columns")
+            if len({c.name for c in recipe.columns}) < len(recipe.columns):
+                raise ValueError("two columns have one name")
+            if recipe.missing not in MISSING or recipe.text not in TEXT:
+                raise ValueError("what to do about blanks or texts is not known")
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
             raise DataError(f"the model's recipe for its data is damaged: {error}\n  fix: train it again") from error
         return recipe
 
@@ -112,7 +101,8 @@ class Table:
     """Examples and what is to be predicted from them.
 
     Attributes:
-        features: (n, d), or images (n, height, width, channels).
+        features: (n, columns): numbers as they stand, and for a text the number of its category, or the number of
+            categories where it is none of them; NaN where blank. Or arrays (n, d), images (n, height, width, channels).
         target: (n,), class numbers or real numbers; nothing where it is not known.
         recipe: How rows became these numbers.
         dropped: How many rows were left out because a cell was blank.
@@ -128,8 +118,8 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the features; none for images and arrays."""
-        return self.recipe.names
+        """Names of the columns; none for images and arrays."""
+        return tuple(c.name for c in self.recipe.columns)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -137,14 +127,61 @@ class Table:
         return self.recipe.classes
 
     def rows(self, places: np.ndarray | Sequence[int]) -> "Table":
-        """These rows alone."""
+        """These rows alone. Their recipe is still that of the whole table; see `fitted`."""
         return replace(
             self, features=self.features[places], target=None if self.target is None else self.target[places]
         )
 
-    def filled(self, recipe: Recipe) -> "Table":
-        """The table with blanks filled by the means of `recipe`."""
-        return replace(self, features=recipe.fill(self.features), recipe=recipe)
+    def fitted(self) -> "Table":
+        """The same rows under the recipe that they alone give."""
+        return self.under(self.recipe.fitted(self.features))
+
+    def under(self, recipe: Recipe) -> "Table":
+        """The same rows, texts numbered as `recipe` numbers them."""
+        changed = [
+            (i, old.categories, new.categories)
+            for i, (old, new) in enumerate(zip(self.recipe.columns, recipe.columns, strict=True))
+            if old.categories != new.categories
+        ]
+        features = self.features.copy() if changed else self.features
+        for i, old, new in changed:
+            number = {text: float(k) for k, text in enumerate(new)}
+            lookup = np.array([*(number.get(text, len(new)) for text in old), len(new), np.nan])
+            codes = self.features[:, i]
+            features[:, i] = lookup[np.where(np.isnan(codes), -1, codes).astype(int)]
+        return replace(self, features=features, recipe=recipe)
+
+    def unseen(self) -> dict[str, int]:
+        """In how many rows a text is none of its column's categories, by column; columns without such rows left out."""
+        counts = {
+            c.name: int(np.sum(self.features[:, i] == len(c.categories)))
+            for i, c in enumerate(self.recipe.columns)
+            if c.categories
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def _fitted(column: Column, values: np.ndarray) -> Column:
+    """The column as these rows alone show it."""
+    known = values[~np.isnan(values)]
+    blank = len(values) - len(known)
+    if column.categories:
+        codes = np.unique(known[known < len(column.categories)]).astype(int)
+        categories = tuple(column.categories[k] for k in codes)
+        if categories:
+            return replace(column, categories=categories, blanks=blank)
+    elif len(known):
+        return replace(column, mean=float(known.mean()), deviation=float(known.std()), blanks=blank)
+    raise DataError(f"column {column.name!r} is blank in every training row\n  fix: remove the column")
+
+
+def _column(given: dict[str, object]) -> Column:
+    mean, deviation, blank = given["mean"], given["deviation"], given["blanks"]
+    if type(mean) is not float or type(deviation) is not float or type(blank) is not int:
+        raise TypeError("a statistic is not a number")
+    if not isfinite(mean) or not 0 <= deviation < float("inf") or blank < 0:
+        raise ValueError("a statistic is not one")
+    return Column(_word(given["name"]), _words(given["categories"]), mean, deviation, blank)
 
 
 def _word(value: object) -> str:
@@ -153,5 +190,7 @@ def _word(value: object) -> str:
     return value
 
 
-def _words(values: Sequence[object]) -> tuple[str, ...]:
+def _words(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is not a list of words")
     return tuple(_word(v) for v in values)

@@ -1,116 +1,165 @@
-"""A CSV file as columns of text, checked for shape but not yet understood."""
+"""A table as columns that have a type: numbers, texts, or the cells of a CSV file, whose type shows in its recipe."""
 
-import csv
-import gzip
-import io
-import zlib
-from collections import Counter
-from dataclasses import dataclass
-from math import isnan
-from os import PathLike
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isinf, isnan
 
 import numpy as np
 
 from reseau.errors import DataError
 
-__all__ = ["BLANKS", "Sheet", "is_number", "numbers", "read_bytes", "read_sheet"]
+__all__ = ["BLANKS", "Cells", "Sheet", "Texts", "as_numbers", "as_texts", "blanks", "is_number", "label", "spelled"]
 
 BLANKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
-DELIMITERS = ",;\t|"
-MOST_COLUMNS = 100_000
+TRUTHS = {"false": 0.0, "true": 1.0}
+LARGEST = 1e38
+"""The largest number that is read: networks compute in 32 bits, where a difference of two such numbers is finite."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts: row `i` holds `values[codes[i]]`, and nothing where its code is -1."""
+
+    values: tuple[str, ...]
+    codes: np.ndarray
+
+    @classmethod
+    def of(cls, values: Sequence[str | None], codes: np.ndarray) -> "Texts":
+        """The same texts without surrounding spaces, equal ones joined, and those that stand for no value blank."""
+        places: dict[str, int] = {}
+        new = np.full(len(values) + 1, -1, np.int32)  # the last entry is that of the code -1
+        for i, value in enumerate(values):
+            if value is not None and (text := value.strip()).lower() not in BLANKS:
+                new[i] = places.setdefault(text, len(places))
+        return cls(tuple(places), new[codes])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def truths(self) -> bool:
+        """Whether all of them are `true` or `false`."""
+        return bool(self.values) and all(v.lower() in TRUTHS for v in self.values)
+
+
+Cells = np.ndarray | Texts | tuple[str, ...]
+"""Numbers as float64, NaN where blank; texts; or the cells of a file in which everything is text."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The cells of a table as text.
+    """The columns of a table.
 
     Attributes:
         path: Where it comes from, for messages.
         names: One for each column; "1", "2", ... where the file has no header.
-        columns: The cells of each column, without surrounding spaces.
-        lines: Line of the file on which each row ends.
+        columns: What each column holds.
+        lines: Number of each row, for messages: the line of the file on which it ends, or its place from 1.
         header: Whether the names come from the file.
+        unit: What `lines` counts: "line" or "row".
     """
 
     path: str
     names: tuple[str, ...]
-    columns: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-    header: bool
+    columns: tuple[Cells, ...]
+    lines: Sequence[int]
+    header: bool = True
+    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.lines)
 
-    def column(self, name: str) -> tuple[str, ...]:
-        return self.columns[self.names.index(name)]
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where the column of each name stands."""
+        return {name: i for i, name in enumerate(self.names)}
+
+    def column(self, name: str) -> Cells:
+        return self.columns[self.places[name]]
+
+    def place(self, name: str, row: int) -> str:
+        """Where a cell stands, in words."""
+        return f"{self.path}: column {name!r}, {self.unit} {self.lines[row]}"
+
+    def kept(self, rows: np.ndarray) -> "Sheet":
+        """The rows for which `rows` is true."""
+        places = np.flatnonzero(rows)
+        columns = tuple(_taken(cells, places) for cells in self.columns)
+        return replace(self, columns=columns, lines=tuple(self.lines[i] for i in places.tolist()))
+
+    def numbers(self, name: str, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
+        """`as_numbers` of a column.
+
+        Raises:
+            DataError: One of them is infinite, or larger than 1e38; the message says where.
+        """
+        cells = self.column(name)
+        values, wrong = as_numbers(cells, truths=truths)
+        large = np.abs(values) > LARGEST
+        if large.any():
+            i = int(np.flatnonzero(large)[0])
+            said = "is not finite" if isinf(values[i]) else f"is beyond {LARGEST:g}, the largest number that is read"
+            cure = "correct the cell, or leave it blank" if isinf(values[i]) else "give the column in a larger unit"
+            raise DataError(f"{self.place(name, i)}: {spelled(cells, i)!r} {said}\n  fix: {cure}")
+        return values, wrong
 
 
-def read_sheet(path: str | PathLike[str], *, delimiter: str | None = None, header: bool | None = None) -> Sheet:
-    """Read a CSV file, plain or gzipped.
+def as_numbers(cells: Cells, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
+    """The cells as float64, NaN where blank, and the places of those that are not numbers.
 
     Args:
-        path: The file, in UTF-8.
-        delimiter: What stands between cells; found among comma, semicolon, tab and bar where it is not given.
-        header: Whether the first row holds names; where it is not given, it does unless one of its cells is a number.
-
-    Raises:
-        DataError: The file is missing, empty, not text, ragged, or names a column twice; the message says where.
+        cells: The cells.
+        truths: Whether `true` and `false` are the numbers 1 and 0.
     """
-    text = _text(Path(path))
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = delimiter or max(DELIMITERS, key=first.count)
-    rows, lines = _rows(path, text, delimiter)
-    width = len(rows[0])
-    if width > MOST_COLUMNS:
-        raise DataError(
-            f"{path}: its rows have {width} columns, at most {MOST_COLUMNS} are read\n"
-            "  fix: one example per row; for large examples use an .npz file"
-        )
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != width:
-            raise DataError(
-                f"{path}: line {line} has {len(row)} cells, line {lines[0]} has {width}\n"
-                f"  fix: give every row {width} cells, quoting those that hold {delimiter!r}"
-            )
-    names = tuple(cell.strip() for cell in rows[0])
-    if header is None:
-        header = not any(is_number(name) for name in names)
-    if header:
-        _check_names(path, names)
-        rows, lines = rows[1:], lines[1:]
-    else:
-        names = tuple(str(i + 1) for i in range(width))
-    if not rows:
-        raise DataError(f"{path}: it has a header but no rows\n  fix: give at least one row")
-    columns = tuple(tuple(cell.strip() for cell in column) for column in zip(*rows, strict=True))
-    return Sheet(str(path), names, columns, tuple(lines), header)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The whole file, unpacked where it is gzipped; `DataError` where that fails."""
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: it is a damaged gzip file: {error}\n  fix: get the file again") from error
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
-
-
-def numbers(cells: tuple[str, ...]) -> tuple[np.ndarray, list[int]]:
-    """The cells as float64, NaN where blank, and the places of those that are not numbers."""
+    if isinstance(cells, np.ndarray):
+        return cells, []
+    if isinstance(cells, Texts):
+        values, wrong = as_numbers((*cells.values, ""), truths=truths)
+        return values[cells.codes], np.flatnonzero(np.isin(cells.codes, wrong)).tolist()
     try:
         return np.array(cells).astype(np.float64), []
     except ValueError:
-        values = np.full(len(cells), np.nan)
-        wrong = []
+        values, wrong = np.full(len(cells), np.nan), []
         for i, cell in enumerate(cells):
             if is_number(cell):
                 values[i] = float(cell)
+            elif truths and cell.lower() in TRUTHS:
+                values[i] = TRUTHS[cell.lower()]
             elif cell.lower() not in BLANKS:
                 wrong.append(i)
         return values, wrong
+
+
+def as_texts(cells: Cells) -> Texts:
+    """The cells as texts; numbers in the spelling of `label`."""
+    if isinstance(cells, Texts):
+        return cells
+    if isinstance(cells, np.ndarray):
+        values, codes = np.unique(cells, return_inverse=True)
+        return Texts.of([label(str(v)) for v in values], codes)
+    places: dict[str, int] = {}
+    codes = np.array([places.setdefault(cell, len(places)) for cell in cells], np.int32)
+    return Texts.of(tuple(places), codes)
+
+
+def blanks(cells: Cells) -> np.ndarray:
+    """Which cells hold no value."""
+    if isinstance(cells, np.ndarray):
+        return np.isnan(cells)
+    if isinstance(cells, Texts):
+        return cells.codes < 0
+    empty = {cell for cell in set(cells) if cell.lower() in BLANKS}
+    return np.array([cell in empty for cell in cells], bool) if empty else np.zeros(len(cells), bool)
+
+
+def spelled(cells: Cells, row: int) -> str:
+    """A cell as it is shown in messages; empty where a typed cell is blank."""
+    if isinstance(cells, tuple):
+        return cells[row]
+    if isinstance(cells, Texts):
+        return "" if cells.codes[row] < 0 else cells.values[cells.codes[row]]
+    return "" if isnan(cells[row]) else label(str(cells[row]))
 
 
 def is_number(cell: str) -> bool:
@@ -121,39 +170,17 @@ def is_number(cell: str) -> bool:
         return False
 
 
-def _text(path: Path) -> str:
-    data = read_bytes(path)
-    if not data.strip():
-        raise DataError(f"{path}: it is empty\n  fix: give a file with a header and rows")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: byte {error.start} is not UTF-8 text\n"
-            "  fix: convert it, for example: iconv -f latin1 -t utf-8 old.csv > new.csv"
-        ) from error
+def label(value: str) -> str:
+    """One spelling for each class: `3`, `3.0` and `03` are the same number."""
+    if not is_number(value) or isinf(float(value)):
+        return value
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e16 else repr(number)
 
 
-def _rows(path: str | PathLike[str], text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The rows that are not blank, and the line on which each ends."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    rows, lines = [], []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num} is not CSV: {error}\n  fix: quote the cell") from error
-    return rows, lines
-
-
-def _check_names(path: str | PathLike[str], names: tuple[str, ...]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
-        raise DataError(
-            f"{path}: columns {' and '.join(places[:3])} are both called {twice[0]!r}\n  fix: give each its own name"
-        )
-    if "" in names:
-        raise DataError(f"{path}: column {names.index('') + 1} has no name\n  fix: name it in the first line")
+def _taken(cells: Cells, places: np.ndarray) -> Cells:
+    if isinstance(cells, np.ndarray):
+        return cells[places]
+    if isinstance(cells, Texts):
+        return Texts(cells.values, cells.codes[places])
+    return tuple(cells[i] for i in places)

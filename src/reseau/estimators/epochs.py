@@ -10,8 +10,10 @@ import numpy as np
 
 from reseau.batches import Batches
 from reseau.errors import DivergenceError
+from reseau.network import precision_of
 from reseau.objective import STRENGTH, Examples, Objective
 from reseau.optimizers import Optimizer, Projected, Steered
+from reseau.training.feed import Resident
 from reseau.training.loop import interruptions
 from reseau.training.run import TrainingRun
 
@@ -62,6 +64,7 @@ class Rules:
     """How the learning rate moves and when to stop.
 
     Attributes:
+        rows: Rows in an epoch.
         epochs: The most there may be.
         tolerance: Progress smaller than this is none.
         patience: Epochs without progress that are borne.
@@ -70,6 +73,7 @@ class Rules:
         power: Of the rows seen, for "invscaling".
     """
 
+    rows: int
     epochs: int
     tolerance: float
     patience: float
@@ -88,7 +92,8 @@ def start_run(
     seed: int,
 ) -> TrainingRun:
     """A training run that starts where the estimator stands, with `strength` times the penalty."""
-    run = TrainingRun(objective, examples, optimizer, batches, standing.params, seed)
+    feed = Resident(examples, batches, seed, precision_of(standing.params))
+    run = TrainingRun(objective, feed, optimizer, standing.params, seed)
     states = run.carry.states | {STRENGTH: np.asarray(strength, run.dtype)}
     state = run.carry.optimizer if standing.optimizer is None else standing.optimizer
     run.carry = run.carry._replace(states=states, optimizer=state)
@@ -123,7 +128,7 @@ def train_epochs(
             for record in run.records(rules.epochs * run.in_epoch, each_epoch=True):
                 if not record.losses:
                     continue
-                _count(standing, record.loss, len(run.examples), run.in_epoch)
+                _count(standing, record.loss, rules.rows, run.in_epoch)
                 _judge(standing, rules, score, run)
                 asked = after_epoch()
                 if interrupted():

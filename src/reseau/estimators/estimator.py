@@ -25,7 +25,7 @@ from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import dense, narrowed
+from reseau.estimators.rows import dense, narrowed, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
 from reseau.network import Network
@@ -219,7 +219,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         rows, held = self._held_out(rows, random)
         most = 1 if tasks is None else self.max_iter
-        rules = Rules(most, self.tol, self.n_iter_no_change, self.learning_rate, self.learning_rate_init, self.power_t)
+        rules = Rules(
+            len(rows), most, self.tol, self.n_iter_no_change, self.learning_rate, self.learning_rate_init, self.power_t
+        )
         if tasks is not None:
             tasks.begin()
         with computing(self._precision):
@@ -248,8 +250,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             warnings.warn(text.format(self.max_iter), kind, stacklevel=4)
 
     def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
-        X = self._shaped(narrowed(rows.X, precision))
-        return objective.read(X, rows.target, rows.weights, np.dtype(precision))
+        return read_examples(objective, self._shaped(narrowed(rows.X, precision)), rows.target, rows.weights)
 
     def _shaped(self, X: np.ndarray) -> np.ndarray:
         """The rows in the shape of the network's input."""
@@ -266,11 +267,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return next((v.dtype.name for v in self.params_.values() if v.dtype.kind == "f"), "float32")
 
     def _batches(self, rows: int) -> Batches:
-        asked = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
-        if asked > rows:
+        asked = 200 if self.batch_size == "auto" else int(self.batch_size)
+        if asked > rows and self.batch_size != "auto":
             warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=5)
-        size = min(asked, rows)
-        return Shuffled(size) if self.shuffle else Cyclic(size)
+        return Shuffled(asked) if self.shuffle else Cyclic(asked)
 
     def _held_out(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows | None]:
         """The rows to train on, and those that early stopping watches."""

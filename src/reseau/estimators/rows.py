@@ -1,14 +1,17 @@
 """Rows as an estimator reads them: dense, in the precision of the network, beyond it one clear error."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from reseau.errors import DataError
+from reseau.objective import Examples, Objective
 
-__all__ = ["dense", "narrowed"]
+__all__ = ["dense", "narrowed", "read_examples"]
 
+SHORTEST = 16  # rows that shorter data is padded to
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
 
 
@@ -39,3 +42,18 @@ def narrowed(X: np.ndarray, dtype: str) -> np.ndarray:
         f"X holds {X[row, column]:g} in row {row}, column {column}, beyond the largest number of {dtype}\n"
         "  fix: scale the features (sklearn.preprocessing.StandardScaler), or dtype='float64'"
     )
+
+
+def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Examples:
+    """The examples on the device, padded by up to a sixteenth.
+
+    Fits of nearly the same length, such as the folds of a cross-validation, then share one compiled program.
+    """
+    n = len(X)
+    unit = max(1 << n.bit_length() >> 5, 1)
+    empty = -n % unit if n > SHORTEST else SHORTEST - n
+    given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
+    if empty:  # rows that no batch takes
+        X, target = (np.concatenate([a, np.broadcast_to(a[:1], (empty, *a.shape[1:]))]) for a in (X, target))
+    examples = objective.read(X, target, given, X.dtype)
+    return replace(examples, weights=np.ones(n) if weights is None else examples.weights[:n] * (n / len(given)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reseau.backprop import Values
-from reseau.graph import Constant, Graph, Input, Node, Parameter
+from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
 from reseau.inspect.reading import shown_nodes
 from reseau.inspect.table import table
 from reseau.inspect.wording import plain, shorten
@@ -106,7 +106,7 @@ def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:
         >>> net.diagnose({}, np.array([[1.0, 0.0]])).non_finite
         'y'
     """
-    value = {n: np.asarray(values[n]) for n in graph.nodes}
+    value = {n: _without_blanks(n, np.asarray(values[n])) for n in graph.nodes}
     gradient = {n: np.asarray(cotangents[n]) for n in graph.nodes if n in cotangents}
     forward = first_non_finite(graph, value)
     back = next((n for n in reversed(graph.nodes) if n in gradient and not _finite(gradient[n])), None)
@@ -253,6 +253,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _name(graph: Graph, node: Node) -> str:
     return f"{plain(graph.names[node])!r} ({node.kind})"
+
+
+def _without_blanks(node: Node, value: np.ndarray) -> np.ndarray:
+    """The value; blanks that an input may have count as zeros."""
+    return np.where(np.isnan(value), 0, value) if may_be_blank(node) else value
 
 
 def _finite(array: np.ndarray) -> bool:

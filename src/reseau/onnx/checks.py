@@ -12,8 +12,10 @@ import numpy as np
 import onnx
 
 from reseau.backprop import constants, evaluate
+from reseau.data.recipe import Recipe
 from reseau.errors import ModelFileError
 from reseau.graph import Graph, Input, Node
+from reseau.onnx.columns import feed_columns, random_rows
 from reseau.onnx.emit import Axes
 from reseau.ops.base import Array
 
@@ -25,11 +27,12 @@ LEAST = 1e-6  # onnxruntime's sigmoid and tanh are this far from the truth near 
 
 
 class Written(NamedTuple):
-    """A model, and which of our axes each axis of its inputs and outputs is."""
+    """A model, which of our axes each axis of its inputs and outputs is, and how columns become its one input."""
 
     model: onnx.ModelProto
     inputs: list[Axes]
     outputs: list[Axes]
+    recipe: Recipe | None = None
 
 
 def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.ndarray]) -> None:
@@ -45,7 +48,8 @@ def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.nd
         if outside:
             trial.write_bytes(model.SerializeToString())
         onnx.checker.check_model(str(trial) if outside else model, full_check=True)
-        given = random_inputs(graph)
+        recipe = written.recipe
+        given = random_inputs(graph) if recipe is None else [random_rows(recipe, graph, ROWS)]
         if not any(n.op is not None and n.op.proxy for n in graph.nodes):
             run = run_elsewhere(trial if outside else model, written, given)
             if run is not None:
@@ -80,10 +84,7 @@ def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    feeds = {}
-    for declared, axes, array in zip(written.model.graph.input, written.inputs, given, strict=True):
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
-        feeds[declared.name] = np.ascontiguousarray(array.astype(dtype).transpose(axes))
+    feeds = feed(written, given)
     try:
         session = onnxruntime.InferenceSession(
             str(source) if isinstance(source, Path) else source.SerializeToString(), options, ["CPUExecutionProvider"]
@@ -96,6 +97,18 @@ def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[
     except (state.Fail, state.InvalidArgument, state.RuntimeException):
         return None  # inputs that are made up need not be ones that the graph can take: an index, a divisor
     return [y.transpose(np.argsort(axes)) for y, axes in zip(outputs, written.outputs, strict=True)]
+
+
+def feed(written: Written, given: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The inputs of the file, by name."""
+    inputs = written.model.graph.input
+    if written.recipe is not None:
+        return feed_columns(written.recipe, inputs, given[0])
+    feeds = {}
+    for declared, axes, array in zip(inputs, written.inputs, given, strict=True):
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
+        feeds[declared.name] = np.ascontiguousarray(array.astype(dtype).transpose(axes))
+    return feeds
 
 
 def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndarray]) -> list[np.ndarray]:

@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from reseau.data.recipe import Recipe
 from reseau.graph import Graph, Node
 from reseau.modelfile import replace_file
 from reseau.network import Network, check_params
 from reseau.onnx import origin
 from reseau.onnx.checks import Written, check
+from reseau.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.onnx.emit import Emitter, Value, channels_first, plain
 from reseau.onnx.write_rules import say
 from reseau.ops.base import BATCH
@@ -30,7 +32,12 @@ NO_WORDS: Mapping[str, str] = {}
 
 
 def write(
-    path: str | PathLike[str], network: Network, params: Mapping[str, Any], *, channels: Channels = "last"
+    path: str | PathLike[str],
+    network: Network,
+    params: Mapping[str, Any],
+    *,
+    channels: Channels = "last",
+    recipe: Recipe | None = None,
 ) -> None:
     """Write a network and its parameters as an ONNX model, which is checked and run before it is put in place.
 
@@ -41,13 +48,16 @@ def write(
         channels: Where the file's inputs and outputs with spatial axes have their channels. `"last"` computes the
             same function of the same arrays; `"first"` suits programs that feed images as (batch, channels, height,
             width), and writes no transpose at the input; read back here, it is the network that was written.
+        recipe: That of the table which the network reads: the file then has one input of shape (batch, 1) for each
+            column, real numbers (NaN where blank) or texts, named as the column is.
 
     Raises:
         UnsupportedError: A node has no form in ONNX; the message names it.
         ModelFileError: The disk refuses, or the written model does not compute what the network computes.
     """
     check_params(network.graph.stored, params)
-    write_graph(Path(path), network.graph, {k: np.asarray(v) for k, v in params.items()}, channels=channels)
+    words = {} if recipe is None else {"recipe": recipe.to_json()}
+    write_graph(Path(path), network.graph, {k: np.asarray(v) for k, v in params.items()}, words, channels)
 
 
 def write_graph(
@@ -69,6 +79,7 @@ def to_model(
     graph: Graph, params: Mapping[str, np.ndarray], words: Mapping[str, str] = NO_WORDS, channels: Channels = "last"
 ) -> Written:
     """The graph as an ONNX model in the lowest opset and IR version that express it."""
+    recipe = recipe_of(words, graph)
     opset = LOWEST_OPSET
     while True:
         w = walk(graph, params, opset, channels)
@@ -77,11 +88,15 @@ def to_model(
         opset = w.needed
     inputs = [w.values[node] for node in graph.inputs]
     outputs = [finish(node, w, channels) for node in graph.outputs]
-    read = [declare(node, value, w) for node, value in zip(graph.inputs, inputs, strict=True)]
-    types = output_types(w, read, [v.name for v in outputs], opset)
+    if recipe is None:
+        read = [declare(node, value, w) for node, value in zip(graph.inputs, inputs, strict=True)]
+    else:
+        read = declare_columns(recipe, w)
+    texts = any(node.domain == DOMAIN for node in w.nodes)
+    opsets = opsets_of(opset, texts)
+    types = output_types(w, read, [v.name for v in outputs], opsets)
     given = [declare(node, value, w, types.get(value.name)) for node, value in zip(graph.outputs, outputs, strict=True)]
     proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
-    opsets = [helper.make_opsetid("", opset)]
     version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
     model = helper.make_model(proto, opset_imports=opsets, producer_name="reseau", ir_version=version)
     model = onnx.shape_inference.infer_shapes(model)
@@ -89,7 +104,7 @@ def to_model(
     if described is not None:
         described["reseau.digest"] = origin.digest(model.graph)
     helper.set_model_props(model, {**words, **(described or {})})
-    return Written(model, [v.axes for v in inputs], [v.axes for v in outputs])
+    return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
 
 
 def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: Channels) -> Emitter:
@@ -131,7 +146,7 @@ def finish(node: Node, w: Emitter, channels: Channels) -> Value:
     return Value(label, axes)
 
 
-def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], opset: int) -> dict[str, int]:
+def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], opsets: list[Any]) -> dict[str, int]:
     """The types of the outputs, which may be truths or places, as ONNX infers them."""
     untyped = [onnx.ValueInfoProto(name=name) for name in names]
     bare = [helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in w.initializers.values()]
@@ -139,9 +154,14 @@ def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], 
     known = {t.name for t in settings}
     inputs = [*read, *(b for b in bare if b.name not in known)]
     graph = helper.make_graph(w.nodes, "types", inputs, untyped, settings)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model = helper.make_model(graph, opset_imports=opsets)
     inferred = onnx.shape_inference.infer_shapes(model).graph.output
     return {v.name: v.type.tensor_type.elem_type for v in inferred if v.type.HasField("tensor_type")}
+
+
+def opsets_of(opset: int, texts: bool) -> list[onnx.OperatorSetIdProto]:
+    """The operators that the file uses: ONNX's own, and for texts those of machine learning."""
+    return [helper.make_opsetid("", opset), *([helper.make_opsetid(DOMAIN, VERSION)] if texts else [])]
 
 
 def declare(node: Node, value: Value, w: Emitter, known: int | None = None) -> onnx.ValueInfoProto:

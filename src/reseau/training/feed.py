@@ -60,21 +60,26 @@ class Feed(ABC):
         plan = Plan(np.zeros(places, np.int32), np.zeros(places, self.dtype), np.zeros(room, self.dtype))
         for e, epoch in enumerate(batches):
             for whole, part in zip(plan, epoch, strict=True):
-                whole[e, :count] = part[done : done + count]
+                whole[(e, slice(count), *map(slice, part.shape[1:]))] = part[done : done + count]
         return plan
 
 
 class Resident(Feed):
-    """Examples that are in memory; a chunk may hold many epochs of them."""
+    """Examples that are in memory; a chunk may hold many epochs of them.
+
+    Arrays longer than the weights hold rows that no batch takes: data of other lengths that is padded to the same one
+    shares the compiled program.
+    """
 
     def __init__(self, examples: Examples, batches: Batches, seed: int, dtype: np.dtype[Any]) -> None:
         self.held, self.batches, self.seed, self.dtype = examples, batches, seed, dtype
-        self.in_epoch, self.places = batches.steps(len(examples)), batches.size(len(examples))
+        self.in_epoch, padded = batches.steps(len(examples)), examples.inputs[0].shape[0]
+        self.places, self.most_in_epoch = batches.size(padded), batches.steps(padded)
         self.epoch_plan: tuple[int, Plan] | None = None
 
     def room(self, most: int, total: int, each_epoch: bool) -> tuple[int, int]:
-        steps = min(self.in_epoch, most)
-        if each_epoch or steps < self.in_epoch:
+        steps = min(self.most_in_epoch, most)
+        if each_epoch or steps != self.in_epoch:
             return 1, steps
         epochs = EPOCHS_IN_TURN if self.batches.every_epoch_alike else most // self.in_epoch
         return max(min(epochs, total // self.in_epoch), 1), steps

@@ -13,7 +13,7 @@ from jax import Array
 
 from reseau.backprop import backprop, evaluate
 from reseau.errors import DivergenceError
-from reseau.graph import Graph, Input, Node, order
+from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.network import check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
@@ -161,7 +161,7 @@ class TrainingRun:
             values = evaluate(nodes, sources)
             found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
             for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
-                bad = next((n for n in walk if n in numbers and not finite(numbers[n])), None)
+                bad = next((n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n)), None)
                 if bad is not None:
                     return self.error(bad, what, step, good)
             good = carry.params | carry.states

@@ -1,0 +1,243 @@
+"""Tables with typed columns: Parquet, Arrow and data frames, and the survey that learns from pieces."""
+
+import datetime
+import decimal
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from reseau import data
+from reseau.data.sheet import as_numbers
+from reseau.errors import DataError, MissingExtraError
+
+FRAME = pd.DataFrame(
+    {
+        "age": [31, 44, 29, 51],
+        "city": ["Paris", None, " Paris", "Nice"],
+        "income": [2100.5, np.nan, 2500, 3000],
+        "owner": [True, False, True, True],
+        "size": pd.Categorical(["s", "l", "s", None], ["s", "m", "l"]),
+        "bought": [1, 0, 1, 0],
+    }
+)
+RAW = [[31, 1, 2100.5, 1, 1], [44, np.nan, np.nan, 0, 0], [29, 1, 2500, 1, 1], [51, 0, 3000, 1, np.nan]]
+
+
+def refused(read, *arguments, **options):
+    """The message of the refusal, which has one cure on its last line."""
+    with pytest.raises(DataError) as caught:
+        read(*arguments, **options)
+    message, _, cure = str(caught.value).partition("\n  fix: ")
+    assert cure
+    assert "\n" not in message
+    return str(caught.value)
+
+
+def written(path):
+    """The table in the format that the suffix names."""
+    table = pa.Table.from_pandas(FRAME, preserve_index=False)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(table, path, row_group_size=3)
+    elif path.suffix == ".feather":
+        pyarrow.feather.write_feather(table, path)
+    else:
+        with pa.ipc.new_stream(str(path), table.schema) as stream:
+            stream.write_table(table, max_chunksize=3)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather", ".arrow"])
+def test_every_format_gives_the_same_table(tmp_path, suffix):
+    read = data.read_parquet if suffix == ".parquet" else data.read_arrow
+    table = read(written(tmp_path / f"t{suffix}"), "bought", text="one-hot", missing="impute")
+    np.testing.assert_array_equal(table.features, RAW)
+    assert [c.categories for c in table.recipe.columns] == [(), ("Nice", "Paris"), (), (), ("l", "s")]
+    assert table.classes == ("0", "1")
+    assert table.target.tolist() == [1, 0, 1, 0]
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    again = data.read_rows(data.read_sheet(tmp_path / "t.csv"), table.recipe)
+    np.testing.assert_array_equal(again.features, RAW)
+    np.testing.assert_array_equal(again.target, table.target)
+
+
+def test_only_the_columns_that_are_needed_are_read(tmp_path):
+    sheet = data.read_sheet(written(tmp_path / "t.parquet"), columns=["income", "absent", "age"])
+    assert sheet.names == ("age", "income")
+    dated = FRAME.assign(day=datetime.date(2020, 1, 1))
+    recipe = data.learn_recipe(data.sheet_of(FRAME[["age", "bought"]]), "bought")
+    wanted = [c.name for c in recipe.columns]
+    assert data.read_rows(data.sheet_of(dated, columns=wanted), recipe, target=False).features[:, 0].tolist() == [
+        *(31, 44, 29, 51)
+    ]
+
+
+def test_the_types_of_numbers():
+    table = pa.table(
+        {
+            "i": pa.array([1, None, 3], pa.int8()),
+            "u": pa.array([1, 2, 2**53], pa.uint64()),
+            "h": pa.array(np.array([0.5, 1, 2], np.float16)),
+            "d": pa.array([decimal.Decimal("1.25"), None, decimal.Decimal("-3")]),
+            "b": [True, None, False],
+            "n": pa.nulls(3),
+        }
+    )
+    columns = data.sheet_of(table).columns
+    np.testing.assert_array_equal(
+        np.stack([as_numbers(c)[0] for c in columns], 1),
+        [[1, 1, 0.5, 1.25, 1, np.nan], [np.nan, 2, 1, np.nan, np.nan, np.nan], [3, 2.0**53, 2, -3, 0, np.nan]],
+    )
+
+
+def test_a_typed_text_is_a_text_even_if_a_numeral():
+    sheet = data.sheet_of(pa.table({"zip": ["01234", "98765", "01234"], "y": [0.5, 1.5, 2]}))
+    assert "column 'zip', row 1: '01234' is not a number" in refused(data.learn_recipe, sheet, "y")
+    assert data.learn_recipe(sheet, "y", text="one-hot").columns[0].categories == ("01234", "98765")
+
+
+def test_truths_are_numbers_among_the_features_and_classes_as_a_target(tmp_path):
+    frame = pd.DataFrame({"a": [True, False, None, True], "y": [True, False, False, True]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for sheet in (data.sheet_of(frame), data.read_sheet(tmp_path / "t.csv")):
+        table = data.read_rows(sheet, data.learn_recipe(sheet, "y", missing="impute"))
+        np.testing.assert_array_equal(table.features[:, 0], [1, 0, np.nan, 1])
+        assert (table.classes, table.target.tolist()) == (("False", "True"), [1, 0, 0, 1])
+
+
+def test_whole_numbers_may_be_categories():
+    sheet = data.sheet_of(pd.DataFrame({"k": pd.Categorical([3, 1, 3]), "y": [0.5, 1.5, 2]}))
+    recipe = data.learn_recipe(sheet, "y", text="one-hot")
+    assert recipe.columns[0].categories == ("1", "3")
+    plain = data.sheet_of(pd.DataFrame({"k": [1, 2, 3]}))
+    assert data.read_rows(plain, recipe, target=False).features[:, 0].tolist() == [0, 2, 1]
+
+
+def test_texts_that_are_numbers_serve_a_model_that_reads_numbers():
+    recipe = data.learn_recipe(data.sheet_of(FRAME[["income", "bought"]].dropna()), "bought", task="regression")
+    texts = data.sheet_of(pa.table({"income": ["1", "2.5"]}))
+    assert data.read_rows(texts, recipe, target=False).features[:, 0].tolist() == [1, 2.5]
+    wrong = data.sheet_of(pa.table({"income": ["1", "much"]}), start=10)
+    assert "column 'income', row 12: 'much' is not a number" in refused(data.read_rows, wrong, recipe, target=False)
+
+
+TYPES = {
+    "date": (pa.array([datetime.date(2020, 1, 1)]), "column 'a' holds date32[day], neither numbers nor texts"),
+    "time": (pa.array([datetime.datetime(2020, 1, 1)]), "fix: give it as numbers, such as the days since a date"),
+    "list": (pa.array([[1, 2]]), "column 'a' holds list"),
+    "struct": (pa.array([{"x": 1}]), "column 'a' holds struct"),
+    "bytes": (pa.array([b"1"]), "fix: decode it to text"),
+    "large": (pa.array([2**53 + 1]), "row 1: 9007199254740993 is beyond 2**53"),
+    "negative": (pa.array([-(2**53) - 1]), "row 1: -9007199254740993 is beyond 2**53"),
+}
+
+
+@pytest.mark.parametrize("what", TYPES)
+def test_types_that_are_refused(what):
+    array, expected = TYPES[what]
+    assert expected in refused(data.sheet_of, pa.table({"a": array, "b": [1]}))
+
+
+FRAMES = {
+    "mixed": (pd.DataFrame({"a": pd.Series([1, "x", 2.5], dtype=object)}), "column 'a' cannot be read"),
+    "objects": (pd.DataFrame({"a": [object()]}), "column 'a' cannot be read"),
+    "twice": (pd.DataFrame([[1, 2]], columns=["a", "a"]), "columns 1 and 2 are both called 'a'"),
+    "no name": (pd.DataFrame({"": [1]}), "column 1 has no name"),
+    "array": (np.ones((2, 2)), "it is ndarray, not a table"),
+    "huge": (pd.DataFrame({"a": pd.Series([2**70, 1], dtype=object)}), "column 'a' cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", FRAMES)
+def test_frames_that_are_refused(what):
+    frame, expected = FRAMES[what]
+    assert expected in refused(data.sheet_of, frame)
+
+
+def test_tables_without_rows(tmp_path):
+    pyarrow.parquet.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "t.parquet")
+    assert "it has no rows" in refused(data.read_parquet, tmp_path / "t.parquet", "a")
+    assert "it cannot be read" in refused(data.read_parquet, tmp_path / "absent.parquet", "a")
+    assert "it has no rows" in refused(
+        data.Survey("a").add(data.sheet_of(FRAME[["age", "city"]].rename(columns={"age": "a"})[:0])).recipe
+    )
+
+
+def test_without_pyarrow(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'reseau\[data\]'"):
+        data.read_parquet(tmp_path / "t.parquet", "y")
+
+
+# Surveys
+
+
+CELLS = st.one_of(st.none(), st.floats(-1e30, 1e30), st.floats(1e6, 1e6 + 1))
+ROWS = st.lists(st.tuples(CELLS, st.sampled_from(["u", "v", "w", None]), st.sampled_from([0, 1, 2])), min_size=6)
+
+
+def what_fails(survey):
+    """Why it gives no recipe; nothing where it does."""
+    try:
+        survey.recipe()
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+@settings(deadline=None, max_examples=150)
+@given(ROWS, st.lists(st.integers(0, 30), max_size=4), st.sampled_from(["drop", "impute"]))
+def test_pieces_give_the_recipe_of_the_whole(rows, cuts, missing):
+    frame = pd.DataFrame(rows, columns=["a", "b", "y"]).astype({"a": float, "b": "string"})
+    whole = data.Survey("y", "classification", missing, "one-hot").add(data.sheet_of(frame))
+    ends = [0, *sorted(cuts), len(frame)]
+    parts = data.Survey("y", "classification", missing, "one-hot")
+    for start, stop in pairwise(ends):
+        parts = parts.add(data.sheet_of(frame[start:stop], start=start))
+    if what_fails(whole) or what_fails(parts):
+        assert what_fails(parts) == what_fails(whole)
+        return
+    expected, found = whole.recipe(), parts.recipe()
+    assert found.classes == expected.classes
+    for ours, theirs in zip(found.columns, expected.columns, strict=True):
+        assert (ours.name, ours.categories, ours.blanks) == (theirs.name, theirs.categories, theirs.blanks)
+    kept = frame.dropna() if missing == "drop" else frame
+    scale = kept["a"].abs().max()
+    assert found.columns[0].mean == pytest.approx(kept["a"].mean(), rel=1e-12, abs=1e-12 * scale)
+    assert found.columns[0].deviation == pytest.approx(kept["a"].std(ddof=0), rel=1e-9, abs=1e-9 * scale)
+    assert set(found.columns[1].categories) == set(kept["b"].dropna())
+
+
+def test_deviations_far_from_zero_are_exact_in_pieces():
+    values = 1e9 + np.random.default_rng(0).normal(size=10_000)
+    survey = data.Survey("y", "regression")
+    for part in np.split(values, 100):
+        survey = survey.add(data.sheet_of(pd.DataFrame({"a": part, "y": np.arange(len(part))})))
+    assert survey.recipe().columns[0].deviation == pytest.approx(values.std(), rel=1e-7)
+
+
+def test_parts_that_do_not_agree():
+    first = data.Survey("y").add(data.sheet_of(FRAME[["age", "bought"]].set_axis(["a", "y"], axis=1)))
+    other = data.sheet_of(pd.DataFrame({"b": [1], "y": [0]}), "part 2")
+    assert "part 2: it and the table differ in column 'a'" in refused(first.add, other)
+    text = data.sheet_of(pd.DataFrame({"a": ["x"], "y": [0]}), "part 2")
+    assert "part 2: column 'a', row 1: 'x' is a text, and other rows hold numbers" in refused(first.add, text)
+    extra = data.sheet_of(pd.DataFrame({"a": [1], "y": [0]}), "part 2")
+    assert first.add(extra).rows == 5
+
+
+@settings(deadline=None, max_examples=50)
+@given(arrays.arrays(np.float64, st.tuples(st.integers(2, 20), st.integers(1, 4)), elements=st.floats(-1e38, 1e38)))
+def test_numbers_come_out_as_they_went_in(values):
+    frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])]).assign(y=range(len(values)))
+    sheet = data.sheet_of(frame)
+    table = data.read_rows(sheet, data.learn_recipe(sheet, "y", task="regression"))
+    np.testing.assert_array_equal(table.features, values)
