@@ -18,7 +18,7 @@ _HOME = {
     **dict.fromkeys(_LAYERS, "reseau.layers"),
     **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
-    **dict.fromkeys(("NetworkClassifier", "NetworkRegressor"), "reseau.estimators"),
+    **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }

@@ -15,6 +15,7 @@ from reseau import penalties as penalties
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
 from reseau.estimators import NetworkClassifier as NetworkClassifier, NetworkRegressor as NetworkRegressor
+from reseau.estimators import fit_many as fit_many
 from reseau.graph import constant as constant, input as input, parameter as parameter, state as state
 from reseau.layers import abs as abs
 from reseau.layers import affine as affine

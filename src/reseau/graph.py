@@ -22,6 +22,7 @@ __all__ = [
     "State",
     "apply_op",
     "constant",
+    "grafted",
     "input",
     "may_be_blank",
     "order",
@@ -223,6 +224,16 @@ def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
         lines += error.args[0].partition("\n")[2].splitlines()
         raise ShapeError("\n".join(lines)) from None
     return Node(op, parents, shape, name)
+
+
+def grafted(nodes: Iterable[Node], old: Node, new: Node) -> dict[Node, Node]:
+    """The same nodes, given in topological order, with another one in the place of `old`."""
+    made = {old: new}
+    for node in nodes:
+        if node not in made:
+            parents = tuple(made[p] for p in node.parents)
+            made[node] = node if parents == node.parents else Node(node.op, parents, node.shape, node.name, node.source)
+    return made
 
 
 def order(roots: Iterable[Node]) -> tuple[Node, ...]:

@@ -149,9 +149,10 @@ class Objective:
         """`value_and_grad` on data that was read before, with `strength` times the penalty."""
         checked, _ = self.network.read(params, examples.inputs)
         precision = precision_of(checked)
-        mean = jnp.asarray(examples.weights / len(examples), precision)
+        mean = np.zeros(examples.inputs[0].shape[0], precision)  # rows beyond the weights count for nothing
+        mean[: len(examples)] = examples.weights / len(examples)
         given = checked | {STRENGTH: np.asarray(strength, precision)}
-        value, grads = self._value_and_grad(given, examples.inputs, examples.targets, mean)
+        value, grads = self._value_and_grad(given, examples.inputs, examples.targets, jnp.asarray(mean))
         return value, dict(zip(self.network.graph.parameters, grads, strict=True))
 
     @cached_property

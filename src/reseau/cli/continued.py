@@ -10,7 +10,7 @@ import reseau as rs
 from reseau.cli.model import CLASS_LOSSES, NUMBER_LOSSES, Design
 from reseau.data import Table
 from reseau.errors import DataError
-from reseau.graph import Node
+from reseau.graph import Node, grafted
 
 __all__ = ["continued"]
 
@@ -53,13 +53,3 @@ def continued(path: Path, loss: str | None, train: Table) -> tuple[Design, Mappi
 def scores_of(output: Node) -> Node:
     """What stands before a last softmax: the loss takes it from there."""
     return output.parents[0] if output.kind == "softmax" else output
-
-
-def grafted(nodes: tuple[Node, ...], old: Node, new: Node) -> dict[Node, Node]:
-    """The same nodes with another one in the place of an input."""
-    made = {old: new}
-    for node in nodes:
-        if node not in made:
-            parents = tuple(made[p] for p in node.parents)
-            made[node] = node if parents == node.parents else Node(node.op, parents, node.shape, node.name)
-    return made

@@ -8,14 +8,16 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.certificates import certify_classes
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.settings import hidden_sizes
 from reseau.losses import CrossEntropy, Hinge, Logistic, Loss
 from reseau.network import Network
+from reseau.theory import Certificate
 
 __all__ = ["NetworkClassifier"]
 
@@ -295,6 +297,38 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             return log_expit(scores) - logsumexp(log_expit(scores), axis=1, keepdims=True)
         both = np.hstack([log_expit(-scores), log_expit(scores)])
         return both if len(self.classes_) == 2 else np.zeros((len(scores), 1))
+
+    def to_onnx(self, path: Any) -> None:
+        """Write an ONNX file in float32: input "X" (batch, features), outputs "label" and "probabilities".
+
+        The label is the class itself; with several labels, 0 and 1 for each. A loss that makes no probabilities gives
+        "scores" in their place.
+        """
+        check_is_fitted(self)
+        from reseau.estimators.export import write_classifier  # onnx takes a second to import
+
+        loss = self._outputs_and_loss()[1]
+        write_classifier(path, self.network_, self.params_, loss, self.classes_, self.multilabel_)
+
+    def certify(self, X: Any, y: Any, *, delta: float = 0.05, holdout: tuple[Any, Any] | None = None) -> Certificate:
+        """Bound the error rate on new rows, with probability `1 - delta`.
+
+        With one hidden layer of ReLU the bound comes from the very rows it may have been trained on, by the path norm
+        (`theory.certify`); any other network needs unseen rows.
+
+        Args:
+            X: Rows as the network reads them. A scaler that was fitted on them must have been chosen elsewhere, or be
+                counted as a choice on the sample.
+            y: Their classes.
+            delta: Probability that the bound fails.
+            holdout: `(X, y)`, rows that no choice has used: their bound is put beside, or is the bound.
+
+        Raises:
+            DataError: The network needs unseen rows, and there are none.
+        """
+        sample = self._rows(X), np.asarray(y)
+        unseen = None if holdout is None else (self._rows(holdout[0]), np.asarray(holdout[1]))
+        return certify_classes(self, sample, unseen, delta)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

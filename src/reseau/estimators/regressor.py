@@ -4,13 +4,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.certificates import certify_numbers
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.settings import hidden_sizes
 from reseau.losses import AbsoluteError, Huber, Loss, Poisson, SquaredError
+from reseau.theory import Certificate
 
 __all__ = ["NetworkRegressor"]
 
@@ -149,6 +151,40 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         scores = self._scores(self._rows(X))
         found = np.exp(scores) if isinstance(self._loss(), Poisson) else scores
         return found[:, 0] if self.n_outputs_ == 1 else found
+
+    def to_onnx(self, path: Any) -> None:
+        """Write an ONNX file in float32: input "X" (batch, features), output "prediction" (batch, outputs)."""
+        check_is_fitted(self)
+        from reseau.estimators.export import write_regressor  # onnx takes a second to import
+
+        write_regressor(path, self.network_, self.params_, self._loss())
+
+    def certify(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        clip: float,
+        target_bound: float,
+        delta: float = 0.05,
+        holdout: tuple[Any, Any] | None = None,
+    ) -> Certificate:
+        """Bound the mean of half the squared error on new rows, the prediction clipped to `±clip`.
+
+        Args:
+            X: Rows as the network reads them; it may have been trained on them.
+            y: Their targets.
+            clip: Known before the data was.
+            target_bound: The largest absolute target there will ever be.
+            delta: Probability that the bound fails.
+            holdout: `(X, y)`, rows that no choice has used: their bound is put beside.
+
+        Raises:
+            GraphError: The network is not one hidden layer of ReLU.
+        """
+        sample = self._rows(X), np.asarray(y, np.float64)
+        unseen = None if holdout is None else (self._rows(holdout[0]), np.asarray(holdout[1], np.float64))
+        return certify_numbers(self, sample, unseen, delta, clip=clip, target_bound=target_bound)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -11,7 +11,7 @@ from reseau.theory.approximation import Approximation, approximate, compress
 from reseau.theory.auditor import Audit, Decomposition, audit, check_decomposition
 from reseau.theory.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.certificates import Certificate
-from reseau.theory.certifying import certify, commitment
+from reseau.theory.certifying import certify, certify_errors, commitment
 from reseau.theory.deep import deep_to_pwl, tent_layers
 from reseau.theory.excess import WidthFigure, width_figure
 from reseau.theory.expression import Expression, parse
@@ -86,6 +86,7 @@ __all__ = [
     "binomial_upper",
     "canonical",
     "certify",
+    "certify_errors",
     "check_decomposition",
     "commitment",
     "complexity_chain",

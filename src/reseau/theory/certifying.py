@@ -24,7 +24,7 @@ from reseau.theory.scores import score_loss
 from reseau.theory.settings import CHOICES, GRID, Settings, settings_of
 from reseau.theory.shallow import FloatArray, ShallowNetwork, inputs_of, row_norms
 
-__all__ = ["certify", "commitment"]
+__all__ = ["certify", "certify_errors", "commitment"]
 
 Examples = tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -232,20 +232,60 @@ def _holdout(f: ShallowNetwork, points: FloatArray, holdout: Examples, settings:
     n, delta = len(unseen), settings.delta
     seen = {row.tobytes() for row in points}
     again = sum(row.tobytes() in seen for row in unseen)
+    checked = ("the score of every hold-out example, with a bound on its rounding error",)
+    warnings = (f"{again} of the {n} hold-out inputs are also in the sample",) if again else ()
     if settings.loss == "error":
         errors = int(np.sum(_margins(f, unseen, targets) <= 0))
-        empirical, largest = errors / n, 1.0
-        bound = binomial_upper(errors, n, delta)
-        formula = "error rate <= the p at which P(Binomial(n, p) <= errors) = delta"
-        constants = {"n": float(n), "errors": float(errors)}
-    else:
-        empirical, largest = _clipped_risk(f, unseen, targets, settings), settings.slope_and_range[1]
-        bound = min(hoeffding_upper(empirical, n, largest, delta), largest)
-        formula = "mean loss <= empirical + B sqrt(log(1/delta)/(2n))"
-        constants = {"n": float(n), "B": largest}
+        return certify_errors(errors, n, delta, checked=checked, warnings=warnings)
+    empirical, largest = _clipped_risk(f, unseen, targets, settings), settings.slope_and_range[1]
+    bound = min(hoeffding_upper(empirical, n, largest, delta), largest)
+    formula = "mean loss <= empirical + B sqrt(log(1/delta)/(2n))"
+    constants = {"n": float(n), "B": largest}
+    return _from_unseen(_quantity(settings), bound, empirical, largest, delta, formula, constants, checked, warnings)
+
+
+def certify_errors(
+    errors: int,
+    count: int,
+    delta: float = 0.05,
+    *,
+    checked: tuple[str, ...] = ("the number of errors",),
+    warnings: tuple[str, ...] = (),
+) -> Certificate:
+    """Bound the error rate of any predictor by its errors on examples that no choice has used.
+
+    Args:
+        errors: Wrong predictions.
+        count: Examples.
+        delta: Probability that the bound fails.
+        checked: What was verified of the errors, in words.
+        warnings: Signs that an assumption is false.
+
+    >>> round(certify_errors(100, 10_000).bound, 5)
+    0.0118
+
+    Source: the binomial tail, see `binomial_upper`.
+    """
+    bound = binomial_upper(errors, count, delta)
+    formula = "error rate <= the p at which P(Binomial(n, p) <= errors) = delta"
+    constants = {"n": float(count), "errors": float(errors)}
+    return _from_unseen("the error rate", bound, errors / count, 1.0, delta, formula, constants, checked, warnings)
+
+
+def _from_unseen(
+    quantity: str,
+    bound: float,
+    empirical: float,
+    largest: float,
+    delta: float,
+    formula: str,
+    constants: dict[str, float],
+    checked: tuple[str, ...],
+    warnings: tuple[str, ...],
+) -> Certificate:
     return Certificate(
         kind="hold-out",
-        quantity=_quantity(settings),
+        quantity=quantity,
         bound=bound,
         empirical=empirical,
         complexity=0.0,
@@ -255,12 +295,12 @@ def _holdout(f: ShallowNetwork, points: FloatArray, holdout: Examples, settings:
         delta_split={"the hold-out examples": delta},
         formula=formula,
         constants=constants,
-        checked=("the score of every hold-out example, with a bound on its rounding error",),
+        checked=checked,
         assumed=(
             "the hold-out examples are independent draws from the law of future ones",
             "no choice (training, early stopping, model selection) has used them",
         ),
-        warnings=(f"{again} of the {n} hold-out inputs are also in the sample",) if again else (),
+        warnings=warnings,
     )
 
 

@@ -13,10 +13,14 @@ from reseau.theory.rounding import up
 from reseau.theory.scores import score_loss
 from reseau.theory.shallow import ShallowNetwork
 
-__all__ = ["CHOICES", "GRID", "Settings", "settings_of"]
+__all__ = ["CHOICES", "GRID", "WIDE_GRID", "WIDE_RADII", "Settings", "settings_of"]
 
 GRID = tuple(2.0 ** (k / 4) for k in range(-20, 61))
 """Ratios `kappa = D / rho` of path norm to margin tried by default: 81, from 1/32 to 32768."""
+
+WIDE_GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
+WIDE_RADII = (0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Ratios, and scales of a bias, for features in any unit; each of them costs delta."""
 
 COMPLEXITIES = ("sample", "ball", "simulated")
 CHOICES = ("radius", "grid", "preprocessing")

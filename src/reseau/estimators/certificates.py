@@ -1,0 +1,79 @@
+"""Risk bounds of fitted estimators: from the sample for one hidden layer of ReLU, from unseen rows for any network."""
+
+from typing import Any
+
+import numpy as np
+
+from reseau.errors import DataError, GraphError
+from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors
+from reseau.theory.settings import WIDE_GRID, WIDE_RADII
+
+__all__ = ["certify_classes", "certify_numbers"]
+
+Examples = tuple[np.ndarray, np.ndarray]
+
+
+def certify_classes(model: Any, sample: Examples, holdout: Examples | None, delta: float) -> Certificate:
+    """A bound on the error rate of a classifier.
+
+    Args:
+        model: Fitted, with one class a row.
+        sample: Rows as the network reads them, and their classes; it may have been trained on them.
+        holdout: Rows and classes that nothing was chosen on.
+        delta: Probability that the bound fails.
+    """
+    if model.multilabel_:
+        raise DataError("certify: an error rate is of one class a row, this model gives several labels")
+    try:
+        f = ShallowNetwork.from_network(model.network_, model.params_)
+    except GraphError as error:
+        return _by_unseen(model, holdout, delta, str(error))
+    if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
+        f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
+    pairs = [None if rows is None else (rows[0], _numbers(model, rows[1], f)) for rows in (sample, holdout)]
+    assert pairs[0] is not None
+    return certify(f, *pairs[0], delta=delta, radius=WIDE_RADII, grid=WIDE_GRID, holdout=pairs[1])
+
+
+def certify_numbers(
+    model: Any,
+    sample: Examples,
+    holdout: Examples | None,
+    delta: float,
+    *,
+    clip: float,
+    target_bound: float,
+) -> Certificate:
+    """A bound on the mean squared loss, half of the square, of a regressor whose prediction is clipped to `±clip`.
+
+    Args:
+        model: Fitted, with one output and one hidden layer of ReLU.
+        sample: Rows as the network reads them, and their targets; it may have been trained on them.
+        holdout: Rows and targets that nothing was chosen on.
+        delta: Probability that the bound fails.
+        clip: Known before the data was.
+        target_bound: The largest absolute target there will ever be.
+    """
+    if model.n_outputs_ != 1:
+        raise DataError(f"certify: bounds are of one output, this model has {model.n_outputs_}")
+    f = ShallowNetwork.from_network(model.network_, model.params_)
+    return certify(
+        f, *sample, delta=delta, loss="squared", clip=clip, target_bound=target_bound,
+        radius=WIDE_RADII, grid=WIDE_GRID, holdout=holdout,
+    )  # fmt: skip
+
+
+def _numbers(model: Any, y: np.ndarray, f: ShallowNetwork) -> np.ndarray:
+    """Class numbers; -1 and +1 for one score."""
+    numbers = np.searchsorted(model.classes_, y)
+    return 2.0 * numbers - 1 if f.outputs.ndim == 1 else numbers
+
+
+def _by_unseen(model: Any, holdout: Examples | None, delta: float, why: str) -> Certificate:
+    if holdout is None:
+        raise DataError(
+            f"certify: {why.partition(chr(10))[0]}, so the sample it was trained on bounds nothing\n"
+            "  fix: holdout=(X, y), rows that no choice has used"
+        )
+    errors = int(np.sum(model.predict(holdout[0]) != holdout[1]))
+    return certify_errors(errors, len(holdout[1]), delta, checked=("the prediction of every hold-out example",))

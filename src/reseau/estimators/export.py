@@ -1,0 +1,141 @@
+"""A fitted estimator as an ONNX file, in float32, that gives what `predict` and `predict_proba` give."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from reseau.graph import Node, grafted, input
+from reseau.layers import concatenate, exp, reshape, sigmoid, softmax, sum
+from reseau.losses import CrossEntropy, Logistic, Loss, Poisson
+from reseau.modelfile import replace_file
+from reseau.network import Network
+from reseau.onnx.checks import check
+from reseau.onnx.writing import to_model
+
+__all__ = ["write_classifier", "write_regressor"]
+
+DOMAIN, VERSION = "ai.onnx.ml", 2  # the first version of LabelEncoder that maps between any two types
+
+
+def write_regressor(path: str | PathLike[str], network: Network, params: dict[str, np.ndarray], loss: Loss) -> None:
+    """Write a regressor: input "X" (batch, features), output "prediction" (batch, outputs)."""
+    x, scores = _flat(network)
+    model = _model(Path(path), x, exp(scores) if isinstance(loss, Poisson) else scores, params)
+    _rename(model.graph, "prediction")
+    _put(Path(path), model)
+
+
+def write_classifier(
+    path: str | PathLike[str],
+    network: Network,
+    params: dict[str, np.ndarray],
+    loss: Loss,
+    classes: np.ndarray,
+    multilabel: bool,
+) -> None:
+    """Write a classifier: input "X" (batch, features), outputs "label" and "probabilities".
+
+    The label is the class itself, text or number; with several labels, 0 and 1 for each. Where the loss makes no
+    probabilities, the second output is "scores".
+    """
+    x, scores = _flat(network)
+    likely = isinstance(loss, CrossEntropy | Logistic)
+    given = _probabilities(scores, loss, multilabel) if likely else _both(scores, multilabel)
+    model = _model(Path(path), x, given, params)
+    name = "probabilities" if likely else "scores"
+    _rename(model.graph, name)
+    if multilabel:
+        nodes, kind = _labels(name, np.array(0.5 if likely else 0.0, np.float32)), int(TensorProto.INT64)
+        shape: list[Any] = ["batch", len(classes)]
+    else:
+        nodes, kind = _label(name, classes)
+        shape = ["batch"]
+        model.opset_import.append(helper.make_opsetid(DOMAIN, VERSION))
+    model.graph.node.extend(nodes)
+    outputs = [helper.make_tensor_value_info("label", kind, shape), *model.graph.output]
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    _put(Path(path), model)
+
+
+def _flat(network: Network) -> tuple[Node, Node]:
+    """The network's scores as a function of rows of features."""
+    old, scores = network.graph.inputs[0], network.graph.outputs[0]
+    lengths = tuple(int(n) for n in old.shape[1:])
+    x = input("X", (int(np.prod(lengths)),))
+    new = x if len(lengths) == 1 else reshape(x, lengths)
+    return x, grafted(network.graph.nodes, old, new)[scores]
+
+
+def _probabilities(scores: Node, loss: Loss, multilabel: bool) -> Node:
+    if isinstance(loss, CrossEntropy):
+        return softmax(scores)
+    if multilabel:
+        return sigmoid(scores)
+    if scores.shape[1] == 1:
+        return concatenate([sigmoid(-scores), sigmoid(scores)], 1)
+    each = sigmoid(scores)  # one class against the others, each by itself
+    return each / sum(each, 1, keepdims=True)
+
+
+def _both(scores: Node, multilabel: bool) -> Node:
+    """One score for each class."""
+    return scores if multilabel or scores.shape[1] != 1 else concatenate([-scores, scores], 1)
+
+
+def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """The ONNX model of the network's part, run against it."""
+    network = Network(x, output)
+    own = {k: params[k].astype(np.float32) if params[k].dtype.kind == "f" else params[k] for k in network.graph.stored}
+    written = to_model(network.graph, own)
+    check(path, written, network.graph, own)
+    return written.model
+
+
+def _rename(graph: onnx.GraphProto, name: str) -> None:
+    """Give the only output another name."""
+    old = graph.output[0].name
+    for node in graph.node:
+        for i, output in enumerate(node.output):
+            if output == old:
+                node.output[i] = name
+        for i, read in enumerate(node.input):
+            if read == old:
+                node.input[i] = name
+    for value in graph.value_info:
+        if value.name == old:
+            value.name = name
+    graph.output[0].name = name
+
+
+def _label(name: str, classes: np.ndarray) -> tuple[list[onnx.NodeProto], int]:
+    """The class of the largest entry: its place, looked up among the classes."""
+    values: dict[str, Any]
+    if classes.dtype.kind in "iub":
+        values, kind = {"values_int64s": [int(c) for c in classes]}, TensorProto.INT64
+    elif classes.dtype.kind == "f":
+        values, kind = {"values_floats": [float(c) for c in classes]}, TensorProto.FLOAT
+    else:
+        values, kind = {"values_strings": [str(c) for c in classes]}, TensorProto.STRING
+    values["keys_int64s"] = list(range(len(classes)))
+    return [
+        helper.make_node("ArgMax", [name], ["place"], axis=1, keepdims=0),
+        helper.make_node("LabelEncoder", ["place"], ["label"], domain=DOMAIN, **values),
+    ], int(kind)
+
+
+def _labels(name: str, above: np.ndarray) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Constant", [], ["threshold"], value=numpy_helper.from_array(above)),
+        helper.make_node("Greater", [name, "threshold"], ["above"]),
+        helper.make_node("Cast", ["above"], ["label"], to=TensorProto.INT64),
+    ]
+
+
+def _put(path: Path, model: onnx.ModelProto) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    replace_file(path, [model.SerializeToString(deterministic=True)])

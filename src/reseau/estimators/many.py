@@ -1,0 +1,133 @@
+"""Many settings of one estimator, trained in one process: what is compiled for one serves all that are alike."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import ParameterGrid, check_cv
+
+from reseau.errors import DataError
+from reseau.training.progress import progress_of
+
+__all__ = ["Sweep", "fit_many"]
+
+COMPILED = ("hidden_layer_sizes", "activation", "solver", "batch_size", "momentum", "nesterovs_momentum", "beta_1",
+            "beta_2", "epsilon", "network", "loss", "penalty", "constraint", "dropout", "dtype")  # fmt: skip
+"""Settings that a compiled program depends on; all others, learning rate and alpha among them, are its arguments."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What `fit_many` found.
+
+    Attributes:
+        settings: What was tried.
+        scores: (settings, folds), one score for each.
+        best_estimator: The setting of the highest mean score, fitted on all rows.
+    """
+
+    settings: tuple[dict[str, Any], ...]
+    scores: np.ndarray
+    best_estimator: Any
+
+    @property
+    def means(self) -> np.ndarray:
+        """The mean score of each setting."""
+        return self.scores.mean(axis=1)
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The setting of the highest mean score."""
+        return self.settings[int(np.argmax(self.means))]
+
+    def __str__(self) -> str:
+        lines = [f"{'mean':>9}  {'deviation':>9}  setting"]
+        for i in np.argsort(-self.means, kind="stable"):
+            told = ", ".join(f"{name}={value!r}" for name, value in self.settings[i].items())
+            lines.append(f"{self.means[i]:9.4f}  {self.scores[i].std():9.4f}  {told}")
+        return "\n".join(lines)
+
+
+def fit_many(
+    estimator: Any,
+    settings: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]],
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = 5,
+    scoring: Any = None,
+    threads: int | None = None,
+    progress: bool = True,
+) -> Sweep:
+    """Cross-validate a grid of settings, and fit the best one on all rows.
+
+    Settings that differ in numbers alone (learning rate, alpha, seeds, tolerances, epochs) and all the folds share one
+    compiled program, and fits run side by side in threads: the same scores as scikit-learn's `GridSearchCV`, sooner.
+
+    Args:
+        estimator: A `NetworkClassifier` or a `NetworkRegressor`; it is not changed.
+        settings: Values to try for each setting, in all combinations, or several such grids.
+        X: The rows.
+        y: The targets.
+        cv: Number of folds, or one of scikit-learn's splitters.
+        scoring: A name or a function as in `sklearn.metrics.get_scorer`; the estimator's own score by default.
+        threads: Fits side by side; as many as there are cores by default.
+        progress: Show how many fits are done, on standard error.
+
+    Raises:
+        DataError: There is nothing to try.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from reseau import NetworkClassifier, fit_many
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = NetworkClassifier((10,), max_iter=50, random_state=0)
+        >>> sweep = fit_many(model, {"learning_rate_init": [1e-4, 1e-2], "alpha": [0.0, 1e-3]}, X, y, progress=False)
+        >>> sweep.scores.shape, sweep.best["learning_rate_init"]
+        ((4, 5), 0.01)
+    """
+    tried = [dict(s) for s in ParameterGrid(settings)]
+    if not tried:
+        raise DataError("fit_many: the grid holds no setting\n  fix: {'alpha': [1e-4, 1e-3]}")
+    candidates = [clone(estimator).set_params(**{k: clone(v, safe=False) for k, v in s.items()}) for s in tried]
+    X, y = (a if hasattr(a, "iloc") else np.asarray(a) for a in (X, y))
+    folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    scorer = check_scoring(estimator, scoring)
+    scores = np.full((len(tried), len(folds)), np.nan)
+
+    def run(i: int, k: int, alike: Future[None] | None) -> None:
+        if alike is not None:
+            alike.result()  # it compiles what this one needs
+        train, test = folds[k]
+        fitted = clone(candidates[i]).fit(_take(X, train), _take(y, train))
+        scores[i, k] = scorer(fitted, _take(X, test), _take(y, test))
+
+    pool = ThreadPoolExecutor(threads or cpu_count())
+    with warnings.catch_warnings(), progress_of(scores.size, 1, shown=progress) as show:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said of each fit it would be noise
+        try:
+            first: dict[str, Future[None]] = {}
+            futures = []
+            for i, candidate in enumerate(candidates):
+                key = repr([getattr(candidate, name) for name in COMPILED])
+                for k in range(len(folds)):
+                    futures.append(pool.submit(run, i, k, first.get(key)))
+                    first.setdefault(key, futures[-1])
+            for done, future in enumerate(as_completed(futures), 1):
+                future.result()
+                show(done, {"best": float(np.nanmax(scores))})
+        finally:
+            pool.shutdown(cancel_futures=True)
+        best = int(np.argmax(scores.mean(axis=1)))
+        return Sweep(tuple(tried), scores, clone(candidates[best]).fit(X, y))
+
+
+def _take(rows: Any, places: np.ndarray) -> Any:
+    return rows.iloc[places] if hasattr(rows, "iloc") else rows[places]
