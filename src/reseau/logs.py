@@ -10,6 +10,7 @@ shows it all.
 
 import csv
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -93,7 +94,8 @@ class TensorBoard(Log):
             raise MissingExtraError(
                 "TensorBoard needs tensorboardX, which is not installed\n  fix: pip install 'reseau[tensorboard]'"
             ) from error
-        with SummaryWriter(str(self.folder), purge_step=len(rows) + 1) as writer:
+        suffix = f".{time.time_ns()}"  # two files of one second would have one name; TensorBoard reads them in order
+        with SummaryWriter(str(self.folder), purge_step=len(rows) + 1, filename_suffix=suffix) as writer:
 
             def write(rows: Sequence[Row]) -> None:
                 for row in rows:

@@ -66,7 +66,7 @@ class Checkpoints:
     ) -> None:
         self.folder, self.run, self.history, self.fingerprint = folder, run, history, fingerprint
         self.keep, self.steps = keep, (every or 1) * run.in_epoch
-        self.share = SHARE_OF_TIME if every is None else 1.0
+        self.pause = 1 / SHARE_OF_TIME if every is None else 0.0  # in multiples of what the last one cost
         self.last = 0
         self.written, self.cost = time.monotonic(), 0.0
 
@@ -97,7 +97,7 @@ class Checkpoints:
     def save(self, record: Record, last: bool) -> None:
         """Take a checkpoint if one is due, or if the record is the last; then drop all but the newest."""
         due = record.step // self.steps > self.last // self.steps
-        rested = (time.monotonic() - self.written) * self.share >= self.cost
+        rested = time.monotonic() - self.written >= self.pause * self.cost
         if record.step == self.last or not (last or (due and rested)):
             return
         began = time.monotonic()

@@ -49,6 +49,8 @@ def digest(value: Any) -> str:
 
 def _take(found: Hash, value: Any, path: tuple[int, ...]) -> None:
     """Feed the value to the hash; each piece says its kind and its length first, so that no two values look alike."""
+    if type(value) is int and abs(value) <= 2**53:  # 40 and 40.0 are one setting: optax turns one into the other
+        value = float(value)
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.generic):
         _say(found, type(value).__name__, repr(value))
         return
@@ -130,7 +132,7 @@ def _function(found: Hash, value: Any, path: tuple[int, ...]) -> None:
     elif callable(getattr(value, "__wrapped__", None)):  # as what jax.jit returns
         _all(found, ("wrapped", value.__wrapped__), path)
     else:
-        _say(found, "other", *_name(value))
+        _say(found, "other", type(value).__qualname__, *_name(value))
 
 
 def _filled(cell: Any) -> bool:
