@@ -89,7 +89,7 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
         raise DataError(
             f"{path} is a checkpoint of another run: {' and '.join(filter(None, (', '.join(other[:-1]), other[-1])))} "
             f"{'differ' if len(other) > 1 else 'differs'}\n"
-            "  fix: checkpoint= with another folder, or the same settings and data as before"
+            "  fix: the same settings and data as before, or another folder for this run"
         )
     expected = start.tree()
     expected["best"] = start.carry.params | start.carry.states if words["best_loss"] < inf else None
