@@ -90,7 +90,7 @@ class Streamed(Feed):
         return min(done * self.places / len(self.stream), 1.0)
 
     def identity(self) -> Mapping[str, Any]:
-        return {"data": (self.stream.fingerprint, self.stream.example), "sample_weight": None}
+        return {"data": (self.stream.fingerprint(), self.stream.example), "sample_weight": None}
 
     def close(self) -> None:
         self.stopping.set()
