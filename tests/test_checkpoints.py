@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -278,6 +279,26 @@ def test_a_later_version_is_refused_and_kept(two_kept, tmp_path):
     assert newest.read_bytes() == before
 
 
+def test_another_engine_is_told(two_kept, tmp_path, caplog):
+    folder, _, newest = copied(two_kept, tmp_path)
+    forged(newest, lambda words, header: words.update(engine="jax 9 on abacus"))
+    same(fit(folder), two_kept[1])
+    assert "was written by jax 9 on abacus, this is jax " in caplog.text
+
+
+def test_a_stream_goes_on_with_the_same_bits(tmp_path, monkeypatch):
+    for k, (x, y) in enumerate(zip(np.split(X, (20, 27)), np.split(Y, (20, 27)), strict=True)):
+        np.save(tmp_path / f"X-{k}.npy", x)
+        np.save(tmp_path / f"y-{k}.npy", y)
+    others = {"data": replace(rs.data.stream(tmp_path), window=16 * 4 * 5), "validation": HELD_OUT}
+    folder = tmp_path / "run"
+    stopped_at(folder, 17, monkeypatch, **others)
+    same(fit(folder, **others), fit(**others))
+    same(fit(folder, **others), fit(**others))
+    with pytest.raises(DataError, match="another run: data differs"):
+        fit(folder, **others | {"data": rs.data.stream(tmp_path)})
+
+
 class Scaled:
     """Not data: an object without fields."""
 
@@ -296,7 +317,7 @@ OTHERS = {
     "validation": {"validation": (HELD_OUT[0], 1 + 0 * HELD_OUT[1])},
     "network": {"goal": objective(width=6)},
     "penalty": {"goal": objective(penalty=rs.penalties.L2(0.1))},
-    "keep": {"goal": objective(keep="sqrt")},
+    "the objective's keep": {"goal": objective(keep="sqrt")},
     "first parameters": {"params": SHARED.network.init(7)},
 }
 

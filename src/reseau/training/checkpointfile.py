@@ -6,6 +6,7 @@ and shape are not those of the run that goes on.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,9 +25,14 @@ from reseau.training.program import Carry
 
 __all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 
+logger = logging.getLogger("reseau")
+
 VERSION = 1
 WORDS, CHECK = "checkpoint", "sha256"
-KINDS = {"step": int, "seconds": float, "since_best": int, "best_loss": float, "fingerprint": dict, "arrays": str}
+KINDS = {
+    **{"step": int, "seconds": float, "since_best": int, "best_loss": float},
+    **{"fingerprint": dict, "arrays": str, "engine": str},
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: Mapping[st
         "best_loss": checkpoint.best.loss,
         "fingerprint": dict(fingerprint),
         "arrays": digest(arrays),
+        "engine": engine(),
     }
     text = json.dumps(words)
     write_arrays(path, arrays, {WORDS: text, CHECK: digest(text)})
@@ -91,6 +98,10 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
             f"{'differ' if len(other) > 1 else 'differs'}\n"
             "  fix: the same settings and data as before, or another folder for this run"
         )
+    if words["engine"] != engine():
+        logger.warning(
+            "%s was written by %.60s, this is %s: the bits may not be those of one run", path, words["engine"], engine()
+        )
     expected = start.tree()
     expected["best"] = start.carry.params | start.carry.states if words["best_loss"] < inf else None
     expected = jax.eval_shape(lambda tree: tree, expected)
@@ -107,6 +118,11 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
         found["history"],
         Best(found["best"], words["best_loss"], words["since_best"]),
     )
+
+
+def engine() -> str:
+    """What computes: the same steps have the same bits where it is the same."""
+    return f"jax {jax.__version__} on {jax.devices()[0].device_kind}"
 
 
 def _leaves(tree: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def fingerprint_of(objective: Objective, **others: Any) -> dict[str, str]:
         "network": network.graph,
         "loss": objective.losses,
         "penalty": None if penalty is None else penalty.node(network.graph),
-        "keep": objective.keep,
+        "the objective's keep": objective.keep,
     }
     return {what.replace("_", " "): digest(value) for what, value in (parts | others).items()}
 
