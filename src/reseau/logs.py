@@ -6,6 +6,19 @@ When a run goes on from a checkpoint, rows beyond it are dropped first, torn lin
 Python's own `logging` tells the rest: the logger "reseau" gets the start and the end of a fit, each checkpoint and each
 resumption as INFO, and a damaged checkpoint as WARNING. Nothing here configures it: `logging.basicConfig(level="INFO")`
 shows it all.
+
+Example:
+    >>> import numpy as np, reseau as rs
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> x = rs.input("x", (1,))
+    >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1)), loss=rs.losses.SquaredError())
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "history.csv")
+    ...     result = rs.fit(objective, (X, 3 * X), epochs=2, checkpoint=folder, log=path, progress=False)
+    ...     path.read_text().splitlines()[0]
+    'epoch,loss'
 """
 
 import csv

@@ -65,7 +65,7 @@ def same_files(one, other):
 def test_killed_again_and_again_it_writes_the_same_bytes(reseau, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     words, kills, chance = [*WORDS, "--epochs", "400", "--out", "torn"], 0, random.Random(0)
-    for attempt in range(40):
+    for attempt in range(9):
         started = time.monotonic()
         process = subprocess.Popen([sys.executable, "-c", RUN, *words], env=environment, stdout=subprocess.PIPE)
         partial = Path("torn.partial/checkpoints")
@@ -74,14 +74,14 @@ def test_killed_again_and_again_it_writes_the_same_bytes(reseau, tmp_path):
             time.sleep(0.002)
             assert time.monotonic() < started + 100
         time.sleep(chance.uniform(0, 0.02))
-        if attempt < 5:
+        if attempt < 3:
             process.send_signal(signal.SIGKILL)
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
         words = ["train", "--resume", "torn"]
         if process.returncode == 0:
             break
-    assert kills == 5
+    assert kills == 3
     assert sorted(os.listdir()) == ["t.csv", "torn"]
     assert sorted(os.listdir("torn")) == FILES
     alone = subprocess.run([sys.executable, "-m", "reseau.cli", *WORDS, "--epochs", "400"], env=environment, check=True)

@@ -174,7 +174,9 @@ def _train(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
     again = output.add_mutually_exclusive_group()
-    again.add_argument("--force", action="store_true", help="replace the folder of an earlier run")
+    again.add_argument(
+        "--force", action="store_true", help="replace the folder of an earlier run, start an interrupted one again"
+    )
     again.add_argument(
         "--resume",
         metavar="FOLDER",

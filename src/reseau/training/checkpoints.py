@@ -14,7 +14,7 @@ from reseau.training.checkpointfile import Checkpoint, read_checkpoint, write_ch
 from reseau.training.history import History
 from reseau.training.run import Record, TrainingRun
 
-__all__ = ["Save", "checkpoints_in", "is_checkpoint"]
+__all__ = ["Save", "alone_in", "checkpoints_in"]
 
 NAME = re.compile(r"checkpoint-\d{12}\.safetensors")
 UNFINISHED = re.compile(rf"\.{NAME.pattern}\.[0-9a-f]{{8}}\.tmp")
@@ -43,13 +43,9 @@ def checkpoints_in(
         raise DataError(f"keep must be a whole number from 1 on, got {keep!r}\n  fix: keep=3")
     checkpoints = Checkpoints(Path(folder), every, keep, run, history, fingerprint)
     with alone_in(checkpoints.folder):
-        checkpoints.resume()
+        with refusals(checkpoints.folder):
+            checkpoints.resume()
         yield checkpoints.save
-
-
-def is_checkpoint(name: str) -> bool:
-    """Whether a file of this name is a checkpoint, or was to become one."""
-    return bool(NAME.fullmatch(name) or UNFINISHED.fullmatch(name))
 
 
 class Checkpoints:
@@ -109,8 +105,9 @@ class Checkpoints:
                 f"{str(error).partition(chr(10))[0]}; the checkpoints before it are whole\n"
                 "  fix: a folder that may be written and has room, then the same call again: it goes on from there"
             ) from error
-        for old in self.paths()[: -self.keep]:
-            old.unlink(missing_ok=True)
+        with refusals(self.folder):
+            for old in self.paths()[: -self.keep]:
+                old.unlink(missing_ok=True)
         self.last, self.written = record.step, time.monotonic()
         self.cost = self.written - began
         logger.info("wrote %s", path)
@@ -131,24 +128,32 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Make the folder, keep other processes from training in it, and clear what a killed one was writing."""
     import fcntl  # not on every system
 
-    try:
+    with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise DataError(
-            f"checkpoints cannot be kept in {folder}: {error.strerror or error}\n  fix: a folder that can be written"
-        ) from error
     try:
         with suppress(OSError):  # a file system without locks
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DataError(
-                    f"another process is training in {folder}\n  fix: wait for it, or checkpoint= with another folder"
+                    f"another process is training in {folder}\n  fix: wait for it, or give another folder"
                 ) from None
-        for path in folder.iterdir():
-            if UNFINISHED.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        with refusals(folder):
+            for path in folder.iterdir():
+                if UNFINISHED.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def refusals(folder: Path) -> Iterator[None]:
+    """What the disk refuses, as one error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"checkpoints cannot be kept in {folder}: {error.strerror or error}\n  fix: a folder that can be written"
+        ) from error

@@ -51,7 +51,7 @@ class FitResult:
             epoch's steps as they were taken), and "validation_loss", "validation_accuracy" where there is validation.
         stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
         steps: Steps taken.
-        seconds: Duration.
+        seconds: Duration, that of the processes before it included where a run was resumed.
     """
 
     params: dict[str, Array]
