@@ -30,6 +30,7 @@ _MODULES = (
     "estimators",
     "initializers",
     "layers",
+    "logs",
     "losses",
     "onnx",
     "ops",

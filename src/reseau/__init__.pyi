@@ -7,6 +7,7 @@ from reseau import errors as errors
 from reseau import estimators as estimators
 from reseau import initializers as initializers
 from reseau import layers as layers
+from reseau import logs as logs
 from reseau import losses as losses
 from reseau import onnx as onnx
 from reseau import ops as ops

@@ -5,7 +5,7 @@ ReseauError
 │   ├── ShapeError                  two shapes that do not fit
 │   └── CycleError                  a foreign graph that feeds itself
 ├── DataError (ValueError)          arrays, tables or settings that cannot be used
-├── ModelFileError (ValueError)     a model file that cannot be read or written
+├── ModelFileError (ValueError)     a model file, checkpoint or log that cannot be read or written
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
 └── MissingExtraError (ImportError)     an optional dependency is not installed
@@ -48,7 +48,7 @@ class DataError(ReseauError, ValueError):
 
 
 class ModelFileError(ReseauError, ValueError):
-    """A model file that cannot be read or written; the message names the file."""
+    """A model file, a checkpoint or a log that cannot be read or written; the message names the file."""
 
 
 class DivergenceError(ReseauError, ArithmeticError):

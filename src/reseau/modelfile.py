@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,17 @@ from reseau import description
 from reseau.errors import ModelFileError
 from reseau.graph import Graph
 
-__all__ = ["SUFFIXES", "read", "read_metadata", "replace_file", "write"]
+__all__ = [
+    "NAMES",
+    "SUFFIXES",
+    "array_bytes",
+    "open_arrays",
+    "read",
+    "read_metadata",
+    "replace_file",
+    "write",
+    "write_arrays",
+]
 
 GRAPH_KEY = "reseau"
 LARGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors library
@@ -84,27 +95,33 @@ def format_of(path: str | PathLike[str]) -> Format:
 
 
 def write_safetensors(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """The safetensors layout: length of the header, header as JSON, arrays one after another."""
+    """The arrays, and the graph as one of the words."""
     try:
         described, arrays = description.describe(graph, params)
-        header: dict[str, Any] = {"__metadata__": {**metadata, GRAPH_KEY: json.dumps(described, allow_nan=False)}}
-        arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))  # keeps every array aligned
-        end = 0
-        for name, array in arrays.items():
-            start, end = end, end + array.nbytes
-            header[name] = {"dtype": _dtype_name(name, array), "shape": array.shape, "data_offsets": [start, end]}
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
+    write_arrays(path, arrays, {**metadata, GRAPH_KEY: json.dumps(described, allow_nan=False)})
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], words: Mapping[str, str]) -> None:
+    """The safetensors layout: length of the header, header as JSON, arrays one after another."""
+    header: dict[str, Any] = {"__metadata__": dict(words)}
+    arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))  # keeps every array aligned
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        kind = _dtype_name(path, name, array)
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > LARGEST_HEADER:
-        raise ModelFileError(f"{path}: the graph needs {len(text)} bytes of header, at most {LARGEST_HEADER} fit")
-    replace_file(path, [len(text).to_bytes(8, "little"), text, *(_bytes(a) for a in arrays.values())])
+        raise ModelFileError(f"{path}: it needs {len(text)} bytes of header, at most {LARGEST_HEADER} fit")
+    replace_file(path, chain([len(text).to_bytes(8, "little"), text], map(array_bytes, arrays.values())))
 
 
 def read_safetensors(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
     """The graph and its arrays; every statement of the file is checked before it is used."""
-    words, arrays = _open(path, lambda file: (file.metadata(), {k: file.get_tensor(k) for k in file.keys()}))  # noqa: SIM118
+    words, arrays = open_arrays(path, lambda file: (file.metadata(), {k: file.get_tensor(k) for k in file.keys()}))  # noqa: SIM118
     if GRAPH_KEY not in (words or {}):
         raise ModelFileError(
             f"{path}: it holds arrays but no graph\n  fix: give a file that Network.save or `reseau train` wrote"
@@ -119,7 +136,7 @@ def read_safetensors(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
 
 def read_safetensors_metadata(path: Path) -> dict[str, str]:
     """The caller's words."""
-    words = _open(path, lambda file: file.metadata()) or {}
+    words = open_arrays(path, lambda file: file.metadata()) or {}
     return {key: value for key, value in words.items() if key != GRAPH_KEY}
 
 
@@ -171,7 +188,7 @@ def replace_file(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
         ) from error
 
 
-def _open(path: Path, take: Callable[[Any], Any]) -> Any:
+def open_arrays(path: Path, take: Callable[[Any], Any]) -> Any:
     """What `take` gets from the opened file, its header checked against the size of the file first."""
     try:
         with open(path, "rb") as file:
@@ -196,13 +213,14 @@ def _damaged(path: Path, what: str) -> ModelFileError:
     return ModelFileError(f"{path}: {what}\n  fix: restore the file from a copy, or write it again with Network.save")
 
 
-def _dtype_name(name: str, array: np.ndarray) -> str:
+def _dtype_name(path: Path, name: str, array: np.ndarray) -> str:
     if array.dtype.name not in NAMES:
-        raise ModelFileError(f"node {name!r} holds {array.dtype}\n  fix: real numbers, whole numbers or booleans")
+        raise ModelFileError(f"{path}: {name!r} holds {array.dtype}\n  fix: real numbers, whole numbers or booleans")
     return NAMES[array.dtype.name]
 
 
-def _bytes(array: np.ndarray) -> bytes:
+def array_bytes(array: np.ndarray) -> bytes:
+    """The entries in the order and the byte order of the file."""
     if array.dtype.byteorder == ">":  # the file is little-endian
         array = array.astype(array.dtype.newbyteorder("<"))
     return array.tobytes(order="C")

@@ -206,5 +206,5 @@ def test_ctrl_c_before_training_writes_nothing(reseau, tree, monkeypatch):
     monkeypatch.setattr("reseau.cli.train.load_parts", interrupt)
     before = tree()
     result = reseau("train", "t.csv", "--target", "y")
-    assert (result.status, result.err) == (130, "reseau: interrupted; nothing was written\n")
+    assert (result.status, result.err) == (130, "reseau: interrupted; no result was written\n")
     assert tree() == before

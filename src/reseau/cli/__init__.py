@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReseauError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", INTERRUPTED)
+        return _fail("interrupted; no result was written", INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone; Python would complain again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

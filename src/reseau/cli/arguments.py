@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   reseau train houses.csv --target price --text one-hot --missing impute
   reseau train fashion-mnist/ --conv 32,64 --hidden 128 --epochs 8
   reseau evaluate digits-run --dataset digits
+  reseau train --resume fashion-run
   reseau predict houses-run new-houses.csv --out prices.csv
   reseau show digits-run
   reseau convert digits-run digits.onnx
@@ -172,7 +173,17 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument("--seed", metavar="N", type=_seed, default=0, help="same seed, same network (default: 0)")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
-    output.add_argument("--force", action="store_true", help="replace the folder of an earlier run")
+    again = output.add_mutually_exclusive_group()
+    again.add_argument(
+        "--force", action="store_true", help="replace the folder of an earlier run, start an interrupted one again"
+    )
+    again.add_argument(
+        "--resume",
+        metavar="FOLDER",
+        nargs="?",
+        const="",
+        help="go on with a run that was interrupted; with the FOLDER it was to write, no other words are needed",
+    )
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reseau.errors import DataError
 
-__all__ = ["FILES", "MODEL", "find_model", "new_folder"]
+__all__ = ["FILES", "MODEL", "check_place", "find_model", "new_folder"]
 
 MODEL = "model.safetensors"
 FILES = frozenset({MODEL, "history.csv", "history.png", "network.svg", "report.md"})
@@ -23,8 +23,8 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
         path: Where the folder shall be.
         force: Whether it may replace the folder of an earlier run. A folder with other files is never replaced.
     """
+    check_place(path, force=force)
     path = Path(os.path.realpath(path))
-    _check(path, force)
     absent = [p for p in (path, *path.parents) if not p.exists()][1:]
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -56,8 +56,9 @@ def find_model(run: str) -> Path:
     return path
 
 
-def _check(path: Path, force: bool) -> None:
+def check_place(path: Path, *, force: bool) -> None:
     """Refuse a place that is taken, before any work is done."""
+    path = Path(os.path.realpath(path))
     if not path.is_dir():
         if path.exists() or path.is_symlink():
             raise DataError(f"{path} is a file, not a folder\n  fix: --out with another name")

@@ -1,6 +1,5 @@
-"""What a run leaves to read: a report, the history as CSV and as a picture."""
+"""What a run leaves to read: a report, and the history as a picture."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from reseau.cli.loading import Parts
 from reseau.cli.metrics import Measured
 
-__all__ = ["Report", "write_history", "write_plot", "write_report"]
+__all__ = ["Report", "write_plot", "write_report"]
 
 MOST_LINES = 12  # epochs shown in the report
 
@@ -59,15 +58,6 @@ def write_report(path: Path, report: Report) -> None:
         found = "\n".join(f"- {p}" for p in report.problems)
         sections.insert(2, f"## Diagnosis\n\n{found}")
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-
-
-def write_history(path: Path, history: Mapping[str, np.ndarray]) -> None:
-    """One row an epoch."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(history)
-        for row in zip(*(column.tolist() for column in history.values()), strict=True):
-            writer.writerow([f"{v:.9g}" if isinstance(v, float) else v for v in row])
 
 
 def write_plot(path: Path, history: Mapping[str, np.ndarray]) -> bool:

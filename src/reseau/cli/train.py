@@ -2,18 +2,25 @@
 
 import argparse
 import shlex
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reseau.cli.folder import MODEL, find_model, new_folder
+from reseau.cli.arguments import parser
+from reseau.cli.folder import MODEL, check_place, find_model, new_folder
 from reseau.cli.loading import Parts, load_parts, name_of
+from reseau.cli.partial import CHECKPOINTS, HISTORY, check_partial, partial_run, remove, words_of
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
     from reseau.cli.metrics import Measured
+    from reseau.cli.model import Design, Model
+    from reseau.objective import Objective
+    from reseau.optimizers import Optimizer
     from reseau.training import FitResult
 
 __all__ = ["train"]
@@ -25,31 +32,76 @@ DIAGNOSED_ROWS = 256
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     """Train a network and write a folder about it."""
+    if arguments.resume:
+        arguments, words = _interrupted(arguments, words)
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
     out = Path(arguments.out or f"{Path(name).resolve().name.partition('.')[0]}-run")
-    with new_folder(out, force=arguments.force) as folder:
-        parts = load_parts(arguments)
-        if arguments.epochs is None:
-            in_epoch = -(-len(parts.train) // arguments.batch)
-            arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
-        print(_about(name, arguments, parts), flush=True)
-        status = _train(arguments, parts, folder, name, shlex.join(["reseau", *words]))
+    resume = arguments.resume is not None
+    check_partial(out, resume=resume, force=arguments.force)
+    check_place(out, force=arguments.force or resume)
+    parts = load_parts(arguments)
+    if arguments.epochs is None:
+        in_epoch = -(-len(parts.train) // arguments.batch)
+        arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
+    print(_about(name, arguments, parts), flush=True)
+    words = [word for word in words if word not in ("--resume", "--force")]
+    with partial_run(out, words, resume=resume) as partial:
+        run = _train(arguments, parts, name, partial)
+        with new_folder(out, force=arguments.force or resume) as folder:
+            _write(arguments, parts, run, folder, shlex.join(["reseau", *words]))
+            shutil.copyfile(partial / HISTORY, folder / HISTORY)
+        interrupted = run.result.stopped == "interrupted"
+        if not interrupted:
+            remove(partial)
     files = ", ".join(sorted(p.name for p in out.iterdir()))
-    print(f"wrote {out}/ ({files})")
-    return status
+    print(f"wrote {out}/ ({files})" + (f"\nreseau train --resume {out} goes on" if interrupted else ""))
+    return INTERRUPTED if interrupted else FINISHED
 
 
-def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str, command: str) -> int:
-    """Train, measure and write everything into `folder`."""
+def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The command that was interrupted, as if it had been given again."""
+    if list(words) not in (["train", "--resume", arguments.resume], ["train", f"--resume={arguments.resume}"]):
+        raise DataError(
+            "--resume FOLDER stands alone: the interrupted run knows its words\n"
+            "  fix: reseau train --resume FOLDER, or the whole command with --resume as its last word"
+        )
+    out = arguments.resume.removesuffix("/").removesuffix(".partial")
+    before = words_of(Path(out))
+    arguments = parser().parse_args(before)
+    arguments.out, arguments.resume = out, ""
+    return arguments, before
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that is over, before it is written down.
+
+    Attributes:
+        objective: What was minimized.
+        made: The networks.
+        optimizer: The optimizer.
+        result: What `fit` returned.
+        model: The model that is kept.
+        name: What it was trained on.
+    """
+
+    objective: "Objective"
+    made: "Design"
+    optimizer: "Optimizer"
+    result: "FitResult"
+    model: "Model"
+    name: str
+
+
+def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+    """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
     from reseau.cache import use_compile_cache
     from reseau.cli.continued import continued
-    from reseau.cli.metrics import measure
     from reseau.cli.model import Model, design, optimizer_of, penalty_of
-    from reseau.cli.report import Report, write_history, write_plot, write_report
 
     use_compile_cache()
     params = None
@@ -69,20 +121,30 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
         seed=arguments.seed,
+        checkpoint=partial / CHECKPOINTS,
+        log=partial / HISTORY,
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
-    measured = None if parts.test is None else measure(model, parts.test)
+    return Trained(objective, made, optimizer, result, model, name)
+
+
+def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Path, command: str) -> None:
+    """Measure, and write everything into `folder`."""
+    from reseau.cli.metrics import measure
+    from reseau.cli.report import Report, write_plot, write_report
+
+    made, result = run.made, run.result
+    measured = None if parts.test is None else measure(run.model, parts.test)
     ended = _ended(arguments, result)
     seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
-    problems = objective.diagnose(result.params, seen.features, made.targets(seen)).problems
+    problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
 
-    model.save(folder / MODEL)
+    run.model.save(folder / MODEL)
     made.kept.draw(folder / "network.svg")
-    write_history(folder / "history.csv", result.history)
     plotted = write_plot(folder / "history.png", result.history)
     settings = [
-        *(("loss", made.loss_name), ("optimizer", str(optimizer)), ("batch", arguments.batch)),
+        *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
     ]
     if not parts.train.classes:
@@ -91,7 +153,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     write_report(
         folder / "report.md",
         Report(
-            title=f"A network trained on {Path(name).name}",
+            title=f"A network trained on {Path(run.name).name}",
             data=f"{_data(parts)}.",
             parts=parts,
             summary=str(made.kept.summary()),
@@ -108,7 +170,6 @@ def _train(arguments: argparse.Namespace, parts: Parts, folder: Path, name: str,
     for problem in problems:
         print(f"diagnosis: {problem}")
     print(_told(measured))
-    return INTERRUPTED if result.stopped == "interrupted" else FINISHED
 
 
 def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:

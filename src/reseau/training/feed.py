@@ -5,7 +5,7 @@ functions of the step alone, so a run can be cut into chunks, replayed and resum
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,10 @@ class Feed(ABC):
     @abstractmethod
     def share(self, epoch: int, done: int) -> float:
         """The part of the epoch's examples that its first `done` batches hold."""
+
+    @abstractmethod
+    def identity(self) -> Mapping[str, Any]:
+        """What the numbers depend on besides the batches' rule and the seed, for the fingerprint of the run."""
 
     @abstractmethod
     def close(self) -> None:
@@ -98,6 +102,9 @@ class Resident(Feed):
 
     def share(self, epoch: int, done: int) -> float:
         return float(self.batches_of(epoch).shares[:done].sum())
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"data": (self.held.inputs, self.held.targets), "sample_weight": self.held.weights}
 
     def close(self) -> None:
         """Nothing is open."""

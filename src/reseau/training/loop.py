@@ -5,30 +5,38 @@ them if they are short; how many is an argument of the program, so nothing is co
 not depend on where the chunks are cut.
 """
 
+import logging
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from math import inf
+from os import PathLike
 from types import FrameType
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from jax import Array
 
 from reseau.batches import Batches, Shuffled
 from reseau.data.streams import Stream
 from reseau.errors import DataError
+from reseau.logs import Log, as_log, writing
 from reseau.network import precision_of
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
+from reseau.training.checkpoints import Save, checkpoints_in
 from reseau.training.feed import Feed, Resident
-from reseau.training.progress import progress_of
+from reseau.training.fingerprint import fingerprint_of
+from reseau.training.history import History
+from reseau.training.progress import Show, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.streamed import Streamed
 
 __all__ = ["FitResult", "Record", "fit", "train"]
+
+logger = logging.getLogger("reseau")
 
 Stopped = Literal["finished", "early", "interrupted"]
 
@@ -43,7 +51,7 @@ class FitResult:
             epoch's steps as they were taken), and "validation_loss", "validation_accuracy" where there is validation.
         stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
         steps: Steps taken.
-        seconds: Duration.
+        seconds: Duration, that of the processes before it included where a run was resumed.
     """
 
     params: dict[str, Array]
@@ -113,11 +121,19 @@ def fit(
     params: Mapping[str, Array] | None = None,
     sample_weight: Any = None,
     seed: int = 0,
+    checkpoint: str | PathLike[str] | None = None,
+    every: float | None = None,
+    keep: int = 3,
+    log: str | PathLike[str] | Log | tuple[str | PathLike[str] | Log, ...] = (),
     progress: bool = True,
 ) -> FitResult:
     """Train to the end and return the parameters with their history.
 
     Ctrl-C ends the run after the current chunk, and what was learned so far is returned; a second one raises.
+
+    With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again,
+    and ends with the same bits as a run that was not. A run that is over returns at once; more `epochs` go on from its
+    end. A damaged checkpoint is set aside with a warning, and the one before it is used.
 
     Args:
         objective: What is minimized.
@@ -132,10 +148,18 @@ def fit(
         params: Where to start; `objective.network.init(seed)` by default. They are not changed.
         sample_weight: A weight for each row.
         seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
+        checkpoint: Folder for checkpoints; a folder serves one run. Other files in it are left alone.
+        every: Epochs from one checkpoint to the next, as 0.1 or 5; one is due at the first chunk's end after that. By
+            default 1, or as many more as keep the time for writing below a twentieth. There is always one at the end.
+        keep: Checkpoints that are kept.
+        log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
+            `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
         progress: Show a bar on a terminal and a few lines elsewhere, on standard error.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
+        DataError: The checkpoints are of another run: other data, settings, seed or first parameters, which it names.
+        ModelFileError: All checkpoints are damaged, or the disk refuses one, or the log; those before it stay whole.
 
     Example:
         >>> import numpy as np, reseau as rs
@@ -157,65 +181,58 @@ def fit(
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience)
+    kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
+    if checkpoint is not None:
+        fingerprint = fingerprint_of(
+            objective,
+            optimizer=optimizer,
+            batches=batches,
+            patience=patience,
+            seed=seed,
+            **feed.identity(),
+            validation=held_out,
+            first_parameters=run.params(),
+        )
+        kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
+    logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
+    with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+        stopped, record = follow(run, history, total, save, logs, show)
+    # the run is over: nothing will overwrite its arrays
+    params = run.params() if history.best.params is None else history.best.params
+    return FitResult(jax.device_put(params), history.arrays(), stopped, record.step, record.seconds)
+
+
+def follow(
+    run: TrainingRun, history: History, total: int, save: Save, logs: Sequence[Log], show: Show
+) -> tuple[Stopped, Record]:
+    """Run from where the run stands to its end; how it ended, and its last record."""
+    if run.step > total:
+        raise DataError(
+            f"the checkpoint stands after {run.step} steps, and the run shall end after {total}\n"
+            f"  fix: epochs={-(-run.step // run.in_epoch)} or more, or checkpoint= with another folder"
+        )
+    logger.info("training from step %d to %d, %d an epoch", run.step, total, run.in_epoch)
     stopped: Stopped = "finished"
+    until = run.step if history.exhausted else total
     with (
-        progress_of(total, feed.in_epoch, shown=progress) as show,
         interruptions() as interrupted,
-        closing(run.records(total, each_epoch=held_out is not None)) as records,
+        writing(logs, tuple(history.columns), history.rows()) as write,
+        closing(run.records(until, each_epoch=history.held_out is not None)) as records,
     ):
         for record in records:
+            logged = len(history.columns["epoch"])
             history.add(record, run)
+            write(history.rows(logged))
             show(record.step, history.latest(record))
             if interrupted():
                 stopped = "interrupted"
-                break
-            if history.exhausted and record.step < total:
+            elif history.exhausted and record.step < total:
                 stopped = "early"
+            save(record, stopped != "finished" or record.step == total)
+            if stopped != "finished":
                 break
-    # the run is over: nothing will overwrite its arrays
-    return FitResult(
-        run.params() if history.best is None else history.best, history.arrays(), stopped, record.step, record.seconds
-    )
-
-
-class History:
-    """The columns of the history, and with `patience` the best epoch's parameters."""
-
-    def __init__(self, objective: Objective, held_out: Examples | None, patience: int | None) -> None:
-        self.objective, self.held_out, self.patience = objective, held_out, patience
-        self.columns: dict[str, list[float]] = {"epoch": [], "loss": []}
-        self.best: dict[str, Array] | None = None
-        self.best_loss, self.since_best = inf, 0
-
-    def add(self, record: Record, run: TrainingRun) -> None:
-        """Take up the epochs that ended with the record, and measure the validation data."""
-        for loss in record.losses:
-            self.columns["epoch"].append(len(self.columns["epoch"]) + 1)
-            self.columns["loss"].append(loss)
-        if self.held_out is None or not record.losses:
-            return
-        measured = self.objective.measure(run.params(), self.held_out)
-        for name, value in measured.items():
-            self.columns.setdefault(f"validation_{name}", []).append(value)
-        if self.patience is not None:
-            loss = sum(value for name, value in measured.items() if name.startswith("loss"))
-            self.since_best += 1
-            if loss < self.best_loss:
-                self.best, self.best_loss, self.since_best = record.params, loss, 0
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the validation loss has not improved for `patience` epochs."""
-        return self.patience is not None and self.since_best >= self.patience
-
-    def latest(self, record: Record) -> dict[str, float]:
-        """The numbers that the record brings, for a person who waits."""
-        measured = {name: values[-1] for name, values in self.columns.items() if record.losses and name != "epoch"}
-        return {"loss": record.loss} | measured
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The columns as arrays."""
-        return {k: np.asarray(v, np.int64 if k == "epoch" else np.float64) for k, v in self.columns.items()}
+    logger.info("%s after %d steps, %.1f seconds", stopped, record.step, record.seconds)
+    return stopped, record
 
 
 def feed_of(

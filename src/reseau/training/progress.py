@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-__all__ = ["progress_of"]
+__all__ = ["Show", "progress_of"]
 
 LINES = 10  # lines that a whole run writes where there is no terminal
 

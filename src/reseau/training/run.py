@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -75,6 +75,7 @@ class TrainingRun:
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
         self.in_epoch = feed.in_epoch
+        self.step, self.seconds = 0, 0.0  # where `records` begins
         self.snapshot: tuple[int, Carry | None] = (0, None)
         self.snapshot_time = time.perf_counter()
 
@@ -85,20 +86,32 @@ class TrainingRun:
         states = {name: np.array(self.start[name]) for name in graph.states}
         return Carry(own, states, self.optimizer.init(own), np.zeros((), self.dtype))
 
+    def resume(self, step: int, carry: Carry, seconds: float) -> None:
+        """Let `records` begin where another process stood after `step` steps and so many seconds."""
+        self.step, self.carry, self.seconds = step, carry, seconds
+        self.snapshot = (step, copied(carry))
+
     def params(self) -> dict[str, Any]:
         """The parameters and states as they stand; the next chunk overwrites them."""
         return self.carry.params | self.carry.states
 
     def records(self, total: int, each_epoch: bool) -> Generator[Record, None, None]:
-        """Run `total` steps, chunk by chunk; with `each_epoch` no chunk holds the end of more than one epoch."""
-        began, step, pace = time.perf_counter(), 0, inf
+        """Run until `total` steps, chunk by chunk; with `each_epoch` no chunk holds the end of more than one epoch.
+
+        A run that is resumed at its end gives one record, of where it stands.
+        """
+        began, step, pace = time.perf_counter() - self.seconds, self.step, inf
         room = self.room(total, each_epoch)
         try:
+            if step == total:
+                self.losses = np.asarray(self.carry.loss)[None]
+                record = self.record(step, total, self.seconds)
+                yield record if step % self.in_epoch else replace(record, losses=())
             while step < total:
                 epochs, count = self.next_chunk(step, total, pace, room)
                 seconds = self.run_chunk(step, total, epochs, count, room)
                 # the first chunk is one step that may have been compiled: it says nothing about the pace
-                pace = seconds / (epochs * count) if step else SECONDS_A_CHUNK
+                pace = seconds / (epochs * count) if step > self.step else SECONDS_A_CHUNK
                 step += epochs * count
                 yield self.record(step, total, time.perf_counter() - began)
                 self.remember(step)

@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from math import prod
 from typing import Any
@@ -87,6 +88,9 @@ class Streamed(Feed):
 
     def share(self, epoch: int, done: int) -> float:
         return min(done * self.places / len(self.stream), 1.0)
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"data": (self.stream.fingerprint(), self.stream.example), "sample_weight": None}
 
     def close(self) -> None:
         self.stopping.set()

@@ -1,0 +1,83 @@
+"""The history of a fit: one row an epoch, and with `patience` the best epoch's parameters."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+from jax import Array
+
+from reseau.objective import Examples, Objective
+from reseau.training.run import Record, TrainingRun
+
+__all__ = ["Best", "History"]
+
+
+class Best(NamedTuple):
+    """The epoch with the lowest validation loss, where there is `patience`.
+
+    Attributes:
+        params: Its parameters.
+        loss: That validation loss.
+        since: Epochs since then.
+    """
+
+    params: dict[str, Array] | None = None
+    loss: float = inf
+    since: int = 0
+
+
+class History:
+    """The columns of the history, and with `patience` the best epoch."""
+
+    def __init__(self, objective: Objective, held_out: Examples | None, patience: int | None) -> None:
+        self.objective, self.held_out, self.patience = objective, held_out, patience
+        measured = () if held_out is None else objective.measured
+        self.columns: dict[str, list[float]] = {name: [] for name in ("epoch", "loss")}
+        self.columns |= {f"validation_{name}": [] for name in measured}
+        self.best = self.best_of_whole = Best()
+
+    def resume(self, columns: Mapping[str, Sequence[float]], best: Best) -> None:
+        """Take up the history of an earlier process; `columns` are without "epoch"."""
+        for name, values in columns.items():
+            self.columns[name] = list(values)
+        self.columns["epoch"] = list(range(1, len(self.columns["loss"]) + 1))
+        self.best = self.best_of_whole = best
+
+    def add(self, record: Record, run: TrainingRun) -> None:
+        """Take up the epochs that ended with the record, and measure the validation data."""
+        for loss in record.losses:
+            self.columns["epoch"].append(len(self.columns["epoch"]) + 1)
+            self.columns["loss"].append(loss)
+        if self.held_out is None or not record.losses:
+            return
+        measured = self.objective.measure(run.params(), self.held_out)
+        for name, value in measured.items():
+            self.columns[f"validation_{name}"].append(value)
+        if self.patience is not None:
+            loss = sum(value for name, value in measured.items() if name.startswith("loss"))
+            better = loss < self.best.loss
+            self.best = Best(record.params, loss) if better else self.best._replace(since=self.best.since + 1)
+        if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short
+            self.best_of_whole = self.best
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the validation loss has not improved for `patience` epochs."""
+        return self.patience is not None and self.best.since >= self.patience
+
+    def latest(self, record: Record) -> dict[str, float]:
+        """The numbers that the record brings, for a person who waits."""
+        measured = {name: values[-1] for name, values in self.columns.items() if record.losses and name != "epoch"}
+        return {"loss": record.loss} | measured
+
+    def rows(self, start: int = 0) -> list[dict[str, float]]:
+        """The rows from number `start` on."""
+        return [
+            dict(zip(self.columns, row, strict=True))
+            for row in zip(*(c[start:] for c in self.columns.values()), strict=True)
+        ]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The columns as arrays."""
+        return {k: np.asarray(v, np.int64 if k == "epoch" else np.float64) for k, v in self.columns.items()}
