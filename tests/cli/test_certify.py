@@ -78,10 +78,10 @@ def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_pa
     assert told.status == 0, told.err
     refused = reseau("certify", "run", "seen.csv")
     assert refused.status == 2
-    assert "its features are not an affine function of the columns" in refused.err
+    assert "features of texts and blanks are no affine function of the columns" in refused.err
     assert "were read off seen.csv" in refused.err
     fresh = reseau("certify", "run", "fresh.csv").out
-    assert "No certificate from the training sample: its features are not an affine function" in fresh
+    assert "No certificate from the training sample: features of texts and blanks are no affine function" in fresh
     errors = int(re.search(r"hold-out: (\d+) errors", fresh)[1])
     assert rate(fresh, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
 

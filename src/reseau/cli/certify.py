@@ -39,8 +39,8 @@ def certify(arguments: argparse.Namespace) -> int:
         return _by_unseen(arguments, model, sample, unseen, "those are about classes")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
         why = (
-            "its features are not an affine function of the columns: the categories, or the means that stand for "
-            f"blanks, were read off {model.data}"
+            "features of texts and blanks are no affine function of the columns, and the categories and means in them "
+            f"were read off {model.data}"
         )
         return _by_unseen(arguments, model, sample, unseen, why)
     try:
