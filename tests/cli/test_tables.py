@@ -122,3 +122,26 @@ def test_whole_numbers_of_a_typed_table_are_classes(reseau):
     frame.to_parquet("t.parquet")
     result = reseau("train", "t.parquet", "--target", "dear", "--text", "one-hot", "--epochs", 1, "--out", "run")
     assert "one of 3 classes (0, 1, 2)" in result.out
+
+
+@pytest.mark.usefixtures("run")
+def test_training_goes_on_with_the_recipe_of_the_network(reseau):
+    more = houses(seed=1)
+    more = more[more["city"] != "Lyon"]  # a recipe of its own would number the cities otherwise
+    more.to_csv("more.csv", index=False)
+    before = accuracy(reseau("evaluate", "run", "more.csv").out)
+    words = ("train", "more.csv", "--from", "run", "--test", "more.csv", "--out", "again")
+    result = reseau(*words, "--epochs", 1, "--learning-rate", 1e-6)
+    assert result.status == 0, result.err
+    assert accuracy(result.out) == pytest.approx(before, abs=1)
+    assert rs.load_recipe("again/model.safetensors") == rs.load_recipe("run/model.safetensors")
+    assert "fix: leave --target, --missing and --text out" in reseau(*words, "--text", "embed", "--force").err
+
+
+def test_a_foreign_network_does_not_know_texts(reseau):
+    houses().to_csv("t.csv", index=False)
+    x = rs.input("x", (3,))
+    net = rs.Network(x, rs.affine(x, 2))
+    net.save("net.safetensors", net.init())
+    words = ("--target", "dear", "--text", "one-hot", "--missing", "impute", "--from", "net.safetensors")
+    assert "it does not know texts or blanks" in reseau("train", "t.csv", *words).err
