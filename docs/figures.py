@@ -2,26 +2,31 @@
 
     python docs/figures.py [PAGE ...]
 
-A page's python blocks share one namespace; a text block directly after one is what it prints.
+A page's python blocks share one namespace, its sh blocks one folder; a text block directly after one is what it prints.
+The page `tables` runs in the current folder, where its data must stand, and only if it is named.
 """
 
 import contextlib
 import io
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(?P<language>python|sh)\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
 
 def run(text: str, name: str) -> list[str]:
-    """Execute the python blocks of a page in the current folder; what each prints."""
+    """Execute the blocks of a page in the current folder; what each prints."""
     namespace: dict[str, object] = {"__name__": name}
     printed = []
     for found in BLOCK.finditer(text):
+        if found["language"] == "sh":
+            printed.append(shell(found["code"]))
+            continue
         out = io.StringIO()
         # line numbers of the page in tracebacks
         code = "\n" * text.count("\n", 0, found.start("code")) + found["code"]
@@ -31,13 +36,20 @@ def run(text: str, name: str) -> list[str]:
     return printed
 
 
+def shell(code: str) -> str:
+    """What commands print, `reseau` among them."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ["bash", "-e", "-o", "pipefail", "-c", code]
+    return subprocess.run(command, env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
 def with_output(text: str, printed: list[str]) -> str:
     """The page with what its blocks print."""
     results = iter(printed)
 
     def block(found: re.Match[str]) -> str:
         out = next(results)
-        return f"```python\n{found['code']}```\n" + (f"\n```text\n{out}```\n" if out else "")
+        return f"```{found['language']}\n{found['code']}```\n" + (f"\n```text\n{out}```\n" if out else "")
 
     return BLOCK.sub(block, text)
 
@@ -51,20 +63,27 @@ def plain_svg() -> None:
     matplotlib.rcParams.update({"axes.spines.top": False, "legend.frameon": False})
 
 
+def write(path: Path) -> None:
+    """Run a page, and write what its blocks print under them."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(with_output(text, run(text, path.name)), encoding="utf-8")
+    print(path.name)
+
+
 def main(names: list[str]) -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
     plain_svg()
+    if "tables" in names:
+        write(FOLDER / "tables.md")
     with tempfile.TemporaryDirectory() as folder:
         for part in ("data", "figures"):
             (Path(folder) / part).symlink_to(FOLDER / part)
         os.chdir(folder)
         for path in sorted(FOLDER.glob("[0-9]-*.md")):
             if not names or path.stem in names:
-                text = path.read_text(encoding="utf-8")
-                path.write_text(with_output(text, run(text, path.name)), encoding="utf-8")
-                print(path.name)
+                write(path)
         os.chdir(FOLDER)
 
 

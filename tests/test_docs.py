@@ -37,3 +37,29 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
         assert (DOCS / figure).stat().st_size < 200_000
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (DOCS / link).exists()
+
+
+SHARED = DOCS.parents[1] / "shared" / "data"
+TABLES = {
+    "adult.data": "adult/adult-train.csv",
+    "adult.test": "adult/adult-test.csv",
+    "housing.csv": "california-housing/housing.csv",
+}
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
+def test_the_tutorial_on_tables_runs_and_says_what_it_prints(tmp_path, monkeypatch):
+    for name, source in TABLES.items():
+        (tmp_path / name).symlink_to(SHARED / source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = (DOCS / "tables.md").read_text(encoding="utf-8")
+    again = figures.with_output(text, figures.run(text, "tables.md"))
+    # what training gives is the same up to the rounding of the machine
+    assert NUMBER.sub("0", re.sub(" +", " ", again)) == NUMBER.sub("0", re.sub(" +", " ", text))
+    found, said = ([float(n) for n in NUMBER.findall(page)] for page in (again, text))
+    assert found == pytest.approx(said, rel=0.1)
+    accuracy, r2 = re.search(r"test accuracy: ([\d.]+) %", again)[1], re.search(r"held out: ([\d.]+)", again)[1]
+    assert float(accuracy) > 85
+    assert float(r2) > 0.78

@@ -68,7 +68,8 @@ def check_whole(who: str, **counts: int) -> None:
 
 def check_indices(who: str, x: Node) -> None:
     """Refuse an input that holds floats where whole numbers are read."""
-    if check_node(who, x).source == Input("float"):
+    source = check_node(who, x).source
+    if isinstance(source, Input) and source.dtype == "float":
         raise GraphError(
             f"{who}: it reads whole numbers, but input {x.label} holds floats\n"
             f"  fix: rs.input({x.name!r}, {x.shape[1:]}, dtype='int32')"

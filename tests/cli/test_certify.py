@@ -78,10 +78,10 @@ def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_pa
     assert told.status == 0, told.err
     refused = reseau("certify", "run", "seen.csv")
     assert refused.status == 2
-    assert "its features are not an affine function of the columns" in refused.err
+    assert "features of texts and blanks are no affine function of the columns" in refused.err
     assert "were read off seen.csv" in refused.err
     fresh = reseau("certify", "run", "fresh.csv").out
-    assert "No certificate from the training sample: its features are not an affine function" in fresh
+    assert "No certificate from the training sample: features of texts and blanks are no affine function" in fresh
     errors = int(re.search(r"hold-out: (\d+) errors", fresh)[1])
     assert rate(fresh, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
 
@@ -108,6 +108,23 @@ def save_digits(folder):
     return folder / "digits.npz"
 
 
+def test_a_number_is_certified_within_a_distance(reseau, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, n in (("seen", 400), ("unseen", 300)):
+        x = rng.uniform(-1, 1, n)
+        rows = "".join(f"{a:.5f},{2 * a + e:.5f}\n" for a, e in zip(x, rng.normal(0, 0.1, n), strict=True))
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + rows)
+    assert reseau("train", "seen.csv", "--epochs", "30", "--target", "y", "--out", "run").status == 0
+    told = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--within", "0.15").out
+    predicted = np.array(reseau("predict", "run", "unseen.csv").out.split()[2:], float)
+    target = np.loadtxt(tmp_path / "unseen.csv", delimiter=",", skiprows=1)[:, 1]
+    errors = int(np.sum(np.abs(predicted - target) > 0.15))
+    assert 0 < errors < 150
+    assert f"[hold-out: {errors} errors]" in told
+    bound = rate(told, "the share of predictions off by more than 0.15 is")
+    assert bound == pytest.approx(beta.ppf(0.95, errors + 1, 300 - errors), rel=1e-4)
+
+
 def test_bad_input(reseau, tmp_path):
     table(tmp_path / "seen.csv", 200, 0)
     table(tmp_path / "numbers.csv", 200, 0, classes=("0.37", "1.91"))
@@ -121,6 +138,7 @@ def test_bad_input(reseau, tmp_path):
         (("certify", "run", "seen.csv", "--holdout", "absent.csv"), "absent.csv: there is no such file or folder"),
         (("certify", "run", "seen.csv", "--delta", "0"), "'0' is not a probability"),
         (("certify", "line", "numbers.csv"), "it predicts a number"),
+        (("certify", "run", "seen.csv", "--within", "1"), "it predicts classes\n  fix: leave --within out"),
     ]:
         told = reseau(*words)
         assert (told.status, told.out) == (2, "")

@@ -67,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
     certify.add_argument(
         "--delta", metavar="P", type=_probability, default=0.05, help="probability of a wrong bound (default: 0.05)"
     )
+    certify.add_argument(
+        "--within",
+        metavar="E",
+        type=_nonnegative,
+        help="of a model that predicts a number: an error is a prediction off by more than E",
+    )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 

@@ -23,23 +23,24 @@ GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
 
 
 def certify(arguments: argparse.Namespace) -> int:
-    """Print a bound on the error rate on new examples, and what it rests on."""
+    """Print a bound on the rate of errors on new examples, and what it rests on."""
     name_of(arguments)
     path = find_model(arguments.run)
     from reseau.cli.model import read_model
     from reseau.theory import ShallowNetwork
 
     model = read_model(path)
-    if not model.recipe.classes:
-        raise DataError(
-            f"{path}: it predicts a number, whose error has no bound known beforehand; certificates are for classes\n"
-            "  fix: theory.certify(f, X, y, loss='squared', clip=U, target_bound=Y), with bounds you know"
-        )
+    if (arguments.within is None) != bool(model.recipe.classes):
+        what = "classes" if model.recipe.classes else "a number, whose error has no bound known beforehand"
+        cure = "leave --within out" if model.recipe.classes else "--within E: how often is it off by more than E?"
+        raise DataError(f"{path}: it predicts {what}\n  fix: {cure}")
     sample, unseen = _examples(arguments, model.recipe)
+    if arguments.within is not None:
+        return _by_unseen(arguments, model, sample, unseen, "those are about classes")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
         why = (
-            "its features are not an affine function of the columns: the categories, or the means that stand for "
-            f"blanks, were read off {model.data}"
+            "features of texts and blanks are no affine function of the columns, and the categories and means in them "
+            f"were read off {model.data}"
         )
         return _by_unseen(arguments, model, sample, unseen, why)
     try:
@@ -90,13 +91,19 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
         )
     use_compile_cache()
     examples = sample if unseen is None else unseen
-    errors = int(np.sum(chosen(model.scores(examples.features)) != examples.target))
+    scores = model.scores(examples.features)
+    if arguments.within is None:
+        what, wrong = "error rate", chosen(scores) != examples.target
+    else:
+        what = f"share of predictions off by more than {arguments.within:g}"
+        wrong = np.abs(scores[:, 0].astype(np.float64) - np.asarray(examples.target)) > arguments.within
+    errors = int(np.sum(wrong))
     rate = binomial_upper(errors, len(examples), arguments.delta)
     source = name_of(arguments) if unseen is None else arguments.holdout or f"{name_of(arguments)} (test part)"
     print(f"No certificate from the training sample: {why}.")
     print(
         f"With probability at least {1 - arguments.delta:g} over the draw of the {len(examples)} hold-out examples, "
-        f"the error rate is at most {rate:.6g} [hold-out: {errors} errors].\n"
+        f"the {what} is at most {rate:.6g} [hold-out: {errors} errors].\n"
         f"  assumed:\n"
         f"    - {source}: independent draws from the law of future examples\n"
         f"    - no choice (training, early stopping, model selection, scaling) has used them"

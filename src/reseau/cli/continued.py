@@ -7,10 +7,11 @@ from pathlib import Path
 from jax import Array
 
 import reseau as rs
+from reseau import modelfile
 from reseau.cli.model import CLASS_LOSSES, NUMBER_LOSSES, Design
 from reseau.data import Table
 from reseau.errors import DataError
-from reseau.graph import Node, grafted
+from reseau.graph import Node, grafted, may_be_blank
 
 __all__ = ["continued"]
 
@@ -31,8 +32,14 @@ def continued(path: Path, loss: str | None, train: Table) -> tuple[Design, Mappi
     source, scores = graph.inputs[0], scores_of(graph.outputs[-1])
     if scores.shape[1:] != wanted:
         raise DataError(f"{path}: its last output has {scores.shape[1:]} entries, the data wants {wanted}")
+    if "recipe" not in modelfile.read_metadata(path) and (
+        recipe.missing == "impute" or any(c.categories for c in recipe.columns)
+    ):
+        raise DataError(
+            f"{path}: it does not know texts or blanks, and reads numbers as they are\n  fix: a table of numbers alone"
+        )
     lengths = tuple(int(n) for n in source.shape[1:])
-    x = rs.input("image" if len(recipe.shape) > 1 else "features", recipe.shape)
+    x = rs.input("image" if len(recipe.shape) > 1 else "features", recipe.shape, blanks=may_be_blank(source))
     h = x
     if lengths != recipe.shape:
         if prod(lengths) != prod(recipe.shape):

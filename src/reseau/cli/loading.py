@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reseau.cli.folder import find_model
 from reseau.data import Recipe, Table, digits, learn_recipe, read_idx, read_npz, read_rows, read_sheet, split
 from reseau.errors import DataError
 
@@ -67,7 +68,8 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     if arguments.validation:
         kept, held = split(len(train), arguments.validation, seed + 1, None if classes is None else train.target)
         train, validation = train.rows(kept), train.rows(held)
-    train = train.fitted()
+    if not train.recipe.columns or _own_recipe(arguments) is None:
+        train = train.fitted()
     return Parts(
         train,
         None if validation is None else validation.under(train.recipe),
@@ -100,7 +102,14 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         whole = read_npz(path, target=target, task=task)
         assert whole is not None
         return whole, None, ""
-    sheet = read_sheet(path)
+    sheet, own = read_sheet(path), _own_recipe(arguments)
+    if own is not None:
+        if (arguments.missing, arguments.text) != ("error", "error") or target not in (None, own.target):
+            raise DataError(
+                f"{arguments.source}: the network knows how its table is read, and predicts {own.target!r}\n"
+                "  fix: leave --target, --missing and --text out"
+            )
+        return read_rows(sheet, own), None, ""
     if target is None:
         raise DataError(
             f"{name}: which column is to be predicted is not said\n"
@@ -108,6 +117,17 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         )
     recipe = learn_recipe(sheet, target, task=task, missing=arguments.missing, text=arguments.text)
     return read_rows(sheet, recipe), None, ""
+
+
+def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
+    """How the network that training goes on with reads a table; nothing where there is none, or it reads arrays."""
+    if arguments.source is None:
+        return None
+    from reseau.modelfile import read_metadata
+
+    words = read_metadata(find_model(arguments.source))
+    recipe = Recipe.from_json(words["recipe"]) if "recipe" in words else None
+    return recipe if recipe is not None and recipe.columns else None
 
 
 def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:

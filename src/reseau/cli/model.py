@@ -68,14 +68,25 @@ class Model:
         modelfile.write(path, self.network.graph, params, words)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """The output for every row, (n, outputs), in blocks of one size so that one compilation serves."""
+        """The output for every row, (n, outputs), in blocks of one size so that one compilation serves.
+
+        Raises:
+            DataError: An output is not finite.
+        """
         rows = min(ROWS_AT_ONCE, len(features))
         blocks = []
         for start in range(0, len(features), rows):
             block = features[start : start + rows]
             padded = np.concatenate([block, np.repeat(block[:1], rows - len(block), axis=0)])
             blocks.append(np.asarray(self.network(self.params, padded))[: len(block)])
-        return np.concatenate(blocks)
+        scores = np.concatenate(blocks)
+        if not np.isfinite(scores).all():
+            row = int(np.argwhere(~np.isfinite(scores))[0][0])
+            raise DataError(
+                f"example {row + 1} overflows the network: its output is {scores[row].tolist()}\n"
+                "  fix: look for numbers in it that are far from those of the training rows"
+            )
+        return scores
 
 
 @dataclass(frozen=True)
@@ -160,18 +171,28 @@ def penalty_of(arguments: argparse.Namespace) -> Penalty | None:
 
 
 def read_model(path: Path) -> Model:
-    """The model that a run wrote."""
+    """The model that a run wrote, or `Network.save` with a recipe."""
     words = modelfile.read_metadata(path)
     network, params = rs.load(path)
     if "recipe" not in words:
-        raise DataError(f"{path}: it does not say how its data is read\n  fix: give a model that `reseau train` wrote")
+        raise DataError(
+            f"{path}: it does not say how its data is read\n"
+            "  fix: give a model that `reseau train` wrote, or net.save(path, params, recipe=recipe)"
+        )
     try:
         recipe = Recipe.from_json(words["recipe"])
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    model = Model(network, params, recipe, words.get("loss", ""), words.get("data", ""))
+    model = Model(network, params, recipe, words.get("loss") or _usual_loss(network, recipe), words.get("data", ""))
     _check_model(path, model)
     return model
+
+
+def _usual_loss(network: rs.Network, recipe: Recipe) -> str:
+    """The loss of a network that was saved without saying which: that of a score a class, of one, or of a number."""
+    known = CLASS_LOSSES if recipe.classes else NUMBER_LOSSES
+    one = len(recipe.classes) == 2 and network.graph.outputs[0].shape[1:] == (1,)
+    return "logistic" if one else next(iter(known))
 
 
 def _check_model(path: Path, model: Model) -> None:

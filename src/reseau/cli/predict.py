@@ -25,7 +25,8 @@ def predict(arguments: argparse.Namespace) -> int:
     model = read_model(path)
     table, name = load(arguments, model.recipe, labeled=False)
     for column, count in table.unseen().items():
-        print(f"warning: column {column!r}: {count} rows hold a text that training did not meet", file=sys.stderr)
+        told = f"the text of {count} of {len(table)} rows did not occur in training"
+        print(f"warning: column {column!r}: {told}", file=sys.stderr)
     scores = model.scores(table.features)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -2,7 +2,12 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from os import PathLike
+from tokenize import TokenError
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,6 +19,11 @@ from reseau.errors import DataError
 __all__ = ["from_arrays", "read_npz"]
 
 FEATURES = ("X", "x", "features", "images", "data")
+FAILURES = (
+    *(ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError, SyntaxError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, TokenError),
+)
+MOST_DEFLATED = 1032  # bytes that one byte of a zip archive can stand for, at most
 TARGETS = ("y", "target", "targets", "label", "labels")
 
 
@@ -42,8 +52,9 @@ def read_npz(
     ending = f"_{part}" if part else ""
     features = [name + ending for name in FEATURES]
     targets = [target] if target is not None and not part else [n + ending for n in (target, *TARGETS) if n]
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+    with _refusals(path), open(path, "rb") as opened:
+        _check_sizes(opened)
+        with np.load(opened, allow_pickle=False) as file:
             x, y = (next((n for n in names if n in file.files), None) for names in (features, targets))
             if part and x is None:
                 return None
@@ -54,15 +65,6 @@ def read_npz(
                     "  fix: np.savez(path, X=X, y=y), or --target with the name of the targets"
                 )
             arrays = file[x], file[y] if labeled and y else None
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
-    except (ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, KeyError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{path}: it is not a whole .npz file of numbers: {str(error).partition(chr(10))[0]}\n"
-            "  fix: write it with np.savez(path, X=X, y=y)"
-        ) from error
     return from_arrays(*arrays, source=str(path), target=y or "y", task=task, recipe=recipe)
 
 
@@ -115,6 +117,40 @@ def from_arrays(
         raise DataError(f"{source}: the targets ({y.dtype}) are not all finite numbers or texts\n  fix: correct them")
     recipe = recipe or Recipe(X.shape[1:], target, _classes(y, source, task))
     return Table(X, _numbers(y, recipe, source), recipe)
+
+
+@contextmanager
+def _refusals(path: str | PathLike[str]) -> Iterator[None]:
+    """Whatever is wrong with a file of arrays is one `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+    except FAILURES as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path}: it is not a whole .npz file of numbers: {str(error).partition(chr(10))[0]}\n"
+            "  fix: write it with np.savez(path, X=X, y=y)"
+        ) from error
+
+
+def _check_sizes(opened: BinaryIO) -> None:
+    """Refuse an archive in which an array declares another size than its bytes have, before any is allocated."""
+    with zipfile.ZipFile(opened) as archive:
+        for member in archive.infolist():
+            if member.file_size > MOST_DEFLATED * (member.compress_size + 1):
+                raise ValueError(f"{member.filename} cannot have {member.file_size} bytes")
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                if version not in ((1, 0), (2, 0)):
+                    raise ValueError(f"{member.filename} is in the version {version} of its format")
+                old = version == (1, 0)
+                read_header = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read_header(file)
+                if not dtype.hasobject and prod(shape) * dtype.itemsize != member.file_size - file.tell():
+                    raise ValueError(f"{member.filename} declares {shape}, but has {member.file_size} bytes")
+    opened.seek(0)
 
 
 def _classes(y: np.ndarray, source: str, task: str) -> tuple[str, ...]:

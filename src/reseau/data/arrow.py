@@ -123,10 +123,9 @@ def _read(path: str | PathLike[str], kind: str, read: Callable[[Any], Any], colu
 
 
 def _ipc(pa: Any, file: Any) -> Any:
-    if file.read(6) == b"ARROW1":
-        return pa.ipc.open_file(file).read_all()
-    file.seek(0)
-    return pa.ipc.open_stream(file).read_all()
+    content = file.read()  # of bytes in memory the reader takes slices, and allocates no length that a message declares
+    is_file = content[:6] == b"ARROW1"
+    return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(pa.py_buffer(content)).read_all()
 
 
 def _cells(array: Any, path: str, name: str, start: int) -> Cells:

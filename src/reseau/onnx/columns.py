@@ -2,7 +2,8 @@
 
 They are named as the columns are, and have the shape (batch, 1), as in the files of sklearn-onnx. A column of texts is
 turned into the numbers of its categories by the LabelEncoder of ONNX's machine-learning operators; a blank or unknown
-text gets the number after the last. Joined, they are the network's own input.
+text gets the number after the last. Joined, they are the network's own input; a table of more than 1,000 columns keeps
+that one input, (batch, columns), in which texts are numbers already.
 """
 
 from collections.abc import Mapping
@@ -21,10 +22,11 @@ from reseau.ops.base import BATCH
 __all__ = ["DOMAIN", "VERSION", "declare_columns", "feed_columns", "random_rows", "recipe_of"]
 
 DOMAIN, VERSION = "ai.onnx.ml", 2
+MOST_INPUTS = 1_000  # programs that run files take long to open one with many
 
 
 def recipe_of(words: Mapping[str, str], graph: Graph) -> Recipe | None:
-    """The recipe in the words beside a network, if it is one for tables.
+    """The recipe in the words beside a network, if it is one for the columns of a table.
 
     Raises:
         ModelFileError: It is damaged, or not for the input of this network.
@@ -40,7 +42,7 @@ def recipe_of(words: Mapping[str, str], graph: Graph) -> Recipe | None:
             f"the recipe is for one input of shape {recipe.shape}, the network reads "
             f"{', '.join(str(n.shape[1:]) for n in graph.inputs)}\n  fix: give the recipe that it was trained with"
         )
-    return recipe if recipe.columns else None
+    return recipe if 0 < len(recipe.columns) <= MOST_INPUTS else None
 
 
 def declare_columns(recipe: Recipe, w: Emitter) -> list[onnx.ValueInfoProto]:
