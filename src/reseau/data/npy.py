@@ -89,8 +89,8 @@ class NpyBlock:
         files = ((f.path.name, f.dtype.str, f.shape) for f in (self.inputs, self.targets))
         return f"{[*files]} {self.first}"
 
-    def read(self, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Inputs and targets from a row on, in one part; gray images get their axis of one channel."""
+    def read(self, start: int, recipe: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Inputs and targets from a row on, in one part, as they stand; gray images get their axis of one channel."""
         first, last = self.first + start, self.first + self.rows
         x = self.inputs.read(first, last)
         yield x[..., None] if x.ndim == 3 else x, self.targets.read(first, last)
@@ -100,10 +100,10 @@ class NpyBlock:
         return f"{self.inputs.path}, row {self.first + row}"
 
 
-def npy_blocks(folder: Path, target: str) -> tuple[NpyBlock, ...]:
-    """The blocks of the pairs `X*.npy` and `y*.npy` of a folder, in the order of their names."""
+def npy_blocks(paths: list[Path], target: str) -> tuple[NpyBlock, ...]:
+    """The blocks of files `X*.npy`, each with its partner `y*.npy`."""
     pairs = []
-    for path in sorted(folder.glob("X*.npy")):
+    for path in paths:
         partner = path.with_name(target + path.name[1:])
         if not partner.exists():
             raise DataError(f"{path}: its targets are missing\n  fix: save them as {partner.name} beside it")

@@ -11,7 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from reseau.data.npy import npy_blocks
+from reseau.data.parquet import ParquetBlock, parquet_blocks
+from reseau.data.recipe import Recipe
 from reseau.data.splits import quotas
+from reseau.data.survey import Survey
 from reseau.data.windows import Piece
 from reseau.errors import DataError
 
@@ -37,8 +40,8 @@ class Block(Protocol):
     @property
     def header(self) -> str: ...
 
-    def read(self, start: int) -> Iterator[Rows]:
-        """The rows from `start` on, in parts as large as it is easy to read."""
+    def read(self, start: int, recipe: Recipe | None) -> Iterator[Rows]:
+        """The rows from `start` on, in parts as large as it is easy to read; those of a table by the recipe."""
 
     def place(self, row: int) -> str:
         """Where a row stands, in words."""
@@ -74,11 +77,14 @@ class Stream:
         blocks: The blocks, in the order of the files.
         window: Bytes of a window, its numbers counted as float32 (128 MiB by default). Larger windows shuffle better.
         splits: Which rows of the blocks the stream keeps.
+        table: How the columns of tables become numbers: a recipe, or the settings by which it is learned from the
+            rows that the stream keeps, or another stream whose recipe it is.
     """
 
     blocks: tuple[Block, ...]
     window: int = WINDOW_BYTES
     splits: tuple[Split, ...] = ()
+    table: "Recipe | Survey | Stream | None" = None
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -92,9 +98,24 @@ class Stream:
         return rows
 
     @cached_property
+    def recipe(self) -> Recipe | None:
+        """How the columns of tables become numbers; nothing for .npy files. Where it is learned, all rows are read."""
+        if not isinstance(self.table, Survey):
+            return self.table.recipe if isinstance(self.table, Stream) else self.table
+        survey = self.table
+        for b, block in enumerate(self.blocks):
+            assert isinstance(block, ParquetBlock)
+            kept, row = np.zeros(block.rows, bool), 0
+            kept[self.kept(b)] = True
+            for sheet in block.sheets():
+                survey = survey.add(sheet.kept(kept[row : row + len(sheet)]))
+                row += len(sheet)
+        return survey.recipe()
+
+    @cached_property
     def example(self) -> Rows:
         """The first row of the files, (1, ...), and its target: they show the shapes and the types of all."""
-        x, y = next(self.blocks[0].read(0))
+        x, y = next(self.blocks[0].read(0, self.recipe))
         return x[:1].copy(), y[:1].copy()
 
     def kept(self, block: int) -> np.ndarray:
@@ -120,7 +141,8 @@ class Stream:
             most: Rows that are held out at most, where they have to fit in memory.
 
         Returns:
-            The stream of the rows that stay, and that of those held out; nothing is read.
+            The stream of the rows that stay, and that of those held out, which tables read by the recipe of the former.
+            Nothing is read.
 
         Example:
             >>> training, held_out = stream.split(0.1, seed=0)                        # doctest: +SKIP
@@ -133,12 +155,14 @@ class Stream:
         rows: np.ndarray = np.array(self.counts)
         total = min(max(round(share * len(self)), 1), most, len(self) - 1)
         counts = tuple(np.minimum(quotas(rows * (total / len(self)), total), rows).tolist())
-        stay, held = (replace(self, splits=(*self.splits, Split(seed, counts, side))) for side in (False, True))
-        return stay, held
+        stay = replace(self, splits=(*self.splits, Split(seed, counts, False)))
+        held = replace(self, splits=(*self.splits, Split(seed, counts, True)))
+        return stay, replace(held, table=stay) if self.table is not None else held
 
     def fingerprint(self) -> str:
         """A digest of everything that decides what is read in which order: names, headers, sizes, window, splits."""
-        digest = sha256(f"{self.window} {self.splits}".encode())
+        table = self.table.fingerprint() if isinstance(self.table, Stream) else self.table
+        digest = sha256(f"{self.window} {self.splits} {table}".encode())
         for block in self.blocks:
             digest.update(f"{block.header} {block.rows};".encode())
         return digest.hexdigest()
@@ -169,7 +193,7 @@ class Reader:
     def rows(self, block: int, first: int, last: int) -> Iterator[Rows]:
         """The rows `first` to `last` of a block, kept or not."""
         if self.block != block or self.row > first:
-            self.source, self.rest = self.stream.blocks[block].read(first), None
+            self.source, self.rest = self.stream.blocks[block].read(first, self.stream.recipe), None
             self.block, self.row = block, first
         while self.row < last:
             x, y = self.rest or next(self.source)
@@ -184,21 +208,38 @@ class Reader:
         return self.stream.blocks[piece.block].place(int(self.stream.kept(piece.block)[piece.start + row]))
 
 
-def stream(path: str | PathLike[str], *, target: str = "y", window: int = WINDOW_BYTES) -> Stream:
-    """Examples in a folder, to be trained on without ever being in memory as a whole.
+def stream(
+    path: str | PathLike[str],
+    *,
+    target: str = "y",
+    task: str = "auto",
+    missing: str = "error",
+    text: str = "error",
+    recipe: Recipe | None = None,
+    window: int = WINDOW_BYTES,
+) -> Stream:
+    """Examples in files, to be trained on without ever being in memory as a whole. Here only headers are read.
 
     A folder of .npy files holds pairs of the same rows: `X.npy` and `y.npy`, or several such as `X-000.npy` with
     `y-000.npy`, taken in the order of their names. Inputs are (n, d), or images (n, height, width[, channels]); targets
-    have one entry, or one row, for each. All have the same shape of a row and the same type. Only headers are read
-    here, and they are checked against the sizes of the files.
+    have one entry, or one row, for each. All have the same shape of a row and the same type.
+
+    A Parquet file, or a folder of them, is a table as `read_parquet` reads it. Its recipe, `stream.recipe`, is learned
+    when it is first needed, by reading all rows once. A row group is a block: for a good shuffle a window should hold
+    several, see `Stream`.
 
     Args:
-        path: The folder.
-        target: The beginning of the names of the files of targets.
-        window: Bytes of a window of rows, of which two are in memory, see `Stream`.
+        path: The folder, or the Parquet file.
+        target: Name of the column to predict; of .npy files, the beginning of the names of the files of targets.
+        task: For tables, as the next two: "classification", "regression" or "auto".
+        missing: What to do about blanks: "error", or "impute", see `read_csv`.
+        text: What to do about columns of text: "error", "one-hot" or "embed", see `read_csv`.
+        recipe: That of a model, which is then not learned from the rows.
+        window: Bytes of a window of rows, of which two are in memory.
 
     Raises:
         DataError: There are no such files, or they are damaged or do not fit together.
+        MissingExtraError: Parquet is read by pyarrow, which is not installed.
 
     Example:
         >>> import tempfile, numpy as np, reseau as rs
@@ -212,10 +253,20 @@ def stream(path: str | PathLike[str], *, target: str = "y", window: int = WINDOW
     """
     if window < 1:
         raise DataError(f"a window of {window} bytes holds nothing\n  fix: window=2**27")
-    folder = Path(path)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder\n  fix: check the path")
-    blocks = npy_blocks(folder, target)
+    path = Path(path)
+    arrays, tables = sorted(path.glob("X*.npy")), [path] if path.is_file() else sorted(path.glob("*.parquet"))
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")
+    if bool(arrays) == bool(tables):
+        raise DataError(
+            f"{path}: it holds {'both' if arrays else 'neither'} X*.npy {'and' if arrays else 'nor'} *.parquet files\n"
+            f"  fix: save tables as Parquet, or arrays in pairs as X-000.npy and {target}-000.npy"
+        )
+    if arrays:
+        return Stream(npy_blocks(arrays, target), window)
+    if missing == "drop" or (recipe is not None and recipe.missing == "drop"):
+        raise DataError("the rows of a stream are counted before they are read\n  fix: missing='impute'")
+    blocks = parquet_blocks(tables)
     if not blocks:
-        raise DataError(f"{folder}: it holds no X*.npy\n  fix: save pairs as X-000.npy and {target}-000.npy")
-    return Stream(blocks, window)
+        raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
+    return Stream(blocks, window, table=recipe or Survey(target, task, missing, text))
