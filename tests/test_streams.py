@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reseau as rs
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
-from reseau.data import npy, stream
-from reseau.data.streams import Reader, Stream
-from reseau.data.windows import Piece, Windows
+from reseau.data import npy, parquet, stream
+from reseau.data.streams import Stream
+from reseau.data.windows import Windows
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD
 from reseau.training import run as training_run
@@ -200,25 +202,22 @@ class Watched:
 
     rows: int
     log: list
-    name = "watched"
-    first = 0
     header = ""
-    whole = False
 
-    def read(self, start, stop):
-        self.log.append((threading.current_thread().name, start, stop))
-        return np.zeros((stop - start, 4)), np.zeros(stop - start, int)
+    def read(self, start, recipe):
+        self.log.append((threading.current_thread().name, start))
+        yield np.zeros((self.rows - start, 4)), np.zeros(self.rows - start, int)
 
 
 def test_the_next_window_is_read_ahead_and_no_further_one(caplog):
     log = []
     caplog.set_level(logging.INFO, "reseau")
-    data = Stream((Watched(48, log),), window=WINDOW)
+    data = Stream((Watched(16, log),) * 3, window=WINDOW)
     records = rs.train(classifier(), data, optimizer=SGD(0.1), batches=Cyclic(8), epochs=2)
     assert threads() == []
     next(records)
     threads()[0].join(0.5)  # it lives on, and has had time
-    assert [part[1:] for part in log] == [(0, 1), (0, 16), (16, 32)]
+    assert [start for _, start in log] == [0, 0, 0]
     assert {part[0] for part in log[1:]} == {"reseau-stream_0"}
     records.close()
     assert threads() == []
@@ -294,12 +293,6 @@ def test_weights_and_shapes_that_do_not_fit_are_refused(folder, tmp_path):
 # files
 
 
-def whole(data):
-    reader = Reader(data)
-    parts = [reader.read(Piece(b, 0, n)) for b, n in enumerate(data.counts) if n]
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i2", "u1", "?"])
 def test_blocks_hold_the_rows_of_the_files(tmp_path, monkeypatch, dtype):
     monkeypatch.setattr(npy, "BYTES_A_BLOCK", 100)
@@ -307,7 +300,7 @@ def test_blocks_hold_the_rows_of_the_files(tmp_path, monkeypatch, dtype):
     save(tmp_path, x, Y)
     data = stream(tmp_path)
     assert (len(data), len(data.blocks) > 3) == (53, True)
-    for ours, theirs in zip(whole(data), (x, Y), strict=True):
+    for ours, theirs in zip(data.arrays(), (x, Y), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert data.example[0].dtype == x.dtype
 
@@ -349,9 +342,9 @@ def test_damaged_files_are_one_clear_error(tmp_path, content, message):
 
 
 def test_folders_that_cannot_be_streamed_are_one_clear_error(tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         stream(tmp_path / "absent")
-    with pytest.raises(DataError, match=r"holds no X\*.npy"):
+    with pytest.raises(DataError, match=r"neither X\*.npy nor"):
         stream(tmp_path)
     np.save(tmp_path / "X-1.npy", X)
     with pytest.raises(DataError, match=r"fix: save them as y-1\.npy beside it"):
@@ -375,34 +368,156 @@ def test_a_fingerprint_knows_names_sizes_window_and_splits(folder):
     assert one.fingerprint() != stream(folder).fingerprint()
 
 
+# tables
+
+
+def table(n=53):
+    kinds = np.array(["u", "v", None, "w"], object)[RNG.integers(0, 4, n)]
+    count = pa.array([None if RNG.random() < 0.2 else int(v) for v in RNG.integers(0, 9, n)])
+    return pa.table({"size": RNG.standard_normal(n), "kind": kinds, "count": count, "y": RNG.choice(["no", "yes"], n)})
+
+
+SETTINGS = {"missing": "impute", "text": "one-hot"}
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """The table in one file, and in a folder of three files, in row groups of 7 rows that are read 3 at a time."""
+    monkeypatch.setattr(parquet, "BYTES_A_PART", 3 * 4 * 8)
+    whole = table()
+    pq.write_table(whole, tmp_path / "whole.parquet", row_group_size=7)
+    (tmp_path / "parts").mkdir()
+    for k, first in enumerate((0, 20, 27)):
+        rows = whole.slice(first, [20, 7, 26][k])
+        pq.write_table(rows, tmp_path / "parts" / f"part-{k}.parquet", row_group_size=7)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["parts", "whole.parquet"])
+def test_a_streamed_table_is_the_table_that_is_read_at_once(parts, name):
+    data = stream(parts / name, **SETTINGS)
+    at_once = rs.data.read_parquet(parts / "whole.parquet", "y", **SETTINGS)
+    assert len(data.blocks) > 7
+    assert (data.recipe.classes, data.recipe.shape) == (at_once.recipe.classes, at_once.recipe.shape)
+    for ours, theirs in zip(data.recipe.columns, at_once.recipe.columns, strict=True):
+        assert (ours.name, ours.categories, ours.blanks) == (theirs.name, theirs.categories, theirs.blanks)
+        assert (ours.mean, ours.deviation) == pytest.approx((theirs.mean, theirs.deviation), rel=1e-12)
+    x, y = data.arrays()
+    np.testing.assert_array_equal(x, at_once.features)
+    np.testing.assert_array_equal(y, at_once.target)
+
+
+def on_table(recipe):
+    x, h = rs.data.preprocess(recipe)
+    return rs.Objective(rs.Network(x, rs.affine(h, 2)), rs.losses.CrossEntropy())
+
+
+def test_a_streamed_table_trains_to_the_same_bits(parts):
+    data = stream(parts / "parts", **SETTINGS, window=WINDOW)
+    objective = on_table(data.recipe)
+    for sampler in (Cyclic(8), Shuffled(8)):
+        order = places_of(Windows(data.counts, 16, sampler != Cyclic(8), 0), 0)
+        x, y = data.arrays()
+        a = fit(data, objective, batches=sampler, epochs=1)
+        b = fit((x[order], y[order]), objective, batches=Cyclic(8), epochs=1)
+        assert same_bits(a.params, b.params)
+
+
+def test_a_recipe_is_learned_from_the_rows_that_stay(parts):
+    training, held_out = stream(parts / "parts", **SETTINGS).split(0.3, seed=0)
+    expected = rs.data.read_parquet(parts / "whole.parquet", "y", **SETTINGS)
+    begins = np.cumsum([0, *(block.rows for block in training.blocks)])
+    stays = np.concatenate([training.kept(b) + begins[b] for b in range(len(training.blocks))])
+    fitted = expected.rows(stays).fitted().recipe
+    assert [c.mean for c in training.recipe.columns] == pytest.approx([c.mean for c in fitted.columns])
+    assert [c.blanks for c in training.recipe.columns] == [c.blanks for c in fitted.columns]
+    assert held_out.recipe == training.recipe
+    assert len(held_out.arrays()[0]) == 16
+    again = stream(parts / "whole.parquet", recipe=training.recipe)
+    np.testing.assert_array_equal(again.arrays()[0], expected.under(training.recipe).features)
+
+
+def test_a_window_that_begins_within_a_row_group_does_not_read_it_again(parts, monkeypatch):
+    opened, opens = [], parquet._open
+    data = stream(parts / "whole.parquet", **SETTINGS, window=WINDOW)
+    objective = on_table(data.recipe)
+    monkeypatch.setattr(parquet, "_open", lambda file: opened.append(file.name) or opens(file))
+    fit(data, objective, batches=Cyclic(8), epochs=1)
+    assert len(opened) == 1 + len(data.blocks)
+
+
+def test_tables_that_cannot_be_streamed_are_one_clear_error(parts):
+    with pytest.raises(DataError, match=r"counted before they are read\n  fix: missing='impute'"):
+        stream(parts / "parts", missing="drop")
+    with pytest.raises(DataError, match=r"part-0.parquet: there is no column 'price'"):
+        _ = stream(parts / "parts", target="price").recipe
+    with pytest.raises(DataError, match=r"part-0.parquet: column 'kind', row \d+: '[uvw]' is not a number"):
+        _ = stream(parts / "parts").recipe
+    pq.write_table(table().drop_columns("size"), parts / "parts" / "part-9.parquet")
+    with pytest.raises(DataError, match=r"part-9.parquet: it and .* differ in column 'size'"):
+        _ = stream(parts / "parts", **SETTINGS).recipe
+    np.save(parts / "parts" / "X.npy", X)
+    with pytest.raises(DataError, match=r"it holds both X\*.npy and \*.parquet"):
+        stream(parts / "parts")
+
+
+@pytest.mark.parametrize("place", ["all", "head", "middle", "footer", "cut"])
+def test_damaged_parquet_files_are_one_clear_error(tmp_path, place):
+    path = tmp_path / "t.parquet"
+    pq.write_table(table(2000), path, row_group_size=500, write_page_checksum=True)
+    good = path.read_bytes()
+    data = stream(path, **SETTINGS)
+    shapes = [a.shape for a in data.arrays()]
+    low, high = {"all": (0, 1), "head": (0, 0.01), "middle": (0.3, 0.6), "footer": (0.9, 1), "cut": (0, 1)}[place]
+    told = []
+    for seed in range(30):
+        rng, bad = np.random.default_rng(seed), bytearray(good)
+        at = int(rng.integers(int(low * len(bad)), max(int(high * len(bad)), 1)))
+        bad[at] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(bad[:at] if place == "cut" else bad))
+        for read in (lambda: stream(path, **SETTINGS).arrays(), data.arrays):
+            try:
+                assert [a.shape for a in read()] == shapes
+            except DataError as error:
+                told.append(str(error))
+    assert len(told) > 10
+    assert all("t.parquet: " in said and "fix: " in said for said in told)
+
+
+def test_a_row_group_that_promises_too_much_is_refused(parts, monkeypatch):
+    monkeypatch.setattr(parquet, "MOST_ROWS", 6)
+    with pytest.raises(DataError, match=r"row group 0 promises 7 rows, at most 6 are read\n  fix: .*row_group_size"):
+        stream(parts / "whole.parquet")
+
+
 # splits
 
 
 def test_a_split_shares_out_every_row(folder):
     data = stream(folder)
-    training, (x_test, y_test) = data.split(0.3, seed=1)
-    training, (x_valid, y_valid) = training.split(0.25, seed=1)
-    x, y = whole(training)
+    training, test = data.split(0.3, seed=1)
+    training, valid = training.split(0.25, seed=1)
+    (x_test, y_test), (x_valid, y_valid) = test.arrays(), valid.arrays()
+    x, y = training.arrays()
     assert (len(training), len(x), len(x_test), len(x_valid)) == (28, 28, 16, 9)
     together = np.concatenate([x, x_test, x_valid])
     np.testing.assert_array_equal(np.sort(together, axis=0), np.sort(X, axis=0))
     by_row = dict(zip(map(bytes, X), Y, strict=True))
     assert [by_row[bytes(row)] for row in together] == [*y, *y_test, *y_valid]
-    again = data.split(0.3, seed=1)
-    np.testing.assert_array_equal(again[1][0], x_test)
-    assert not np.array_equal(data.split(0.3, seed=2)[1][0], x_test)
+    np.testing.assert_array_equal(data.split(0.3, seed=1)[1].arrays()[0], x_test)
+    assert not np.array_equal(data.split(0.3, seed=2)[1].arrays()[0], x_test)
 
 
 def test_a_split_stays_below_what_memory_may_hold(folder):
-    training, (x, _) = stream(folder).split(0.5, seed=0, most=7)
-    assert (len(training), len(x)) == (46, 7)
+    training, held_out = stream(folder).split(0.5, seed=0, most=7)
+    assert (len(training), len(held_out)) == (46, 7)
     with pytest.raises(DataError, match="between 0 and 1"):
         training.split(1.0, seed=0)
 
 
 def test_training_on_a_split_sees_each_kept_row(folder):
     training, _ = stream(folder, window=WINDOW).split(0.3, seed=1)
-    x, y = whole(training)
+    x, y = training.arrays()
     a = fit(training, batches=Cyclic(8))
     b = fit((x, y), batches=Cyclic(8))
     assert same_bits(a.params, b.params)

@@ -1,6 +1,7 @@
 """Tables that carry the types of their columns: Parquet and Arrow files, pyarrow's tables, pandas' data frames."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from os import PathLike
@@ -12,7 +13,7 @@ from reseau.data.delimited import check_names
 from reseau.data.sheet import Cells, Sheet, Texts, label
 from reseau.errors import DataError, MissingExtraError
 
-__all__ = ["arrow_sheet", "parquet_sheet", "pyarrow", "sheet_of"]
+__all__ = ["arrow_sheet", "parquet_sheet", "pyarrow", "reading", "sheet_of"]
 
 EXACT = 2**53  # the whole numbers up to here are float64
 
@@ -103,23 +104,29 @@ class _Frame:
 
 
 def _read(path: str | PathLike[str], kind: str, read: Callable[[Any], Any], columns: Collection[str] | None) -> Sheet:
-    """A file as a sheet; whatever is wrong with it is one `DataError`."""
-    pa = pyarrow()
-    try:
+    """A file as a sheet."""
+    with reading(path, kind):
         with open(path, "rb") as file:
             table = read(file)
             table.validate(full=True)  # offsets and texts of a damaged file may point anywhere
         sheet = sheet_of(table, str(path), columns=columns)
+    if not len(sheet):
+        raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
+    return sheet
+
+
+@contextmanager
+def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
+    """Whatever is wrong with a file is one `DataError`."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: it cannot be read: {error.strerror}\n  fix: check the path") from error
-    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+    except (pyarrow().ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{path}: it is not a whole {kind} file: {said}\n  fix: get the file again") from error
-    if not len(sheet):
-        raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
-    return sheet
 
 
 def _ipc(pa: Any, file: Any) -> Any:

@@ -1,6 +1,7 @@
 """Folders of .npy files as blocks of rows: what the headers promise is checked against the files' sizes, rows are read
 with plain reads (mapped pages would count as resident memory), and nothing is unpickled."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -82,29 +83,27 @@ class NpyBlock:
     first: int
     rows: int
 
-    whole = False  # any of its rows can be read alone
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return str(self.inputs.path)
-
     @property
     def header(self) -> str:
         """What is known without reading."""
         files = ((f.path.name, f.dtype.str, f.shape) for f in (self.inputs, self.targets))
         return f"{[*files]} {self.first}"
 
-    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets of the block's rows `start` to `stop`; gray images get their axis of one channel."""
-        x = self.inputs.read(self.first + start, self.first + stop)
-        return x[..., None] if x.ndim == 3 else x, self.targets.read(self.first + start, self.first + stop)
+    def read(self, start: int, recipe: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Inputs and targets from a row on, in one part, as they stand; gray images get their axis of one channel."""
+        first, last = self.first + start, self.first + self.rows
+        x = self.inputs.read(first, last)
+        yield x[..., None] if x.ndim == 3 else x, self.targets.read(first, last)
+
+    def place(self, row: int) -> str:
+        """Where a row stands, in words."""
+        return f"{self.inputs.path}, row {self.first + row}"
 
 
-def npy_blocks(folder: Path, target: str) -> tuple[NpyBlock, ...]:
-    """The blocks of the pairs `X*.npy` and `y*.npy` of a folder, in the order of their names."""
+def npy_blocks(paths: list[Path], target: str) -> tuple[NpyBlock, ...]:
+    """The blocks of files `X*.npy`, each with its partner `y*.npy`."""
     pairs = []
-    for path in sorted(folder.glob("X*.npy")):
+    for path in paths:
         partner = path.with_name(target + path.name[1:])
         if not partner.exists():
             raise DataError(f"{path}: its targets are missing\n  fix: save them as {partner.name} beside it")

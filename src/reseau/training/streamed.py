@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -53,7 +54,7 @@ class Streamed(Feed):
         self.type = dtype if float_input(objective) else x.dtype
         wrong = self.refused(x, y)
         if wrong is not None:
-            raise DataError(f"{stream.blocks[0].name}, row {stream.blocks[0].first}: {wrong}")
+            raise DataError(f"{stream.blocks[0].place(0)}: {wrong}")
         self.thread, self.stopping = ThreadPoolExecutor(1, "reseau-stream"), threading.Event()
         self.current: tuple[Pieces, Examples] | None = None
         self.ahead: tuple[Pieces, Future[Examples]] | None = None
@@ -116,12 +117,12 @@ class Streamed(Feed):
         inputs = aligned((self.windows.rows, *x.shape[1:]), self.type)
         targets = np.zeros((self.windows.rows, *y.shape[1:]), y.dtype)
         at = 0
-        for piece in pieces:
+        for x, y in chain.from_iterable(map(self.reader.read, pieces)):
             if self.stopping.is_set():
                 raise InterruptedError("the run is over")
-            to = at + piece.stop - piece.start
+            to = at + len(x)
             with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as that
-                inputs[at:to], targets[at:to] = self.reader.read(piece)
+                inputs[at:to], targets[at:to] = x, y
             at = to
         targets[at:] = targets[0]  # zeros may not be targets at all
         with jax.enable_x64(wide):  # the setting may belong to the thread that asks
@@ -133,14 +134,16 @@ class Streamed(Feed):
     def located(self, pieces: Pieces, error: DataError) -> DataError:
         """The error about a window as one about the first row that is wrong, with its file."""
         for piece in pieces:
-            x, y = self.reader.read(piece)
-            if self.refused(x, y) is None:
-                continue
-            low, high = 0, len(x)
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self.refused(x[low:middle], y[low:middle]) is None else (low, middle)
-            return DataError(f"{self.reader.row(piece, low)}: {self.refused(x[low:high], y[low:high])}")
+            row = 0
+            for x, y in self.reader.read(piece):
+                if self.refused(x, y) is None:
+                    row += len(x)
+                    continue
+                low, high = 0, len(x)
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    low, high = (middle, high) if self.refused(x[low:middle], y[low:middle]) is None else (low, middle)
+                return DataError(f"{self.reader.place(piece, row + low)}: {self.refused(x[low:high], y[low:high])}")
         return error
 
     def refused(self, x: np.ndarray, y: np.ndarray) -> str | None:

@@ -1,0 +1,112 @@
+"""PyTorch's DataLoader on folders of .npy files, as a process of its own: its workers fork, which JAX does not bear.
+
+    python -m benchmarks.peers.pytorch_files FOLDER blocks|map WORKERS training|reading
+
+Prints the rows a second of an epoch after the first. `blocks` is an IterableDataset that fills a buffer of blocks,
+permutes it and yields whole batches (the fastest way to write it); `map` reads rows of memory maps, a batch at a time.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+FEATURES, HIDDEN, CLASSES, BATCH = 256, 64, 10, 256
+ROWS_A_FILE = 2**16  # 64 MiB
+BLOCK = 2**12  # rows that are read at a time: 4 MiB
+BUFFER = 2**17  # rows that are shuffled, 128 MiB
+RATE = 0.01
+
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+
+
+class Blocks(IterableDataset):
+    """Blocks in random order, a buffer of them permuted and cut in batches; workers share the blocks out."""
+
+    def __init__(self, folder: Path) -> None:
+        files = sorted(folder.glob("X*.npy"))
+        self.blocks = [(f, start) for f in files for start in range(0, ROWS_A_FILE, BLOCK)]
+
+    def __iter__(self) -> Batches:
+        info = get_worker_info()
+        number, count = (0, 1) if info is None else (info.id, info.num_workers)
+        mine = np.random.default_rng(0).permutation(len(self.blocks))[number::count]
+        held = BUFFER // BLOCK // count
+        for start in range(0, len(mine), held):
+            parts = [self.read(*self.blocks[b]) for b in mine[start : start + held]]
+            x, y = (torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
+            for rows in torch.randperm(len(x)).split(BATCH):
+                yield x[rows], y[rows]
+
+    def read(self, path: Path, start: int) -> tuple[np.ndarray, np.ndarray]:
+        x, y = (np.load(p, mmap_mode="r") for p in (path, path.with_name("y" + path.name[1:])))
+        return np.array(x[start : start + BLOCK]), np.array(y[start : start + BLOCK])
+
+
+class Mapped(Dataset):
+    """Rows of memory maps, a batch of them at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.parts = [
+            (np.load(f, mmap_mode="r"), np.load(f.with_name("y" + f.name[1:]), mmap_mode="r"))
+            for f in sorted(folder.glob("X*.npy"))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.parts) * ROWS_A_FILE
+
+    def __getitems__(self, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        places = [divmod(row, ROWS_A_FILE) for row in rows]
+        x = np.stack([self.parts[file][0][row] for file, row in places])
+        y = np.array([self.parts[file][1][row] for file, row in places])
+        return torch.from_numpy(x), torch.from_numpy(y)
+
+
+def whole(batch: object) -> object:
+    """A batch is one already."""
+    return batch
+
+
+def loader_of(folder: Path, kind: str, workers: int) -> DataLoader:
+    settings = {"num_workers": workers, "persistent_workers": workers > 0}
+    if kind == "blocks":
+        return DataLoader(Blocks(folder), batch_size=None, **settings)
+    return DataLoader(Mapped(folder), batch_size=BATCH, shuffle=True, collate_fn=whole, **settings)
+
+
+def reading(loader: DataLoader) -> int:
+    """Rows of an epoch that is read and not trained on."""
+    return sum(len(x) for x, _ in loader)
+
+
+def training(loader: DataLoader) -> int:
+    """Rows of an epoch that is trained on."""
+    model = torch.nn.Sequential(torch.nn.Linear(FEATURES, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, CLASSES))
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    rows, losses = 0, []
+    for x, y in loader:
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        rows += len(x)
+    torch.stack(losses).mean().item()
+    return rows
+
+
+def main(folder: str, kind: str, workers: str, what: str) -> None:
+    loader = loader_of(Path(folder), kind, int(workers))
+    work = {"training": training, "reading": reading}[what]
+    work(loader)
+    start = time.perf_counter()
+    rows = work(loader)
+    print(rows / (time.perf_counter() - start))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
