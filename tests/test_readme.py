@@ -17,11 +17,11 @@ MODULES = [m.name for m in pkgutil.walk_packages(reseau.__path__, "reseau.") if 
 
 def test_the_tour_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     space: dict[str, object] = {}
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), space)
-    assert {p.name for p in tmp_path.iterdir()} == {"net.svg", "net.onnx"}
+    assert {p.name for p in tmp_path.iterdir()} == {"net.svg", "net.onnx", "digits.onnx"}
     shown = capsys.readouterr().out
     assert "conv1" in shown
     assert "d(line" in shown

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["certify"]
 
-RADII = (0.1, 1.0, 10.0, 100.0, 1000.0)
-GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
-"""Scales of a bias, and ratios D / rho, fixed before any data and for features in any unit; each costs delta."""
-
 
 def certify(arguments: argparse.Namespace) -> int:
     """Print a bound on the rate of errors on new examples, and what it rests on."""
@@ -56,6 +52,7 @@ def _by_sample(
     """The certificate from the sample, with the hold-out bound beside it."""
     from reseau.theory import ShallowNetwork
     from reseau.theory import certify as bound
+    from reseau.theory.settings import WIDE_GRID, WIDE_RADII
 
     if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
         f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
@@ -64,8 +61,8 @@ def _by_sample(
         f,
         *_pairs(sample, binary),
         delta=arguments.delta,
-        radius=RADII,
-        grid=GRID,
+        radius=WIDE_RADII,
+        grid=WIDE_GRID,
         holdout=None if unseen is None else _pairs(unseen, binary),
     )
     print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
