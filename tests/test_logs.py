@@ -75,8 +75,10 @@ def test_without_a_checkpoint_an_earlier_log_is_replaced_and_other_files_are_not
     fit(log=path)
     assert len(pd.read_csv(path)) == 4
     path.write_text("epo")  # a process was killed while it wrote the first line
+    (tmp_path / ".h.csv.0123abcd.tmp").write_text("epoch,l")
     fit(log=path)
     assert len(pd.read_csv(path)) == 4
+    assert list(tmp_path.iterdir()) == [path]
     for name in ("data.csv", "data.jsonl"):
         (tmp_path / name).write_text("a,b\n1,2\n")
         with pytest.raises(DataError, match="is there, and is not the log of a fit\n  fix: "):

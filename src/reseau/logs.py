@@ -28,6 +28,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from glob import escape
 from io import StringIO
 from math import isfinite
 from os import PathLike
@@ -167,6 +168,8 @@ def _text(
         raise _refused(path, error) from error
     if there and not beginning.encode().startswith(there):
         raise DataError(f"{path} is there, and is not the log of a fit\n  fix: log= with another name")
+    for unfinished in path.parent.glob(f".{escape(path.name)}.????????.tmp"):  # a process was killed in the next line
+        unfinished.unlink(missing_ok=True)
     replace_file(path, [(head + lines(rows)).encode()])
 
     def write(rows: Sequence[Row]) -> None:

@@ -193,6 +193,20 @@ def test_a_folder_that_is_none_of_ours_is_left_alone(reseau, tree):
         assert "is there, and no interrupted run left it\n  fix: --out" in refused.err
 
 
+@pytest.mark.parametrize(
+    "left", [(), ("history.csv", ".command.json.0123abcd.tmp"), ("checkpoints/checkpoint-000000000003",)]
+)
+def test_what_a_kill_leaves_before_there_is_a_run_is_no_obstacle(reseau, left):
+    for name in ("torn.partial", ".torn.0123abcd.tmp", ".torn.0123abcd.tmp.old"):
+        Path(name).mkdir()
+    for name in left:
+        Path("torn.partial", name).parent.mkdir(exist_ok=True)
+        Path("torn.partial", name).write_text("half")
+    assert "there is no interrupted run" in reseau(*WORDS, "--out", "torn", "--resume").err
+    assert reseau(*WORDS, "--out", "torn").status == 0
+    assert sorted(os.listdir()) == ["t.csv", "torn"]
+
+
 def test_other_files_in_the_partial_folder_stay(reseau, interrupted):
     interrupted()
     Path("torn.partial/notes.txt").write_text("precious")

@@ -5,6 +5,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from reseau.errors import DataError
@@ -88,7 +89,8 @@ def _swap(new: Path, path: Path) -> None:
         if had:
             os.rename(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    for left in path.parent.glob(f".{escape(path.name)}.????????.tmp*"):  # by this process, or by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
     _flush(path.parent)
 
 

@@ -6,6 +6,7 @@ It holds the command, the checkpoints and the history as far as it goes. A proce
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,14 +18,15 @@ from reseau.errors import DataError, DivergenceError
 __all__ = ["CHECKPOINTS", "HISTORY", "check_partial", "partial_run", "remove", "words_of"]
 
 COMMAND, CHECKPOINTS, HISTORY = "command.json", "checkpoints", "history.csv"
+UNFINISHED = re.compile(r"\.(command\.json|history\.csv)\.[0-9a-f]{8}\.tmp")
 LARGEST_COMMAND = 100_000  # bytes
 
 
 def check_partial(out: Path, *, resume: bool, force: bool) -> None:
     """Refuse to start where an interrupted run waits, and to go on where there is none."""
     folder = _partial(out)
-    there = folder.exists()
-    if there and not (folder / COMMAND).is_file():
+    there = (folder / COMMAND).is_file()
+    if not there and folder.exists() and not (folder.is_dir() and all(_ours(p.name) for p in folder.iterdir())):
         raise DataError(f"{folder} is there, and no interrupted run left it\n  fix: --out with another name")
     if there and not resume and not force:
         raise DataError(
@@ -73,10 +75,10 @@ def partial_run(out: Path, words: Sequence[str], *, resume: bool) -> Iterator[Pa
             f"the folder {out} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
         ) from error
     with alone_in(folder):
-        if not resume:
-            _clear(folder)
-            replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
         try:
+            if not resume:
+                _clear(folder)
+                replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
             yield folder
         except BaseException as error:
             if isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).glob("checkpoint-*")):
@@ -97,9 +99,17 @@ def remove(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
+    """Remove everything of ours. The command goes first: without it, what a kill leaves here is no run."""
+    (folder / COMMAND).unlink(missing_ok=True)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    for name in (COMMAND, HISTORY):
-        (folder / name).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if _ours(path.name):
+            path.unlink()
+
+
+def _ours(name: str) -> bool:
+    """Whether a file in the folder is of this command, or was to become one."""
+    return name in (COMMAND, CHECKPOINTS, HISTORY) or bool(UNFINISHED.fullmatch(name))
 
 
 def _partial(out: Path) -> Path:
