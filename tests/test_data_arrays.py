@@ -159,3 +159,22 @@ def test_fashion_mnist():
     table = data.read_idx(SHARED / "fashion-mnist", part="test")
     assert table.features.shape == (10_000, 28, 28, 1)
     assert np.bincount(table.target).tolist() == [1000] * 10
+
+
+def test_arrays_with_blanks(tmp_path):
+    X = np.array([[1.0, 2], [np.nan, 4], [3, 6], [5, np.nan]])
+    y = np.array(["u", "v", "u", "v"])
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    kept = data.read_npz(tmp_path / "a.npz", missing="impute")
+    np.testing.assert_array_equal(kept.features, X)
+    assert [(c.name, c.mean, c.blanks) for c in kept.recipe.columns] == [("1", 3, 1), ("2", 4, 1)]
+    assert (kept.classes, kept.target.tolist()) == (("u", "v"), [0, 1, 0, 1])
+    new = data.from_arrays(X[:2] + 1, None, recipe=kept.recipe)
+    np.testing.assert_array_equal(new.features, X[:2] + 1)
+    dropped = data.from_arrays(X, np.array([True, True, False, True]), missing="drop")
+    assert (dropped.features.tolist(), dropped.dropped) == ([[1, 2], [3, 6]], 2)
+    assert (dropped.classes, dropped.target.tolist()) == (("False", "True"), [1, 0])
+    assert "entry (1, 0) of the features is nan" in refused(data.read_npz, tmp_path / "a.npz")
+    assert "the targets are 3, the rows 4" in refused(data.from_arrays, X, y[:3], missing="impute")
+    texts = data.Recipe((2,), "y", (), (data.Column("a"), data.Column("b", ("p",))), "impute", "one-hot")
+    assert "the model reads texts in column 'b'" in refused(data.from_arrays, X, None, recipe=texts)

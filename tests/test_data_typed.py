@@ -241,3 +241,52 @@ def test_numbers_come_out_as_they_went_in(values):
     sheet = data.sheet_of(frame)
     table = data.read_rows(sheet, data.learn_recipe(sheet, "y", task="regression"))
     np.testing.assert_array_equal(table.features, values)
+
+
+WORDS = st.one_of(st.none(), st.sampled_from(["red", "deep blue", "Grün", 'a "b"', "x,y", "-", "1a"]))
+MIXED = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.floats(-1e30, 1e30)),
+        st.integers(-(2**53), 2**53),
+        st.one_of(st.none(), st.booleans()),
+        WORDS,
+        st.integers(0, 2),
+    ),
+    min_size=3,
+    max_size=15,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(MIXED)
+def test_csv_and_parquet_of_one_frame_are_one_table(tmp_path_factory, rows):
+    frame = pd.DataFrame(rows, columns=list("fibty"))
+    frame = frame.astype({"f": float, "b": "boolean", "t": "string"})
+    folder = tmp_path_factory.mktemp("t")
+    frame.to_csv(folder / "t.csv", index=False)
+    frame.to_parquet(folder / "t.parquet", index=False)
+    options = {"task": "classification", "missing": "impute", "text": "one-hot"}
+    what = [
+        refusal(read, path, **options)
+        for read, path in ((data.read_csv, folder / "t.csv"), (data.read_parquet, folder / "t.parquet"))
+    ]
+    if any(what):
+        assert what[0].partition("\n")[0] == what[1].partition("\n")[0]
+        return
+    csv = data.read_csv(folder / "t.csv", "y", **options)
+    typed = data.read_parquet(folder / "t.parquet", "y", **options)
+    assert csv.recipe == typed.recipe
+    np.testing.assert_array_equal(csv.features, typed.features)
+    np.testing.assert_array_equal(csv.target, typed.target)
+    known = frame["t"].dropna()
+    np.testing.assert_array_equal(csv.features[:, 0], frame["f"])
+    assert csv.recipe.columns[3].categories == tuple(sorted(set(known)))
+
+
+def refusal(read, path, **options):
+    """What it says without the file's name; nothing where it reads the table."""
+    try:
+        read(path, "y", **options)
+    except DataError as error:
+        return str(error).replace(str(path), "")
+    return ""

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
@@ -53,7 +54,7 @@ def sklearn_features(train, test):
 
 
 @pytest.mark.filterwarnings("ignore:Found unknown categories")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(ROWS, ROWS)
 def test_the_features_are_those_of_scikit_learn(train_rows, test_rows):
     train, test = frame_of(train_rows), frame_of(test_rows)
@@ -227,6 +228,27 @@ def test_columns_may_be_called_as_nodes_are(tmp_path):
     assert asked == ["features (2)", "scaled (2)", "hidden (2)", "x y", "1"]
     fed = {n: np.full((1, 1), 2, np.float32) for n in asked} | {"x y": np.array([["q"]], object)}
     np.testing.assert_allclose(session.run(None, fed)[0], net(params, [[2, 2, 2, 1, 2]]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_that_another_program_changed_is_read_with_its_recipe(fitted, tmp_path):
+    _, table, net, _, result = fitted
+    net.save(tmp_path / "net.onnx", result.params, recipe=table.recipe)
+    model = onnx.load(tmp_path / "net.onnx")
+    for node in model.graph.node:
+        node.name += " renamed"
+    onnx.save(model, tmp_path / "renamed.onnx")
+    again, params = rs.load(tmp_path / "renamed.onnx")
+    assert may_be_blank(again.graph.inputs[0])
+    assert again.graph.inputs[0].shape == ("batch", 2)
+    expected = net(result.params, table.features)
+    np.testing.assert_allclose(again(params, table.features), expected, rtol=1e-5, atol=1e-5)
+
+    encoder = next(n for n in model.graph.node if n.op_type == "LabelEncoder")
+    keys = next(a for a in encoder.attribute if a.name == "keys_strings").strings
+    keys[:] = list(reversed(keys))
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelFileError, match="holds text, not numbers"):
+        rs.load(tmp_path / "other.onnx")
 
 
 def test_double_precision(tmp_path):

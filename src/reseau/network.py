@@ -268,13 +268,15 @@ def load_recipe(path: str | PathLike[str]) -> Recipe:
     """How rows of a table become the input of the network in a model file, for `data.read_rows`.
 
     Raises:
-        ModelFileError: The file is missing, damaged, or was written without a recipe.
-        DataError: The recipe is damaged.
+        ModelFileError: The file is missing or damaged, or was written without a recipe.
     """
     words = modelfile.read_metadata(path)
     if "recipe" not in words:
         raise ModelFileError(f"{path}: it holds no recipe for its data\n  fix: net.save(path, params, recipe=recipe)")
-    return Recipe.from_json(words["recipe"])
+    try:
+        return Recipe.from_json(words["recipe"])
+    except DataError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

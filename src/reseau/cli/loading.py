@@ -94,12 +94,13 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         test = read_idx(path, part="test", recipe=table.recipe)
         return table, test, "the folder's own test part"
     if path.suffix.lower() == ".npz":
-        _refuse(arguments, name, "missing", "text")
-        parted = read_npz(path, target=target, task=task, part="train")
+        _refuse(arguments, name, "text")
+        missing = arguments.missing
+        parted = read_npz(path, target=target, task=task, missing=missing, part="train")
         if parted is not None:
             test = read_npz(path, target=target, part="test", recipe=parted.recipe)
             return parted, test, "the file's own test part"
-        whole = read_npz(path, target=target, task=task)
+        whole = read_npz(path, target=target, task=task, missing=missing)
         assert whole is not None
         return whole, None, ""
     sheet, own = read_sheet(path), _own_recipe(arguments)

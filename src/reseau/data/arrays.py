@@ -12,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from reseau.data.recipe import Recipe, Table
-from reseau.data.sheet import label
-from reseau.data.survey import check_task, looks_like_classes
+from reseau.data.rows import read_rows
+from reseau.data.sheet import Cells, Sheet, Texts, label
+from reseau.data.survey import check_task, learn_recipe, looks_like_classes
 from reseau.errors import DataError
 
 __all__ = ["from_arrays", "read_npz"]
@@ -32,6 +33,7 @@ def read_npz(
     *,
     target: str | None = None,
     task: str = "auto",
+    missing: str = "error",
     part: str = "",
     recipe: Recipe | None = None,
     labeled: bool = True,
@@ -42,6 +44,7 @@ def read_npz(
         path: The file.
         target: Name of the array of targets; y, target or labels by default.
         task: "classification", "regression" or "auto".
+        missing: What to do about NaN among features (n, d), as in `read_csv`.
         part: "train" or "test" for files with both.
         recipe: That of a model, which the arrays must fit.
         labeled: Whether targets are wanted.
@@ -65,7 +68,7 @@ def read_npz(
                     "  fix: np.savez(path, X=X, y=y), or --target with the name of the targets"
                 )
             arrays = file[x], file[y] if labeled and y else None
-    return from_arrays(*arrays, source=str(path), target=y or "y", task=task, recipe=recipe)
+    return from_arrays(*arrays, source=str(path), target=y or "y", task=task, missing=missing, recipe=recipe)
 
 
 def from_arrays(
@@ -75,16 +78,19 @@ def from_arrays(
     source: str = "the data",
     target: str = "y",
     task: str = "auto",
+    missing: str = "error",
     recipe: Recipe | None = None,
 ) -> Table:
     """A table from arrays: X is (n, d), or images (n, height, width[, channels]); y is (n,).
 
     Args:
-        X: Numbers, all of them finite.
+        X: Numbers, all of them finite; or NaN where `missing` or the recipe says what to do about it.
         y: Class names or numbers; nothing where it is not known.
         source: What messages call the data.
         target: Name of what is predicted.
         task: "classification", "regression" or "auto".
+        missing: What to do about NaN in X of shape (n, d): "error", "drop" or "impute", as in `read_csv`. Where it is
+            not "error", X is read as a table whose columns are called 1 to d.
         recipe: That of a model, which the data must fit.
     """
     check_task(task)
@@ -101,6 +107,8 @@ def from_arrays(
             f"{source}: its examples have the shape {X.shape[1:]}, the model reads {recipe.shape}\n"
             "  fix: give data of the kind it was trained on"
         )
+    if X.ndim == 2 and (missing != "error" or (recipe is not None and recipe.columns)):
+        return _as_columns(X, y, source, target, task, missing, recipe)
     if X.dtype.kind == "f" and not np.isfinite(X).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
         raise DataError(f"{source}: entry {place} of the features is {X[place]}\n  fix: remove the row, or fill it in")
@@ -117,6 +125,26 @@ def from_arrays(
         raise DataError(f"{source}: the targets ({y.dtype}) are not all finite numbers or texts\n  fix: correct them")
     recipe = recipe or Recipe(X.shape[1:], target, _classes(y, source, task))
     return Table(X, _numbers(y, recipe, source), recipe)
+
+
+def _as_columns(
+    X: np.ndarray, y: np.ndarray | None, source: str, target: str, task: str, missing: str, recipe: Recipe | None
+) -> Table:
+    """The rows as those of a table, whose columns are called by their numbers or as the recipe calls them."""
+    if recipe is not None and (texts := [c.name for c in recipe.columns if c.categories]):
+        raise DataError(f"{source}: the model reads texts in column {texts[0]!r}\n  fix: give a table, not arrays")
+    names = [c.name for c in recipe.columns] if recipe else [str(i + 1) for i in range(X.shape[1])]
+    columns: list[Cells] = list(np.asarray(X, np.float64).T)
+    if y is not None:
+        y = np.asarray(y).reshape(-1)
+        values, codes = np.unique(y, return_inverse=True)
+        columns.append(Texts.of([str(v) for v in values], codes) if y.dtype.kind in "Ub" else y.astype(np.float64))
+        names.append(recipe.target if recipe else target)
+    if any(len(c) != len(X) for c in columns):
+        raise DataError(f"{source}: the targets are {len(columns[-1])}, the rows {len(X)}\n  fix: one target a row")
+    sheet = Sheet(source, tuple(names), tuple(columns), range(1, len(X) + 1), unit="row")
+    recipe = recipe or learn_recipe(sheet, target, task=task, missing=missing)
+    return read_rows(sheet, recipe, target=y is not None, drop=y is not None)
 
 
 @contextmanager

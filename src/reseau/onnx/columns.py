@@ -13,16 +13,24 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from reseau.data.recipe import Recipe
+from reseau.data.recipe import Column, Recipe
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import Graph, may_be_blank
 from reseau.onnx.emit import Emitter
 from reseau.ops.base import BATCH
 
-__all__ = ["DOMAIN", "VERSION", "declare_columns", "feed_columns", "random_rows", "recipe_of"]
+__all__ = ["DOMAIN", "VERSION", "declare_columns", "feed_columns", "peeled", "random_rows", "recipe_in", "recipe_of"]
 
 DOMAIN, VERSION = "ai.onnx.ml", 2
 MOST_INPUTS = 1_000  # programs that run files take long to open one with many
+
+
+def recipe_in(words: Mapping[str, str]) -> Recipe | None:
+    """The recipe in the words beside a network; `ModelFileError` where it is damaged."""
+    try:
+        return Recipe.from_json(words["recipe"]) if "recipe" in words else None
+    except DataError as error:
+        raise ModelFileError(str(error)) from error
 
 
 def recipe_of(words: Mapping[str, str], graph: Graph) -> Recipe | None:
@@ -31,12 +39,9 @@ def recipe_of(words: Mapping[str, str], graph: Graph) -> Recipe | None:
     Raises:
         ModelFileError: It is damaged, or not for the input of this network.
     """
-    if "recipe" not in words:
+    recipe = recipe_in(words)
+    if recipe is None:
         return None
-    try:
-        recipe = Recipe.from_json(words["recipe"])
-    except DataError as error:
-        raise ModelFileError(str(error)) from error
     if [n.shape for n in graph.inputs] != [(BATCH, *recipe.shape)]:
         raise ModelFileError(
             f"the recipe is for one input of shape {recipe.shape}, the network reads "
@@ -110,3 +115,44 @@ def _free(wanted: str, w: Emitter) -> str:
         name = f"{wanted} ({k})"
     w.taken.add(name)
     return name
+
+
+def peeled(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto | None:
+    """The model with one input in the place of its columns, as it was before them; nothing where they do not fit.
+
+    A file of ours that another program changed is read so: the recipe in its words says what the columns are.
+    """
+    made = {name: node for node in model.graph.node for name in node.output}
+    stored = {t.name for t in model.graph.initializer}
+    declared = [i.name for i in model.graph.input if i.name not in stored]
+    for node in model.graph.node:
+        if node.op_type != "Concat" or len(node.input) != len(recipe.columns):
+            continue
+        chains = [_column(name, c, made) for name, c in zip(node.input, recipe.columns, strict=True)]
+        if [root for root, _ in chains] != declared:
+            continue
+        gone = {node.output[0], *(name for _, names in chains for name in names)}
+        real = next(i.type.tensor_type.elem_type for i in model.graph.output)
+        new = onnx.ModelProto()
+        new.CopyFrom(model)
+        del new.graph.node[:], new.graph.input[:]
+        new.graph.node.extend(n for n in model.graph.node if n.output[0] not in gone)
+        shape: list[str | int | None] = [BATCH, len(recipe.columns)]
+        new.graph.input.append(helper.make_tensor_value_info(node.output[0], real, shape))
+        return new
+    return None
+
+
+def _column(name: str, column: Column, made: Mapping[str, onnx.NodeProto]) -> tuple[str, list[str]]:
+    """The input from which a joined value comes, if by the column's own encoder, and the values between them."""
+    between = []
+    while (node := made.get(name)) is not None and node.op_type in ("Cast", "LabelEncoder"):
+        if node.op_type == "LabelEncoder":
+            said = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            keys = tuple(k.decode(errors="replace") for k in said.get("keys_strings", ()))
+            values = [*said.get("values_floats", ()), said.get("default_float")]
+            if keys != column.categories or values != list(range(len(keys) + 1)):
+                return "", []
+        between.append(name)
+        name = node.input[0]
+    return name, between

@@ -145,6 +145,7 @@ class Importer:
         fixed: Numbers given for some inputs, which become constants.
         functions: The model's own functions.
         lift: Whether a first axis of length 1 is read as the batch.
+        blanks: Whether real inputs may hold NaN, for no value.
     """
 
     arrays: Arrays
@@ -154,6 +155,7 @@ class Importer:
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
     given_lengths: Mapping[str, int] = field(default_factory=dict)
     lift: bool = True
+    blanks: bool = False
     lengths: Lengths = field(default_factory=Lengths)
     values: dict[str, Node] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
@@ -211,7 +213,7 @@ class Importer:
                 raise self.arrays.damaged(f"input {name!r} has an axis of length {dim.dim_value}")
             else:
                 shape.append(BATCH if i == 0 and dim.dim_value == 1 and self.lift else dim.dim_value)
-        node = Node(None, (), tuple(shape), name, Input("float" if dtype == np.float32 else str(dtype)))
+        node = Node(None, (), tuple(shape), name, Input("float" if dtype == np.float32 else str(dtype), self.blanks))
         self.types[node] = dtype
         return node
 

@@ -15,6 +15,7 @@ from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Graph, Node
 from reseau.network import Network
 from reseau.onnx import origin
+from reseau.onnx.columns import peeled, recipe_in
 from reseau.onnx.importer import FAILURES, Importer, NeedsInput
 from reseau.onnx.read_rules import RULES
 from reseau.onnx.simplify import simplified
@@ -58,12 +59,18 @@ def read_graph(
         restored = origin.restore(words, own)
         if restored is not None:
             return restored
+    try:
+        recipe, blanks = recipe_in(words), False
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    if recipe is not None:  # ours, changed by another program
+        model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
     given = {name: np.asarray(value) for name, value in fixed.items()}
     try:
         try:
-            graph, stored = imported(model, arrays, given, lengths, lift=True)
+            graph, stored = imported(model, arrays, given, lengths, lift=True, blanks=blanks)
         except (ModelFileError, GraphError):  # made for one row, and not to be widened
-            graph, stored = imported(model, arrays, given, lengths, lift=False)
+            graph, stored = imported(model, arrays, given, lengths, lift=False, blanks=blanks)
     except NeedsInput as error:
         raise ModelFileError(
             f"{path}: {error}\n  fix: rs.onnx.read(path, fixed={{{error.names[0]!r}: value}})"
@@ -74,7 +81,12 @@ def read_graph(
 
 
 def imported(
-    model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, np.ndarray], lengths: Mapping[str, int], lift: bool
+    model: onnx.ModelProto,
+    arrays: Arrays,
+    fixed: Mapping[str, np.ndarray],
+    lengths: Mapping[str, int],
+    lift: bool,
+    blanks: bool = False,
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
@@ -84,7 +96,7 @@ def imported(
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    importer = Importer(arrays, opsets, RULES, fixed, functions, lengths, lift)
+    importer = Importer(arrays, opsets, RULES, fixed, functions, lengths, lift, blanks)
     with jax.enable_x64(True):  # shapes are computed in 64 bits
         try:
             return run(importer, model.graph)
