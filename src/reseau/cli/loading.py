@@ -225,7 +225,9 @@ def _read(name: str, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
             images = read_idx(path, part=part, recipe=recipe, labeled=labeled)
             if images is not None:
                 return images, f"{name} ({part} part)"
-        raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
+        raise DataError(
+            f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: an MNIST-style folder, or one file"
+        )
     if path.suffix.lower() == ".npz":
         target = recipe.target
         table = read_npz(path, target=target, part="test", recipe=recipe, labeled=labeled)
