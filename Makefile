@@ -46,6 +46,7 @@ bench: .venv/bench  ## time training steps against the peers; rewrites the READM
 	$(BIN)/python -m benchmarks.onnx_inference
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
+	$(BIN)/python -m benchmarks.streaming
 
 experiments: .venv/core  ## the figures of the examples: the book's regressions, width against the optimum
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[convex]"

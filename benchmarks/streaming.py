@@ -1,6 +1,6 @@
 """Rows a second of training from files: `rs.data.stream` against PyTorch's DataLoader, on the same files and network.
 
-    python -m benchmarks.streaming [--rounds 5] [--megabytes 400]
+    python -m benchmarks.streaming [--rounds 5] [--megabytes 256]
 
 Rounds are interleaved; the ratios, taken round by round, are the result. The files are in the disk's cache.
 """
@@ -101,7 +101,7 @@ def bench(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, dict[s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=400)
+    parser.add_argument("--megabytes", type=int, default=256)
     asked = parser.parse_args()
     found = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -183,6 +183,19 @@ def test_a_stream_follows_a_width_set_for_one_thread(folder):
     assert result.params["affine_1.weight"].dtype == np.float32
 
 
+@pytest.mark.parametrize("steps", [3, 7, 10])
+def test_a_run_goes_on_from_any_step(folder, tmp_path, steps):
+    data, whole = stream(folder, window=WINDOW), {"epochs": None, "steps": 30}
+    once = fit(data, **whole)
+    fit(data, **whole | {"steps": steps}, checkpoint=tmp_path / "checkpoints")
+    resumed = fit(data, **whole, checkpoint=tmp_path / "checkpoints")
+    assert same_bits(once.params, resumed.params)
+    assert same_bits(once.history, resumed.history)
+    other = stream(folder, window=2 * WINDOW)
+    with pytest.raises(DataError, match="checkpoint of another run"):
+        fit(other, **whole, checkpoint=tmp_path / "checkpoints")
+
+
 def test_divergence_is_found_by_replay(folder, monkeypatch):
     monkeypatch.setattr(training_run, "SECONDS_A_SNAPSHOT", 0.0)
     x = rs.input("x", (4,))

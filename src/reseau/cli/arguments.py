@@ -83,7 +83,10 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 def _data(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument(
-        "data", metavar="DATA", nargs="?", help=f"CSV, Parquet, Arrow, .npz file or MNIST folder: {what}"
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help=f"CSV, Parquet, Arrow, .npz file, MNIST folder, or folder of Parquet or X*.npy and y*.npy: {what}",
     )
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
 

@@ -1,18 +1,34 @@
 """From what the user names to tables: which reader, which parts."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from reseau.cli.folder import find_model
-from reseau.data import Recipe, Table, digits, learn_recipe, read_idx, read_npz, read_rows, read_sheet, split
+from reseau.data import (
+    Recipe,
+    Stream,
+    Table,
+    digits,
+    learn_recipe,
+    read_idx,
+    read_npz,
+    read_rows,
+    read_sheet,
+    split,
+    stream,
+)
+from reseau.data.npy import NpyBlock, npy_recipe
 from reseau.errors import DataError
 
 __all__ = ["Parts", "load", "load_parts", "name_of"]
 
 DEFAULT_TEST_SHARE = 0.2
+STREAMED_BYTES = 2**30  # from this size on a Parquet file is not read at once
+HELD_ROWS = 100_000  # of a stream, that its validation part and its test part have at most
+SHOWN_ROWS = 10_000  # of a stream, that show the scale of its images and targets
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,7 @@ class Parts:
         test: What is measured at the end, or nothing.
         test_source: Where the test part comes from, in words.
         dropped: Rows left out because of blanks.
+        stream: What is trained on where it is larger than memory; `train` then holds some of its rows.
     """
 
     train: Table
@@ -32,6 +49,12 @@ class Parts:
     test: Table | None
     test_source: str
     dropped: int
+    stream: Stream | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows are trained on."""
+        return len(self.train if self.stream is None else self.stream)
 
 
 def name_of(arguments: argparse.Namespace) -> str:
@@ -55,6 +78,8 @@ def load(arguments: argparse.Namespace, recipe: Recipe, *, labeled: bool) -> tup
 
 def load_parts(arguments: argparse.Namespace) -> Parts:
     """The training, validation and test parts that the arguments ask for."""
+    if arguments.data and _is_streamed(Path(arguments.data)):
+        return _streamed(arguments)
     table, test, source = _whole(arguments)
     if arguments.test is not None:
         test, source = _asked_test(arguments.test, table.recipe)
@@ -77,6 +102,38 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
         source,
         table.dropped,
     )
+
+
+def _is_streamed(path: Path) -> bool:
+    """Whether the path holds what `rs.data.stream` reads: a folder of tables or arrays, or a large table."""
+    if path.is_dir():
+        return any(path.glob("X*.npy")) or any(path.glob("*.parquet"))
+    return path.suffix.lower() == ".parquet" and path.exists() and path.stat().st_size >= STREAMED_BYTES
+
+
+def _streamed(arguments: argparse.Namespace) -> Parts:
+    """The parts of a stream; those for validation and test, and some rows that show scales, are in memory."""
+    name, target, task = arguments.data, arguments.target or "y", arguments.task
+    train = stream(name, target=target, task=task, missing=arguments.missing, text=arguments.text)
+    rows = len(train)
+    if train.table is None:
+        _refuse(arguments, name, "missing", "text")
+        train = replace(train, table=npy_recipe([b for b in train.blocks if isinstance(b, NpyBlock)], target, task))
+    share, held = _share(arguments.test), {}
+    if share:
+        train, held["test"] = train.split(share, arguments.seed, HELD_ROWS)
+    if arguments.validation:
+        train, held["validation"] = train.split(arguments.validation, arguments.seed + 1, HELD_ROWS)
+    recipe = train.recipe
+    assert recipe is not None
+    tables = {part: Table(*replace(kept, table=recipe).arrays(), recipe) for part, kept in held.items()}
+    test, source = tables.get("test"), ""
+    if test is not None:
+        source = f"{100 * len(test) / rows:.4g} % of the rows, held out"
+    elif arguments.test is not None:
+        test, source = _asked_test(arguments.test, recipe)
+    shown = Table(*train.sample(SHOWN_ROWS, arguments.seed), recipe)
+    return Parts(shown, tables.get("validation"), test, source, 0, train)
 
 
 def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
@@ -162,12 +219,16 @@ def _read(name: str, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
     """Data of the kind that a model was trained on."""
     path = Path(name)
     _exists(path)
+    if labeled and _is_streamed(path):
+        return Table(*stream(path, target=recipe.target, recipe=recipe).arrays(), recipe), name
     if path.is_dir():
         for part in ("test", "train"):
             images = read_idx(path, part=part, recipe=recipe, labeled=labeled)
             if images is not None:
                 return images, f"{name} ({part} part)"
-        raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
+        raise DataError(
+            f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: an MNIST-style folder, or one file"
+        )
     if path.suffix.lower() == ".npz":
         target = recipe.target
         table = read_npz(path, target=target, part="test", recipe=recipe, labeled=labeled)

@@ -109,12 +109,17 @@ class Design:
     shift: float = 0.0
     scale: float = 1.0
 
+    @property
+    def unit(self) -> tuple[float, float]:
+        """What targets are reduced by and divided by, before the loss; it may want classes to be -1 and 1."""
+        two_classes = self.loss_name in CLASS_LOSSES and self.loss_name != "cross-entropy"
+        return (0.5, 0.5) if two_classes else (self.shift, self.scale)
+
     def targets(self, table: Table) -> np.ndarray:
         """The targets as the loss wants them."""
         assert table.target is not None
-        if not table.classes:
-            return (table.target - self.shift) / self.scale
-        return table.target if self.loss_name == "cross-entropy" else 2 * table.target - 1
+        shift, scale = self.unit
+        return table.target if self.loss_name == "cross-entropy" else (table.target - shift) / scale
 
 
 def design(arguments: argparse.Namespace, train: Table) -> Design:

@@ -93,7 +93,7 @@ def write_plot(path: Path, history: Mapping[str, np.ndarray]) -> bool:
 
 
 def _parts(parts: Parts) -> str:
-    rows = [("training", str(len(parts.train)), "")]
+    rows = [("training", str(parts.rows), "streamed from the disk" if parts.stream else "")]
     if parts.validation is not None:
         rows.append(("validation", str(len(parts.validation)), "held out of the training rows"))
     if parts.test is not None:

@@ -4,7 +4,7 @@ import argparse
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     check_place(out, force=arguments.force or resume)
     parts = load_parts(arguments)
     if arguments.epochs is None:
-        in_epoch = -(-len(parts.train) // arguments.batch)
+        in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
     print(_about(name, arguments, parts), flush=True)
     words = [word for word in words if word not in ("--resume", "--force")]
@@ -111,9 +111,10 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         made, params = continued(find_model(arguments.source), arguments.loss, parts.train)
     optimizer = optimizer_of(arguments)
     objective = rs.Objective(made.trained, loss=made.loss, penalty=penalty_of(arguments))
+    rows = (parts.train.features, made.targets(parts.train))
     result = rs.fit(
         objective,
-        (parts.train.features, made.targets(parts.train)),
+        rows if parts.stream is None else replace(parts.stream, unit=made.unit),
         optimizer=optimizer,
         batches=rs.batches.Shuffled(arguments.batch),
         epochs=arguments.epochs,
@@ -175,7 +176,8 @@ def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Pa
 def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
     """What was decided about the data."""
     others = [("validation", parts.validation), ("test", parts.test)]
-    counts = ", ".join([f"{len(parts.train)} rows to train on", *(f"{len(t)} for {k}" for k, t in others if t)])
+    streamed = "" if parts.stream is None else f", streamed in windows of {parts.stream.window >> 20} MiB"
+    counts = ", ".join([f"{parts.rows} rows to train on{streamed}", *(f"{len(t)} for {k}" for k, t in others if t)])
     dropped = f" ({parts.dropped} rows with blanks left out)" if parts.dropped else ""
     other = "regression" if parts.train.classes else "classification"
     change = f" (to change that: --task {other})" if arguments.task == "auto" else ""

@@ -1,8 +1,8 @@
 """Folders of .npy files as blocks of rows: what the headers promise is checked against the files' sizes, rows are read
 with plain reads (mapped pages would count as resident memory), and nothing is unpickled."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,9 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from reseau.data.arrays import from_arrays
+from reseau.data.recipe import Recipe
 from reseau.errors import DataError
 
-__all__ = ["NpyBlock", "NpyFile", "npy_blocks"]
+__all__ = ["NpyBlock", "NpyFile", "npy_blocks", "npy_recipe"]
 
 BYTES_A_BLOCK = 2**22  # long enough that a disk reads it at full speed, short enough that a window mixes many
 
@@ -89,11 +91,18 @@ class NpyBlock:
         files = ((f.path.name, f.dtype.str, f.shape) for f in (self.inputs, self.targets))
         return f"{[*files]} {self.first}"
 
-    def read(self, start: int, recipe: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Inputs and targets from a row on, in one part, as they stand; gray images get their axis of one channel."""
+    def read(self, start: int, recipe: Recipe | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Inputs and targets from a row on, in one part; gray images get their axis of one channel.
+
+        Targets are what stands in the file, or by a recipe the numbers of their classes.
+        """
         first, last = self.first + start, self.first + self.rows
-        x = self.inputs.read(first, last)
-        yield x[..., None] if x.ndim == 3 else x, self.targets.read(first, last)
+        x, y = self.inputs.read(first, last), self.targets.read(first, last)
+        if recipe is not None:
+            table = from_arrays(x, y, source=f"{self.inputs.path}, from row {first} on", recipe=recipe)
+            assert table.target is not None
+            x, y = table.features, table.target
+        yield x[..., None] if x.ndim == 3 else x, y
 
     def place(self, row: int) -> str:
         """Where a row stands, in words."""
@@ -111,6 +120,15 @@ def npy_blocks(paths: list[Path], target: str) -> tuple[NpyBlock, ...]:
     for x, y in pairs:
         _check(x, y, *pairs[0])
     return tuple(block for pair in pairs for block in _blocks(*pair))
+
+
+def npy_recipe(blocks: Sequence[NpyBlock], target: str, task: str) -> Recipe:
+    """What the targets are, numbers or classes; all of them are read, and no inputs."""
+    files = tuple(dict.fromkeys(block.targets for block in blocks))
+    targets = np.concatenate([file.read(0, file.shape[0]) for file in files])
+    source, shape = str(files[0].path.parent), blocks[0].inputs.shape[1:]
+    learned = from_arrays(np.zeros((len(targets), 1)), targets, source=source, target=target, task=task).recipe
+    return replace(learned, shape=(*shape, 1) if len(shape) == 2 else shape)
 
 
 def _check(x: NpyFile, y: NpyFile, first_x: NpyFile, first_y: NpyFile) -> None:

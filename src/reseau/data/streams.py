@@ -79,12 +79,14 @@ class Stream:
         splits: Which rows of the blocks the stream keeps.
         table: How the columns of tables become numbers: a recipe, or the settings by which it is learned from the
             rows that the stream keeps, or another stream whose recipe it is.
+        unit: What targets are reduced by, and divided by.
     """
 
     blocks: tuple[Block, ...]
     window: int = WINDOW_BYTES
     splits: tuple[Split, ...] = ()
     table: "Recipe | Survey | Stream | None" = None
+    unit: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -116,7 +118,12 @@ class Stream:
     def example(self) -> Rows:
         """The first row of the files, (1, ...), and its target: they show the shapes and the types of all."""
         x, y = next(self.blocks[0].read(0, self.recipe))
-        return x[:1].copy(), y[:1].copy()
+        return x[:1].copy(), self.in_unit(y[:1].copy())
+
+    def in_unit(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as they are handed out."""
+        shift, scale = self.unit
+        return targets if self.unit == (0.0, 1.0) else (targets - shift) / scale
 
     def kept(self, block: int) -> np.ndarray:
         """Places of the block's rows that the stream keeps, in increasing order."""
@@ -130,6 +137,14 @@ class Stream:
         reader = Reader(self)
         parts = [part for b, n in enumerate(self.counts) if n for part in reader.read(Piece(b, 0, n))]
         x, y = zip(*parts, strict=True)
+        return np.concatenate(x), np.concatenate(y)
+
+    def sample(self, most: int, seed: int) -> Rows:
+        """About `most` rows in memory, from the beginnings of a few blocks drawn by the seed: cheap, to look at."""
+        reader, blocks = Reader(self), [b for b, n in enumerate(self.counts) if n]
+        drawn = np.sort(np.random.default_rng(seed).permutation(blocks)[:16])
+        pieces = [Piece(int(b), 0, min(self.counts[b], -(-most // len(drawn)))) for b in drawn]
+        x, y = zip(*(part for piece in pieces for part in reader.read(piece)), strict=True)
         return np.concatenate(x), np.concatenate(y)
 
     def split(self, share: float, seed: int, most: int = 100_000) -> tuple["Stream", "Stream"]:
@@ -162,7 +177,7 @@ class Stream:
     def fingerprint(self) -> str:
         """A digest of everything that decides what is read in which order: names, headers, sizes, window, splits."""
         table = self.table.fingerprint() if isinstance(self.table, Stream) else self.table
-        digest = sha256(f"{self.window} {self.splits} {table}".encode())
+        digest = sha256(f"{self.window} {self.splits} {table} {self.unit}".encode())
         for block in self.blocks:
             digest.update(f"{block.header} {block.rows};".encode())
         return digest.hexdigest()
@@ -180,7 +195,8 @@ class Reader:
     def read(self, piece: Piece) -> Iterator[Rows]:
         """The rows of a piece, part by part."""
         if not self.stream.splits:
-            yield from self.rows(piece.block, piece.start, piece.stop)
+            for x, y in self.rows(piece.block, piece.start, piece.stop):
+                yield x, self.stream.in_unit(y)
             return
         places = self.stream.kept(piece.block)[piece.start : piece.stop]
         first = int(places[0])
@@ -188,7 +204,7 @@ class Reader:
             inside = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(x))] - first
             first += len(x)
             if len(inside):
-                yield x[inside], y[inside]
+                yield x[inside], self.stream.in_unit(y[inside])
 
     def rows(self, block: int, first: int, last: int) -> Iterator[Rows]:
         """The rows `first` to `last` of a block, kept or not."""
@@ -234,7 +250,7 @@ def stream(
         task: For tables, as the next two: "classification", "regression" or "auto".
         missing: What to do about blanks: "error", or "impute", see `read_csv`.
         text: What to do about columns of text: "error", "one-hot" or "embed", see `read_csv`.
-        recipe: That of a model, which is then not learned from the rows.
+        recipe: That of a model, which is then not learned from the rows; for .npy files it numbers the classes.
         window: Bytes of a window of rows, of which two are in memory.
 
     Raises:
@@ -263,7 +279,7 @@ def stream(
             f"  fix: save tables as Parquet, or arrays in pairs as X-000.npy and {target}-000.npy"
         )
     if arrays:
-        return Stream(npy_blocks(arrays, target), window)
+        return Stream(npy_blocks(arrays, target), window, table=recipe)
     if missing == "drop" or (recipe is not None and recipe.missing == "drop"):
         raise DataError("the rows of a stream are counted before they are read\n  fix: missing='impute'")
     blocks = parquet_blocks(tables)
