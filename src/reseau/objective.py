@@ -278,7 +278,7 @@ class Objective:
         if len(given) != len(nodes):
             raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
         inputs = tuple(
-            read_input(n, finite(x, f"input {n.name!r}", may_be_blank(n)), precision)
+            read_input(n, finite(x, f"input {n.name!r}", _dtype_of(n, precision), may_be_blank(n)), precision)
             for n, x in zip(nodes, given, strict=True)
         )
         n = inputs[0].shape[0]
@@ -314,34 +314,54 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
         given = given[..., None]
     elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
         given = given[..., 0]
-    loss.check(np.asarray(finite(given, "the targets")), scores)
+    given = np.asarray(finite(given, "the targets", _dtype_of(node, precision)))
+    loss.check(given, scores)
     return read_input(node, given, precision)
 
 
-def finite(given: Any, what: str, blanks: bool = False) -> Any:
-    """The array itself, if all its numbers are finite, or NaN where blanks are allowed."""
+def _dtype_of(node: Node, precision: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type that real numbers given for a source are brought to; none where it reads whole numbers."""
+    assert isinstance(node.source, Input)
+    return precision if node.source.dtype == "float" else None
+
+
+def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = False) -> Any:
+    """The array, real numbers in this type, if all of them are finite, or NaN where blanks are allowed."""
+    if np.ma.is_masked(given):
+        raise DataError(f"{what} has masked entries, which training would read\n  fix: fill them in, or drop such rows")
     array = np.asarray(given)
+    if array.dtype.kind != "f":
+        return given
     # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
     with np.errstate(all="ignore"):
-        if array.dtype.kind != "f" or np.isfinite(array.sum()) or np.isfinite(array).all():
-            return given
-    bad = np.isinf(array) if blanks else ~np.isfinite(array)
+        cast = array if dtype is None else array.astype(dtype, copy=False)
+        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
+            return given if cast is array else cast
+    bad = np.isinf(cast) if blanks else ~np.isfinite(cast)
     if not bad.any():
-        return given
+        return cast
     row, *rest = np.argwhere(bad)[0].tolist()
     place = f"row {row}, place {tuple(rest)}" if rest else f"row {row}"
+    value = array[(row, *rest)]
+    cure = f"scale it to the range of {dtype}" if np.isfinite(value) else "drop such rows, or fill them in,"
     raise DataError(
-        f"{what} holds {array[(row, *rest)]}, which is not finite, in {place}\n"
-        "  fix: drop such rows, or fill them in, before training"
+        f"{what} holds {value}, which is not finite{f' in {dtype}' if np.isfinite(value) else ''}, in {place}\n"
+        f"  fix: {cure} before training"
     )
 
 
 def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
     if sample_weight is None:
         return np.ones(n)
-    weights: np.ndarray = np.asarray(sample_weight, np.float64)
+    try:
+        weights: np.ndarray = np.asarray(sample_weight, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"sample_weight is not numbers: {error}\n  fix: one number of at least 0 for each row"
+        ) from None
     if weights.shape != (n,):
         raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
-    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
-    return np.asarray(weights * (n / weights.sum()))
+    shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
+    return np.asarray(shares * (n / shares.sum()))

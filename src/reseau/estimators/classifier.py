@@ -14,6 +14,7 @@ from reseau.errors import DataError
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.rows import check_labels
 from reseau.estimators.settings import hidden_sizes
 from reseau.losses import CrossEntropy, Hinge, Logistic, Loss
 from reseau.network import Network
@@ -172,6 +173,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 "class_weight='balanced' needs all rows at once, partial_fit sees a part\n"
                 "  fix: a dict, from sklearn.utils.class_weight.compute_class_weight"
             )
+        check_labels(classes, "classes")
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise DataError("classes must be passed on the first call to partial_fit\n  fix: classes=np.unique(y)")

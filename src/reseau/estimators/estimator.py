@@ -25,7 +25,7 @@ from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import dense, narrowed, read_examples
+from reseau.estimators.rows import check_kind, check_labels, dense, narrowed, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
 from reseau.network import Network
@@ -33,6 +33,8 @@ from reseau.objective import Examples, Objective
 from reseau.training.run import TrainingRun
 
 __all__ = ["NetworkEstimator"]
+
+SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"
 
 SMALL = 10**7
 """Rows times parameters up to which float64 data is computed in float64: there it costs no time that one could see."""
@@ -156,10 +158,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _read(self, X: Any, y: Any, sample_weight: Any, first: bool, incremental: bool) -> Rows:
-        X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first,
-            multi_output=True, y_numeric=is_regressor(self),
-        )  # fmt: skip
+        for given, what in ((X, "X"), (y, "y"), (sample_weight, "sample_weight")):
+            check_kind(given, what)
+        if not is_regressor(self):
+            check_labels(y)
+        try:
+            X, y = validate_data(
+                self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first,
+                multi_output=True, y_numeric=is_regressor(self),
+            )  # fmt: skip
+        except OverflowError as error:
+            raise DataError(f"X or y cannot be read: {error}\n  fix: {SCALE}") from None
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
@@ -206,6 +215,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         standing.epochs = min(int(result.nit), self.max_iter)
         self._publish()
         self.loss_ = float(result.fun)
+        if not np.isfinite(result.fun):
+            raise DataError(f"{type(self).__name__}: the objective is not finite at the start\n  fix: {SCALE}")
         if result.status == 1:
             warnings.warn(
                 f"lbfgs stopped after {result.nit} iterations and {result.nfev} evaluations, before it converged\n"
@@ -240,7 +251,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             except DivergenceError as error:
                 raise DataError(
                     f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n"
-                    "  fix: scale the features (sklearn.preprocessing.StandardScaler), or a smaller learning_rate_init"
+                    f"  fix: {SCALE}, or a smaller learning_rate_init"
                 ) from error
         if held is not None and self._standing.best_params is not None:
             self._standing.params = self._standing.best_params
@@ -250,7 +261,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             warnings.warn(text.format(self.max_iter), kind, stacklevel=4)
 
     def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
-        return read_examples(objective, self._shaped(narrowed(rows.X, precision)), rows.target, rows.weights)
+        target = narrowed(rows.target, precision, "y") if rows.target.dtype.kind == "f" else rows.target
+        return read_examples(objective, self._shaped(narrowed(rows.X, precision)), target, rows.weights)
 
     def _shaped(self, X: np.ndarray) -> np.ndarray:
         """The rows in the shape of the network's input."""
@@ -358,6 +370,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _rows(self, X: Any) -> np.ndarray:
         """Rows to predict, checked."""
         check_is_fitted(self, "params_")
+        check_kind(X, "X")
         return dense(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False))
 
     @property

@@ -107,7 +107,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self.scoring = scoring
 
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
-        y = np.asarray(y, np.float64)
+        y = np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float64)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -121,7 +121,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return y
 
     def _loss(self) -> Loss:
-        known = self.loss if isinstance(self.loss, Loss) else LOSSES.get(self.loss)
+        given = self.loss
+        known = given if isinstance(given, Loss) else LOSSES.get(given) if isinstance(given, str) else None
         if known is None or known.target_dtype != "float":
             raise DataError(
                 f"{type(self).__name__}: loss={self.loss!r} cannot be used\n"

@@ -9,10 +9,43 @@ from scipy import sparse
 from reseau.errors import DataError
 from reseau.objective import Examples, Objective
 
-__all__ = ["dense", "narrowed", "read_examples"]
+__all__ = ["check_kind", "check_labels", "dense", "narrowed", "read_examples"]
 
 SHORTEST = 16  # rows that shorter data is padded to
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
+
+
+def check_kind(given: Any, what: str) -> None:
+    """Refuse what would be read as other numbers than it shows: masked entries, dates; and records and matrices."""
+    if np.ma.is_masked(given):
+        raise DataError(f"{what} has masked entries\n  fix: fill them in, with sklearn.impute for instance")
+    if isinstance(given, np.matrix):
+        raise DataError(f"{what} is a numpy.matrix\n  fix: np.asarray({what})")
+    columns = given.dtypes if hasattr(given, "columns") else [getattr(given, "dtype", None)]
+    if any(getattr(dtype, "kind", "") in ("M", "m", "V") for dtype in columns):
+        raise DataError(
+            f"{what} holds dates or records, not numbers\n"
+            "  fix: make numbers of them, such as (dates - dates.min()) / np.timedelta64(1, 'D')"
+        )
+
+
+def check_labels(y: Any, what: str = "y") -> None:
+    """Refuse labels that cannot be sorted or would be read as others: text beside numbers, bytes."""
+    if y is None or sparse.issparse(y):
+        return
+    if np.ndim(y) == 0:
+        raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
+    if isinstance(y, list | tuple):
+        labels: list[Any] = list(y)  # NumPy would make text of the numbers
+    else:
+        array = np.asarray(y)
+        labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
+    texts = sum(isinstance(label, str) for label in labels)
+    if 0 < texts < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        raise DataError(f"{what} mixes text with {other!r}\n  fix: one kind: [str(label) for label in {what}]")
+    if any(isinstance(label, bytes) for label in labels):
+        raise DataError(f"{what} holds bytes\n  fix: text: np.char.decode({what})")
 
 
 def dense(X: Any) -> np.ndarray:
@@ -28,8 +61,8 @@ def dense(X: Any) -> np.ndarray:
     return X.toarray()
 
 
-def narrowed(X: np.ndarray, dtype: str) -> np.ndarray:
-    """The rows in another precision; `DataError` where a finite number is infinite there."""
+def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
+    """The rows or targets in another precision; `DataError` where a finite number is infinite there."""
     if X.dtype == dtype:
         return X
     with np.errstate(over="ignore"):
@@ -37,10 +70,11 @@ def narrowed(X: np.ndarray, dtype: str) -> np.ndarray:
         # finite only if all its terms are, save where the sum itself overflows
         if np.isfinite(cast.sum()) or np.isfinite(cast).all():
             return cast
-    row, column = np.argwhere(~np.isfinite(cast))[0].tolist()
+    row, *column = np.argwhere(~np.isfinite(cast))[0].tolist()
+    place = f"row {row}" + "".join(f", column {c}" for c in column)
     raise DataError(
-        f"X holds {X[row, column]:g} in row {row}, column {column}, beyond the largest number of {dtype}\n"
-        "  fix: scale the features (sklearn.preprocessing.StandardScaler), or dtype='float64'"
+        f"{what} holds {X[row, *column]:g} in {place}, beyond the largest number of {dtype}\n"
+        "  fix: scale it (sklearn.preprocessing.StandardScaler), or dtype='float64'"
     )
 
 
