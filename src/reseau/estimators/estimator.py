@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -25,7 +24,7 @@ from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import check_kind, check_labels, dense, narrowed, read_examples
+from reseau.estimators.rows import Rows, check_kind, check_labels, dense, narrowed, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
 from reseau.network import Network
@@ -38,31 +37,6 @@ SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"
 
 SMALL = 10**7
 """Rows times parameters up to which float64 data is computed in float64: there it costs no time that one could see."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Examples of a fit.
-
-    Attributes:
-        X: The features.
-        y: The targets as they were given.
-        target: The targets as the loss wants them.
-        weights: The weight of each row, or nothing.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    target: np.ndarray
-    weights: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def take(self, places: np.ndarray) -> "Rows":
-        """These rows alone."""
-        weights = None if self.weights is None else self.weights[places]
-        return Rows(self.X[places], self.y[places], self.target[places], weights)
 
 
 class NetworkEstimator(CallbackSupportMixin, BaseEstimator):

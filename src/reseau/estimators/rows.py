@@ -1,6 +1,6 @@
 """Rows as an estimator reads them: dense, in the precision of the network, beyond it one clear error."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,35 @@ from scipy import sparse
 from reseau.errors import DataError
 from reseau.objective import Examples, Objective
 
-__all__ = ["check_kind", "check_labels", "dense", "narrowed", "read_examples"]
+__all__ = ["Rows", "check_kind", "check_labels", "dense", "narrowed", "read_examples"]
 
 SHORTEST = 16  # rows that shorter data is padded to
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples of a fit.
+
+    Attributes:
+        X: The features.
+        y: The targets as they were given.
+        target: The targets as the loss wants them.
+        weights: The weight of each row, or nothing.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, places: np.ndarray) -> "Rows":
+        """These rows alone."""
+        weights = None if self.weights is None else self.weights[places]
+        return Rows(self.X[places], self.y[places], self.target[places], weights)
 
 
 def check_kind(given: Any, what: str) -> None:
