@@ -112,7 +112,7 @@ def test_several_outputs_sum_their_losses():
             None,
             r"input 'x' holds nan, which is not finite, in row 2, place \(1,\)",
         ),
-        (X, np.r_[np.nan, Y[1:]], None, r"targets holds nan, which is not finite, in row 0"),
+        (X, np.r_[np.nan, Y[1:]], None, r"target holds nan, which is not finite, in row 0"),
     ],
 )
 def test_bad_data_is_one_clear_error(X, y, weight, message):

@@ -38,8 +38,8 @@ class Batches(ABC):
 def _checked(size: int, n: int, what: str) -> None:
     if n < 1:
         raise DataError("there is no example to train on")
-    if size < 1:
-        raise DataError(f"{what}: the batch size must be at least 1, got {size}")
+    if not isinstance(size, int | np.integer) or size < 1:
+        raise DataError(f"{what}: the batch size must be a whole number of at least 1, got {size!r}")
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:

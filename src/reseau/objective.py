@@ -68,6 +68,16 @@ class Objective:
     keep: Keep = "all"
 
     def __post_init__(self) -> None:
+        kinds: list[tuple[Any, Any, str]] = [
+            (self.network, Network, "a Network"),
+            *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
+            (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
+        ]
+        for given, kind, cure in kinds:
+            if not isinstance(given, kind):
+                raise DataError(f"an objective cannot be made with {given!r}\n  fix: {cure}")
+        if self.keep not in ("all", "sqrt"):
+            raise DataError(f"keep={self.keep!r} cannot be used\n  fix: keep='all' or keep='sqrt'")
         outputs = self.network.graph.outputs
         if len(self.losses) != len(outputs):
             raise DataError(
@@ -288,7 +298,7 @@ class Objective:
         if len(wanted) != len(self.losses):
             raise DataError(f"the objective has {len(self.losses)} targets, got {len(wanted)}")
         targets = tuple(
-            _read_target(loss, node, out.shape, np.asarray(t), precision)
+            _read_target(loss, node, out.shape, unmasked(t, "the target"), precision)
             for loss, node, out, t in zip(self.losses, self.targets, self.network.graph.outputs, wanted, strict=True)
         )
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
@@ -314,7 +324,7 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
         given = given[..., None]
     elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
         given = given[..., 0]
-    given = np.asarray(finite(given, "the targets", _dtype_of(node, precision)))
+    given = np.asarray(finite(given, "the target", _dtype_of(node, precision)))
     loss.check(given, scores)
     return read_input(node, given, precision)
 
@@ -327,9 +337,7 @@ def _dtype_of(node: Node, precision: np.dtype[Any]) -> np.dtype[Any] | None:
 
 def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = False) -> Any:
     """The array, real numbers in this type, if all of them are finite, or NaN where blanks are allowed."""
-    if np.ma.is_masked(given):
-        raise DataError(f"{what} has masked entries, which training would read\n  fix: fill them in, or drop such rows")
-    array = np.asarray(given)
+    array = unmasked(given, what)
     if array.dtype.kind != "f":
         return given
     # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
@@ -350,15 +358,23 @@ def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = Fa
     )
 
 
+def unmasked(given: Any, what: str) -> np.ndarray:
+    """The array, where it is one and hides no entry."""
+    if np.ma.is_masked(given):
+        raise DataError(f"{what} has masked entries, which training would read\n  fix: fill them in, or drop such rows")
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} is no array: {error}\n  fix: give rows of the same length") from None
+
+
 def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
     if sample_weight is None:
         return np.ones(n)
-    try:
-        weights: np.ndarray = np.asarray(sample_weight, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"sample_weight is not numbers: {error}\n  fix: one number of at least 0 for each row"
-        ) from None
+    given = unmasked(sample_weight, "sample_weight")
+    if given.dtype.kind not in "fiub":
+        raise DataError(f"sample_weight is {given.dtype}, not numbers\n  fix: one number of at least 0 for each row")
+    weights = np.asarray(given, np.float64)
     if weights.shape != (n,):
         raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():

@@ -35,6 +35,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     depend on the batch size, where scikit-learn divides it by the rows of the batch. Two classes, and several labels,
     take the logistic loss of one score each; more classes the cross-entropy.
 
+    What it accepts: finite numbers of any type, byte order and layout, texts of numbers, data frames of them, sparse
+    matrices (made dense, up to 4 GiB), and one kind of labels: texts, whole numbers or booleans. One `ValueError` says
+    where there are missing, infinite, masked or complex entries, dates, numbers beyond the precision in use, text
+    labels among others, no row, or another number of rows in y or `sample_weight`, whose entries are at least 0.
+    Constant columns, one row and one class are fitted like others.
+
     Args:
         hidden_layer_sizes: Units of each hidden layer; `()` for none.
         activation: "identity", "logistic", "tanh" or "relu".
@@ -52,7 +58,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         tol: Progress smaller than this is none; for "lbfgs" the largest entry of the gradient at which to stop.
         verbose: Print the loss of every epoch.
         warm_start: Let `fit` go on from the parameters it has.
-        momentum, nesterovs_momentum: For "sgd".
+        momentum, nesterovs_momentum: For "sgd". A new learning rate multiplies the whole velocity at once.
         early_stopping: Hold rows out, stop when their score makes no progress, and keep the best epoch's parameters.
         validation_fraction: Share of the rows held out.
         beta_1, beta_2, epsilon: For "adam".

@@ -28,7 +28,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     """A neural network that predicts numbers, with the settings and defaults of scikit-learn's `MLPRegressor`.
 
     It minimizes the weighted mean loss plus `alpha / 2` times the sum of the squared weights, whatever the batch size.
-    The settings and attributes are those of `NetworkClassifier`, without classes; `scoring` is R² by default.
+    The settings and attributes are those of `NetworkClassifier`, without classes; `scoring` is R² by default. It
+    accepts what the classifier does, and for targets what it does for features.
 
     Args:
         loss: "squared_error" (half of the square, summed over the outputs), "absolute_error", "huber", "poisson" (the

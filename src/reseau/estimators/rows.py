@@ -58,12 +58,12 @@ def check_labels(y: Any, what: str = "y") -> None:
     """Refuse labels that cannot be sorted or would be read as others: text beside numbers, bytes."""
     if y is None or sparse.issparse(y):
         return
-    if np.ndim(y) == 0:
-        raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
     if isinstance(y, list | tuple):
         labels: list[Any] = list(y)  # NumPy would make text of the numbers
     else:
         array = np.asarray(y)
+        if array.ndim == 0:
+            raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
         labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
     texts = sum(isinstance(label, str) for label in labels)
     if 0 < texts < len(labels):

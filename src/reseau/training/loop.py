@@ -26,6 +26,7 @@ from reseau.logs import Log, as_log, writing
 from reseau.network import precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
+from reseau.training.arguments import check_batches, check_seed, pair, start_of
 from reseau.training.checkpoints import Save, checkpoints_in
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
@@ -102,7 +103,8 @@ def train(
         >>> record.epoch, record.loss < 1e-6
         (100, True)
     """
-    start = objective.network.init(seed) if params is None else params
+    check_seed(seed)
+    start = start_of(objective, params, seed)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision_of(start))
     total = total_steps(epochs, steps, feed.in_epoch)
     return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, each_epoch)
@@ -170,14 +172,15 @@ def fit(
         >>> len(result.history["loss"])
         100
     """
-    if patience is not None and (validation is None or patience < 1):
+    check_seed(seed)
+    if patience is not None and (validation is None or not isinstance(patience, int | np.integer) or patience < 1):
         raise DataError("patience needs validation data and is at least 1\n  fix: fit(..., validation=(Xv, yv))")
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
-    start = objective.network.init(seed) if params is None else params
+    start = start_of(objective, params, seed)
     precision = precision_of(start)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision)
-    held_out = None if validation is None else objective.read(*validation, None, precision)
+    held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience)
@@ -244,8 +247,9 @@ def feed_of(
     precision: np.dtype[Any],
 ) -> Feed:
     """The feed of the data: a window at a time of a stream, or all of it."""
+    check_batches(batches)
     if not isinstance(data, Stream):
-        return Resident(objective.read(*data, sample_weight, precision), batches, seed, precision)
+        return Resident(objective.read(*pair(data, "data"), sample_weight, precision), batches, seed, precision)
     if sample_weight is not None:
         raise DataError("the rows of a stream all weigh the same\n  fix: leave sample_weight out")
     return Streamed(objective, data, batches, seed, precision)
