@@ -136,17 +136,18 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             check_kind(given, what)
         if not is_regressor(self):
             check_labels(y)
-        try:
-            X, y = validate_data(
-                self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=first,
-                multi_output=True, y_numeric=is_regressor(self),
-            )  # fmt: skip
-        except OverflowError as error:
-            raise DataError(f"X or y cannot be read: {error}\n  fix: {SCALE}") from None
+        X, y = self._validated(X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
         return Rows(dense(X), y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights))
+
+    def _validated(self, *data: Any, **checks: Any) -> Any:
+        """The data as scikit-learn reads it."""
+        try:
+            return validate_data(self, *data, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), **checks)
+        except OverflowError as error:
+            raise DataError(f"{type(self).__name__}: the data cannot be read: {error}\n  fix: {SCALE}") from None
 
     def _begin(self, rows: Rows, design: Design, network: Network, random: np.random.RandomState) -> None:
         """A new network with new parameters, nothing learned."""
@@ -345,7 +346,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Rows to predict, checked."""
         check_is_fitted(self, "params_")
         check_kind(X, "X")
-        return dense(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False))
+        return dense(self._validated(X, reset=False))
 
     @property
     def coefs_(self) -> list[np.ndarray]:

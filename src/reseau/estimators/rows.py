@@ -90,7 +90,7 @@ def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
     """The rows or targets in another precision; `DataError` where a finite number is infinite there."""
     if X.dtype == dtype:
         return X
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         cast = X.astype(dtype)
         # finite only if all its terms are, save where the sum itself overflows
         if np.isfinite(cast.sum()) or np.isfinite(cast).all():
