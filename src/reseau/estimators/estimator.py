@@ -215,7 +215,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 objective,
                 self._examples(objective, rows, self._precision),
                 optimizer_of(self, self.network_),
-                self._batches(len(rows)),
+                self._batches(len(rows), incremental=tasks is None),
                 self._standing,
                 self._strength,
                 int(random.randint(2**31 - 1)),
@@ -253,9 +253,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """The precision of the parameters."""
         return next((v.dtype.name for v in self.params_.values() if v.dtype.kind == "f"), "float32")
 
-    def _batches(self, rows: int) -> Batches:
+    def _batches(self, rows: int, incremental: bool) -> Batches:
         asked = 200 if self.batch_size == "auto" else int(self.batch_size)
-        if asked > rows and self.batch_size != "auto":
+        if asked > rows and self.batch_size != "auto" and not incremental:  # parts may be as short as they come
             warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=5)
         return Shuffled(asked) if self.shuffle else Cyclic(asked)
 
