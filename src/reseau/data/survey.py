@@ -234,12 +234,14 @@ def looks_like_classes(values: np.ndarray) -> bool:
 def _tally(sheet: Sheet, name: str, labels: bool) -> Tally:
     """What one column of a sheet holds."""
     cells = sheet.column(name)
-    empty = blanks(cells)
     if isinstance(cells, Texts) and not labels and not cells.truths:  # a typed text is a text even if a numeral
+        empty = cells.codes < 0
         known, wrong = np.zeros(0), np.flatnonzero(~empty).tolist()
     else:
         values, wrong = sheet.numbers(name, truths=not labels)
-        known = values[~np.isnan(values)]
+        empty = np.isnan(values)
+        known = values[~empty]
+        empty[wrong] = False
     mean = float(known.mean()) if len(known) else 0.0
     count = int(empty.sum())
     return Tally(
