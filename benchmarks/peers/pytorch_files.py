@@ -1,10 +1,10 @@
-"""PyTorch's DataLoader on folders of .npy files, as a process of its own: its workers fork, which JAX does not bear.
+"""PyTorch's DataLoader on folders of files, as a process of its own: its workers fork, which JAX does not bear.
 
-    python -m benchmarks.peers.pytorch_files FOLDER blocks|map WORKERS training|reading
+    python -m benchmarks.peers.pytorch_files FOLDER blocks|map|groups WORKERS training|reading
 
 Prints the rows a second of an epoch, on one thread or on all, whichever was faster over a few steps. `blocks` is an
-IterableDataset that fills a buffer of blocks, permutes it and yields whole batches (the fastest way to write it); `map`
-reads rows of memory maps, a batch at a time.
+IterableDataset that fills a buffer of blocks, permutes it and yields whole batches (the fastest way to write it),
+`groups` the same of Parquet's row groups; `map` reads rows of memory maps, a batch at a time.
 """
 
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pyarrow.parquet import ParquetFile
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 FEATURES, HIDDEN, CLASSES, BATCH = 256, 64, 10, 256
@@ -25,31 +26,40 @@ BUFFER = 2**15  # rows that are shuffled, 32 MiB
 RATE = 0.01
 TRIED = 100  # steps by which the number of threads is chosen
 
-Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+Block = tuple[Path, int]  # a file, and a row of it
+Rows = tuple[torch.Tensor, torch.Tensor]
 Work = Callable[[DataLoader, int | None], int]
 
 
 class Blocks(IterableDataset):
     """Blocks in random order, a buffer of them permuted and cut in batches; workers share the blocks out."""
 
-    def __init__(self, folder: Path) -> None:
-        files = sorted(folder.glob("X*.npy"))
-        self.blocks = [(f, start) for f in files for start in range(0, ROWS_A_FILE, BLOCK)]
+    def __init__(self, blocks: list[Block], read: Callable[[Block], Rows]) -> None:
+        self.blocks, self.read = blocks, read
 
-    def __iter__(self) -> Batches:
+    def __iter__(self) -> Iterator[Rows]:
         info = get_worker_info()
         number, count = (0, 1) if info is None else (info.id, info.num_workers)
         mine = np.random.default_rng(0).permutation(len(self.blocks))[number::count]
         held = BUFFER // BLOCK // count
         for start in range(0, len(mine), held):
-            parts = [self.read(*self.blocks[b]) for b in mine[start : start + held]]
-            x, y = (torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
+            x, y = map(torch.cat, zip(*(self.read(self.blocks[b]) for b in mine[start : start + held]), strict=True))
             for rows in torch.randperm(len(x)).split(BATCH):
                 yield x[rows], y[rows]
 
-    def read(self, path: Path, start: int) -> tuple[np.ndarray, np.ndarray]:
-        x, y = (np.load(p, mmap_mode="r") for p in (path, path.with_name("y" + path.name[1:])))
-        return np.array(x[start : start + BLOCK]), np.array(y[start : start + BLOCK])
+
+def read_npy(block: Block) -> Rows:
+    path, first = block
+    arrays = (np.load(p, mmap_mode="r") for p in (path, path.with_name("y" + path.name[1:])))
+    x, y = (torch.from_numpy(np.array(a[first : first + BLOCK])) for a in arrays)
+    return x, y
+
+
+def read_parquet(block: Block) -> Rows:
+    path, first = block
+    *columns, y = ParquetFile(path).read_row_group(first // BLOCK, use_threads=False).columns
+    x = np.stack([column.to_numpy() for column in columns], axis=1)
+    return torch.from_numpy(x), torch.from_numpy(y.to_numpy())
 
 
 class Mapped(Dataset):
@@ -64,7 +74,7 @@ class Mapped(Dataset):
     def __len__(self) -> int:
         return len(self.parts) * ROWS_A_FILE
 
-    def __getitems__(self, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitems__(self, rows: list[int]) -> Rows:
         places = [divmod(row, ROWS_A_FILE) for row in rows]
         x = np.stack([self.parts[file][0][row] for file, row in places])
         y = np.array([self.parts[file][1][row] for file, row in places])
@@ -78,9 +88,11 @@ def whole(batch: object) -> object:
 
 def loader_of(folder: Path, kind: str, workers: int) -> DataLoader:
     settings = {"num_workers": workers, "persistent_workers": workers > 0}
-    if kind == "blocks":
-        return DataLoader(Blocks(folder), batch_size=None, **settings)
-    return DataLoader(Mapped(folder), batch_size=BATCH, shuffle=True, collate_fn=whole, **settings)
+    if kind == "map":
+        return DataLoader(Mapped(folder), batch_size=BATCH, shuffle=True, collate_fn=whole, **settings)
+    pattern, read = ("X*.npy", read_npy) if kind == "blocks" else ("*.parquet", read_parquet)
+    blocks = [(f, first) for f in sorted(folder.glob(pattern)) for first in range(0, ROWS_A_FILE, BLOCK)]
+    return DataLoader(Blocks(blocks, read), batch_size=None, **settings)
 
 
 def reading(loader: DataLoader, steps: int | None = None) -> int:

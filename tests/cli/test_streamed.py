@@ -31,6 +31,9 @@ def test_a_folder_of_tables(reseau, tables):
     assert float(again.out.split("accuracy: ")[1].split(" %")[0]) > 95
     whole = reseau("predict", "run", tables / "0.parquet")
     assert whole.out.count("\n") == 201
+    further = reseau("train", tables, "--from", "run", "--epochs", 1, "--out", "further")
+    assert further.status == 0, further.err
+    assert "network knows" in reseau("train", tables, "--from", "run", "--text", "one-hot", "--out", "other").err
     assert "streamed from the disk" in (tables.parent / "run" / "report.md").read_text()
 
 

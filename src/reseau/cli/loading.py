@@ -113,8 +113,11 @@ def _is_streamed(path: Path) -> bool:
 
 def _streamed(arguments: argparse.Namespace) -> Parts:
     """The parts of a stream; those for validation and test, and some rows that show scales, are in memory."""
-    name, target, task = arguments.data, arguments.target or "y", arguments.task
-    train = stream(name, target=target, task=task, missing=arguments.missing, text=arguments.text)
+    name, own, task = arguments.data, _own_recipe(arguments), arguments.task
+    if own is not None:
+        _leave_to(own, arguments)
+    target = own.target if own else arguments.target or "y"
+    train = stream(name, target=target, task=task, missing=arguments.missing, text=arguments.text, recipe=own)
     rows = len(train)
     if train.table is None:
         _refuse(arguments, name, "missing", "text")
@@ -162,11 +165,7 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         return whole, None, ""
     sheet, own = read_sheet(path), _own_recipe(arguments)
     if own is not None:
-        if (arguments.missing, arguments.text) != ("error", "error") or target not in (None, own.target):
-            raise DataError(
-                f"{arguments.source}: the network knows how its table is read, and predicts {own.target!r}\n"
-                "  fix: leave --target, --missing and --text out"
-            )
+        _leave_to(own, arguments)
         return read_rows(sheet, own), None, ""
     if target is None:
         raise DataError(
@@ -186,6 +185,15 @@ def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
     words = read_metadata(find_model(arguments.source))
     recipe = Recipe.from_json(words["recipe"]) if "recipe" in words else None
     return recipe if recipe is not None and recipe.columns else None
+
+
+def _leave_to(own: Recipe, arguments: argparse.Namespace) -> None:
+    """Refuse options that a network's own recipe settles."""
+    if (arguments.missing, arguments.text) != ("error", "error") or arguments.target not in (None, own.target):
+        raise DataError(
+            f"{arguments.source}: the network knows how its table is read, and predicts {own.target!r}\n"
+            "  fix: leave --target, --missing and --text out"
+        )
 
 
 def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:

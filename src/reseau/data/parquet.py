@@ -16,7 +16,7 @@ from reseau.errors import DataError
 
 __all__ = ["ParquetBlock", "parquet_blocks"]
 
-BYTES_A_PART = 2**22  # of numbers, once they are read
+BYTES_A_PART = 2**24  # of numbers as float64: enough that a column's overhead is small
 BYTES_BUFFERED = 2**18  # of each column of a file that is open
 MOST_ROWS = 2**26  # of a row group: what one promises is believed up to here
 

@@ -26,6 +26,8 @@ __all__ = ["Streamed"]
 
 LOG = logging.getLogger(__name__)
 
+SHARE_OF_WAITING = 0.2  # of the time of a run, from which on a person is told that reading is the limit
+
 Pieces = tuple[Piece, ...]
 
 
@@ -56,6 +58,7 @@ class Streamed(Feed):
         if wrong is not None:
             raise DataError(f"{stream.blocks[0].place(0)}: {wrong}")
         self.thread, self.stopping = ThreadPoolExecutor(1, "reseau-stream"), threading.Event()
+        self.at = (0, 0)
         self.current: tuple[Pieces, Examples] | None = None
         self.ahead: tuple[Pieces, Future[Examples]] | None = None
         self.window_plan: tuple[tuple[int, int], Plan] | None = None
@@ -69,16 +72,23 @@ class Streamed(Feed):
         return min(self.in_epoch - done, self.in_window - done % self.in_window)
 
     def examples(self, step: int, total: int) -> Examples:
-        pieces = self.windows.pieces(*self.place(step))
-        if self.current is None or self.current[0] != pieces:
-            began = time.perf_counter()
-            self.current = (pieces, self.reading(pieces).result())
-            self.waited += time.perf_counter() - began
-            gc.collect(0)  # JAX lets go of arrays that it took over only when garbage is collected
-            after = self.windows.pieces(*self.place(min(step + self.left(step), total - 1)))
-            if after != pieces:
-                self.reading(after)
+        if self.current is None or self.at != self.place(step):
+            self.at = self.place(step)
+            after = self.place(min(step + self.left(step), total - 1))
+            self.current = self.turned_to(self.windows.pieces(*self.at), self.windows.pieces(*after))
         return self.current[1]
+
+    def turned_to(self, pieces: Pieces, after: Pieces) -> tuple[Pieces, Examples]:
+        """A window, and its rows; from then on the one after it is being read."""
+        if self.current is not None and self.current[0] == pieces:
+            return self.current
+        began = time.perf_counter()
+        self.current = (pieces, self.reading(pieces).result())
+        self.waited += time.perf_counter() - began
+        gc.collect(0)  # JAX lets go of arrays that it took over only when garbage is collected
+        if after != pieces:
+            self.reading(after)
+        return self.current
 
     def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
         at = self.place(step)
@@ -97,7 +107,9 @@ class Streamed(Feed):
         self.stopping.set()
         self.thread.shutdown(cancel_futures=True)
         self.current = self.ahead = None
-        LOG.info("waited %.2f s of %.2f s for data", self.waited, time.perf_counter() - self.began)
+        seconds = time.perf_counter() - self.began
+        slow = self.waited > max(SHARE_OF_WAITING * seconds, 1)
+        LOG.log(logging.WARNING if slow else logging.INFO, "waited %.1f s of %.1f s for data", self.waited, seconds)
 
     def place(self, step: int) -> tuple[int, int]:
         """Epoch and window of a step."""
