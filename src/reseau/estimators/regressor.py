@@ -37,7 +37,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     Example:
         >>> X = np.linspace(-1, 1, 200)[:, None]
-        >>> model = NetworkRegressor((50,), solver="lbfgs", random_state=0).fit(X, np.sin(3 * X[:, 0]))
+        >>> model = NetworkRegressor((20,), solver="lbfgs", tol=1e-3, random_state=0).fit(X, np.sin(3 * X[:, 0]))
         >>> bool(model.score(X, np.sin(3 * X[:, 0])) > 0.99)
         True
     """
