@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reseau import data
+from reseau.data import delimited
 from reseau.errors import DataError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -102,6 +103,13 @@ def test_quotes_spaces_byte_order_marks_and_line_ends(csv):
     table = data.read_csv(csv(text), "y")
     assert table.names == ("a, b",)
     assert table.features.tolist() == [[1], [2]]
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(csv, monkeypatch):
+    monkeypatch.setattr(delimited, "MOST_UNPACKED", 10_000)
+    bomb = csv(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000), "t.csv.gz")
+    with pytest.raises(DataError, match=r"bytes unpack to more than 10000\n  fix: unpack the file yourself"):
+        data.read_csv(bomb, "b")
 
 
 def test_a_gzipped_table(csv):

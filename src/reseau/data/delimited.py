@@ -15,6 +15,8 @@ __all__ = ["check_names", "read_bytes", "read_delimited"]
 
 DELIMITERS = ",;\t|"
 MOST_COLUMNS = 100_000
+MOST_UNPACKED = 2 << 30  # bytes of a gzipped file: a small one can claim to hold a disk
+UNPACKED_AT_ONCE = 1 << 24
 
 
 def read_delimited(path: str | PathLike[str], *, delimiter: str | None = None, header: bool | None = None) -> Sheet:
@@ -59,10 +61,21 @@ def read_delimited(path: str | PathLike[str], *, delimiter: str | None = None, h
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole file, unpacked where it is gzipped; `DataError` where that fails."""
+    """The whole file, unpacked where it is gzipped; `DataError` where that fails, or it grows too large in unpacking."""
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        if data[:2] != b"\x1f\x8b":
+            return data
+        file, unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)), bytearray()
+        while part := file.read(UNPACKED_AT_ONCE):
+            unpacked += part
+            if len(unpacked) <= MOST_UNPACKED:
+                continue
+            raise DataError(
+                f"{path}: {len(data)} bytes unpack to more than {MOST_UNPACKED}\n"
+                "  fix: unpack the file yourself, or train from a folder of Parquet files, which are streamed"
+            )
+        return bytes(unpacked)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: it is a damaged gzip file: {error}\n  fix: get the file again") from error
     except OSError as error:
