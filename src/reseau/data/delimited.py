@@ -61,7 +61,7 @@ def read_delimited(path: str | PathLike[str], *, delimiter: str | None = None, h
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole file, unpacked where it is gzipped; `DataError` where that fails, or it grows too large in unpacking."""
+    """The whole file, unpacked where it is gzipped; `DataError` where that fails or it grows too large."""
     try:
         data = path.read_bytes()
         if data[:2] != b"\x1f\x8b":
