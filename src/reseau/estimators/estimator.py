@@ -24,7 +24,7 @@ from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import Rows, check_kind, check_labels, dense, narrowed, read_examples
+from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, narrowed, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
 from reseau.network import Network
@@ -32,8 +32,6 @@ from reseau.objective import Examples, Objective
 from reseau.training.run import TrainingRun
 
 __all__ = ["NetworkEstimator"]
-
-SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"
 
 SMALL = 10**7
 """Rows times parameters up to which float64 data is computed in float64: there it costs no time that one could see."""
@@ -123,10 +121,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         elif not incremental:  # a warm start keeps the parameters, and nothing of the optimizer
             self._standing.optimizer, self._standing.steps = None, 0
             self._standing.learning_rate = float(self.learning_rate_init)
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(objective, rows, tasks)
-        else:
-            self._fit_in_steps(objective, rows, random, tasks)
+        try:
+            if self.solver == "lbfgs":
+                self._fit_lbfgs(objective, rows, tasks)
+            else:
+                self._fit_in_steps(objective, rows, random, tasks)
+        except DataError:
+            if first:
+                del self.params_  # those it began with are no fit
+            raise
         if tasks is not None:
             tasks.close(self._fitted)
         return self

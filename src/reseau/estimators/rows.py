@@ -9,8 +9,9 @@ from scipy import sparse
 from reseau.errors import DataError
 from reseau.objective import Examples, Objective
 
-__all__ = ["Rows", "check_kind", "check_labels", "dense", "narrowed", "read_examples"]
+__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "narrowed", "read_examples"]
 
+SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 SHORTEST = 16  # rows that shorter data is padded to
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
 

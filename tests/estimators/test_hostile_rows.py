@@ -150,8 +150,11 @@ def test_any_number_is_fitted_or_refused(value, dtype):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_targets_whose_squares_overflow_are_one_error(solver):
+    model = NetworkRegressor(**QUICK, solver=solver)
     with pytest.raises(DataError, match=r"not finite(.|\n)*fix: scale features and targets"):
-        regressed(y=NUMBERS * 1e200, solver=solver)
+        model.fit(X, NUMBERS * 1e200)
+    with pytest.raises(NotFittedError):  # and not predictions of the first parameters
+        model.predict(X)
 
 
 def test_targets_beyond_the_precision_are_one_error():
