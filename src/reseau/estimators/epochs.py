@@ -21,6 +21,7 @@ __all__ = ["Ending", "Rules", "Standing", "start_run", "train_epochs"]
 
 Ending = Literal["converged", "stopped", "interrupted", "exhausted", "diverged"]
 
+MOST_AT_ONCE = 63  # epochs in a chunk, but one
 SLOWEST = 1e-6  # an adaptive learning rate that has fallen to it ends the fit
 
 
@@ -111,8 +112,12 @@ def train_epochs(
     rules: Rules,
     score: Callable[[dict[str, Any]], float] | None,
     after_epoch: Callable[[], bool],
+    each_seen: bool,
 ) -> Ending:
     """Run epochs until there is no progress, and leave in `standing` where it ended.
+
+    Patience that is left is a number of epochs that will be run in any case, so they are run at once, unless something
+    has to see the parameters in between.
 
     Args:
         run: The run, made by `start_run`.
@@ -120,25 +125,29 @@ def train_epochs(
         rules: When to stop.
         score: The validation score of parameters; progress is then that of the score, and the best parameters are kept.
         after_epoch: Called after each epoch; true ends the run.
+        each_seen: Whether it looks at the parameters.
     """
+    alone = each_seen or score is not None or rules.schedule == "invscaling"
+    at_once = 1 if alone else int(min(rules.patience, MOST_AT_ONCE)) + 1
     ending: Ending = "exhausted"
     standing.epochs = 0
     with interruptions() as interrupted:
         try:
-            for record in run.records(rules.epochs * run.in_epoch, each_epoch=True):
-                if not record.losses:
-                    continue
-                _count(standing, record.loss, rules.rows, run.in_epoch)
-                _judge(standing, rules, score, run)
-                asked = after_epoch()
+            for record in run.records(rules.epochs * run.in_epoch, at_once):
+                asked = False
+                for loss in record.losses:
+                    _count(standing, loss, rules.rows, run.in_epoch)
+                    _judge(standing, rules, score, run)
+                    asked |= after_epoch()
                 if interrupted():
                     ending = "interrupted"
                 elif asked:
                     ending = "stopped"
-                elif _exhausted(standing, rules):
+                elif record.losses and _exhausted(standing, rules):
                     ending = "converged"
                 else:
                     _set_rate(run, standing)
+                    run.most_epochs = int(min(rules.patience - standing.without_progress, MOST_AT_ONCE)) + 1
                     continue
                 break
         except DivergenceError as error:
@@ -192,7 +201,7 @@ def _exhausted(standing: Standing, rules: Rules) -> bool:
 
 
 def _set_rate(run: TrainingRun, standing: Standing) -> None:
-    if steered(run.optimizer) and standing.rates[-1] != standing.learning_rate and isfinite(standing.learning_rate):
+    if steered(run.optimizer) and standing.rates[-1:] != [standing.learning_rate] and isfinite(standing.learning_rate):
         _, before, inner = run.carry.optimizer
         run.carry = run.carry._replace(optimizer=(np.asarray(standing.learning_rate, run.dtype), before, inner))
 

@@ -224,8 +224,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 int(random.randint(2**31 - 1)),
             )
             score = None if held is None else self._scorer(held)
+            watched = tasks is not None and tasks.watched
             try:
-                ending = train_epochs(run, self._standing, rules, score, lambda: self._told(tasks, run))
+                ending = train_epochs(run, self._standing, rules, score, lambda: self._told(tasks, run), watched)
             except DivergenceError as error:
                 raise DataError(
                     f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n"

@@ -31,8 +31,11 @@ class Feed(ABC):
     places: int
 
     @abstractmethod
-    def room(self, most: int, total: int, each_epoch: bool) -> tuple[int, int]:
-        """The most epochs, and steps of an epoch, that a chunk can hold, if it can hold `most` steps at all."""
+    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
+        """The most epochs, and steps of an epoch, that a chunk can hold, if it can hold `most` steps at all.
+
+        `at_once` is the most epochs that are wanted in one, if that is limited.
+        """
 
     @abstractmethod
     def left(self, step: int) -> int:
@@ -81,12 +84,12 @@ class Resident(Feed):
         self.places, self.most_in_epoch = batches.size(padded), batches.steps(padded)
         self.epoch_plan: tuple[int, Plan] | None = None
 
-    def room(self, most: int, total: int, each_epoch: bool) -> tuple[int, int]:
+    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
         steps = min(self.most_in_epoch, most)
-        if each_epoch or steps != self.in_epoch:
+        if at_once == 1 or steps != self.in_epoch:
             return 1, steps
         epochs = EPOCHS_IN_TURN if self.batches.every_epoch_alike else most // self.in_epoch
-        return max(min(epochs, total // self.in_epoch), 1), steps
+        return max(min(epochs, total // self.in_epoch if at_once is None else at_once), 1), steps
 
     def left(self, step: int) -> int:
         return self.in_epoch - step % self.in_epoch

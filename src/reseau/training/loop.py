@@ -107,7 +107,7 @@ def train(
     start = start_of(objective, params, seed)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision_of(start))
     total = total_steps(epochs, steps, feed.in_epoch)
-    return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, each_epoch)
+    return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, 1 if each_epoch else None)
 
 
 def fit(
@@ -220,7 +220,7 @@ def follow(
     with (
         interruptions() as interrupted,
         writing(logs, tuple(history.columns), history.rows()) as write,
-        closing(run.records(until, each_epoch=history.held_out is not None)) as records,
+        closing(run.records(until, at_once=None if history.held_out is None else 1)) as records,
     ):
         for record in records:
             logged = len(history.columns["epoch"])

@@ -18,7 +18,7 @@ from reseau.network import check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
-from reseau.training.program import Carry, Plan, Program
+from reseau.training.program import EPOCHS_IN_TURN, Carry, Plan, Program
 
 __all__ = ["Record", "TrainingRun"]
 
@@ -74,7 +74,7 @@ class TrainingRun:
         self.program: Program = objective.programs[optimizer]
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
-        self.in_epoch = feed.in_epoch
+        self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
         self.step, self.seconds = 0, 0.0  # where `records` begins
         self.snapshot: tuple[int, Carry | None] = (0, None)
         self.snapshot_time = time.perf_counter()
@@ -95,13 +95,13 @@ class TrainingRun:
         """The parameters and states as they stand; the next chunk overwrites them."""
         return self.carry.params | self.carry.states
 
-    def records(self, total: int, each_epoch: bool) -> Generator[Record, None, None]:
-        """Run until `total` steps, chunk by chunk; with `each_epoch` no chunk holds the end of more than one epoch.
+    def records(self, total: int, at_once: int | None = None) -> Generator[Record, None, None]:
+        """Run until `total` steps in chunks of at most `at_once` epochs; `most_epochs` may lower that on the way.
 
         A run that is resumed at its end gives one record, of where it stands.
         """
         began, step, pace = time.perf_counter() - self.seconds, self.step, inf
-        room = self.room(total, each_epoch)
+        room = self.room(total, at_once)
         try:
             if step == total:
                 self.losses = np.asarray(self.carry.loss)[None]
@@ -136,18 +136,18 @@ class TrainingRun:
         ended = not done or step == total
         return Record(epoch, step, means[-1], tuple(means) if ended else (), seconds, self.params)
 
-    def room(self, total: int, each_epoch: bool) -> tuple[int, int]:
+    def room(self, total: int, at_once: int | None) -> tuple[int, int]:
         """The most epochs, and steps of an epoch, that a chunk can hold; fixed for the run, as shapes are."""
         places = self.feed.places
         work = 3 * places * self.program.work  # forward, and twice that going back
         fastest = int(SECONDS_A_CHUNK * WORK_A_SECOND / work)
-        return self.feed.room(max(min(PLACES_A_CHUNK // places, fastest), 1), total, each_epoch)
+        return self.feed.room(max(min(PLACES_A_CHUNK // places, fastest), 1), total, at_once)
 
     def next_chunk(self, step: int, total: int, pace: float, room: tuple[int, int]) -> tuple[int, int]:
         """Epochs and steps in each for the chunk that starts at `step`: whole epochs, or a part of one."""
         wanted = min(max(int(SECONDS_A_CHUNK / pace), 1), total - step)
         if step % self.in_epoch == 0 and wanted >= self.in_epoch == room[1]:
-            return min(wanted // self.in_epoch, room[0]), self.in_epoch
+            return min(wanted // self.in_epoch, room[0], self.most_epochs), self.in_epoch
         return 1, min(wanted, self.feed.left(step), room[1])
 
     def remember(self, step: int) -> None:

@@ -64,7 +64,7 @@ class Streamed(Feed):
         self.window_plan: tuple[tuple[int, int], Plan] | None = None
         self.waited, self.began = 0.0, time.perf_counter()
 
-    def room(self, most: int, total: int, each_epoch: bool) -> tuple[int, int]:
+    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
         return 1, min(self.in_window, most)
 
     def left(self, step: int) -> int:
