@@ -13,6 +13,7 @@ __all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "narrowed", "
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 SHORTEST = 16  # rows that shorter data is padded to
+MOST_PADDED = 1 << 26  # bytes of features
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
 
 
@@ -105,11 +106,14 @@ def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
 
 
 def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Examples:
-    """The examples on the device, padded by up to a sixteenth.
+    """The examples on the device, padded by up to a sixteenth where they are not large.
 
-    Fits of nearly the same length, such as the folds of a cross-validation, then share one compiled program.
+    Fits of nearly the same length, such as the folds of a cross-validation, then share one compiled program; a copy of
+    large data would cost as much as it saves.
     """
     n = len(X)
+    if X.nbytes > MOST_PADDED:
+        return objective.read(X, target, weights, X.dtype)
     unit = max(1 << n.bit_length() >> 5, 1)
     empty = -n % unit if n > SHORTEST else SHORTEST - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
