@@ -3,7 +3,7 @@
     python docs/figures.py [PAGE ...]
 
 A page's python blocks share one namespace, its sh blocks one folder; a text block directly after one is what it prints.
-The page `tables` runs in the current folder, where its data must stand, and only if it is named.
+The pages `tables`, whose data must stand there, and `estimators` run in the current folder, and only if they are named.
 """
 
 import contextlib
@@ -77,6 +77,8 @@ def main(names: list[str]) -> None:
     plain_svg()
     if "tables" in names:
         write(FOLDER / "tables.md")
+    if "estimators" in names:
+        write(FOLDER / "estimators.md")
     with tempfile.TemporaryDirectory() as folder:
         for part in ("data", "figures"):
             (Path(folder) / part).symlink_to(FOLDER / part)
