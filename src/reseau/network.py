@@ -24,7 +24,7 @@ __all__ = ["Gradients", "Network", "Params", "Run", "load", "load_recipe"]
 
 Params = Mapping[str, Array]
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from reseau.backprop import Keep, Values, backprop, constants, evaluate, value_a
 from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
 from reseau.losses import Loss
-from reseau.network import Network, check_params, precision_of, read_input
+from reseau.network import ROWS_AT_ONCE, Network, check_params, precision_of, read_input
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.base import BATCH, Shape
 from reseau.ops.reduction import Sum
@@ -26,7 +26,6 @@ from reseau.training_graph import TrainingGraph, training_graph
 __all__ = ["Examples", "Objective"]
 
 STRENGTH = "(penalty strength)"  # may stand beside the parameters; no node of a network has such a name
-ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ from reseau.penalties import L1, L2, Penalty
 
 __all__ = ["Design", "Model", "design", "optimizer_of", "penalty_of", "read_model"]
 
-ROWS_AT_ONCE = 1024
-
 ACTIVATIONS: dict[str, Callable[..., Node]] = {
     "relu": rs.relu,
     "leaky-relu": rs.leaky_relu,
@@ -68,18 +66,12 @@ class Model:
         modelfile.write(path, self.network.graph, params, words)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """The output for every row, (n, outputs), in blocks of one size so that one compilation serves.
+        """The output for every row, (n, outputs).
 
         Raises:
             DataError: An output is not finite.
         """
-        rows = min(ROWS_AT_ONCE, len(features))
-        blocks = []
-        for start in range(0, len(features), rows):
-            block = features[start : start + rows]
-            padded = np.concatenate([block, np.repeat(block[:1], rows - len(block), axis=0)])
-            blocks.append(np.asarray(self.network(self.params, padded))[: len(block)])
-        scores = np.concatenate(blocks)
+        scores: np.ndarray = self.network.in_blocks(self.params, features)
         if not np.isfinite(scores).all():
             row = int(np.argwhere(~np.isfinite(scores))[0][0])
             raise DataError(

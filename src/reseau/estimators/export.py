@@ -14,11 +14,10 @@ from reseau.losses import CrossEntropy, Logistic, Loss, Poisson
 from reseau.modelfile import replace_file
 from reseau.network import Network
 from reseau.onnx.checks import check
+from reseau.onnx.columns import DOMAIN, VERSION
 from reseau.onnx.writing import to_model
 
 __all__ = ["write_classifier", "write_regressor"]
-
-DOMAIN, VERSION = "ai.onnx.ml", 2  # the first version of LabelEncoder that maps between any two types
 
 
 def write_regressor(path: str | PathLike[str], network: Network, params: dict[str, np.ndarray], loss: Loss) -> None:

@@ -21,7 +21,7 @@ from reseau.ops.base import BATCH
 
 __all__ = ["DOMAIN", "VERSION", "declare_columns", "feed_columns", "peeled", "random_rows", "recipe_in", "recipe_of"]
 
-DOMAIN, VERSION = "ai.onnx.ml", 2
+DOMAIN, VERSION = "ai.onnx.ml", 2  # the first version of LabelEncoder that maps between any two types
 MOST_INPUTS = 1_000  # programs that run files take long to open one with many
 
 
