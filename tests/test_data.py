@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from refusals import refused
 from reseau import data
 from reseau.data import delimited
 from reseau.errors import DataError
@@ -30,16 +31,6 @@ def csv(tmp_path):
         return path
 
     return write
-
-
-def refused(read, *arguments, **options):
-    """The message of the refusal, which has one cure on its last line."""
-    with pytest.raises(DataError) as caught:
-        read(*arguments, **options)
-    message, _, cure = str(caught.value).partition("\n  fix: ")
-    assert cure
-    assert "\n" not in message
-    return str(caught.value)
 
 
 # Tables

@@ -8,21 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from refusals import refused
 from reseau import data
-from reseau.errors import DataError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
-
-
-def refused(read, *arguments, **options):
-    """The message of the refusal, which has one cure on its last line."""
-    with pytest.raises(DataError) as caught:
-        read(*arguments, **options)
-    message, _, cure = str(caught.value).partition("\n  fix: ")
-    assert cure
-    assert "\n" not in message
-    return str(caught.value)
 
 
 def test_npz(tmp_path):

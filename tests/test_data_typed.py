@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from refusals import refused
 from reseau import data
 from reseau.data.sheet import as_numbers
 from reseau.errors import DataError, MissingExtraError
@@ -30,16 +31,6 @@ FRAME = pd.DataFrame(
     }
 )
 RAW = [[31, 1, 2100.5, 1, 1], [44, np.nan, np.nan, 0, 0], [29, 1, 2500, 1, 1], [51, 0, 3000, 1, np.nan]]
-
-
-def refused(read, *arguments, **options):
-    """The message of the refusal, which has one cure on its last line."""
-    with pytest.raises(DataError) as caught:
-        read(*arguments, **options)
-    message, _, cure = str(caught.value).partition("\n  fix: ")
-    assert cure
-    assert "\n" not in message
-    return str(caught.value)
 
 
 def written(path):

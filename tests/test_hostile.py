@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import reseau as rs
+from layouts import layouts
 from reseau.errors import DataError, DivergenceError
 
 RANDOM = np.random.RandomState(0)
@@ -24,23 +25,7 @@ def fitted(X=X, y=Y, **settings):
     return rs.fit(OBJECTIVE, (X, y), **settings).params
 
 
-def read_only():
-    array = X.copy()
-    array.flags.writeable = False
-    return array
-
-
-SAME = {
-    "Fortran order": np.asfortranarray(X),
-    "negative strides": X[::-1].copy()[::-1],
-    "not contiguous": np.repeat(X, 2, axis=1)[:, ::2],
-    "big-endian": X.astype(">f8"),
-    "longdouble": X.astype(np.longdouble),
-    "list": X.tolist(),
-    "data frame": pd.DataFrame(X),
-    "masked, nothing hidden": np.ma.array(X),
-    "read only": read_only(),
-}
+SAME = layouts(X)
 
 
 @pytest.mark.parametrize("name", SAME)
