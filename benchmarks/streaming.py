@@ -22,7 +22,7 @@ from pyarrow.parquet import write_table
 
 import reseau as rs
 from benchmarks.peers.pytorch_files import BATCH, BLOCK, BUFFER, CLASSES, FEATURES, HIDDEN, RATE, ROWS_A_FILE
-from reseau.training.streamed import Streamed
+from reseau.training.streamed_feed import Streamed
 
 KINDS = {"npy": ("blocks", "map"), "parquet": ("groups",)}  # of files, and the ways in which PyTorch reads them
 

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 import reseau as rs
-from reseau import modelfile
+from reseau.modelfiles import formats as modelfile
 from reseau.training import run as training_run
 
 STAGES = ("half written", "not flushed", "not renamed", "just renamed")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reseau as rs
-from reseau.backprop import backprop, constants, evaluate, value_and_grad
 from reseau.graph import Graph, Node, apply_op, input, order, parameter
+from reseau.graph.backprop import backprop, constants, evaluate, value_and_grad
 from reseau.initializers import Normal
 from reseau.ops import Sum
 from reseau.ops.base import BATCH

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 
 import reseau as rs
-from reseau import modelfile
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.errors import DataError, DivergenceError, ModelFileError
+from reseau.modelfiles import formats as modelfile
 from reseau.optimizers import SGD, Adam, AdamW, Clipped, RMSProp
 from reseau.training import checkpoints
 from reseau.training import run as training_run

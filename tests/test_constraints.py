@@ -13,7 +13,7 @@ from reseau.constraints import OutputProx, PathNormBall, PathNormProx, Proximal,
 from reseau.errors import DataError, GraphError
 from reseau.optimizers import SGD, Adam, Projected
 from reseau.theory import ShallowNetwork, frank_wolfe_penalized
-from reseau.theory import projections as theory
+from reseau.theory.shallow import projections as theory
 
 R, N, STRENGTH = 1.5, 30, 1e-2
 RNG = np.random.default_rng(0)

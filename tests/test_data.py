@@ -9,7 +9,7 @@ import pytest
 
 from refusals import refused
 from reseau import data
-from reseau.data import delimited
+from reseau.data.readers import csv as delimited
 from reseau.errors import DataError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 
 from refusals import refused
 from reseau import data
-from reseau.data.sheet import as_numbers
+from reseau.data.table.columns import as_numbers
 from reseau.errors import DataError, MissingExtraError
 
 FRAME = pd.DataFrame(

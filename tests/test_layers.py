@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau import initializers, layers
+from reseau import initializers
 from reseau.errors import GraphError, ShapeError
 from reseau.graph import Graph, Node
+from reseau.layers import parametric as layers
 from reseau.ops import BatchNorm, Proxy
 
 

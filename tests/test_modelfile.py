@@ -12,9 +12,11 @@ import pytest
 from safetensors import safe_open
 
 import reseau as rs
-from reseau import description, initializers, modelfile, ops
+from reseau import initializers, ops
 from reseau.errors import ModelFileError
 from reseau.graph import Constant, apply_op
+from reseau.modelfiles import description
+from reseau.modelfiles import formats as modelfile
 from saved_models import header_of, small
 
 
@@ -215,7 +217,7 @@ def test_a_link_is_followed(saved):
 KILLED = """
 import sys, numpy as np
 from pathlib import Path
-from reseau.modelfile import replace_file
+from reseau.disk import replace_file
 print("ready", flush=True)
 i = 0
 while True:

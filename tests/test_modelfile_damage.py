@@ -6,8 +6,8 @@ import random
 import pytest
 
 import reseau as rs
-from reseau import modelfile
 from reseau.errors import ModelFileError
+from reseau.modelfiles import formats as modelfile
 from saved_models import edited, header_of, named, small, write_header
 
 

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 
 import reseau as rs
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
-from reseau.data import npy, parquet, stream
-from reseau.data.streams import Stream
-from reseau.data.windows import Windows
+from reseau.data import stream
+from reseau.data.streams import npy_blocks as npy
+from reseau.data.streams import parquet_blocks as parquet
+from reseau.data.streams.order import Windows
+from reseau.data.streams.stream import Stream
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD
 from reseau.training import run as training_run

@@ -6,7 +6,6 @@ from reseau import data as data
 from reseau import errors as errors
 from reseau import estimators as estimators
 from reseau import initializers as initializers
-from reseau import layers as layers
 from reseau import logs as logs
 from reseau import losses as losses
 from reseau import onnx as onnx

@@ -34,8 +34,8 @@ from math import isfinite
 from os import PathLike
 from pathlib import Path
 
+from reseau.disk import replace_file
 from reseau.errors import DataError, MissingExtraError, ModelFileError
-from reseau.modelfile import replace_file
 
 __all__ = ["Csv", "JsonLines", "Log", "TensorBoard", "as_log", "writing"]
 

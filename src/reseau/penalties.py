@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from reseau.errors import DataError, GraphError
 from reseau.graph import Graph, Node, Parameter, apply_op, constant, order
+from reseau.ops.activations import Relu
 from reseau.ops.base import Op
+from reseau.ops.functions import Abs, Sqrt, Square
 from reseau.ops.linear import Affine
-from reseau.ops.pointwise import Abs, Relu, Sqrt, Square
 from reseau.ops.reduction import Sum
 
 __all__ = ["L1", "L2", "PathNorm", "Penalty", "WeightDecay"]

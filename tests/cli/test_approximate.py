@@ -11,7 +11,7 @@ import pytest
 
 import reseau as rs
 from reseau.theory import ShallowNetwork
-from reseau.theory.approximation import rounding_error
+from reseau.theory.univariate.approximation import rounding_error
 
 pytest.importorskip("flint")
 SINE = ["approximate", "sin(3*x)", "--interval", "-1", "1", "--tolerance", "1e-3"]

@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
-from reseau import modelfile
 from reseau.cli import main
+from reseau.modelfiles import formats as modelfile
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import reseau as rs
 from reseau import ops
 from reseau.graph import apply_op, input, parameter
-from reseau.inspect.cost import activation_bytes, multiply_adds, size
+from reseau.graph.cost import activation_bytes, multiply_adds, size
 from reseau.ops.base import Op, Proxy
 
 

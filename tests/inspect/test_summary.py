@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau.inspect.wording import describe, plain, shorten
+from reseau.inspect.words import describe, plain, shorten
 from reseau.ops import Affine
 
 

@@ -176,7 +176,7 @@ def test_a_shape_that_is_an_input_asks_for_its_value(tmp_path) -> None:
 def ours() -> bytes:
     x = rs.input("x", (4, 4, 2))
     net = rs.Network(x, rs.affine(rs.flatten(rs.max_pool(rs.relu(rs.conv(x, 2, 3)), 2)), 2))
-    from reseau.onnx.writing import to_model
+    from reseau.modelfiles.onnx.writing import to_model
 
     return to_model(net.graph, {k: np.asarray(v) for k, v in net.init().items()}).model.SerializeToString()
 

@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.errors import DataError, ModelFileError, UnsupportedError
-from reseau.onnx.writing import to_model
+from reseau.modelfiles.onnx.writing import to_model
 from reseau.ops.base import BATCH
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -152,7 +152,7 @@ def test_viewers_are_told_shapes_and_the_batch_by_name() -> None:
 def test_words_stand_in_the_metadata(tmp_path) -> None:
     net = transformer_like()
     file = tmp_path / "net.onnx"
-    from reseau import modelfile
+    from reseau.modelfiles import formats as modelfile
 
     modelfile.write(file, net.graph, {k: np.asarray(v) for k, v in net.init().items()}, {"epochs": "3"})
     assert {p.key: p.value for p in onnx.load(file).metadata_props}["epochs"] == "3"
@@ -173,7 +173,7 @@ def test_weights_of_another_network_are_refused(tmp_path) -> None:
 
 
 def test_a_model_that_computes_something_else_is_not_put_in_place(tmp_path, monkeypatch) -> None:
-    from reseau.onnx import checks
+    from reseau.modelfiles.onnx import checks
 
     monkeypatch.setattr(checks, "run_here", lambda graph, params, given: [np.full((2, 3), 7.0, np.float32)])
     net = transformer_like()
@@ -185,7 +185,7 @@ def test_a_model_that_computes_something_else_is_not_put_in_place(tmp_path, monk
 
 
 def test_large_weights_go_beside_the_model(tmp_path, monkeypatch) -> None:
-    from reseau.onnx import writing
+    from reseau.modelfiles.onnx import writing
 
     monkeypatch.setattr(writing, "LARGEST_INSIDE", 1000)
     net = convolutional()

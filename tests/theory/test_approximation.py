@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError, MissingExtraError
-from reseau.theory.approximation import approximate, compress
-from reseau.theory.realization import network_to_pwl
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.univariate.approximation import approximate, compress
+from reseau.theory.univariate.realization import network_to_pwl
 
 SIGNALS = Path(__file__).resolve().parents[3] / "shared" / "data" / "signals"
 

@@ -7,8 +7,9 @@ import pytest
 
 import reseau as rs
 from reseau import batches
-from reseau.theory import audit, check_decomposition, schemes
-from reseau.theory.schemes import Draw
+from reseau.theory import audit, check_decomposition
+from reseau.theory.sampling import schemes
+from reseau.theory.sampling.schemes import Draw
 
 N = 5
 RNG = np.random.default_rng(0)

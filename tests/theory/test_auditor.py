@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import binom
 
 from reseau.errors import DataError
-from reseau.theory.auditor import audit, check_decomposition
-from reseau.theory.schemes import (
+from reseau.theory.sampling.audit import audit, check_decomposition
+from reseau.theory.sampling.schemes import (
     Draw,
     cyclic,
     poisson,

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 import reseau as rs
 from reseau.errors import UnsupportedError
 from reseau.theory import ShallowNetwork, balance
-from reseau.theory.balancing import balance_network, path_norm_of
+from reseau.theory.shallow.balance_network import balance_network, path_norm_of
 
 
 def deep(x):

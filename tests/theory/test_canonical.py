@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.canonical import canonical, same_function
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.shallow.canonical import canonical, same_function
+from reseau.theory.shallow.network import ShallowNetwork
 
 
 def dyadic(rng, shape, bits=4):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.bounds import evaluation_error, path_norm_up, ramp_risk
-from reseau.theory.certifying import certify, commitment
-from reseau.theory.frank_wolfe import frank_wolfe_penalized
-from reseau.theory.settings import GRID
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.generalization.certify import certify, commitment
+from reseau.theory.generalization.certify_settings import GRID
+from reseau.theory.generalization.terms import evaluation_error, path_norm_up, ramp_risk
+from reseau.theory.optimum.frank_wolfe import frank_wolfe_penalized
+from reseau.theory.shallow.network import ShallowNetwork
 
 
 def step_network(threshold, slope=1.0, sign=1.0):

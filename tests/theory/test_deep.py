@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.deep import deep_to_pwl, tent_layers
+from reseau.theory.univariate.deep import deep_to_pwl, tent_layers
 
 
 def forward(layers, x):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.excess import width_figure
-from reseau.theory.optimum import optimality_gap
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.optimum.global_optimum import optimality_gap
+from reseau.theory.optimum.width_figure import width_figure
+from reseau.theory.shallow.network import ShallowNetwork
 
 pytest.importorskip("clarabel")
 X = np.linspace(-1, 1, 12)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError, MissingExtraError
-from reseau.theory.expression import parse
+from reseau.theory.univariate.expression import parse
 
 # Text, function, first and second derivative (where they exist), by hand.
 CASES = [

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reseau.theory.certifying import certify
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.generalization.certify import certify
+from reseau.theory.shallow.network import ShallowNetwork
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "fashion-mnist"
 

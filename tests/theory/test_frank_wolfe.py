@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.frank_wolfe import fewer_neurons, frank_wolfe, frank_wolfe_penalized
-from reseau.theory.maximize import strongest_neuron
-from reseau.theory.newton import refine_outputs
-from reseau.theory.scores import LOSSES
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.optimum.frank_wolfe import fewer_neurons, frank_wolfe, frank_wolfe_penalized
+from reseau.theory.optimum.newton import refine_outputs
+from reseau.theory.score_losses import LOSSES
+from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.strongest import strongest_neuron
 
 
 def convex_program(X, y, radius, *, bound=None, strength=None):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from reseau.errors import DataError
-from reseau.theory.holdout import binomial_interval, binomial_upper, hoeffding_upper
+from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 
 
 @pytest.mark.parametrize(("errors", "value"), [(0, 0.00030), (50, 0.00632), (100, 0.01180), (180, 0.02034)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.homogeneity import (
+from reseau.theory.shallow.homogeneity import (
     balance,
     bias_beyond,
     directions_alike,
@@ -17,7 +17,7 @@ from reseau.theory.homogeneity import (
     rescale,
     weight_decay,
 )
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.shallow.network import ShallowNetwork
 
 
 def random_network(rng, width, dimension, outputs=None, radius=1.0):

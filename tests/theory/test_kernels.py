@@ -8,8 +8,14 @@ import pytest
 from scipy.integrate import quad
 
 from reseau.errors import DataError
-from reseau.theory.kernels import arc_cosine, kernel_ridge, random_feature_figure, random_neurons, random_ridge
-from reseau.theory.shallow import lift
+from reseau.theory.shallow.network import lift
+from reseau.theory.shallow.random_features import (
+    arc_cosine,
+    kernel_ridge,
+    random_feature_figure,
+    random_neurons,
+    random_ridge,
+)
 
 
 @pytest.mark.parametrize("degree", [0, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.maximize import line_candidates, strongest_neuron, supremum_bound
+from reseau.theory.shallow.strongest import line_candidates, strongest_neuron, supremum_bound
 
 
 def correlation(c, X, radius, v):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from reseau.errors import DataError
-from reseau.theory.minlink import min_pieces
+from reseau.theory.univariate.fewest_pieces import min_pieces
 
 SIGNALS = Path(__file__).resolve().parents[3] / "shared" / "data" / "signals"
 

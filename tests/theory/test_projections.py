@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.projections import (
+from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.projections import (
     project_ellipsoid,
     project_l1,
     project_neurons,
@@ -14,7 +15,6 @@ from reseau.theory.projections import (
     prox_l1,
     retract,
 )
-from reseau.theory.shallow import ShallowNetwork
 
 
 @settings(max_examples=300, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.pwl import PWL, interpolate
+from reseau.theory.univariate.pieces import PWL, interpolate
 
 RATIONAL = st.fractions(min_value=-5, max_value=5, max_denominator=12)
 

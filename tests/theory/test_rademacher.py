@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.inequalities import complexity_chain
-from reseau.theory.maximize import strongest_neuron
-from reseau.theory.rademacher import moment, rademacher
+from reseau.theory.generalization.chain import complexity_chain
+from reseau.theory.generalization.rademacher import moment, rademacher
+from reseau.theory.shallow.strongest import strongest_neuron
 
 
 def signs(n):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.approximation import approximate
-from reseau.theory.minlink import min_pieces
-from reseau.theory.pwl import interpolate
-from reseau.theory.rates import (
+from reseau.theory.univariate.approximation import approximate
+from reseau.theory.univariate.fewest_pieces import min_pieces
+from reseau.theory.univariate.pieces import interpolate
+from reseau.theory.univariate.rates import (
     convex_rate,
     curvature_rate,
     expected_pieces,

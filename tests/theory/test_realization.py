@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.pwl import PWL, interpolate
-from reseau.theory.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
-from reseau.theory.shallow import ShallowNetwork
+from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.univariate.pieces import PWL, interpolate
+from reseau.theory.univariate.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
 
 RATIONAL = st.fractions(min_value=-4, max_value=4, max_denominator=6)
 MODES = ["canonical", "min_width", "min_norm", "output_bias"]

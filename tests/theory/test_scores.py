@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.scores import LOSSES, score_loss
+from reseau.theory.score_losses import LOSSES, score_loss
 
 SCORES = np.linspace(-3, 3, 6001)
 

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import linprog
 
 from reseau.errors import DataError
-from reseau.theory.pwl import PWL
-from reseau.theory.realization import pwl_to_network
-from reseau.theory.variation import variation_norm
+from reseau.theory.univariate.pieces import PWL
+from reseau.theory.univariate.realization import pwl_to_network
+from reseau.theory.univariate.variation import variation_norm
 
 
 def random_function(seed):

@@ -10,7 +10,7 @@ from reseau.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from reseau.theory import Approximation
-    from reseau.theory.shallow import FloatArray
+    from reseau.theory.shallow.network import FloatArray
 
 __all__ = ["approximate"]
 
@@ -30,7 +30,7 @@ def approximate(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         lines.append(_write(found, arguments.out, arguments.precision))
     if picture is not None:
-        from reseau.modelfile import replace_file
+        from reseau.disk import replace_file
 
         replace_file(Path(arguments.plot), [picture])
         lines.append(f"drawn in {arguments.plot}")
@@ -46,7 +46,7 @@ def _check_words(arguments: argparse.Namespace) -> None:
     if arguments.expression is not None and arguments.interval is None:
         raise DataError("an expression needs an interval\n  fix: --interval LOW HIGH, for example --interval -1 1")
     if arguments.out is not None:
-        from reseau.modelfile import SUFFIXES
+        from reseau.modelfiles.formats import SUFFIXES
 
         _check_place(Path(arguments.out), tuple(SUFFIXES), "--out")
     if arguments.plot is not None:
@@ -76,7 +76,7 @@ def _points(name: str) -> "tuple[FloatArray, FloatArray]":
     import numpy as np
 
     from reseau.data import read_sheet
-    from reseau.data.sheet import as_numbers, spelled
+    from reseau.data.table.columns import as_numbers, spelled
 
     sheet = read_sheet(name)
     if len(sheet.names) != 2:
@@ -121,7 +121,7 @@ def _write(found: "Approximation", name: str, precision: str) -> str:
     """Write the network to a model file; say what its error is there."""
     import jax
 
-    from reseau.theory.approximation import rounding_error
+    from reseau.theory.univariate.approximation import rounding_error
 
     rounding = 0.0 if precision == "float64" else rounding_error(found.network, precision)
     if rounding == float("inf"):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reseau.cli.folder import find_model
 from reseau.cli.loading import load, name_of
+from reseau.cli.run_folder import find_model
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 
@@ -52,7 +52,7 @@ def _by_sample(
     """The certificate from the sample, with the hold-out bound beside it."""
     from reseau.theory import ShallowNetwork
     from reseau.theory import certify as bound
-    from reseau.theory.settings import WIDE_GRID, WIDE_RADII
+    from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
 
     if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
         f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from reseau.cli.folder import find_model
+from reseau.cli.run_folder import find_model
 from reseau.errors import DataError
 
 __all__ = ["convert"]
@@ -15,7 +15,7 @@ def convert(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     import reseau as rs
-    from reseau import modelfile
+    from reseau.modelfiles import formats as modelfile
 
     if arguments.channels == "first" and out.suffix.lower() != ".onnx":
         raise DataError(f"--channels first is for .onnx files, not {out.name}\n  fix: leave it out")

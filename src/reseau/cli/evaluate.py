@@ -2,8 +2,8 @@
 
 import argparse
 
-from reseau.cli.folder import find_model
 from reseau.cli.loading import load, name_of
+from reseau.cli.run_folder import find_model
 
 __all__ = ["evaluate"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reseau.cli.folder import find_model
+from reseau.cli.run_folder import find_model
 from reseau.data import (
     Recipe,
     Stream,
@@ -20,7 +20,7 @@ from reseau.data import (
     split,
     stream,
 )
-from reseau.data.npy import NpyBlock, npy_recipe
+from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
 from reseau.errors import DataError
 
 __all__ = ["Parts", "load", "load_parts", "name_of"]
@@ -180,7 +180,7 @@ def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
     """How the network that training goes on with reads a table; nothing where there is none, or it reads arrays."""
     if arguments.source is None:
         return None
-    from reseau.modelfile import read_metadata
+    from reseau.modelfiles.formats import read_metadata
 
     words = read_metadata(find_model(arguments.source))
     recipe = Recipe.from_json(words["recipe"]) if "recipe" in words else None

@@ -6,8 +6,8 @@ import io
 import sys
 from pathlib import Path
 
-from reseau.cli.folder import find_model
 from reseau.cli.loading import load, name_of
+from reseau.cli.run_folder import find_model
 
 __all__ = ["predict"]
 
@@ -19,7 +19,7 @@ def predict(arguments: argparse.Namespace) -> int:
     from reseau.cache import use_compile_cache
     from reseau.cli.metrics import chosen, probabilities
     from reseau.cli.model import read_model
-    from reseau.modelfile import replace_file
+    from reseau.disk import replace_file
 
     use_compile_cache()
     model = read_model(path)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from reseau.cli.folder import find_model
+from reseau.cli.run_folder import find_model
 
 __all__ = ["show"]
 

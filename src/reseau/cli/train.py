@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.arguments import parser
-from reseau.cli.folder import MODEL, check_place, find_model, new_folder
 from reseau.cli.loading import Parts, load_parts, name_of
-from reseau.cli.partial import CHECKPOINTS, HISTORY, check_partial, partial_run, remove, words_of
+from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, partial_run, remove, words_of
+from reseau.cli.run_folder import MODEL, check_place, find_model, new_folder
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
+    from reseau.cli.design import Design
     from reseau.cli.metrics import Measured
-    from reseau.cli.model import Design, Model
+    from reseau.cli.model import Model
     from reseau.objective import Objective
     from reseau.optimizers import Optimizer
     from reseau.training import FitResult
@@ -100,8 +101,9 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
     from reseau.cache import use_compile_cache
-    from reseau.cli.continued import continued
-    from reseau.cli.model import Model, design, optimizer_of, penalty_of
+    from reseau.cli.design import design, optimizer_of, penalty_of
+    from reseau.cli.design_from_file import continued
+    from reseau.cli.model import Model
 
     use_compile_cache()
     params = None

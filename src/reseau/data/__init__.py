@@ -6,19 +6,19 @@ rows became numbers, so that new rows become the same numbers, and `preprocess` 
 
 from typing import TYPE_CHECKING, Any
 
-from reseau.data.arrays import from_arrays, read_npz
-from reseau.data.arrow import sheet_of
-from reseau.data.images import digits, read_idx
-from reseau.data.recipe import Column, Recipe, Table
-from reseau.data.rows import read_rows
-from reseau.data.sheet import Sheet, Texts
+from reseau.data.readers.arrays import from_arrays, read_npz
+from reseau.data.readers.arrow import sheet_of
+from reseau.data.readers.images import digits, read_idx
+from reseau.data.readers.tables import read_arrow, read_csv, read_parquet, read_sheet
 from reseau.data.splits import split
-from reseau.data.streams import Stream, stream
-from reseau.data.survey import Survey, learn_recipe
-from reseau.data.tables import read_arrow, read_csv, read_parquet, read_sheet
+from reseau.data.streams.stream import Stream, stream
+from reseau.data.table.columns import Sheet, Texts
+from reseau.data.table.encoding import read_rows
+from reseau.data.table.recipe import Column, Recipe, Table
+from reseau.data.table.survey import Survey, learn_recipe
 
 if TYPE_CHECKING:
-    from reseau.data.preprocessing import preprocess
+    from reseau.data.table.preprocessing import preprocess
 
 __all__ = [
     "Column",
@@ -48,7 +48,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name != "preprocess":
         raise AttributeError(f"module 'reseau.data' has no attribute {name!r}")
-    from reseau.data.preprocessing import preprocess  # it alone needs graphs, and so JAX
+    from reseau.data.table.preprocessing import preprocess  # it alone needs graphs, and so JAX
 
     globals()[name] = preprocess
     return preprocess

@@ -6,7 +6,7 @@ import numpy as np
 
 from reseau.errors import DataError, GraphError
 from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors
-from reseau.theory.settings import WIDE_GRID, WIDE_RADII
+from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
 
 __all__ = ["certify_classes", "certify_numbers"]
 

@@ -10,11 +10,13 @@ import numpy as np
 
 from reseau.batches import Batches
 from reseau.errors import DivergenceError
-from reseau.network import precision_of
-from reseau.objective import STRENGTH, Examples, Objective
+from reseau.graph.values import precision_of
+from reseau.objective import Objective
+from reseau.objective.examples import Examples
+from reseau.objective.objective import STRENGTH
 from reseau.optimizers import Optimizer, Projected, Steered
 from reseau.training.feed import Resident
-from reseau.training.loop import interruptions
+from reseau.training.fit import interruptions
 from reseau.training.run import TrainingRun
 
 __all__ = ["Ending", "Rules", "Standing", "start_run", "train_epochs"]

@@ -24,11 +24,12 @@ from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, narrowed, read_examples
+from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
 from reseau.network import Network
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
+from reseau.objective.examples import Examples, narrowed
 from reseau.training.run import TrainingRun
 
 __all__ = ["NetworkEstimator"]

@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from reseau.disk import replace_file
 from reseau.graph import Node, grafted, input
 from reseau.layers import concatenate, exp, reshape, sigmoid, softmax, sum
 from reseau.losses import CrossEntropy, Logistic, Loss, Poisson
-from reseau.modelfile import replace_file
+from reseau.modelfiles.onnx.checks import check
+from reseau.modelfiles.onnx.columns import DOMAIN, VERSION
+from reseau.modelfiles.onnx.writing import to_model
 from reseau.network import Network
-from reseau.onnx.checks import check
-from reseau.onnx.columns import DOMAIN, VERSION
-from reseau.onnx.writing import to_model
 
 __all__ = ["write_classifier", "write_regressor"]
 

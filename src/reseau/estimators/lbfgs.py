@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
+from reseau.objective.examples import Examples
 
 __all__ = ["minimize"]
 

@@ -7,13 +7,17 @@ import numpy as np
 from scipy import sparse
 
 from reseau.errors import DataError
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
+from reseau.objective.examples import Examples
 
-__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "narrowed", "read_examples"]
+__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "read_examples"]
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
+
 SHORTEST = 16  # rows that shorter data is padded to
+
 MOST_PADDED = 1 << 26  # bytes of features
+
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
 
 
@@ -86,23 +90,6 @@ def dense(X: Any) -> np.ndarray:
             "  fix: fewer columns, or rows in parts with partial_fit"
         )
     return X.toarray()
-
-
-def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
-    """The rows or targets in another precision; `DataError` where a finite number is infinite there."""
-    if X.dtype == dtype:
-        return X
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = X.astype(dtype)
-        # finite only if all its terms are, save where the sum itself overflows
-        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
-            return cast
-    row, *column = np.argwhere(~np.isfinite(cast))[0].tolist()
-    place = f"row {row}" + "".join(f", column {c}" for c in column)
-    raise DataError(
-        f"{what} holds {X[row, *column]:g} in {place}, beyond the largest number of {dtype}\n"
-        "  fix: scale it (sklearn.preprocessing.StandardScaler), or dtype='float64'"
-    )
 
 
 def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Examples:

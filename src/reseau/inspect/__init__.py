@@ -1,7 +1,7 @@
 """Looking inside: interpreters that tell a person what a network is and what happens in it."""
 
 from reseau.inspect.diagnose import Diagnosis, diagnose, first_non_finite
-from reseau.inspect.draw import draw
+from reseau.inspect.drawing.draw import draw
 from reseau.inspect.explain import Explanation, explain
 from reseau.inspect.summary import Summary, summary
 

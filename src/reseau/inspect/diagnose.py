@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from reseau.backprop import Values
 from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
-from reseau.inspect.reading import shown_nodes
+from reseau.graph.backprop import Values
+from reseau.inspect.shown import shown_nodes
 from reseau.inspect.table import table
-from reseau.inspect.wording import plain, shorten
+from reseau.inspect.words import plain, shorten
+from reseau.ops.activations import Relu
 from reseau.ops.arithmetic import Divide
 from reseau.ops.base import Op, Proxy
-from reseau.ops.pointwise import Exp, Log, Relu, Sqrt
+from reseau.ops.functions import Exp, Log, Sqrt
 
 __all__ = ["Diagnosis", "NodeHealth", "ParameterHealth", "diagnose", "first_non_finite"]
 

@@ -7,10 +7,10 @@ from math import prod
 import jax.numpy as jnp
 import numpy as np
 
-from reseau.backprop import Values
 from reseau.graph import Constant, Graph, Node, State
+from reseau.graph.backprop import Values
 from reseau.inspect.table import table
-from reseau.inspect.wording import describe, operand, plain
+from reseau.inspect.words import describe, operand, plain
 from reseau.ops.base import show_shape
 
 __all__ = ["Explanation", "Pull", "Step", "explain"]

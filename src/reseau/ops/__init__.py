@@ -1,10 +1,27 @@
 """The vocabulary: every operation a node can apply, each with its shape, its value and its derivative."""
 
-from reseau.ops.algebra import Determinant, Einsum
-from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
+from reseau.ops.activations import Clip, Gelu, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
+from reseau.ops.arithmetic import (
+    Add,
+    Cast,
+    Divide,
+    Maximum,
+    Minimum,
+    Multiply,
+    Negative,
+    Power,
+    Quotient,
+    Remainder,
+    Subtract,
+)
 from reseau.ops.base import Op, Proxy
+from reseau.ops.comparison import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
 from reseau.ops.convolution import Conv, ConvTranspose
-from reseau.ops.elementary import (
+from reseau.ops.cumulative import CumulativeProduct, CumulativeSum, ReverseSequence
+from reseau.ops.custom import Apply
+from reseau.ops.dropout import Dropout, RandomMask
+from reseau.ops.functions import (
+    Abs,
     Arccos,
     Arccosh,
     Arcsin,
@@ -15,43 +32,25 @@ from reseau.ops.elementary import (
     Cos,
     Cosh,
     Erf,
+    Exp,
     Floor,
+    Log,
+    Round,
+    Sign,
     Sin,
     Sinh,
-    Tan,
-)
-from reseau.ops.folding import Min, Product
-from reseau.ops.function import Apply
-from reseau.ops.indexing import Concatenate, Embedding, Reshape, Slice, Transpose
-from reseau.ops.linear import Affine, Matmul
-from reseau.ops.logic import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
-from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, Dropout, LayerNorm, RandomMask
-from reseau.ops.numbers import Cast, Power, Quotient, Remainder
-from reseau.ops.pointwise import (
-    Abs,
-    Clip,
-    Exp,
-    Gelu,
-    LeakyRelu,
-    Log,
-    Relu,
-    Round,
-    Sigmoid,
-    Sign,
-    Softplus,
     Sqrt,
     Square,
-    Step,
-    Tanh,
+    Tan,
 )
-from reseau.ops.pooling import AveragePool, MaxPool
+from reseau.ops.grid import GridSample
+from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
+from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
+from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
+from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
-from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
-from reseau.ops.running import CumulativeProduct, CumulativeSum, ReverseSequence
-from reseau.ops.sampling import GridSample
-from reseau.ops.selection import ArgMax, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
-from reseau.ops.shaping import BroadcastTo, Cut, Pad, ReshapeTo, Tile
-from reseau.ops.windowed import WindowArgMax, WindowMax, WindowSum
+from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
+from reseau.ops.shapes import BroadcastTo, Concatenate, Cut, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose
 
 __all__ = [
     "Abs",

@@ -1,13 +1,27 @@
-"""Sums, differences, products and quotients, with NumPy's broadcasting."""
+"""Arithmetic of two arrays with NumPy's broadcasting, of real and of whole numbers."""
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
-from jax import Array
+import numpy as np
+from jax import Array, lax
 
 from reseau.ops.base import Op, Shape, broadcast, unbroadcast
 
-__all__ = ["Add", "Divide", "Maximum", "Minimum", "Multiply", "Negative", "Subtract"]
+__all__ = [
+    "Add",
+    "Cast",
+    "Divide",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Negative",
+    "Power",
+    "Quotient",
+    "Remainder",
+    "Subtract",
+]
 
 
 @dataclass(frozen=True)
@@ -108,3 +122,66 @@ class Minimum(Op):
     def backward(self, g: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array]:
         share = jnp.heaviside(b - a, jnp.asarray(0.5, g.dtype))
         return unbroadcast(g * share, a), unbroadcast(g * (1 - share), b)
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """The same numbers in another type; where JAX is set to 32 bits, a type of 64 bits means its 32-bit relative."""
+
+    dtype: str
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(self.dtype))
+        return x != 0 if dtype == np.bool_ else x.astype(dtype)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
+        real = jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(y.dtype, jnp.floating)
+        return (g.astype(x.dtype) if real else None,)
+
+
+@dataclass(frozen=True)
+class Quotient(Op):
+    """Quotient of whole numbers, rounded toward zero. It has no derivative."""
+
+    def shape(self, a: Shape, b: Shape) -> Shape:
+        return broadcast(a, b)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return lax.div(*jnp.broadcast_arrays(a, b))
+
+    def backward(self, g: Array, y: Array, a: Array, b: Array) -> tuple[None, None]:
+        return None, None
+
+
+@dataclass(frozen=True)
+class Remainder(Op):
+    """`y = a - q b`, `q` the quotient rounded down, or toward zero if `like_dividend`; then its sign is that of `a`."""
+
+    like_dividend: bool = False
+
+    def shape(self, a: Shape, b: Shape) -> Shape:
+        return broadcast(a, b)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return jnp.fmod(a, b) if self.like_dividend else jnp.mod(a, b)
+
+
+@dataclass(frozen=True)
+class Power(Op):
+    """`y = a` to the power `b`, in the type of `a`. Where `a <= 0`, the derivative in `b` is taken as 0."""
+
+    def shape(self, a: Shape, b: Shape) -> Shape:
+        return broadcast(a, b)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return jnp.power(a, b).astype(a.dtype)
+
+    def backward(self, g: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array | None]:
+        to_a = unbroadcast(g * (b * jnp.power(a, b - 1)).astype(a.dtype), a)
+        if not jnp.issubdtype(b.dtype, jnp.floating):
+            return to_a, None
+        slope = jnp.where(a > 0, y * jnp.log(jnp.where(a > 0, a, 1)), 0)
+        return to_a, unbroadcast((g * slope).astype(b.dtype), b)

@@ -1,129 +1,17 @@
-"""Rearranging, joining, cutting and looking up entries."""
+"""Looking up entries, and putting entries in place."""
 
 from dataclasses import dataclass
-from math import prod
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from reseau.errors import GraphError, ShapeError
-from reseau.ops.base import Dim, Op, Shape, show_shape
+from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.reduction import check_axes
 
-__all__ = ["Concatenate", "Embedding", "Reshape", "Slice", "Transpose"]
-
-
-@dataclass(frozen=True)
-class Reshape(Op):
-    """The same entries in row-major order, as `(first axis, *lengths)`."""
-
-    lengths: tuple[int, ...]
-
-    def shape(self, x: Shape) -> Shape:
-        if not x or any(isinstance(n, str) for n in x[1:]) or prod(map(int, x[1:])) != prod(self.lengths):
-            raise ShapeError(
-                f"{show_shape(x)} does not have the entries of {show_shape((*x[:1], *self.lengths))}\n"
-                "  fix: keep the first axis, and the product of the lengths after it"
-            )
-        return (x[0], *self.lengths)
-
-    def forward(self, x: Array) -> Array:
-        return x.reshape(x.shape[0], *self.lengths)
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (g.reshape(x.shape),)
-
-
-@dataclass(frozen=True)
-class Transpose(Op):
-    """The axes in another order: axis `i` of the output is axis `axes[i]` of the input."""
-
-    axes: tuple[int, ...]
-
-    def shape(self, x: Shape) -> Shape:
-        if sorted(self.axes) != list(range(len(x))):
-            raise ShapeError(
-                f"its axes {self.axes} do not reorder the axes of {show_shape(x)}\n"
-                f"  fix: name each axis from 0 to {len(x) - 1} once"
-            )
-        return tuple(x[a] for a in self.axes)
-
-    def forward(self, x: Array) -> Array:
-        return jnp.transpose(x, self.axes)
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (jnp.transpose(g, tuple(self.axes.index(i) for i in range(len(self.axes)))),)
-
-
-@dataclass(frozen=True)
-class Concatenate(Op):
-    """The inputs one after another along `axis`."""
-
-    axis: int = -1
-
-    def shape(self, *inputs: Shape) -> Shape:
-        if not inputs or not -len(inputs[0]) <= self.axis < len(inputs[0]):
-            raise ShapeError(f"axis {self.axis} is not an axis of its inputs\n  fix: name an axis that they have")
-        axis = self.axis % len(inputs[0])
-        rest = [(s[:axis], s[axis + 1 :]) for s in inputs]
-        lengths = [s[axis] for s in inputs if len(s) > axis]
-        if any(r != rest[0] for r in rest) or any(isinstance(n, str) for n in lengths):
-            raise ShapeError(
-                f"shapes {' and '.join(show_shape(s) for s in inputs)} do not join along axis {axis}\n"
-                "  fix: make the lengths of all the other axes equal"
-            )
-        joined: Dim = sum(int(n) for n in lengths)
-        return (*inputs[0][:axis], joined, *inputs[0][axis + 1 :])
-
-    def forward(self, *inputs: Array) -> Array:
-        return jnp.concatenate(inputs, self.axis)
-
-    def backward(self, g: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
-        ends = np.cumsum([x.shape[self.axis] for x in inputs])
-        return tuple(jnp.split(g, ends[:-1].tolist(), self.axis))
-
-
-@dataclass(frozen=True)
-class Slice(Op):
-    """The entries `start, start + step, ...` before `stop` of one axis, counted as Python counts them, `step >= 1`."""
-
-    axis: int
-    start: int
-    stop: int
-    step: int = 1
-
-    def __post_init__(self) -> None:
-        if self.step < 1:
-            raise GraphError(f"cannot slice with step {self.step}\n  fix: give a step of at least 1")
-
-    def shape(self, x: Shape) -> Shape:
-        if not -len(x) <= self.axis < len(x) or isinstance(x[self.axis], str):
-            raise ShapeError(
-                f"axis {self.axis} of {show_shape(x)} has no length to cut\n"
-                "  fix: name an axis whose length is a number"
-            )
-        axis = self.axis % len(x)
-        kept = len(self.entries(int(x[axis])))
-        if kept == 0:
-            raise ShapeError(
-                f"no entry of axis {axis} of {show_shape(x)} lies from {self.start} to {self.stop}\n"
-                "  fix: choose start < stop inside the axis"
-            )
-        return (*x[:axis], kept, *x[axis + 1 :])
-
-    def entries(self, n: int) -> range:
-        """Places that are kept of an axis of length `n`."""
-        return range(n)[self.start : self.stop : self.step]
-
-    def forward(self, x: Array) -> Array:
-        kept = self.entries(x.shape[self.axis])
-        return lax.slice_in_dim(x, kept.start, kept.stop, kept.step, self.axis)
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        kept = self.entries(x.shape[self.axis])
-        padding = [(0, 0, 0)] * x.ndim
-        padding[self.axis] = (kept.start, x.shape[self.axis] - 1 - kept[-1], kept.step - 1)
-        return (lax.pad(g, jnp.zeros((), g.dtype), padding),)
+__all__ = ["ArgMax", "Embedding", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK"]
 
 
 @dataclass(frozen=True)
@@ -144,3 +32,175 @@ class Embedding(Op):
 
     def backward(self, g: Array, y: Array, indices: Array, table: Array) -> tuple[None, Array]:
         return None, jnp.zeros_like(table).at[indices].add(g, mode="drop", wrap_negative_indices=False)
+
+
+REDUCTIONS = ("set", "add", "multiply", "max", "min")
+
+
+@dataclass(frozen=True)
+class Take(Op):
+    """For each index, the slice of `x` at that place of `axis`."""
+
+    axis: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        return (*x[:axis], *indices, *x[axis + 1 :])
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        return jnp.take(x, jnp.asarray(indices), self.axis, mode="wrap")
+
+
+@dataclass(frozen=True)
+class TakeAlong(Op):
+    """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`; the other axes are matched place by place."""
+
+    axis: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        if len(indices) != len(x):
+            raise ShapeError(
+                f"its indices {show_shape(indices)} do not have the rank of {show_shape(x)}\n  fix: equal ranks"
+            )
+        return indices
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        return x[along(x, indices, self.axis)]
+
+
+@dataclass(frozen=True)
+class TakeAt(Op):
+    """The slice of `x` at each vector of indices along the last axis; the first `batch` axes are matched."""
+
+    batch: int = 0
+
+    def shape(self, x: Shape, indices: Shape) -> Shape:
+        depth = indices[-1] if indices else ""
+        if isinstance(depth, str) or self.batch + depth > len(x) or self.batch >= len(indices):
+            raise ShapeError(
+                f"its indices {show_shape(indices)} do not point into {show_shape(x)}\n  fix: shorter vectors"
+            )
+        return (*indices[:-1], *x[self.batch + depth :])
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        matched = [
+            jnp.arange(n).reshape(*(-1 if i == k else 1 for k in range(indices.ndim - 1)))
+            for i, n in enumerate(indices.shape[: self.batch])
+        ]
+        return x[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))]
+
+
+@dataclass(frozen=True)
+class PutAlong(Op):
+    """`x` with `updates` put where `TakeAlong` would read; `reduction` joins them with what stands there."""
+
+    axis: int = 0
+    reduction: str = "set"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
+        check_axes((self.axis,), x)
+        if len(indices) != len(x) or updates != indices:
+            raise ShapeError(
+                f"updates {show_shape(updates)} do not fit indices {show_shape(indices)}\n  fix: equal shapes"
+            )
+        return x
+
+    def forward(self, x: Array, indices: Array, updates: Array) -> Array:
+        return put(x.at[along(x, indices, self.axis)], self.reduction, updates)
+
+
+@dataclass(frozen=True)
+class Put(Op):
+    """`x` with `updates` put at each vector of indices along the last axis of `indices`."""
+
+    reduction: str = "set"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
+        depth = indices[-1] if indices else ""
+        if isinstance(depth, str) or depth > len(x) or updates != (*indices[:-1], *x[depth:]):
+            raise ShapeError(
+                f"updates {show_shape(updates)} do not fit indices {show_shape(indices)} into {show_shape(x)}\n"
+                "  fix: one slice of x for each vector of indices"
+            )
+        return x
+
+    def forward(self, x: Array, indices: Array, updates: Array) -> Array:
+        return put(x.at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))], self.reduction, updates)
+
+
+@dataclass(frozen=True)
+class ArgMax(Op):
+    """Place of the largest entry (or `smallest`) along `axis`, the first of equal ones (or `last`)."""
+
+    axis: int = 0
+    keepdims: bool = False
+    smallest: bool = False
+    last: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        return (*x[:axis], *((1,) if self.keepdims else ()), *x[axis + 1 :])
+
+    def forward(self, x: Array) -> Array:
+        read = jnp.flip(x, self.axis) if self.last else x
+        found = (jnp.argmin if self.smallest else jnp.argmax)(read, self.axis, keepdims=self.keepdims)
+        return x.shape[self.axis] - 1 - found if self.last else found
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[None]:
+        return (None,)
+
+
+@dataclass(frozen=True)
+class TopK(Op):
+    """The `k` largest entries (or `smallest`) along `axis` in order, or with `output` 1 their places.
+
+    Of equal entries the first stands first.
+    """
+
+    k: int
+    axis: int = -1
+    smallest: bool = False
+    output: int = 0
+
+    def shape(self, x: Shape) -> Shape:
+        (axis,) = check_axes((self.axis,), x)
+        n = x[axis]
+        if isinstance(n, str) or not 0 <= self.k <= n:
+            raise ShapeError(f"axis {axis} of {show_shape(x)} does not have {self.k} entries\n  fix: a smaller k")
+        return (*x[:axis], self.k, *x[axis + 1 :])
+
+    def forward(self, x: Array) -> Array:
+        places = jnp.argsort(x, self.axis, descending=not self.smallest, stable=True)
+        kept = jnp.take(places, jnp.arange(self.k), self.axis)
+        return kept if self.output == 1 else jnp.take_along_axis(x, kept, self.axis)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
+        return (None,) if self.output == 1 else super().backward(g, y, x)  # type: ignore[return-value]
+
+
+def check_reduction(name: str) -> None:
+    """Refuse an unknown way to join entries."""
+    if name not in REDUCTIONS:
+        raise GraphError(f"cannot put entries by {name!r}\n  fix: one of {', '.join(REDUCTIONS)}")
+
+
+def along(x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
+    """The full index of every entry that `indices` name along one axis."""
+    indices = jnp.asarray(indices)
+    grid = list(jnp.indices(indices.shape, sparse=True))
+    n = x.shape[axis]
+    grid[axis] = jnp.where(indices < 0, indices + n, indices)
+    return tuple(grid)
+
+
+def put(where: Any, reduction: str, updates: Array) -> Array:
+    """The array with the updates, by one of `REDUCTIONS`."""
+    joined: Array = getattr(where, reduction)(updates)
+    return joined

@@ -1,4 +1,4 @@
-"""Sums, means and maxima over axes, and the softmax family, stable for any size of input."""
+"""Sums, means, products and extremes over axes, and the softmax family, stable for any size of input."""
 
 from dataclasses import dataclass
 from math import prod
@@ -10,7 +10,7 @@ from jax import Array
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 
-__all__ = ["LogSoftmax", "LogSumExp", "Max", "Mean", "Softmax", "Sum"]
+__all__ = ["LogSoftmax", "LogSumExp", "Max", "Mean", "Min", "Product", "Softmax", "Sum"]
 
 Axes = tuple[int, ...]
 
@@ -140,3 +140,36 @@ def reduced(x: Shape, axes: Axes, keepdims: bool) -> Shape:
 def restore(y: Array, axes: Axes, rank: int, keepdims: bool) -> Array:
     """A reduced array with its lost axes back, of length 1."""
     return y if keepdims else jnp.expand_dims(y, tuple(a % rank for a in axes))
+
+
+@dataclass(frozen=True)
+class Min(Op):
+    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
+
+    axes: Axes
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.min(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        wins = (x == restore(y, self.axes, x.ndim, self.keepdims)).astype(g.dtype)
+        share = wins / jnp.sum(wins, self.axes, keepdims=True)
+        return (share * restore(g, self.axes, x.ndim, self.keepdims),)
+
+
+@dataclass(frozen=True)
+class Product(Op):
+    """Product of the entries over `axes`."""
+
+    axes: Axes
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        return reduced(x, self.axes, self.keepdims)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.prod(x, self.axes, keepdims=self.keepdims)

@@ -6,20 +6,28 @@ What reads or writes graphs loads the engine, and is loaded when it is first use
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from reseau.theory import schemes
-from reseau.theory.approximation import Approximation, approximate, compress
-from reseau.theory.auditor import Audit, Decomposition, audit, check_decomposition
-from reseau.theory.canonical import CanonicalForm, Comparison, canonical, same_function
-from reseau.theory.certificates import Certificate
-from reseau.theory.certifying import certify, certify_errors, commitment
-from reseau.theory.deep import deep_to_pwl, tent_layers
-from reseau.theory.excess import WidthFigure, width_figure
-from reseau.theory.expression import Expression, parse
-from reseau.theory.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
-from reseau.theory.holdout import binomial_interval, binomial_upper, hoeffding_upper
-from reseau.theory.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
-from reseau.theory.inequalities import Chain, complexity_chain
-from reseau.theory.kernels import (
+from reseau.theory.generalization.certificate import Certificate
+from reseau.theory.generalization.certify import certify, certify_errors, commitment
+from reseau.theory.generalization.chain import Chain, complexity_chain
+from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
+from reseau.theory.generalization.rademacher import Estimate, rademacher
+from reseau.theory.optimum.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
+from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, optimality_gap
+from reseau.theory.optimum.width_figure import WidthFigure, width_figure
+from reseau.theory.sampling import schemes
+from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
+from reseau.theory.shallow.canonical import CanonicalForm, Comparison, canonical, same_function
+from reseau.theory.shallow.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
+from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.projections import (
+    project_ellipsoid,
+    project_l1,
+    project_neurons,
+    prox_coupled,
+    prox_l1,
+    retract,
+)
+from reseau.theory.shallow.random_features import (
     FeatureFigure,
     KernelRidge,
     arc_cosine,
@@ -28,20 +36,13 @@ from reseau.theory.kernels import (
     random_neurons,
     random_ridge,
 )
-from reseau.theory.maximize import Maximum, strongest_neuron
-from reseau.theory.minlink import min_pieces
-from reseau.theory.optimum import Gap, Optimum, global_optimum, optimality_gap
-from reseau.theory.projections import (
-    project_ellipsoid,
-    project_l1,
-    project_neurons,
-    prox_coupled,
-    prox_l1,
-    retract,
-)
-from reseau.theory.pwl import PWL, interpolate
-from reseau.theory.rademacher import Estimate, rademacher
-from reseau.theory.rates import (
+from reseau.theory.shallow.strongest import Maximum, strongest_neuron
+from reseau.theory.univariate.approximation import Approximation, approximate, compress
+from reseau.theory.univariate.deep import deep_to_pwl, tent_layers
+from reseau.theory.univariate.expression import Expression, parse
+from reseau.theory.univariate.fewest_pieces import min_pieces
+from reseau.theory.univariate.pieces import PWL, interpolate
+from reseau.theory.univariate.rates import (
     convex_rate,
     curvature_rate,
     expected_pieces,
@@ -49,12 +50,11 @@ from reseau.theory.rates import (
     optimal_knots,
     variation_rate,
 )
-from reseau.theory.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
-from reseau.theory.shallow import ShallowNetwork
-from reseau.theory.variation import variation_norm
+from reseau.theory.univariate.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
+from reseau.theory.univariate.variation import variation_norm
 
 if TYPE_CHECKING:
-    from reseau.theory.balancing import Balanced, balance_network, path_norm_of
+    from reseau.theory.shallow.balance_network import Balanced, balance_network, path_norm_of
 
 __all__ = [
     "PWL",
@@ -137,7 +137,7 @@ __all__ = [
     "width_figure",
 ]
 
-_ON_DEMAND = dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.balancing")
+_ON_DEMAND = dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.shallow.balance_network")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from reseau.theory.shallow import FloatArray
+from reseau.theory.shallow.network import FloatArray
 
 __all__ = ["divide_up", "log_up", "norms_up", "product_up", "root_up", "squares_up", "sum_up", "up"]
 

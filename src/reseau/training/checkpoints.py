@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.errors import DataError, ModelFileError
-from reseau.training.checkpointfile import Checkpoint, read_checkpoint, write_checkpoint
+from reseau.training.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
 from reseau.training.history import History
 from reseau.training.run import Record, TrainingRun
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reseau.batches import Batches
-from reseau.objective import Examples
+from reseau.objective.examples import Examples
 from reseau.training.program import EPOCHS_IN_TURN, Plan
 
 __all__ = ["Feed", "Resident"]

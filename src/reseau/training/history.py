@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
-from reseau.objective import Examples, Objective
+from reseau.objective import Objective
+from reseau.objective.examples import Examples
 from reseau.training.run import Record, TrainingRun
 
 __all__ = ["Best", "History"]

@@ -9,10 +9,11 @@ import numpy as np
 from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from reseau import inspect
-from reseau.backprop import Values, value_and_grad
 from reseau.graph import order
-from reseau.objective import Examples, Objective
+from reseau.graph.backprop import Values, value_and_grad
+from reseau.graph.cost import graph_multiply_adds
+from reseau.objective import Objective
+from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 
 __all__ = ["Carry", "Plan", "Program"]
@@ -54,7 +55,7 @@ class Program:
         cpu = jax.default_backend() == "cpu"
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
-        self.work = max(inspect.summary(self.graph).multiply_adds, 1)  # of one example going forward
+        self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
         self.most_rows_as_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0
         self.many = jax.jit(self._many, donate_argnums=0)
         self.kernel = jax.jit(self._kernel, donate_argnums=0, compiler_options=KERNEL_OPTIONS if cpu else None)

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from reseau.backprop import backprop, evaluate
 from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
-from reseau.network import check_params, precision_of
+from reseau.graph.backprop import backprop, evaluate
+from reseau.graph.values import check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed

@@ -1,0 +1,153 @@
+"""The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import reseau as rs
+from reseau.data import Recipe, Table, preprocess
+from reseau.errors import DataError
+from reseau.graph import Node, apply_op, constant
+from reseau.losses import Loss
+from reseau.ops import Add, Divide, Multiply, Subtract
+from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
+from reseau.penalties import L1, L2, Penalty
+
+__all__ = ["Design", "design", "optimizer_of", "penalty_of"]
+
+ACTIVATIONS: dict[str, Callable[..., Node]] = {
+    "relu": rs.relu,
+    "leaky-relu": rs.leaky_relu,
+    "tanh": rs.tanh,
+    "sigmoid": rs.sigmoid,
+    "gelu": rs.gelu,
+    "softplus": rs.softplus,
+}
+
+CLASS_LOSSES: dict[str, Loss] = {
+    "cross-entropy": rs.losses.CrossEntropy(),
+    "logistic": rs.losses.Logistic(),
+    "hinge": rs.losses.Hinge(),
+}
+
+NUMBER_LOSSES: dict[str, Loss] = {
+    "squared": rs.losses.SquaredError(),
+    "absolute": rs.losses.AbsoluteError(),
+    "huber": rs.losses.Huber(),
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is trained, and what is kept.
+
+    Attributes:
+        trained: The network whose output the loss reads.
+        kept: The network that is saved: for a number, its output is in the unit of the target.
+        loss: The loss.
+        loss_name: Its name on the command line.
+        shift: What the targets are reduced by, and
+        scale: divided by, before the loss.
+    """
+
+    trained: rs.Network
+    kept: rs.Network
+    loss: Loss
+    loss_name: str
+    shift: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def unit(self) -> tuple[float, float]:
+        """What targets are reduced by and divided by, before the loss; it may want classes to be -1 and 1."""
+        two_classes = self.loss_name in CLASS_LOSSES and self.loss_name != "cross-entropy"
+        return (0.5, 0.5) if two_classes else (self.shift, self.scale)
+
+    def targets(self, table: Table) -> np.ndarray:
+        """The targets as the loss wants them."""
+        assert table.target is not None
+        shift, scale = self.unit
+        return table.target if self.loss_name == "cross-entropy" else (table.target - shift) / scale
+
+
+def design(arguments: argparse.Namespace, train: Table) -> Design:
+    """The network that the arguments ask for, with scalings fitted to the training part."""
+    name, loss = _loss(arguments.loss, train.recipe)
+    x, h = preprocess(train.recipe) if train.recipe.columns else _scaled(train)
+    activation = ACTIVATIONS[arguments.activation]
+    if arguments.conv and len(train.recipe.shape) == 1:
+        raise DataError("--conv reads images, and each row is a list of numbers\n  fix: leave --conv out")
+    for i, filters in enumerate(arguments.conv):
+        h = activation(rs.conv(h, filters, (3, 3), name=f"conv{i + 1}"), name=f"conv{i + 1} {arguments.activation}")
+        window = tuple(2 if int(n) > 1 else 1 for n in h.shape[1:3])
+        h = rs.max_pool(h, window, name=f"pool{i + 1}")
+    if len(h.shape) > 2:
+        h = rs.flatten(h, name="flat")
+    for i, units in enumerate(arguments.hidden):
+        h = activation(rs.affine(h, units, name=f"hidden{i + 1}"), name=f"hidden{i + 1} {arguments.activation}")
+        if arguments.dropout:
+            h = rs.dropout(h, arguments.dropout, name=f"dropout{i + 1}")
+    if train.classes:
+        scores = rs.affine(h, len(train.classes) if name == "cross-entropy" else 1, name="scores")
+        network = rs.Network(x, scores)
+        return Design(network, network, loss, name)
+    assert train.target is not None
+    shift, scale = float(train.target.mean()), float(train.target.std()) or 1.0
+    scores = rs.affine(h, 1, name="standardized")
+    stretched = apply_op(Multiply(), scores, _state(np.array(scale), "target.scale"), name="stretched")
+    kept = apply_op(Add(), stretched, _state(np.array(shift), "target.mean"), name="predicted")
+    return Design(rs.Network(x, scores), rs.Network(x, kept), loss, name, shift, scale)
+
+
+def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
+    """The optimizer that the arguments ask for."""
+    rate, momentum = arguments.learning_rate, arguments.momentum
+    if arguments.optimizer == "sgd":
+        return SGD(rate or 0.05, momentum=0.9 if momentum is None else momentum)
+    if momentum is not None:
+        raise DataError(f"--momentum is for sgd, not {arguments.optimizer}\n  fix: --optimizer sgd, or leave it out")
+    if arguments.optimizer == "adagrad":
+        return Adagrad(rate or 0.01)
+    kinds = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSProp}
+    made: Optimizer = kinds[arguments.optimizer](rate or 0.001)
+    return made
+
+
+def penalty_of(arguments: argparse.Namespace) -> Penalty | None:
+    """The penalty that the arguments ask for."""
+    terms: list[Penalty] = []
+    if arguments.l2:
+        terms.append(L2(arguments.l2))
+    if arguments.l1:
+        terms.append(L1(arguments.l1))
+    return None if not terms else terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+
+def _loss(name: str | None, recipe: Recipe) -> tuple[str, Loss]:
+    known = CLASS_LOSSES if recipe.classes else NUMBER_LOSSES
+    name = name or next(iter(known))
+    if name not in known:
+        raise DataError(f"--loss {name} is not for {recipe.task}\n  fix: --loss {', '.join(known)}, or another --task")
+    if recipe.classes and name != "cross-entropy" and len(recipe.classes) > 2:
+        raise DataError(f"--loss {name} is for two classes, the data has {len(recipe.classes)}\n  fix: cross-entropy")
+    return name, known[name]
+
+
+def _scaled(train: Table) -> tuple[Node, Node]:
+    """The input, and what the layers read: pixels from 0 to 1, columns with mean 0 and deviation 1."""
+    if len(train.recipe.shape) > 1:
+        x = rs.input("image", train.recipe.shape)
+        largest = 255.0 if train.features.dtype == np.uint8 and train.features.max() > 16 else None
+        unit = largest or float(np.abs(train.features).max()) or 1.0
+        return x, apply_op(Divide(), x, constant(unit), name="scaled")
+    x = rs.input("features", train.recipe.shape)
+    mean, deviation = train.features.mean(axis=0), train.features.std(axis=0)
+    scale = np.where(deviation > 1e-7 * np.abs(mean), deviation, 1.0)
+    centered = apply_op(Subtract(), x, _state(mean, "features.mean"), name="centered")
+    return x, apply_op(Divide(), centered, _state(np.where(scale > 0, scale, 1.0), "features.scale"), name="scaled")
+
+
+def _state(value: np.ndarray, name: str) -> Node:
+    return rs.state(value.astype(np.float32), name=name, role=name.partition(".")[2])

@@ -1,0 +1,1 @@
+"""Readers of tables and images: CSV, Parquet, Arrow, arrays, IDX."""

@@ -1,0 +1,182 @@
+"""Tables that carry the types of their columns: Parquet and Arrow files, pyarrow's tables, pandas' data frames."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from reseau.data.readers.csv import check_names
+from reseau.data.table.columns import Cells, Sheet, Texts, label
+from reseau.errors import DataError, MissingExtraError
+
+__all__ = ["arrow_sheet", "parquet_sheet", "pyarrow", "reading", "sheet_of"]
+
+EXACT = 2**53  # the whole numbers up to here are float64
+
+
+def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | None = None, start: int = 0) -> Sheet:
+    """The columns of a table in memory: numbers, texts (which may be categories), and truths, which are either.
+
+    Args:
+        table: A pyarrow Table or RecordBatch, or a pandas DataFrame.
+        path: What messages call it.
+        columns: Names of the columns that are read, those that are there; all of them by default.
+        start: How many rows stand before these, for messages.
+
+    Raises:
+        DataError: Two columns have one name, or a column holds something else: dates, lists, objects, whole numbers
+            that float64 does not hold. The message names the column and the cure.
+        MissingExtraError: pyarrow is not installed.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> sheet_of(pa.table({"a": [1, None], "b": ["u", "v"]})).columns[0]
+        array([ 1., nan])
+    """
+    pa = pyarrow()
+    if isinstance(table, pa.Table | pa.RecordBatch):
+        names, arrays = list(table.schema.names), table.columns
+    elif hasattr(table, "columns") and hasattr(table, "iloc"):
+        names, arrays = [str(name) for name in table.columns], _Frame(table)
+    else:
+        raise DataError(
+            f"{path}: it is {type(table).__name__}, not a table\n"
+            "  fix: give a pyarrow Table or RecordBatch, or a pandas DataFrame"
+        )
+    check_names(path, tuple(names))
+    wanted = [i for i, name in enumerate(names) if columns is None or name in columns]
+    cells = []
+    for i in wanted:
+        try:
+            cells.append(_cells(arrays[i], path, names[i], start))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, DataError):
+                raise
+            said = str(error).strip().partition("\n")[0]
+            raise DataError(
+                f"{path}: column {names[i]!r} cannot be read: {said}\n  fix: give the column one type, numbers or texts"
+            ) from error
+    rows = range(start + 1, start + 1 + (table.num_rows if hasattr(table, "num_rows") else len(table)))
+    return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row")
+
+
+def parquet_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+    """The columns of a Parquet file; of `columns`, those that are there."""
+    pyarrow()
+    parquet = import_module("pyarrow.parquet")
+
+    def read(file: Any) -> Any:
+        opened = parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
+        names = opened.schema_arrow.names
+        return opened.read(columns=None if columns is None else [n for n in names if n in columns])
+
+    return _read(path, "Parquet", read, columns)
+
+
+def arrow_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+    """The columns of an Arrow file (Feather version 2) or stream; of `columns`, those that are there."""
+    return _read(path, "Arrow", partial(_ipc, pyarrow()), columns)
+
+
+def pyarrow() -> Any:
+    """The package that reads these files."""
+    try:
+        return import_module("pyarrow")
+    except ImportError as error:
+        raise MissingExtraError(
+            "Parquet and Arrow tables and data frames are read by pyarrow, which is not installed\n"
+            "  fix: pip install 'reseau[data]'"
+        ) from error
+
+
+class _Frame:
+    """The columns of a data frame as Arrow arrays, each when it is asked for."""
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+
+    def __getitem__(self, i: int) -> Any:
+        return pyarrow().array(self.frame.iloc[:, i], from_pandas=True)
+
+
+def _read(path: str | PathLike[str], kind: str, read: Callable[[Any], Any], columns: Collection[str] | None) -> Sheet:
+    """A file as a sheet."""
+    with reading(path, kind):
+        with open(path, "rb") as file:
+            table = read(file)
+            table.validate(full=True)  # offsets and texts of a damaged file may point anywhere
+        sheet = sheet_of(table, str(path), columns=columns)
+    if not len(sheet):
+        raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
+    return sheet
+
+
+@contextmanager
+def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
+    """Whatever is wrong with a file is one `DataError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: it cannot be read: {error.strerror}\n  fix: check the path") from error
+    except (pyarrow().ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        if isinstance(error, DataError):
+            raise
+        said = str(error).strip().partition("\n")[0]
+        raise DataError(f"{path}: it is not a whole {kind} file: {said}\n  fix: get the file again") from error
+
+
+def _ipc(pa: Any, file: Any) -> Any:
+    content = file.read()  # of bytes in memory the reader takes slices, and allocates no length that a message declares
+    is_file = content[:6] == b"ARROW1"
+    return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(pa.py_buffer(content)).read_all()
+
+
+def _cells(array: Any, path: str, name: str, start: int) -> Cells:
+    """One column."""
+    pa = pyarrow()
+    types, who = pa.types, f"{path}: column {name!r}"
+    if isinstance(array, pa.ChunkedArray):
+        array = array.unify_dictionaries().combine_chunks()
+    kind = array.type
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        array = array.cast(pa.large_string()).dictionary_encode()
+    if types.is_boolean(kind):
+        return Texts(("False", "True"), array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False))
+    if types.is_dictionary(array.type):
+        values = array.dictionary.to_pylist()
+        if any(isinstance(v, bytes | list | dict) for v in values):
+            raise DataError(f"{who} holds {kind}, not texts\n  fix: {_cure(types, kind.value_type)}")
+        codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes)
+    if types.is_integer(kind):
+        _check_exact(array, who, start)
+    elif not (types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)):
+        raise DataError(f"{who} holds {kind}, neither numbers nor texts\n  fix: {_cure(types, kind)}")
+    numbers: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def _check_exact(array: Any, who: str, start: int) -> None:
+    """Refuse whole numbers that float64 would round."""
+    compute = import_module("pyarrow.compute")
+    ends = compute.min_max(array).as_py()
+    for end in (ends["min"], ends["max"]):
+        if end is not None and abs(end) > EXACT:
+            row = compute.index(array, end).as_py() + start + 1
+            raise DataError(
+                f"{who}, row {row}: {end} is beyond 2**53, and float64 would round it\n"
+                "  fix: cast an identifier to text or leave it out, a quantity to float64"
+            )
+
+
+def _cure(types: Any, kind: Any) -> str:
+    """What to do about a column whose type is neither a number nor a text."""
+    if types.is_temporal(kind):
+        return "give it as numbers, such as the days since a date, or leave it out"
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return "decode it to text, or leave it out"
+    return "give it one number or one text a row, or leave it out"

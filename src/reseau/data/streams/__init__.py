@@ -1,0 +1,1 @@
+"""Data larger than memory, read in blocks and shuffled in windows."""

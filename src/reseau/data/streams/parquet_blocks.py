@@ -1,0 +1,102 @@
+"""Parquet files as blocks of rows: row groups, known by the files' metadata and read some thousand rows at a time."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reseau.data.readers.arrow import pyarrow, reading, sheet_of
+from reseau.data.table.columns import Sheet
+from reseau.data.table.encoding import read_rows
+from reseau.data.table.recipe import Recipe
+from reseau.errors import DataError
+
+__all__ = ["ParquetBlock", "parquet_blocks"]
+
+BYTES_A_PART = 2**24  # of numbers as float64: enough that a column's overhead is small
+BYTES_BUFFERED = 2**18  # of each column of a file that is open
+MOST_ROWS = 2**26  # of a row group: what one promises is believed up to here
+
+
+@dataclass(frozen=True)
+class ParquetBlock:
+    """A row group of a file.
+
+    Attributes:
+        path: The file.
+        group: Number of the row group.
+        first: Number of its first row in the file.
+        rows: How many it has.
+        schema: Names and types of the columns.
+    """
+
+    path: Path
+    group: int
+    first: int
+    rows: int
+    schema: str
+
+    @property
+    def header(self) -> str:
+        """What is known without reading."""
+        return f"{self.path.name} {self.group} {self.schema}"
+
+    def sheets(self, start: int = 0, columns: Collection[str] | None = None) -> Iterator[Sheet]:
+        """The rows from `start` on, some at a time; of `columns`, those that are there."""
+        row = 0
+        with reading(self.path, "Parquet"):
+            with open(self.path, "rb") as file:
+                opened = _open(file)
+                names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
+                size = max(BYTES_A_PART // (8 * max(len(names), 1)), 1)
+                for batch in opened.iter_batches(size, row_groups=[self.group], columns=names):
+                    batch.validate(full=True)  # offsets and texts of a damaged file may point anywhere
+                    skipped, row = max(start - row, 0), row + batch.num_rows
+                    if row > start:
+                        rest = batch.slice(skipped)
+                        yield sheet_of(rest, str(self.path), start=self.first + row - rest.num_rows)
+            if row != self.rows:
+                raise ValueError(f"row group {self.group} promises {self.rows} rows and holds {row}")
+
+    def read(self, start: int, recipe: Recipe | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Features and targets of the rows from `start` on, as the recipe reads them."""
+        assert recipe is not None
+        for sheet in self.sheets(start, [c.name for c in recipe.columns] + [recipe.target]):
+            table = read_rows(sheet, recipe)
+            assert table.target is not None
+            yield table.features, table.target
+
+    def place(self, row: int) -> str:
+        """Where a row stands, in words."""
+        return f"{self.path}, row {self.first + row + 1}"
+
+
+def parquet_blocks(paths: list[Path]) -> tuple[ParquetBlock, ...]:
+    """The row groups of the files that hold rows."""
+    pyarrow()
+    return tuple(block for path in paths for block in _blocks(path))
+
+
+def _blocks(path: Path) -> list[ParquetBlock]:
+    with reading(path, "Parquet"), open(path, "rb") as file:
+        opened = _open(file)
+        metadata, schema = opened.metadata, str(opened.schema_arrow.remove_metadata())
+        counts = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+    large = next((g for g, rows in enumerate(counts) if not 0 <= rows <= MOST_ROWS), None)
+    if large is not None:
+        raise DataError(
+            f"{path}: row group {large} promises {counts[large]} rows, at most {MOST_ROWS} are read\n"
+            "  fix: write the file with row_group_size=100_000"
+        )
+    firsts = np.cumsum([0, *counts]).tolist()
+    return [ParquetBlock(path, g, firsts[g], rows, schema) for g, rows in enumerate(counts) if rows]
+
+
+def _open(file: Any) -> Any:
+    """The file, to be read in pieces: without these settings whole columns of a row group are in memory at once."""
+    parquet = import_module("pyarrow.parquet")
+    settings = {"pre_buffer": False, "buffer_size": BYTES_BUFFERED, "page_checksum_verification": True}
+    return parquet.ParquetFile(file, **settings)

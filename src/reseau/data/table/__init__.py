@@ -1,0 +1,1 @@
+"""A table as typed columns: what is learned of them, and how rows become numbers."""

@@ -1,0 +1,91 @@
+"""A picture as PNG bytes, by matplotlib, which is needed for nothing else here."""
+
+from io import BytesIO
+from typing import Any
+
+from reseau.errors import MissingExtraError
+from reseau.inspect.drawing.boxes import FAMILIES
+from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Picture, PlacedBox, Wire
+
+__all__ = ["to_png"]
+
+POINTS = 72 / 96  # an SVG unit is a 96th of an inch
+LONGEST = 16_000  # pixels on a side
+
+
+def to_png(picture: Picture) -> bytes:
+    """The whole file, two pixels for each unit of the picture, or fewer where it is very long."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            'a picture as .png needs matplotlib\n  fix: pip install "reseau[plot]", or draw to .svg'
+        ) from error
+    figure = Figure(figsize=(picture.width / 96, picture.height / 96), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
+    axes.axis("off")
+    for wire in picture.wires:
+        _wire(axes, wire)
+    for label in picture.shapes:
+        _text(axes, label.x, label.y, label.text, LABEL, MUTED)
+    for placed in picture.boxes:
+        _box(axes, placed)
+    for label in picture.legend:
+        _rectangle(axes, label.x - 18, label.y - 10, 12, 12, 2, FAMILIES[label.text], 0.8)
+        _text(axes, label.x, label.y, label.text, SMALL)
+    _text(axes, picture.caption.x, picture.caption.y, picture.caption.text, SMALL)
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=min(192.0, 96 * LONGEST / max(picture.width, picture.height)))
+    return file.getvalue()
+
+
+def _text(axes: Any, x: float, y: float, text: str, size: float, color: str = INK, **style: str) -> None:
+    axes.text(x, y, text, fontsize=size * POINTS, color=color, family="DejaVu Sans", parse_math=False, **style)
+
+
+def _rectangle(
+    axes: Any,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    radius: float,
+    fill: str,
+    line: float,
+    dashed: bool = False,
+) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    style = f"round,pad=0,rounding_size={radius}"
+    dashes = (0, (5, 3)) if dashed else "-"
+    axes.add_patch(
+        FancyBboxPatch(
+            (x, y), width, height, style, facecolor=fill, edgecolor=INK, linewidth=line * POINTS, linestyle=dashes
+        )
+    )
+
+
+def _box(axes: Any, placed: PlacedBox) -> None:
+    box = placed.box
+    line = 2.0 if box.role in ("input", "output") else 1.0
+    _rectangle(
+        axes, placed.x, placed.y, placed.width, placed.height, placed.radius, FAMILIES[box.family], line, placed.dashed
+    )
+    middle = placed.x + placed.width / 2
+    for i, (y, text) in enumerate(placed.baselines()):
+        _text(axes, middle, y, text, LINE if i else NAME, ha="center", weight="normal" if i else "bold")
+
+
+def _wire(axes: Any, wire: Wire) -> None:
+    from matplotlib.patches import PathPatch, Polygon
+    from matplotlib.path import Path
+
+    points = [
+        p for (x1, y1), (x2, y2) in wire.pieces for p in ((x1, y1), (x1, (y1 + y2) / 2), (x2, (y1 + y2) / 2), (x2, y2))
+    ]
+    codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4] * len(wire.pieces)
+    dashes = (0, (5, 3)) if wire.dashed else "-"
+    style = {"edgecolor": MUTED, "linewidth": 1.4 * POINTS, "linestyle": dashes, "capstyle": "round"}
+    axes.add_patch(PathPatch(Path(points, codes), fill=False, **style))
+    for x, y in wire.heads:
+        axes.add_patch(Polygon([(x, y), (x - 4, y - 8), (x + 4, y - 8)], color=MUTED, linewidth=0))

@@ -1,0 +1,1 @@
+"""Model files: a graph, its parameters and its metadata in one file, as safetensors or as ONNX."""

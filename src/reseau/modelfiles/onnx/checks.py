@@ -1,0 +1,135 @@
+"""What is checked of a model before its file is put in place."""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+
+from reseau.data.table.recipe import Recipe
+from reseau.errors import ModelFileError
+from reseau.graph import Graph, Input, Node
+from reseau.graph.backprop import constants, evaluate
+from reseau.modelfiles.onnx.columns import feed_columns, random_rows
+from reseau.modelfiles.onnx.emit import Axes
+from reseau.ops.base import Array
+
+__all__ = ["Written", "check"]
+
+ROWS = 2  # length of the batch axis in the comparison
+TOLERANCE = {"float64": 1e-9, "float32": 1e-3, "float16": 1e-1}  # relative to the largest output
+LEAST = 1e-6  # onnxruntime's sigmoid and tanh are this far from the truth near 0
+
+
+class Written(NamedTuple):
+    """A model, which of our axes each axis of its inputs and outputs is, and how columns become its one input."""
+
+    model: onnx.ModelProto
+    inputs: list[Axes]
+    outputs: list[Axes]
+    recipe: Recipe | None = None
+
+
+def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.ndarray]) -> None:
+    """Refuse a model that ONNX calls invalid, or, where onnxruntime is installed, that computes something else.
+
+    The comparison is left out where onnxruntime has no kernel for a type or refuses the made-up inputs, and where an
+    operation is flat with jumps: two correct programs may round to different sides of a jump.
+    """
+    model = written.model
+    outside = any(t.external_data for t in model.graph.initializer)
+    trial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        if outside:
+            trial.write_bytes(model.SerializeToString())
+        onnx.checker.check_model(str(trial) if outside else model, full_check=True)
+        recipe = written.recipe
+        given = random_inputs(graph) if recipe is None else [random_rows(recipe, graph, ROWS)]
+        if not any(n.op is not None and n.op.proxy for n in graph.nodes):
+            run = run_elsewhere(trial if outside else model, written, given)
+            if run is not None:
+                compare(path, graph, run, run_here(graph, params, given))
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ModelFileError(f"{path}: ONNX refuses the model: {said}\n  fix: save to .safetensors") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: it cannot be written: {error.strerror or error}") from error
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def random_inputs(graph: Graph) -> list[np.ndarray]:
+    """A batch for every input: normal numbers, or zeros where indices are read."""
+    generator = np.random.default_rng(0)
+    given = []
+    for node in graph.inputs:
+        assert isinstance(node.source, Input)
+        shape = tuple(ROWS if isinstance(n, str) else n for n in node.shape)
+        real = node.source.dtype == "float" or np.dtype(node.source.dtype).kind == "f"
+        given.append(generator.standard_normal(shape) if real else np.zeros(shape, node.source.dtype))
+    return given
+
+
+def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[np.ndarray]) -> list[np.ndarray] | None:
+    """The outputs by onnxruntime; `None` where it is not installed or has no kernel for a type."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    feeds = feed(written, given)
+    try:
+        session = onnxruntime.InferenceSession(
+            str(source) if isinstance(source, Path) else source.SerializeToString(), options, ["CPUExecutionProvider"]
+        )
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
+        return None
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    try:
+        outputs = session.run(None, feeds)
+    except (state.Fail, state.InvalidArgument, state.RuntimeException):
+        return None  # inputs that are made up need not be ones that the graph can take: an index, a divisor
+    return [y.transpose(np.argsort(axes)) for y, axes in zip(outputs, written.outputs, strict=True)]
+
+
+def feed(written: Written, given: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The inputs of the file, by name."""
+    inputs = written.model.graph.input
+    if written.recipe is not None:
+        return feed_columns(written.recipe, inputs, given[0])
+    feeds = {}
+    for declared, axes, array in zip(inputs, written.inputs, given, strict=True):
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
+        feeds[declared.name] = np.ascontiguousarray(array.astype(dtype).transpose(axes))
+    return feeds
+
+
+def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndarray]) -> list[np.ndarray]:
+    """The outputs by our own evaluation, in the precision of the parameters."""
+    dtype = next((v.dtype for v in params.values() if v.dtype.kind == "f"), np.dtype(np.float32))
+    with jax.enable_x64(True) if dtype == np.float64 else nullcontext():
+        sources: dict[Node, Array] = {n: jnp.asarray(params[name]) for name, n in (graph.stored).items()}
+        for node, array in zip(graph.inputs, given, strict=True):
+            sources[node] = jnp.asarray(array, dtype if array.dtype.kind == "f" else None)
+        values = evaluate(graph.nodes, sources | constants(graph.nodes, dtype))
+        return [np.asarray(values[n]) for n in graph.outputs]
+
+
+def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.ndarray]) -> None:
+    """Refuse where the outputs differ by more than rounding."""
+    for node, a, b in zip(graph.outputs, theirs, ours, strict=True):
+        largest = max(float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))), 1e-6)
+        allowed = TOLERANCE.get(str(b.dtype), 1e-3) * largest + LEAST
+        within = np.isclose(a, b, rtol=0, atol=allowed, equal_nan=True)
+        if a.shape != b.shape or not within.all():
+            raise ModelFileError(
+                f"{path}: onnxruntime gives another value of {graph.names[node]!r} than this network\n"
+                "  fix: save to .safetensors, and report the network"
+            )

@@ -1,0 +1,98 @@
+"""Operators without a rule of their own, read through the definition that ONNX or the model gives of them."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import defs, helper
+
+from reseau.graph import Node
+from reseau.modelfiles.onnx.importer import Call, Importer
+
+__all__ = ["expand"]
+
+DEPTH = 32  # functions within functions
+
+
+def expand(importer: Importer, call: Call, proto: onnx.NodeProto, within: str) -> list[Node | None]:
+    """The values of a node's outputs, computed by the nodes of its definition."""
+    if within.count("/") > DEPTH:
+        raise ValueError("its definition does not end")
+    function = definition(importer, call, proto)
+    scope: dict[str, Node] = {}
+    for formal, node in zip(function.input, call.inputs, strict=False):
+        if node is not None:
+            scope[formal] = node
+    absent = {formal for formal in function.input if formal not in scope}
+    settings = {a.name: a for a in (*defaults(call, proto), *function.attribute_proto, *proto.attribute)}
+    nodes = [with_settings(n, settings, absent) for n in function.node]
+    opsets = {o.domain: o.version for o in function.opset_import}
+    importer.walk(nodes, scope, opsets, f"{within}{proto.name or proto.output[0]}/")
+    return [scope.get(name) for name in function.output]
+
+
+def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.FunctionProto:
+    """What stands for the operator: a function of the model, or of ONNX."""
+    own = importer.functions.get((proto.domain, proto.op_type))
+    if own is not None:
+        return own
+    function = onnx.FunctionProto()
+    try:
+        schema: Any = defs.get_schema(proto.op_type, call.opset, proto.domain)
+    except defs.SchemaError as error:
+        raise ValueError(f"there is no operator of this name in opset {call.opset}") from error
+    versions = usable(schema.function_opset_versions, call.opset)
+    contextual = usable(schema.context_dependent_function_opset_versions, call.opset)
+    if contextual:
+        types = [declared(importer, node) for node in call.inputs]
+        made = schema.get_context_dependent_function_with_opset_version(
+            contextual[-1], proto.SerializeToString(), types
+        )
+        function.ParseFromString(made)
+    elif versions:
+        function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
+    else:
+        raise ValueError("this operator is not supported")
+    return function
+
+
+def usable(versions: list[int], opset: int) -> list[int]:
+    """The versions of a definition up to this opset; else the first, which came after the operator."""
+    return sorted(v for v in versions if v <= opset) or sorted(versions)[:1]
+
+
+def defaults(call: Call, proto: onnx.NodeProto) -> list[onnx.AttributeProto]:
+    """The settings that the operator has where none are given."""
+    if not defs.has(proto.op_type, proto.domain):
+        return []
+    try:
+        schema: Any = defs.get_schema(proto.op_type, call.opset, proto.domain)
+    except defs.SchemaError:
+        return []
+    return [a.default_value for a in schema.attributes.values() if a.default_value.name]
+
+
+def declared(importer: Importer, node: Node | None) -> bytes:
+    """The type and shape of a value, as ONNX writes them."""
+    if node is None:
+        return onnx.TypeProto().SerializeToString()
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(importer.dtype(node)))
+    return helper.make_tensor_type_proto(kind, importer.lengths.numbers(node.shape)).SerializeToString()
+
+
+def with_settings(proto: onnx.NodeProto, settings: dict[str, onnx.AttributeProto], absent: set[str]) -> onnx.NodeProto:
+    """A node of a function with the caller's settings put in, and inputs that are not given left out."""
+    made = onnx.NodeProto()
+    made.CopyFrom(proto)
+    made.ClearField("attribute")
+    for attribute in proto.attribute:
+        if not attribute.ref_attr_name:
+            made.attribute.add().CopyFrom(attribute)
+        elif attribute.ref_attr_name in settings:
+            copy = made.attribute.add()
+            copy.CopyFrom(settings[attribute.ref_attr_name])
+            copy.name = attribute.name
+    for i, name in enumerate(made.input):
+        if name in absent:
+            made.input[i] = ""
+    return made

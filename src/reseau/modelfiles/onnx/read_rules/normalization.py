@@ -1,0 +1,115 @@
+"""Normalizations and dropout."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.read_rules.windows import to_first, to_last
+
+__all__ = ["RULES"]
+
+
+def batch_norm(call: Call) -> Node | tuple[Node | None, ...]:
+    x, scale, shift = call[0], call[1], call[2]
+    epsilon, momentum = call.attribute("epsilon", 1e-5), call.attribute("momentum", 0.9)
+    if call.attribute("training_mode", 0):
+        return batch_norm_in_training(call, epsilon, momentum)
+    mean, variance = (call.importer.state(call[i]) for i in (3, 4))
+    return to_first(apply_op(ops.BatchNorm(epsilon, momentum), to_last(x), scale, shift, mean, variance))
+
+
+def batch_norm_in_training(call: Call, epsilon: float, momentum: float) -> tuple[Node | None, ...]:
+    """The statistics of this batch are used, and their running values are outputs."""
+    x, scale, shift, mean, variance = (call[i] for i in range(5))
+    last = to_last(x)
+    axes = tuple(range(len(last.shape) - 1))
+    middle = apply_op(ops.Mean(axes), last)
+    spread = apply_op(ops.Mean(axes), apply_op(ops.Square(), last - middle))
+    y = to_first(apply_op(ops.BatchNorm(epsilon, momentum), last, scale, shift, middle, spread))
+    kept, new = call.like(momentum), call.like(1 - momentum)
+    return y, mean * kept + middle * new, variance * kept + spread * new
+
+
+def instance_norm(call: Call) -> Node:
+    x, scale, shift = call[0], call[1], call[2]
+    axes = tuple(range(2, len(x.shape)))
+    centered = x - apply_op(ops.Mean(axes, True), x)
+    spread = apply_op(ops.Mean(axes, True), apply_op(ops.Square(), centered))
+    unit = centered / apply_op(ops.Sqrt(), spread + call.like(call.attribute("epsilon", 1e-5)))
+    channel = (*scale.shape, *(1,) * len(axes))
+    return unit * apply_op(ops.ReshapeTo(channel), scale) + apply_op(ops.ReshapeTo(channel), shift)
+
+
+def layer_norm(call: Call) -> tuple[Node | None, ...]:
+    x, scale, shift = call[0], call[1], call.get(2)
+    rank = len(x.shape)
+    axis = call.attribute("axis", -1) % rank
+    epsilon = call.attribute("epsilon", 1e-5)
+    if (
+        axis == rank - 1
+        and rank > 1
+        and shift is not None
+        and len(call.outputs) == 1
+        and str(call.dtype()) == "float32"
+    ):
+        return (apply_op(ops.LayerNorm(epsilon), x, scale, shift),)
+    wide = apply_op(ops.Cast("float32"), x) if str(call.dtype()) in ("float16", "bfloat16") else x
+    axes = tuple(range(axis, rank))
+    mean = apply_op(ops.Mean(axes, True), wide)
+    centered = wide - mean
+    variance = apply_op(ops.Mean(axes, True), apply_op(ops.Square(), centered))
+    one = call.constant(1, call.importer.dtype(wide))
+    deviation = apply_op(ops.Sqrt(), variance + call.constant(epsilon, call.importer.dtype(wide)))
+    inverse = one / deviation
+    unit = centered * inverse
+    y = (unit if wide is x else apply_op(ops.Cast(str(call.dtype())), unit)) * scale
+    return (y if shift is None else y + shift), mean, inverse
+
+
+def lp_norm(call: Call) -> Node:
+    x, axis, p = call[0], call.attribute("axis", -1) % len(call[0].shape), call.attribute("p", 2)
+    if p == 1:
+        size = apply_op(ops.Sum((axis,), True), apply_op(ops.Abs(), x))
+    else:
+        size = apply_op(ops.Sqrt(), apply_op(ops.Sum((axis,), True), apply_op(ops.Square(), x)))
+    none = apply_op(ops.Equal(), size, call.like(0))
+    return apply_op(ops.Where(), none, call.like(0), x / size)
+
+
+def dropout(call: Call) -> tuple[Node | None, ...]:
+    x = call[0]
+    ratio = float(call.array(1).item()) if call.get(1) is not None else call.attribute("ratio", 0.5)
+    if call.opset >= 12 and call.get(2) is not None and call.array(2).item() and ratio > 0:
+        return dropout_in_training(call, ratio)
+    training = call.opset >= 12 and call.get(2) is not None
+    y = x if training or not 0 <= ratio < 1 else apply_op(ops.Dropout(ratio), x)
+    if not call.wants(1):
+        return (y,)
+    return y, apply_op(ops.BroadcastTo(x.shape), call.constant(np.ones((1,) * len(x.shape), bool)))
+
+
+def dropout_in_training(call: Call, ratio: float) -> tuple[Node, Node]:
+    """The mask of one seed, drawn by NumPy as ONNX's own evaluator draws it, is a constant of the graph."""
+    if "seed" not in call.attributes:
+        raise ValueError(
+            "it draws a new mask at every call, which a graph cannot\n  fix: export the model for inference"
+        )
+    shape = call[0].shape
+    if not all(isinstance(n, int) for n in shape):
+        raise ValueError("it draws a mask for a batch whose length is not known")
+    generator = np.random.RandomState(int(call.attributes["seed"]))
+    mask = generator.uniform(0, 1.0, [int(n) for n in shape]) >= ratio
+    scale = mask.astype(call.dtype()) * np.asarray(1 / (1 - ratio), call.dtype())
+    return call[0] * call.constant(scale), call.constant(mask)
+
+
+RULES: Mapping[str, Rule] = {
+    "BatchNormalization": batch_norm,
+    "Dropout": dropout,
+    "InstanceNormalization": instance_norm,
+    "LayerNormalization": layer_norm,
+    "LpNormalization": lp_norm,
+}

@@ -1,0 +1,136 @@
+"""Reductions, softmax and its relatives, matrix products."""
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.read_rules.shapes import all_axes, reshaped
+from reseau.ops.base import Op
+
+__all__ = ["RULES", "over"]
+
+KINDS: Mapping[str, type[Op]] = {
+    "ReduceLogSumExp": ops.LogSumExp,
+    "ReduceMax": ops.Max,
+    "ReduceMean": ops.Mean,
+    "ReduceMin": ops.Min,
+    "ReduceProd": ops.Product,
+    "ReduceSum": ops.Sum,
+}
+
+BEFORE: Mapping[str, Op] = {"ReduceL1": ops.Abs(), "ReduceL2": ops.Square(), "ReduceSumSquare": ops.Square()}
+AFTER: Mapping[str, Op] = {"ReduceL2": ops.Sqrt(), "ReduceLogSum": ops.Log()}
+
+
+def axes_of(call: Call) -> tuple[int, ...] | None:
+    """The axes of a reduction; `None` where it leaves its input as it is."""
+    given = call.ints(1, "axes")
+    if not given and call.attribute("noop_with_empty_axes", 0):
+        return None
+    return all_axes(call, given or None)
+
+
+def reduce(call: Call) -> Node:
+    axes, keepdims = axes_of(call), bool(call.attribute("keepdims", 1))
+    x = call[0]
+    if call.kind in BEFORE:
+        x = apply_op(BEFORE[call.kind], x)
+    if axes is None:
+        return apply_op(AFTER[call.kind], x) if call.kind in AFTER else x
+    y = over(call, KINDS.get(call.kind, ops.Sum), x, axes, keepdims)
+    return apply_op(AFTER[call.kind], y) if call.kind in AFTER else y
+
+
+def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """One reduction, in the type of its input."""
+    dtype = call.dtype()
+    if kind in (ops.Max, ops.Min) and any(x.shape[a] == 0 for a in axes):  # the bound that every number keeps
+        real = call.real()
+        bound = np.inf if real else np.iinfo(dtype).max
+        bound = bound if kind is ops.Min else -np.inf if real else np.iinfo(dtype).min
+        lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
+        return apply_op(ops.BroadcastTo(lengths), call.constant(bound, dtype))
+    y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]
+    return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
+
+
+def softmax(call: Call) -> Node:
+    kind = ops.Softmax if call.kind == "Softmax" else ops.LogSoftmax
+    return over_axis(call, lambda x, axis: apply_op(kind(axis), x))
+
+
+def hardmax(call: Call) -> Node:
+    def one(x: Node, axis: int) -> Node:
+        n = int(x.shape[axis])
+        best = apply_op(ops.ArgMax(axis, keepdims=True), x)
+        places = np.arange(n).reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
+        hit = apply_op(ops.Equal(), best, call.constant(places, call.importer.dtype(best)))
+        return apply_op(ops.Cast(str(call.dtype())), hit)
+
+    return over_axis(call, one)
+
+
+def over_axis(call: Call, function: Callable[[Node, int], Node]) -> Node:
+    """A function along one axis; before opset 13 along all axes from there on, as one."""
+    x, rank = call[0], len(call[0].shape)
+    if call.opset >= 13:
+        return function(x, call.attribute("axis", -1) % rank)
+    axis = call.attribute("axis", 1) % rank if rank > 1 else call.attribute("axis", 0)
+    if axis == rank - 1:
+        return function(x, axis)
+    numbers = call.numbers()
+    flat = reshaped(x, call.shape([prod(numbers[:axis]), prod(numbers[axis:])]))
+    return reshaped(function(flat, 1), x.shape)
+
+
+def matmul(call: Call) -> Node:
+    a, b = call[0], call[1]
+    if len(a.shape) >= 2 and len(b.shape) == 2 and not isinstance(a.shape[-1], str) and call.real():
+        return apply_op(ops.Affine(), a, b)
+    if len(a.shape) >= 2 and len(b.shape) >= 2:
+        return apply_op(ops.Matmul(), a, b)
+    # a vector is a row on the left and a column on the right, and loses that axis again
+    wide = reshaped(a, (1, *a.shape)) if len(a.shape) == 1 else a
+    tall = reshaped(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+    y = apply_op(ops.Matmul(), wide, tall)
+    rows = y.shape[-2:-1] if len(a.shape) > 1 else ()
+    columns = y.shape[-1:] if len(b.shape) > 1 else ()
+    return reshaped(y, (*y.shape[:-2], *rows, *columns))
+
+
+def gemm(call: Call) -> Node:
+    a, b = call[0], call[1]
+    a = apply_op(ops.Transpose((1, 0)), a) if call.attribute("transA", 0) else a
+    b = apply_op(ops.Transpose((1, 0)), b) if call.attribute("transB", 0) else b
+    alpha, beta, c = call.attribute("alpha", 1.0), call.attribute("beta", 1.0), call.get(2)
+    if alpha == 1 and beta == 1 and c is not None and c.shape == b.shape[1:] and call.real():
+        return apply_op(ops.Affine(), a, b, c)
+    y = apply_op(ops.Matmul(), a, b)
+    y = y if alpha == 1 else y * call.like(alpha)
+    if c is None:
+        return y
+    return y + (c if beta == 1 else c * call.like(beta))
+
+
+def einsum(call: Call) -> Node:
+    return apply_op(ops.Einsum(call.attributes["equation"]), *call.given())
+
+
+def determinant(call: Call) -> Node:
+    return apply_op(ops.Determinant(), call[0])
+
+
+RULES: Mapping[str, Rule] = {
+    **dict.fromkeys((*KINDS, *BEFORE, *AFTER), reduce),
+    "Det": determinant,
+    "Einsum": einsum,
+    "Gemm": gemm,
+    "Hardmax": hardmax,
+    "LogSoftmax": softmax,
+    "MatMul": matmul,
+    "Softmax": softmax,
+}

@@ -1,0 +1,126 @@
+"""Operators that take, put, sort and count by indices."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, Parameter, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+
+__all__ = ["RULES"]
+
+REDUCTIONS = {"none": "set", "add": "add", "mul": "multiply", "max": "max", "min": "min"}
+
+
+def gather(call: Call) -> Node:
+    table, indices = call[0], call[1]
+    axis = call.attribute("axis", 0) % len(table.shape)
+    known = call.importer.stored.get(indices)
+    if axis == 0 and isinstance(table.source, Parameter) and len(table.shape) == 2 and known is None:
+        return apply_op(ops.Take(0), table, indices)
+    if known is not None and known.ndim == 0:
+        n = call.numbers()[axis]
+        place = int(known) % n
+        one = apply_op(ops.Slice(axis, place, place + 1), table)
+        return apply_op(ops.ReshapeTo((*table.shape[:axis], *table.shape[axis + 1 :])), one)
+    return apply_op(ops.Take(axis), table, indices)
+
+
+def gather_elements(call: Call) -> Node:
+    return apply_op(ops.TakeAlong(call.attribute("axis", 0) % len(call[0].shape)), call[0], call[1])
+
+
+def gather_nd(call: Call) -> Node:
+    return apply_op(ops.TakeAt(call.attribute("batch_dims", 0)), call[0], call[1])
+
+
+def scatter_elements(call: Call) -> Node:
+    reduction = REDUCTIONS[call.attribute("reduction", "none")]
+    return apply_op(ops.PutAlong(call.attribute("axis", 0) % len(call[0].shape), reduction), *call.given())
+
+
+def scatter_nd(call: Call) -> Node:
+    return apply_op(ops.Put(REDUCTIONS[call.attribute("reduction", "none")]), *call.given())
+
+
+def tensor_scatter(call: Call) -> Node:
+    """A cache (batch, ..., length, ...) with new entries written from each batch's own place on."""
+    cache, update = call[0], call[1]
+    axis = call.attribute("axis", -2) % len(cache.shape)
+    n, (batch, steps) = call.numbers()[axis], (call.numbers(1)[0], call.numbers(1)[axis])
+    start = call[2] if call.get(2) is not None else call.constant(np.zeros(batch, np.int64))
+    column = apply_op(ops.ReshapeTo((*start.shape, 1)), start)
+    place = apply_op(
+        ops.Add(), column, call.constant(np.arange(steps)[None], call.dtype(2) if call.get(2) else np.int64)
+    )
+    if call.attribute("mode", "linear") == "circular":
+        place = apply_op(ops.Remainder(), place, call.constant(n, call.importer.dtype(place)))
+    lengths = tuple(m if i in (0, axis) else 1 for i, m in enumerate(update.shape))
+    spread = apply_op(ops.BroadcastTo(update.shape), apply_op(ops.ReshapeTo(lengths), place))
+    return apply_op(ops.PutAlong(axis, "set"), cache, spread, update)
+
+
+def argmax(call: Call) -> Node:
+    op = ops.ArgMax(
+        axis=call.attribute("axis", 0) % len(call[0].shape),
+        keepdims=bool(call.attribute("keepdims", 1)),
+        smallest=call.kind == "ArgMin",
+        last=bool(call.attribute("select_last_index", 0)),
+    )
+    return apply_op(ops.Cast("int64"), apply_op(op, call[0]))
+
+
+def top_k(call: Call) -> tuple[Node, Node]:
+    k = call.attributes["k"] if "k" in call.attributes else call.array(1).item()
+    axis, smallest = call.attribute("axis", -1), not call.attribute("largest", 1)
+    values, places = (apply_op(ops.TopK(int(k), axis, smallest, i), call[0]) for i in (0, 1))
+    return values, apply_op(ops.Cast("int64"), places)
+
+
+def one_hot(call: Call) -> Node:
+    depth, values = int(call.array(1).item()), call[2]
+    axis = call.attribute("axis", -1) % (len(call[0].shape) + 1)
+    shape = call[0].shape
+    indices = apply_op(ops.ReshapeTo((*shape[:axis], 1, *shape[axis:])), call[0])
+    # an index of -1 is the last place; one outside -depth ... depth - 1 is no place
+    dtype = call.dtype()
+    wrapped = apply_op(ops.Where(), apply_op(ops.Less(), indices, call.like(0)), indices + call.like(depth), indices)
+    places = call.constant(np.arange(depth).reshape(-1, *(1,) * (len(shape) - axis)), dtype)
+    off, on = (reshape_scalar(apply_op(ops.Slice(0, i, i + 1), values)) for i in (0, 1))
+    return apply_op(ops.Where(), apply_op(ops.Equal(), wrapped, places), on, off)
+
+
+def reshape_scalar(x: Node) -> Node:
+    """One entry without its axis."""
+    return apply_op(ops.ReshapeTo(()), x)
+
+
+def cumulative_sum(call: Call) -> Node:
+    kind = ops.CumulativeSum if call.kind == "CumSum" else ops.CumulativeProduct
+    settings = (bool(call.attribute(name, 0)) for name in ("exclusive", "reverse"))
+    return apply_op(kind(int(call.array(1).item()) % len(call[0].shape), *settings), call[0])
+
+
+def reverse_sequence(call: Call) -> Node:
+    return apply_op(
+        ops.ReverseSequence(call.attribute("time_axis", 0), call.attribute("batch_axis", 1)), call[0], call[1]
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    "ArgMax": argmax,
+    "ArgMin": argmax,
+    "CumProd": cumulative_sum,
+    "CumSum": cumulative_sum,
+    "Gather": gather,
+    "GatherElements": gather_elements,
+    "GatherND": gather_nd,
+    "OneHot": one_hot,
+    "ReverseSequence": reverse_sequence,
+    "Scatter": scatter_elements,
+    "ScatterElements": scatter_elements,
+    "ScatterND": scatter_nd,
+    "TensorScatter": tensor_scatter,
+    "TopK": top_k,
+}

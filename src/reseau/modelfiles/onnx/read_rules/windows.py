@@ -1,0 +1,194 @@
+"""Operators that move a window: convolutions and pooling. ONNX has channels first, our operations have them last."""
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+
+__all__ = ["RULES", "to_first", "to_last"]
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def to_last(x: Node) -> Node:
+    """(batch, channels, *lengths) with its channels last."""
+    rank = len(x.shape)
+    return apply_op(ops.Transpose((0, *range(2, rank), 1)), x)
+
+
+def to_first(x: Node) -> Node:
+    """(batch, *lengths, channels) with its channels first."""
+    rank = len(x.shape)
+    return apply_op(ops.Transpose((0, rank - 1, *range(1, rank - 1))), x)
+
+
+def per_axis(call: Call, name: str, rank: int) -> tuple[int, ...]:
+    """A setting with one number for each spatial axis, 1 where it is not given."""
+    return tuple(call.attribute(name) or (1,) * rank)
+
+
+def padding(call: Call, lengths: tuple[int, ...], extent: tuple[int, ...], stride: tuple[int, ...]) -> Pairs:
+    """Padding before and after each spatial axis."""
+    mode, rank = call.attribute("auto_pad", "NOTSET"), len(extent)
+    if mode in ("SAME_UPPER", "SAME_LOWER"):
+        totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(lengths, extent, stride, strict=True)]
+        halves = [(t // 2, t - t // 2) for t in totals]
+        return tuple(halves if mode == "SAME_UPPER" else [(b, a) for a, b in halves])
+    given = tuple(call.attribute("pads") or (0,) * (2 * rank))
+    if len(given) != 2 * rank:
+        raise ValueError(f"its pads {given} do not fit {rank} spatial axes")
+    return tuple(zip(given[:rank], given[rank:], strict=True))
+
+
+def extents(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """Entries from the first to the last that one window reads."""
+    return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+
+
+def conv(call: Call) -> Node:
+    x, weight = call[0], call[1]
+    rank = len(weight.shape) - 2
+    kernel = tuple(int(n) for n in weight.shape[2:])
+    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    pads = padding(call, call.numbers()[2:], extents(kernel, dilation), stride)
+    turned = apply_op(ops.Transpose((*range(2, rank + 2), 1, 0)), weight)
+    op = ops.Conv(stride, dilation, call.attribute("group", 1), pads)
+    bias = () if call.get(2) is None else (call[2],)
+    return to_first(apply_op(op, to_last(x), turned, *bias))
+
+
+def conv_transpose(call: Call) -> Node:
+    x, weight = call[0], call[1]
+    rank = len(weight.shape) - 2
+    kernel, lengths = tuple(int(n) for n in weight.shape[2:]), call.numbers()[2:]
+    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    extent = extents(kernel, dilation)
+    longer = tuple(call.attribute("output_padding") or (0,) * rank)
+    grown = call.attribute("output_shape")
+    mode = call.attribute("auto_pad", "NOTSET")
+    if grown is None and mode in ("SAME_UPPER", "SAME_LOWER"):
+        grown = [n * s for n, s in zip(lengths, stride, strict=True)]
+    if grown is not None:
+        axes = zip(lengths, stride, extent, longer, grown[-rank:], strict=True)
+        totals = [(n - 1) * s + o + e - m for n, s, e, o, m in axes]
+        smaller = [(t // 2, t - t // 2) for t in totals]
+        pads = smaller if mode == "SAME_UPPER" else [(b, a) for a, b in smaller]
+    else:
+        pads = list(padding(call, lengths, extent, stride))
+    cut = tuple((before, after - o) for (before, after), o in zip(pads, longer, strict=True))
+    turned = apply_op(ops.Transpose((*range(2, rank + 2), 0, 1)), weight)
+    bias = () if call.get(2) is None else (call[2],)
+    return to_first(
+        apply_op(ops.ConvTranspose(stride, dilation, call.attribute("group", 1), cut), to_last(x), turned, *bias)
+    )
+
+
+def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], Pairs, Pairs]:
+    """Kernel, stride, dilation, padding, and padding with what the last window needs when counts are rounded up."""
+    kernel = tuple(call.attributes["kernel_shape"])
+    rank, lengths = len(kernel), call.numbers()[2:]
+    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    extent = extents(kernel, dilation)
+    pads = padding(call, lengths, extent, stride)
+    if not call.attribute("ceil_mode", 0):
+        return kernel, stride, dilation, pads, pads
+    longer = []
+    for n, e, s, (before, after) in zip(lengths, extent, stride, pads, strict=True):
+        count = -(-(n + before + after - e) // s) + 1
+        if (count - 1) * s >= n + before:  # a window may not start in the padding after
+            count -= 1
+        longer.append((before, max(after, (count - 1) * s + e - n - before)))
+    return kernel, stride, dilation, pads, tuple(longer)
+
+
+def max_pool(call: Call) -> tuple[Node | None, ...]:
+    kernel, stride, dilation, _, pads = windows_of(call)
+    x = to_last(call[0])
+    plain = set(dilation) == {1} and call.real() and all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
+    op = ops.MaxPool(kernel, stride, pads) if plain else ops.WindowMax(kernel, stride, dilation, pads)
+    if not call.wants(1):
+        return (to_first(apply_op(op, x)),)
+    where = ops.WindowArgMax(kernel, stride, dilation, pads, bool(call.attribute("storage_order", 0)))
+    return to_first(apply_op(op, x)), to_first(apply_op(ops.Cast("int64"), apply_op(where, x)))
+
+
+def average_pool(call: Call) -> Node:
+    kernel, stride, dilation, pads, longer = windows_of(call)
+    x, count_padding = to_last(call[0]), bool(call.attribute("count_include_pad", 0))
+    inside = all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
+    if set(dilation) == {1} and pads == longer and inside and call.real():
+        return to_first(apply_op(ops.AveragePool(kernel, stride, pads, count_padding), x))
+    total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
+    counted = [np.ones(n) for n in call.numbers()[2:]]
+    if count_padding:
+        counted = [np.ones(len(c) + before + after) for c, (before, after) in zip(counted, pads, strict=True)]
+    starts = [0 if count_padding else -before for before, _ in pads]
+    sizes: np.ndarray = np.ones(())
+    for c, start, k, s, d, m in zip(counted, starts, kernel, stride, dilation, total.shape[1:-1], strict=True):
+        places = start + np.arange(int(m))[:, None] * s + np.arange(k)[None] * d
+        sizes = np.multiply.outer(sizes, ((places >= 0) & (places < len(c))).sum(1))
+    return to_first(total * call.like(1 / sizes[..., None]))
+
+
+def lp_pool(call: Call) -> Node:
+    kernel, stride, dilation, _, pads = windows_of(call)
+    p = call.attribute("p", 2)
+    raised = apply_op(ops.Power(), apply_op(ops.Abs(), to_last(call[0])), call.like(p))
+    total = apply_op(ops.WindowSum(kernel, stride, dilation, pads), raised)
+    return to_first(apply_op(ops.Power(), total, call.like(1 / p)))
+
+
+def global_pool(call: Call) -> Node:
+    axes = tuple(range(2, len(call[0].shape)))
+    return apply_op((ops.Mean if call.kind == "GlobalAveragePool" else ops.Max)(axes, True), call[0])
+
+
+def local_response(call: Call) -> Node:
+    """`x / (bias + alpha / size Σ x²)^beta`, the sum over neighboring channels."""
+    x, size = call[0], call.attributes["size"]
+    last = to_last(x)
+    flat = apply_op(ops.ReshapeTo((x.shape[0], prod(call.numbers()[2:]), x.shape[1], 1)), last)
+    half = (size - 1) // 2
+    total = apply_op(
+        ops.WindowSum((1, size), (1, 1), (1, 1), ((0, 0), (half, size - 1 - half))), apply_op(ops.Square(), flat)
+    )
+    scale = total * call.like(call.attribute("alpha", 1e-4) / size) + call.like(call.attribute("bias", 1.0))
+    divisor = apply_op(ops.Power(), scale, call.like(call.attribute("beta", 0.75)))
+    return to_first(apply_op(ops.ReshapeTo(last.shape), flat / divisor))
+
+
+def column_to_image(call: Call) -> Node:
+    """Columns (batch, channels × window, places) added up where their windows stand."""
+    image, block = (tuple(int(n) for n in call.array(i)) for i in (1, 2))
+    rank = len(image)
+    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    pads = padding(call, image, extents(block, dilation), stride)
+    n, rows, _ = call.numbers()
+    channels = rows // prod(block)
+    counts = [
+        (m + before + after - e) // s + 1
+        for m, e, s, (before, after) in zip(image, extents(block, dilation), stride, pads, strict=True)
+    ]
+    # each column is the kernel that one place writes: a transposed convolution with an identity kernel
+    cells = apply_op(ops.ReshapeTo((n * channels, prod(block), *counts)), call[0])
+    kernel = np.eye(prod(block)).reshape(prod(block), *block, 1)
+    weight = call.like(np.moveaxis(kernel, 0, -2))
+    y = to_first(apply_op(ops.ConvTranspose(stride, dilation, 1, pads), to_last(cells), weight))
+    return apply_op(ops.ReshapeTo((*call.shape([n]), channels, *image)), y)
+
+
+RULES: Mapping[str, Rule] = {
+    "AveragePool": average_pool,
+    "Col2Im": column_to_image,
+    "Conv": conv,
+    "ConvTranspose": conv_transpose,
+    "GlobalAveragePool": global_pool,
+    "GlobalMaxPool": global_pool,
+    "LRN": local_response,
+    "LpPool": lp_pool,
+    "MaxPool": max_pool,
+}

@@ -1,0 +1,248 @@
+"""The graph that was read with its transposes pushed down, until they meet and cancel, or reach a stored array.
+
+A node `(made, axes)` stands for the transpose of `made` by `axes`. Elementwise operations pass the transpose on;
+operations that name axes rename them; what remains is written where an operation needs the true order.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Constant, Graph, Node, Parameter, State, apply_op, order
+from reseau.initializers import Given
+from reseau.ops.activations import Pointwise
+from reseau.ops.base import Op, Shape
+
+__all__ = ["simplified"]
+
+Axes = tuple[int, ...]
+
+
+class Turned(NamedTuple):
+    """The transpose of a node: axis `i` of the value is axis `axes[i]` of the node."""
+
+    node: Node
+    axes: Axes
+
+
+def simplified(
+    inputs: Sequence[Node], outputs: Sequence[Node], names: Mapping[Node, str], stored: Mapping[Node, np.ndarray]
+) -> tuple[Graph, dict[Node, np.ndarray]]:
+    """The graph between inputs and outputs, and the values of its stored nodes."""
+    nodes = order((*inputs, *outputs))
+    readers = Counter(parent for node in nodes for parent in node.parents)
+    kept = dict(names)
+    for node in reversed(nodes):  # the name of an operation that was read between transposes is its own
+        if isinstance(node.op, ops.Transpose) and node in kept and node not in outputs:
+            inner = node.parents[0]
+            if inner.op is not None and inner not in kept and readers[inner] == 1:
+                kept[inner] = kept.pop(node)
+    walk = Walk(kept, readers, dict(stored))
+    for node in nodes:
+        walk.add(node)
+    return Graph(inputs, [walk.plain(n) for n in outputs]), walk.stored
+
+
+@dataclass
+class Walk:
+    """For every old node the new one, turned.
+
+    Attributes:
+        names: Names of old nodes.
+        readers: How many nodes read each old node.
+        stored: Values of stored nodes, old and new.
+    """
+
+    names: Mapping[Node, str]
+    readers: Mapping[Node, int]
+    stored: dict[Node, np.ndarray]
+    turned: dict[Node, Turned] = field(default_factory=dict)
+    plains: dict[Node, Node] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+
+    def add(self, node: Node) -> None:
+        """Give an old node its new form."""
+        if node.op is not None:
+            self.turned[node] = rebuild(node.op, node, self)
+            return
+        self.turned[node] = Turned(node, tuple(range(len(node.shape))))
+        if node.name is not None:
+            self.claimed.add(node.name)
+
+    def made(self, op: Op, old: Node, *parents: Node) -> Node:
+        """A new node for an old one, under its name."""
+        return apply_op(op, *parents, name=self.name(old))
+
+    def name(self, node: Node) -> str | None:
+        """The name of an old node, given away once."""
+        name = self.names.get(node)
+        if name is None or name in self.claimed:
+            return None
+        self.claimed.add(name)
+        return name
+
+    def plain(self, node: Node) -> Node:
+        """The new node in the old one's order of axes."""
+        made, axes = self.turned[node]
+        if axes == tuple(range(len(axes))):
+            return made
+        if node not in self.plains:
+            self.plains[node] = self.transposed(made, axes, self.name(node))
+        return self.plains[node]
+
+    def matched(self, node: Node, axes: Axes) -> Node:
+        """The new node whose transpose by `axes` broadcasts as the old one does."""
+        if self.turned[node].axes == axes:
+            return self.turned[node].node
+        x = self.plain(node)
+        if self.is_single(x):
+            return x
+        if len(x.shape) < len(axes):
+            x = self.reshaped(x, ((1,) * (len(axes) - len(x.shape))) + x.shape)
+        inverse = tuple(axes.index(i) for i in range(len(axes)))
+        return self.transposed(x, inverse, None)
+
+    def is_single(self, node: Node) -> bool:
+        """Whether a node is one number, which fits every order of axes."""
+        return not node.shape
+
+    def own(self, node: Node) -> bool:
+        """Whether a stored array may be rearranged: a constant, or one that is read once."""
+        constant = isinstance(node.source, Constant)
+        return node in self.stored and node.op is None and (constant or self.readers.get(node, 1) == 1)
+
+    def transposed(self, node: Node, axes: Axes, name: str | None) -> Node:
+        """The transpose of a node; a stored array is rearranged instead."""
+        if self.own(node):
+            return self.rearranged(node, np.ascontiguousarray(self.stored[node].transpose(axes)))
+        return apply_op(ops.Transpose(axes), node, name=name)
+
+    def reshaped(self, node: Node, lengths: Shape) -> Node:
+        """The node with other lengths; a stored array is rearranged instead."""
+        if self.own(node):
+            return self.rearranged(node, self.stored[node].reshape([int(n) for n in lengths]))
+        return apply_op(ops.ReshapeTo(lengths), node)
+
+    def rearranged(self, node: Node, value: np.ndarray) -> Node:
+        """A stored node that holds the same entries in another order."""
+        source = node.source
+        if isinstance(source, Parameter):
+            made = Node(None, (), value.shape, node.name, Parameter(Given(value), source.role))
+        elif isinstance(source, State):
+            made = Node(None, (), value.shape, node.name, State(value, source.role))
+        else:
+            made = Node(None, (), value.shape, node.name, Constant(value))
+        self.stored[made] = value
+        return made
+
+
+@singledispatch
+def rebuild(op: Op, node: Node, walk: Walk) -> Turned:
+    """The node on its new parents; by default in the old order of axes."""
+    return untouched(walk.made(op, node, *(walk.plain(p) for p in node.parents)))
+
+
+def untouched(node: Node) -> Turned:
+    """A node in its own order of axes."""
+    return Turned(node, tuple(range(len(node.shape))))
+
+
+@rebuild.register
+def _(op: ops.Transpose, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    return Turned(made, tuple(axes[a] for a in op.axes))
+
+
+@rebuild.register(ops.Reshape)
+@rebuild.register(ops.ReshapeTo)
+def _(op: ops.Reshape | ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
+    x = walk.plain(node.parents[0])
+    if walk.own(x) and not any(isinstance(n, str) for n in node.shape):
+        return untouched(walk.reshaped(x, node.shape))
+    return untouched(walk.made(op, node, x))
+
+
+@rebuild.register(Pointwise)
+@rebuild.register(ops.Negative)
+@rebuild.register(ops.Dropout)
+@rebuild.register(ops.Cast)
+def _(op: Op, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    return Turned(walk.made(op, node, made), axes)
+
+
+@rebuild.register(ops.Add)
+@rebuild.register(ops.Subtract)
+@rebuild.register(ops.Multiply)
+@rebuild.register(ops.Divide)
+@rebuild.register(ops.Maximum)
+@rebuild.register(ops.Minimum)
+@rebuild.register(ops.Power)
+@rebuild.register(ops.Equal)
+@rebuild.register(ops.Less)
+@rebuild.register(ops.LessOrEqual)
+@rebuild.register(ops.Where)
+def _(op: Op, node: Node, walk: Walk) -> Turned:
+    axes = common(node, walk)
+    return Turned(walk.made(op, node, *(walk.matched(p, axes) for p in node.parents)), axes)
+
+
+@rebuild.register
+def _(op: ops.Concatenate, node: Node, walk: Walk) -> Turned:
+    axes = common(node, walk)
+    parents = (walk.matched(p, axes) for p in node.parents)
+    return Turned(walk.made(ops.Concatenate(axes[op.axis % len(axes)]), node, *parents), axes)
+
+
+def common(node: Node, walk: Walk) -> Axes:
+    """The order of axes that most parents of full rank have."""
+    rank = len(node.shape)
+    orders = Counter(walk.turned[p].axes for p in node.parents if len(p.shape) == rank and p.op is not None)
+    return max(orders, key=lambda a: (orders[a], a != tuple(range(rank))), default=tuple(range(rank)))
+
+
+@rebuild.register(ops.Softmax)
+@rebuild.register(ops.LogSoftmax)
+def _(op: ops.Softmax | ops.LogSoftmax, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    return Turned(walk.made(type(op)(axes[op.axis % len(axes)]), node, made), axes)
+
+
+@rebuild.register(ops.Sum)
+@rebuild.register(ops.Mean)
+@rebuild.register(ops.Max)
+def _(op: ops.Sum | ops.Mean | ops.Max, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    gone = tuple(sorted(axes[a % len(axes)] for a in op.axes))
+    y = walk.made(type(op)(gone, op.keepdims), node, made)
+    if op.keepdims:
+        return Turned(y, axes)
+    kept = [axes[a] for a in range(len(axes)) if axes[a] not in gone]
+    return Turned(y, tuple(sorted(kept).index(a) for a in kept))
+
+
+@rebuild.register
+def _(op: ops.Slice, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    return Turned(walk.made(ops.Slice(axes[op.axis % len(axes)], op.start, op.stop, op.step), node, made), axes)
+
+
+@rebuild.register
+def _(op: ops.Pad, node: Node, walk: Walk) -> Turned:
+    made, axes = walk.turned[node.parents[0]]
+    pads = tuple(op.pads[axes.index(i)] for i in range(len(axes)))
+    return Turned(walk.made(ops.Pad(pads, op.mode, op.value), node, made), axes)
+
+
+@rebuild.register
+def _(op: ops.Take, node: Node, walk: Walk) -> Turned:
+    x, indices = node.parents
+    made, axes = walk.turned[x]
+    if len(indices.shape) != 1:
+        return untouched(walk.made(op, node, walk.plain(x), walk.plain(indices)))
+    return Turned(walk.made(ops.Take(axes[op.axis % len(axes)]), node, made, walk.plain(indices)), axes)

@@ -1,0 +1,164 @@
+"""Writing our graph as an ONNX file: a walk over its nodes, checked before the file is put in place."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from reseau.disk import replace_file
+from reseau.graph import Graph, Node
+from reseau.modelfiles.onnx import origin
+from reseau.modelfiles.onnx.checks import Written, check
+from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
+from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
+from reseau.modelfiles.onnx.write_rules import say
+from reseau.ops.base import BATCH
+
+__all__ = ["Channels", "to_model", "write_graph"]
+
+Channels = Literal["last", "first"]
+
+LOWEST_OPSET = 7  # the first whose arithmetic broadcasts as NumPy does
+LOWEST_IR = 4  # the first in which initializers need not be inputs
+LARGEST_INSIDE = 2**31 - 2**24  # bytes of weights that one protobuf message can hold beside the graph
+NO_WORDS: Mapping[str, str] = {}
+
+
+def write_graph(
+    path: Path,
+    graph: Graph,
+    params: Mapping[str, np.ndarray],
+    words: Mapping[str, str] = NO_WORDS,
+    channels: Channels = "last",
+) -> None:
+    """Write a graph and its arrays; `words` go into the file's metadata.
+
+    Raises:
+        UnsupportedError: A node has no form in ONNX; the message names it.
+        ModelFileError: The disk refuses, or the written model does not compute what the graph computes.
+    """
+    written = to_model(graph, params, words, channels)
+    if sum(t.ByteSize() for t in written.model.graph.initializer) > LARGEST_INSIDE:
+        put_outside(path, written.model)
+    check(path, written, graph, params)
+    replace_file(path, [written.model.SerializeToString(deterministic=True)])
+
+
+def to_model(
+    graph: Graph, params: Mapping[str, np.ndarray], words: Mapping[str, str] = NO_WORDS, channels: Channels = "last"
+) -> Written:
+    """The graph as an ONNX model in the lowest opset and IR version that express it."""
+    recipe = recipe_of(words, graph)
+    opset = LOWEST_OPSET
+    while True:
+        w = walk(graph, params, opset, channels)
+        if w.needed <= opset:
+            break
+        opset = w.needed
+    inputs = [w.values[node] for node in graph.inputs]
+    outputs = [finish(node, w, channels) for node in graph.outputs]
+    if recipe is None:
+        read = [declare(node, value, w) for node, value in zip(graph.inputs, inputs, strict=True)]
+    else:
+        read = declare_columns(recipe, w)
+    texts = any(node.domain == DOMAIN for node in w.nodes)
+    opsets = opsets_of(opset, texts)
+    types = output_types(w, read, [v.name for v in outputs], opsets)
+    given = [declare(node, value, w, types.get(value.name)) for node, value in zip(graph.outputs, outputs, strict=True)]
+    proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
+    version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
+    model = helper.make_model(proto, opset_imports=opsets, producer_name="reseau", ir_version=version)
+    model = onnx.shape_inference.infer_shapes(model)
+    described = origin.describe(graph, params, w.stored)
+    if described is not None:
+        described["reseau.digest"] = origin.digest(model.graph)
+    helper.set_model_props(model, {**words, **(described or {})})
+    return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
+
+
+def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: Channels) -> Emitter:
+    """Every node of the graph, said in the forms of one opset."""
+    w = Emitter(graph, params, precision(params), opset)
+    for node in graph.inputs:
+        rank = len(node.shape)
+        w.values[node] = Value(w.label(node), channels_first(rank) if channels == "first" and rank > 2 else plain(rank))
+    for node in graph.nodes:
+        if node.op is not None:
+            w.values[node] = say(node.op, node, w)
+    return w
+
+
+def precision(params: Mapping[str, np.ndarray]) -> np.dtype[Any]:
+    """The type of the file's real numbers: that of the parameters."""
+    return next((np.asarray(v).dtype for v in params.values() if np.asarray(v).dtype.kind == "f"), np.dtype(np.float32))
+
+
+def finish(node: Node, w: Emitter, channels: Channels) -> Value:
+    """The node's value under the node's name, in the order of axes that the file's reader is told."""
+    label, rank, value = w.label(node), len(node.shape), w.value(node)
+    axes = channels_first(rank) if channels == "first" and rank > 2 and value.axes != plain(rank) else plain(rank)
+    if value.axes == axes and value.name == label:
+        return value
+    if value.axes == axes:
+        w.emit("Identity", value.name, name=label)
+        return Value(label, axes)
+    inner = f"{label}/channels_first"
+    for written in w.nodes:
+        for names in (written.input, written.output):
+            for i, name in enumerate(names):
+                if name == label and node.op is not None:
+                    names[i] = inner
+    read = inner if value.name == label else value.name
+    perm = tuple(value.axes.index(a) for a in axes)
+    w.nodes.append(helper.make_node("Transpose", [read], [label], f"{label}/channels_last", perm=perm))
+    w.values[node] = Value(label, axes)
+    return Value(label, axes)
+
+
+def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], opsets: list[Any]) -> dict[str, int]:
+    """The types of the outputs, which may be truths or places, as ONNX infers them."""
+    untyped = [onnx.ValueInfoProto(name=name) for name in names]
+    bare = [helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in w.initializers.values()]
+    settings = [t for t in w.initializers.values() if t.data_type == TensorProto.INT64]
+    known = {t.name for t in settings}
+    inputs = [*read, *(b for b in bare if b.name not in known)]
+    graph = helper.make_graph(w.nodes, "types", inputs, untyped, settings)
+    model = helper.make_model(graph, opset_imports=opsets)
+    inferred = onnx.shape_inference.infer_shapes(model).graph.output
+    return {v.name: v.type.tensor_type.elem_type for v in inferred if v.type.HasField("tensor_type")}
+
+
+def opsets_of(opset: int, texts: bool) -> list[onnx.OperatorSetIdProto]:
+    """The operators that the file uses: ONNX's own, and for texts those of machine learning."""
+    return [helper.make_opsetid("", opset), *([helper.make_opsetid(DOMAIN, VERSION)] if texts else [])]
+
+
+def declare(node: Node, value: Value, w: Emitter, known: int | None = None) -> onnx.ValueInfoProto:
+    """An input or output of the file, with its type and shape; the batch axis keeps its name."""
+    dtype = getattr(node.source, "dtype", "float")
+    kind = w.precision if dtype == "float" else np.dtype(dtype)
+    lengths = [node.shape[a] if node.shape else BATCH for a in value.axes]
+    return helper.make_tensor_value_info(value.name, known or helper.np_dtype_to_tensor_dtype(kind), lengths)
+
+
+def put_outside(path: Path, model: onnx.ModelProto) -> None:
+    """Move the weights to a file beside the model; the model keeps their place and length."""
+    place = f"{path.name}.{secrets.token_hex(4)}.data"
+    end = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal end
+        for tensor in model.graph.initializer:
+            raw = tensor.raw_data
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, said in (("location", place), ("offset", str(end)), ("length", str(len(raw)))):
+                tensor.external_data.add(key=key, value=said)
+            end += len(raw)
+            yield raw
+
+    replace_file(path.with_name(place), chunks())

@@ -1,0 +1,120 @@
+"""The data of a fit as checked arrays: inputs, targets and weights, row by row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from reseau.errors import DataError
+from reseau.graph import Input, Node
+from reseau.graph.values import read_input
+from reseau.losses import Loss
+from reseau.ops.base import BATCH, Shape
+
+__all__ = ["Examples", "narrowed"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Checked data: inputs, targets and weights, row by row. The weights have mean 1."""
+
+    inputs: tuple[Array, ...]
+    targets: tuple[Array, ...]
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+def _rest(shape: Shape) -> tuple[int, ...]:
+    if shape[0] != BATCH or not all(isinstance(d, int) for d in shape[1:]):
+        raise DataError(f"a loss reads one row an example, (batch, ...), got {shape}")
+    return tuple(int(d) for d in shape[1:])
+
+
+def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, precision: np.dtype[Any]) -> Array:
+    if given.dtype.kind not in "fiub":
+        raise DataError(
+            f"the targets are {given.dtype}, not numbers\n  fix: number the classes: np.unique(y, return_inverse=True)"
+        )
+    # scores (n, 1) and targets (n,) would broadcast to (n, n); columns that only differ by an axis of 1 are the same
+    if given.ndim + 1 == len(node.shape) and node.shape[-1] == 1:
+        given = given[..., None]
+    elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
+        given = given[..., 0]
+    given = np.asarray(finite(given, "the target", _dtype_of(node, precision)))
+    loss.check(given, scores)
+    return read_input(node, given, precision)
+
+
+def _dtype_of(node: Node, precision: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type that real numbers given for a source are brought to; none where it reads whole numbers."""
+    assert isinstance(node.source, Input)
+    return precision if node.source.dtype == "float" else None
+
+
+def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = False) -> Any:
+    """The array, real numbers in this type, if all of them are finite, or NaN where blanks are allowed."""
+    array = unmasked(given, what)
+    if array.dtype.kind != "f":
+        return given
+    # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
+    with np.errstate(all="ignore"):
+        cast = array if dtype is None else array.astype(dtype, copy=False)
+        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
+            return given if cast is array else cast
+    bad = np.isinf(cast) if blanks else ~np.isfinite(cast)
+    if not bad.any():
+        return cast
+    row, *rest = np.argwhere(bad)[0].tolist()
+    place = f"row {row}, place {tuple(rest)}" if rest else f"row {row}"
+    value = array[(row, *rest)]
+    cure = f"scale it to the range of {dtype}" if np.isfinite(value) else "drop such rows, or fill them in,"
+    raise DataError(
+        f"{what} holds {value}, which is not finite{f' in {dtype}' if np.isfinite(value) else ''}, in {place}\n"
+        f"  fix: {cure} before training"
+    )
+
+
+def unmasked(given: Any, what: str) -> np.ndarray:
+    """The array, where it is one and hides no entry."""
+    if np.ma.is_masked(given):
+        raise DataError(f"{what} has masked entries, which training would read\n  fix: fill them in, or drop such rows")
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} is no array: {error}\n  fix: give rows of the same length") from None
+
+
+def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
+    if sample_weight is None:
+        return np.ones(n)
+    given = unmasked(sample_weight, "sample_weight")
+    if given.dtype.kind not in "fiub":
+        raise DataError(f"sample_weight is {given.dtype}, not numbers\n  fix: one number of at least 0 for each row")
+    weights = np.asarray(given, np.float64)
+    if weights.shape != (n,):
+        raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
+    shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
+    return np.asarray(shares * (n / shares.sum()))
+
+
+def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
+    """The rows or targets in another precision; `DataError` where a finite number is infinite there."""
+    if X.dtype == dtype:
+        return X
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = X.astype(dtype)
+        # finite only if all its terms are, save where the sum itself overflows
+        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
+            return cast
+    row, *column = np.argwhere(~np.isfinite(cast))[0].tolist()
+    place = f"row {row}" + "".join(f", column {c}" for c in column)
+    raise DataError(
+        f"{what} holds {X[row, *column]:g} in {place}, beyond the largest number of {dtype}\n"
+        "  fix: scale it (sklearn.preprocessing.StandardScaler), or dtype='float64'"
+    )

@@ -1,0 +1,296 @@
+"""The objective F(θ) = weighted mean loss + Ω(θ), itself one more graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from reseau import inspect
+from reseau.errors import DataError
+from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
+from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
+from reseau.graph.training_graph import TrainingGraph, training_graph
+from reseau.graph.values import check_params, precision_of, read_input
+from reseau.losses import Loss
+from reseau.network import ROWS_AT_ONCE, Network
+from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
+from reseau.ops.arithmetic import Multiply
+from reseau.ops.reduction import Sum
+from reseau.penalties import Penalty
+
+__all__ = ["Objective"]
+
+STRENGTH = "(penalty strength)"  # may stand beside the parameters; no node of a network has such a name
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """`F(θ) = Σ_i s_i l(f_θ(x_i), y_i) / Σ_i s_i + Ω(θ)`, with sample weights `s` (1 where none are given).
+
+    Args:
+        network: The network f.
+        loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
+        penalty: Ω, or none.
+        keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(x, 1, name="line"))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.L2(1e-4))
+        >>> params = net.init(seed=0)
+        >>> value, grads = objective.value_and_grad(params, np.eye(2), np.zeros(2))
+        >>> sorted(grads)
+        ['line.bias', 'line.weight']
+    """
+
+    network: Network
+    loss: Loss | tuple[Loss, ...]
+    penalty: Penalty | None = None
+    keep: Keep = "all"
+
+    def __post_init__(self) -> None:
+        kinds: list[tuple[Any, Any, str]] = [
+            (self.network, Network, "a Network"),
+            *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
+            (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
+        ]
+        for given, kind, cure in kinds:
+            if not isinstance(given, kind):
+                raise DataError(f"an objective cannot be made with {given!r}\n  fix: {cure}")
+        if self.keep not in ("all", "sqrt"):
+            raise DataError(f"keep={self.keep!r} cannot be used\n  fix: keep='all' or keep='sqrt'")
+        outputs = self.network.graph.outputs
+        if len(self.losses) != len(outputs):
+            raise DataError(
+                f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
+                "  fix: give a tuple with one loss for each output"
+            )
+        _ = self.root  # a loss or a penalty that does not fit the network is refused here
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """One loss for each output."""
+        return self.loss if isinstance(self.loss, tuple) else (self.loss,)
+
+    @cached_property
+    def programs(self) -> dict[Any, Any]:
+        """The compiled training programs of this objective, by optimizer: a second fit compiles nothing."""
+        return {}
+
+    @cached_property
+    def targets(self) -> tuple[Node, ...]:
+        """The inputs of F that hold the targets."""
+        return tuple(
+            input(
+                "target" if len(self.losses) == 1 else f"target {i}",
+                _rest(loss.target_shape(n.shape)),
+                loss.target_dtype,
+            )
+            for i, (loss, n) in enumerate(zip(self.losses, self.network.graph.outputs, strict=True))
+        )
+
+    @cached_property
+    def weights(self) -> Node:
+        """The input of F that holds the weight of each row of the batch in the mean."""
+        return input("(weight)")
+
+    @cached_property
+    def strength(self) -> Node:
+        """The input of F that multiplies Ω, 1 unless a sweep over strengths shares one compiled program."""
+        return Node(None, (), (), STRENGTH, Input())
+
+    def _value(self, outputs: tuple[Node, ...]) -> Node:
+        """F as a node, from the nodes of the network's outputs."""
+        terms = [
+            apply_op(Sum((0,)), apply_op(Multiply(), apply_op(loss, u, y), self.weights))
+            for loss, u, y in zip(self.losses, outputs, self.targets, strict=True)
+        ]
+        whole = terms[0]
+        for term in terms[1:]:
+            whole = whole + term
+        return whole if self.penalty is None else whole + self.strength * self.penalty.node(self.network.graph)
+
+    @cached_property
+    def root(self) -> Node:
+        """F as a node, the network as it is used."""
+        return self._value(self.network.graph.outputs)
+
+    @cached_property
+    def training(self) -> tuple[Node, TrainingGraph]:
+        """F as a node, the network as it is trained, and that training graph."""
+        graph = training_graph(self.network.graph)
+        return self._value(graph.outputs), graph
+
+    def value_and_grad(
+        self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """F(θ) on these rows and its gradient, of the network as it is used (no dropout, running statistics).
+
+        Args:
+            params: The parameters.
+            X: One array of inputs, or a tuple of them, rows first.
+            y: The targets; a tuple of them where the network has several outputs.
+            sample_weight: A weight for each row, at least 0; only their proportions matter.
+        """
+        return self.differentiate(params, self.read(X, y, sample_weight, precision_of(params)))
+
+    def differentiate(
+        self, params: Mapping[str, Array], examples: Examples, strength: float = 1.0
+    ) -> tuple[Array, dict[str, Array]]:
+        """`value_and_grad` on data that was read before, with `strength` times the penalty."""
+        checked, _ = self.network.read(params, examples.inputs)
+        precision = precision_of(checked)
+        mean = np.zeros(examples.inputs[0].shape[0], precision)  # rows beyond the weights count for nothing
+        mean[: len(examples)] = examples.weights / len(examples)
+        given = checked | {STRENGTH: np.asarray(strength, precision)}
+        value, grads = self._value_and_grad(given, examples.inputs, examples.targets, jnp.asarray(mean))
+        return value, dict(zip(self.network.graph.parameters, grads, strict=True))
+
+    @cached_property
+    def _value_and_grad(self) -> Any:
+        wanted = tuple(self.network.graph.parameters.values())
+        run = value_and_grad(self.root, wanted, keep=self.keep)
+
+        def compute(
+            params: dict[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+        ) -> tuple[Array, tuple[Array, ...]]:
+            value, grads, _ = run(self.sources(params, inputs, targets, mean))
+            return value, grads
+
+        return jax.jit(compute)
+
+    def sources(
+        self, params: Mapping[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+    ) -> Values:
+        """Values of all the sources of F."""
+        given = self.network.sources(params, inputs)
+        given |= dict(zip(self.targets, targets, strict=True))
+        precision = precision_of(params)
+        strength: Any = params.get(STRENGTH, np.ones((), precision))
+        return given | {self.weights: mean, self.strength: strength} | constants(self.nodes, precision)
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node of F, in training and in use, in topological order."""
+        from_training, graph = self.training
+        return order((self.root, from_training, *graph.updates.values()))
+
+    def evaluate(
+        self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> dict[str, float]:
+        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows.
+
+        Returns:
+            `{"loss": ...}`, and `"accuracy"` for classification losses; with several outputs each entry carries the
+            number of its output: `"loss 0"`.
+        """
+        examples = self.read(X, y, sample_weight, precision_of(params))
+        own = self.network.graph.stored
+        check_params(own, params)
+        return self.measure({name: params[name] for name in own}, examples)
+
+    def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
+        """`evaluate` on data that was read before."""
+        dtype = precision_of(params)
+        sums: np.ndarray | None = None
+        rows = min(ROWS_AT_ONCE, len(examples))
+        for start in range(0, len(examples), rows):
+            stop = min(start + rows, len(examples))
+            where = np.zeros(rows, np.int32)
+            where[: stop - start] = np.arange(start, stop)
+            weights = np.zeros(rows, dtype)
+            weights[: stop - start] = examples.weights[start:stop]
+            block = np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights), np.float64)
+            sums = block if sums is None else sums + block
+        assert sums is not None
+        names = self.measured
+        return {name: float(v) for name, v in zip(names, sums / len(examples), strict=True)}
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """What `evaluate` returns."""
+        names = []
+        for i, loss in enumerate(self.losses):
+            kinds = ["loss", "accuracy"] if type(loss).correct is not Loss.correct else ["loss"]
+            names += kinds if len(self.losses) == 1 else [f"{k} {i}" for k in kinds]
+        return tuple(names)
+
+    @cached_property
+    def _measure(self) -> Any:
+        outputs = self.network.graph.outputs
+
+        def compute(
+            params: dict[str, Array],
+            inputs: tuple[Array, ...],
+            targets: tuple[Array, ...],
+            where: Array,
+            weights: Array,
+        ) -> list[Array]:
+            rows = tuple(x[where] for x in inputs)
+            values = evaluate(self.network.graph.nodes, self.network.sources(params, rows))
+            sums = []
+            for loss, node, y in zip(self.losses, outputs, targets, strict=True):
+                scores, target = values[node], y[where]
+                sums.append(jnp.sum(weights * loss.forward(scores, target)))
+                right = loss.correct(scores, target)
+                if right is not None:
+                    sums.append(jnp.sum(weights * right))
+            return sums
+
+        return jax.jit(compute)
+
+    def diagnose(self, params: Mapping[str, Array], X: Any, y: Any) -> "inspect.Diagnosis":
+        """`Network.diagnose` with the derivatives of the mean loss on these rows."""
+        examples = self.read(X, y, None, precision_of(params))
+        checked, _ = self.network.read(params, examples.inputs)
+        mean = jnp.full(len(examples), 1 / len(examples), precision_of(checked))
+        nodes = order((self.root,))
+        kept, back = self._walk(checked, examples.inputs, examples.targets, mean)
+        values, found = ({n: v for n, v in zip(nodes, part, strict=True) if v is not None} for part in (kept, back))
+        return inspect.diagnose(self.network.graph, values, found)
+
+    @cached_property
+    def _walk(self) -> Any:
+        nodes = order((self.root,))
+
+        def compute(
+            params: dict[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+        ) -> tuple[list[Array | None], list[Array | None]]:
+            values = evaluate(nodes, self.sources(params, inputs, targets, mean))
+            found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
+            return [values.get(n) for n in nodes], [found.get(n) for n in nodes]
+
+        return jax.jit(compute)
+
+    def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
+        """The data as arrays in the right types and shapes, or one error that names what is wrong."""
+        given = X if isinstance(X, tuple) else (X,)
+        nodes = self.network.graph.inputs
+        if len(given) != len(nodes):
+            raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
+        inputs = tuple(
+            read_input(n, finite(x, f"input {n.name!r}", _dtype_of(n, precision), may_be_blank(n)), precision)
+            for n, x in zip(nodes, given, strict=True)
+        )
+        n = inputs[0].shape[0]
+        if n == 0:
+            raise DataError("there is no row in the data")
+        wanted = y if isinstance(y, tuple) else (y,)
+        if len(wanted) != len(self.losses):
+            raise DataError(f"the objective has {len(self.losses)} targets, got {len(wanted)}")
+        targets = tuple(
+            _read_target(loss, node, out.shape, unmasked(t, "the target"), precision)
+            for loss, node, out, t in zip(self.losses, self.targets, self.network.graph.outputs, wanted, strict=True)
+        )
+        for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
+            if any(r != n for r in rows):
+                raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
+        inputs, targets = jax.device_put((inputs, targets))
+        return Examples(inputs, targets, _read_weights(sample_weight, n))

@@ -1,0 +1,1 @@
+"""Bounds on the risk: Rademacher complexity, certificates, the hold-out bound."""

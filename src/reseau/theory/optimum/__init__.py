@@ -1,0 +1,1 @@
+"""The global optimum of a one-hidden-layer network, with a certified gap."""

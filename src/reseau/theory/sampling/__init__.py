@@ -1,0 +1,1 @@
+"""Sampling schemes of batches, and an audit of their gradients."""

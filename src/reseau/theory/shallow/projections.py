@@ -1,0 +1,173 @@
+"""Projections onto the sets that bound a network, and proximal maps of the penalties that replace them."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reseau.errors import DataError
+from reseau.theory.shallow.homogeneity import normalize
+from reseau.theory.shallow.network import FloatArray, ShallowNetwork, positive_scale, row_norms
+
+__all__ = [
+    "Neurons",
+    "project_ellipsoid",
+    "project_l1",
+    "project_neurons",
+    "prox_coupled",
+    "prox_l1",
+    "retract",
+]
+
+
+class Neurons(NamedTuple):
+    """Output weights (m,) or (m, C), and homogeneous neurons `(w, b / R)`, shape (m, d + 1)."""
+
+    outputs: FloatArray
+    neurons: FloatArray
+
+
+def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
+    """Euclidean projection onto `{eta : sum_j |eta_j| <= bound}`; a point inside comes back bit for bit.
+
+    Args:
+        eta: Shape (m,); or (m, C), whose rows are then measured by their Euclidean norm.
+        bound: `D >= 0`.
+
+    Raises:
+        DataError: If the bound is negative or something is not finite.
+
+    >>> project_l1([3.0, -1.0, 0.5], 2.0).tolist()
+    [2.0, -0.0, 0.0]
+
+    Source: J. Duchi, S. Shalev-Shwartz, Y. Singer, T. Chandra, *Efficient projections onto the
+    l1-ball for learning in high dimensions*, 2008.
+    """
+    values = _finite(eta, "project_l1")
+    size = np.abs(values) if values.ndim == 1 else row_norms(values)
+    limit = _at_least_zero(bound, "project_l1: bound")
+    if float(np.sum(size)) <= limit:
+        return values
+    ordered = np.sort(size)[::-1]
+    excess = np.cumsum(ordered) - limit
+    count = int(np.flatnonzero(ordered * np.arange(1, len(size) + 1) > excess)[-1]) if limit > 0 else -1
+    threshold = excess[count] / (count + 1) if limit > 0 else np.inf
+    kept = np.maximum(size - threshold, 0.0)
+    # The subtractions round: shrink by the ulps that would leave the point outside.
+    total = float(np.sum(kept))
+    kept = kept * (limit / total) if total > limit else kept
+    return _with_size(values, size, kept)
+
+
+def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatArray, float]:
+    """Euclidean projection of `(w, b)` onto the solid ellipsoid `|w|^2 + b^2 / R^2 <= 1`.
+
+    The multiplier is the root of a convex decreasing function, reached monotonically by Newton's
+    method from zero. With the bias stored as `b / R` the ellipsoid is a ball: see `project_neurons`.
+
+    Args:
+        w: Shape (d,).
+        radius: `R > 0`.
+
+    >>> w, b = project_ellipsoid([2.0, 0.0], 0.0, radius=3.0)
+    >>> w.tolist(), b
+    ([1.0, 0.0], 0.0)
+    """
+    vector = _finite(w, "project_ellipsoid")
+    height = float(_finite(b, "project_ellipsoid"))
+    positive_scale(radius, "project_ellipsoid: radius")
+    flat, tall = float(np.linalg.norm(vector)), height / radius
+    if flat**2 + tall**2 <= 1:
+        return vector, height
+    curve = radius**-2.0
+    multiplier = 0.0
+    for _ in range(200):  # monotone and quadratic: a few dozen steps even from far away
+        p, q = flat / (1 + multiplier), tall / (1 + multiplier * curve)
+        value = p**2 + q**2 - 1
+        step = value / (2 * (p**2 / (1 + multiplier) + q**2 * curve / (1 + multiplier * curve)))
+        if value <= 0 or multiplier + step == multiplier:
+            break
+        multiplier += step
+    return vector / (1 + multiplier), height / (1 + multiplier * curve)
+
+
+def project_neurons(neurons: npt.ArrayLike) -> FloatArray:
+    """Euclidean projection of each row of `(w, b / R)`, shape (m, d + 1), onto the unit ball.
+
+    >>> project_neurons([[3.0, 4.0], [0.5, 0.0]]).tolist()
+    [[0.6, 0.8], [0.5, 0.0]]
+    """
+    rows = _finite(neurons, "project_neurons")
+    return rows / np.maximum(1.0, row_norms(rows))[:, None]
+
+
+def retract(f: ShallowNetwork, bound: float) -> ShallowNetwork:
+    """Send a network into `{nu_j = 1, sum_j |eta_j| <= bound}`: normalize, then project the outputs.
+
+    The function does not change when its path norm is at most the bound.
+
+    >>> retract(ShallowNetwork([[3.0]], [4.0], [2.0]), 1.0).outputs.tolist()
+    [1.0]
+    """
+    unit = normalize(f)
+    return ShallowNetwork(unit.weights, unit.biases, project_l1(unit.outputs, bound), unit.radius)
+
+
+def prox_l1(eta: npt.ArrayLike, strength: float) -> FloatArray:
+    """Minimize `|u - eta|^2 / 2 + strength sum_j |u_j|`: soft thresholding (of rows when (m, C)).
+
+    >>> prox_l1([3.0, -0.5], 1.0).tolist()
+    [2.0, -0.0]
+    """
+    values = _finite(eta, "prox_l1")
+    size = np.abs(values) if values.ndim == 1 else row_norms(values)
+    return _with_size(values, size, np.maximum(size - _at_least_zero(strength, "prox_l1: strength"), 0.0))
+
+
+def prox_coupled(outputs: npt.ArrayLike, neurons: npt.ArrayLike, strength: float) -> Neurons:
+    """Minimize `|(eta, v) - given|^2 / 2 + strength |eta_j| |v_j|`, for each neuron.
+
+    The penalty is not convex, yet the minimizer has a closed form; directions and signs are kept. From
+    strength 1 on, the smaller of the two factors goes to zero (the output weight when they are equal).
+
+    Args:
+        outputs: `eta`, shape (m,) or (m, C).
+        neurons: `(w, b / R)`, shape (m, d + 1).
+
+    >>> prox_coupled([2.0], [[1.0, 0.0]], 0.25).outputs.round(4).tolist()
+    [1.8667]
+
+    Source: F. Latorre, P. Rolland, N. Hallak, V. Cevher, *Efficient proximal mapping of the 1-path-norm
+    of shallow networks*, 2020 (which treats the l1 norm of `v`).
+    """
+    eta, v = _finite(outputs, "prox_coupled: outputs"), _finite(neurons, "prox_coupled: neurons")
+    if v.ndim != 2 or len(v) != len(eta):
+        raise DataError(f"prox_coupled: {len(eta)} outputs against neurons of shape {v.shape}; give one row each")
+    lam = _at_least_zero(strength, "prox_coupled: strength")
+    r0, h0 = (np.abs(eta) if eta.ndim == 1 else row_norms(eta)), row_norms(v)
+    if lam < 1:
+        r, h = (r0 - lam * h0) / (1 - lam**2), (h0 - lam * r0) / (1 - lam**2)
+        r, h = np.where(r <= 0, 0.0, np.where(h <= 0, r0, r)), np.where(r <= 0, h0, np.where(h <= 0, 0.0, h))
+    else:
+        r, h = np.where(r0 > h0, r0, 0.0), np.where(r0 > h0, 0.0, h0)
+    return Neurons(_with_size(eta, r0, r), _with_size(v, h0, h))
+
+
+def _with_size(values: FloatArray, size: FloatArray, new: FloatArray) -> FloatArray:
+    """Give each entry, or each row, a new size and keep its direction; a zero stays zero."""
+    if values.ndim == 1:
+        return np.copysign(new, values)
+    return values * np.divide(new, size, out=np.zeros_like(size), where=size > 0)[:, None]
+
+
+def _finite(value: npt.ArrayLike, place: str) -> FloatArray:
+    array = np.asarray(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"{place}: an entry is not finite; a step before this one diverged")
+    return array
+
+
+def _at_least_zero(value: float, place: str) -> float:
+    if not (np.isfinite(value) and value >= 0):
+        raise DataError(f"{place} must be a finite number at least 0, not {value!r}")
+    return float(value)

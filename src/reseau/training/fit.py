@@ -1,0 +1,290 @@
+"""Training: a generator of records, one for each compiled chunk of steps, and `fit`, its convenience.
+
+The whole run is one compiled program. A chunk runs as many steps as take about a tenth of a second, several epochs of
+them if they are short; how many is an argument of the program, so nothing is compiled twice, and the arithmetic does
+not depend on where the chunks are cut.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from os import PathLike
+from types import FrameType
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jax import Array
+
+from reseau.batches import Batches, Shuffled
+from reseau.data.streams.stream import Stream
+from reseau.errors import DataError
+from reseau.graph.values import precision_of
+from reseau.logs import Log, as_log, writing
+from reseau.objective import Objective
+from reseau.optimizers import Adam, as_optimizer
+from reseau.training.checkpoints import Save, checkpoints_in
+from reseau.training.checks import check_batches, check_seed, pair, start_of
+from reseau.training.feed import Feed, Resident
+from reseau.training.fingerprint import fingerprint_of
+from reseau.training.history import History
+from reseau.training.progress import Show, progress_of
+from reseau.training.run import Record, TrainingRun
+from reseau.training.streamed_feed import Streamed
+
+__all__ = ["FitResult", "Record", "fit", "train"]
+
+logger = logging.getLogger("reseau")
+
+Stopped = Literal["finished", "early", "interrupted"]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What `fit` returns.
+
+    Attributes:
+        params: The parameters; with `patience`, those of the best epoch.
+        history: Arrays with one entry an epoch: "epoch", "loss" (the objective, penalty included, averaged over the
+            epoch's steps as they were taken), and "validation_loss", "validation_accuracy" where there is validation.
+        stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
+        steps: Steps taken.
+        seconds: Duration, that of the processes before it included where a run was resumed.
+    """
+
+    params: dict[str, Array]
+    history: dict[str, np.ndarray]
+    stopped: Stopped
+    steps: int
+    seconds: float
+
+
+def train(
+    objective: Objective,
+    data: tuple[Any, Any] | Stream,
+    *,
+    optimizer: Any,
+    batches: Batches,
+    epochs: int | None = None,
+    steps: int | None = None,
+    params: Mapping[str, Array] | None = None,
+    sample_weight: Any = None,
+    seed: int = 0,
+    each_epoch: bool = False,
+) -> Generator[Record, None, None]:
+    """Train, yielding a record after each chunk of steps; what to do with it is the body of a `for`.
+
+    Args:
+        objective: What is minimized.
+        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
+        optimizer: One of `reseau.optimizers`, or an optax transformation.
+        batches: One of `reseau.batches`.
+        epochs: Passes to make; or else
+        steps: steps to take.
+        params: Where to start; `objective.network.init(seed)` by default. They are not changed.
+        sample_weight: A weight for each row.
+        seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
+        each_epoch: Give a record at every epoch's end, however short epochs are.
+
+    Raises:
+        DivergenceError: The objective or its gradient is not finite.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1)), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 64)[:, None]
+        >>> for record in rs.train(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(0.1),
+        ...                        batches=rs.batches.Cyclic(16), epochs=100):
+        ...     pass
+        >>> record.epoch, record.loss < 1e-6
+        (100, True)
+    """
+    check_seed(seed)
+    start = start_of(objective, params, seed)
+    feed = feed_of(objective, data, sample_weight, batches, seed, precision_of(start))
+    total = total_steps(epochs, steps, feed.in_epoch)
+    return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, 1 if each_epoch else None)
+
+
+def fit(
+    objective: Objective,
+    data: tuple[Any, Any] | Stream,
+    *,
+    optimizer: Any = None,
+    batches: Batches | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    validation: tuple[Any, Any] | None = None,
+    patience: int | None = None,
+    params: Mapping[str, Array] | None = None,
+    sample_weight: Any = None,
+    seed: int = 0,
+    checkpoint: str | PathLike[str] | None = None,
+    every: float | None = None,
+    keep: int = 3,
+    log: str | PathLike[str] | Log | tuple[str | PathLike[str] | Log, ...] = (),
+    progress: bool = True,
+) -> FitResult:
+    """Train to the end and return the parameters with their history.
+
+    Ctrl-C ends the run after the current chunk, and what was learned so far is returned; a second one raises.
+
+    With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again,
+    and ends with the same bits as a run that was not. A run that is over returns at once; more `epochs` go on from its
+    end. A damaged checkpoint is set aside with a warning, and the one before it is used.
+
+    Args:
+        objective: What is minimized.
+        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
+        optimizer: `optimizers.Adam(1e-3)` by default; an optax transformation is accepted too.
+        batches: `batches.Shuffled(32)` by default.
+        epochs: Passes to make; or else
+        steps: steps to take.
+        validation: Inputs and targets measured after every epoch.
+        patience: Stop when the validation loss has not improved for this many epochs, and return the best epoch's
+            parameters. Needs `validation`.
+        params: Where to start; `objective.network.init(seed)` by default. They are not changed.
+        sample_weight: A weight for each row.
+        seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
+        checkpoint: Folder for checkpoints; a folder serves one run. Other files in it are left alone.
+        every: Epochs from one checkpoint to the next, as 0.1 or 5; one is due at the first chunk's end after that. By
+            default 1, or as many more as keep the time for writing below a twentieth. There is always one at the end.
+        keep: Checkpoints that are kept.
+        log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
+            `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
+        progress: Show a bar on a terminal and a few lines elsewhere, on standard error.
+
+    Raises:
+        DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
+        DataError: The checkpoints are of another run: other data, settings, seed or first parameters, which it names.
+        ModelFileError: All checkpoints are damaged, or the disk refuses one, or the log; those before it stay whole.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1)), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 64)[:, None]
+        >>> result = rs.fit(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(0.1), epochs=100, progress=False)
+        >>> len(result.history["loss"])
+        100
+    """
+    check_seed(seed)
+    if patience is not None and (validation is None or not isinstance(patience, int | np.integer) or patience < 1):
+        raise DataError("patience needs validation data and is at least 1\n  fix: fit(..., validation=(Xv, yv))")
+    optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
+    batches = Shuffled(32) if batches is None else batches
+    start = start_of(objective, params, seed)
+    precision = precision_of(start)
+    feed = feed_of(objective, data, sample_weight, batches, seed, precision)
+    held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
+    total = total_steps(epochs, steps, feed.in_epoch)
+    run = TrainingRun(objective, feed, optimizer, start, seed)
+    history = History(objective, held_out, patience)
+    kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
+    if checkpoint is not None:
+        fingerprint = fingerprint_of(
+            objective,
+            optimizer=optimizer,
+            batches=batches,
+            patience=patience,
+            seed=seed,
+            **feed.identity(),
+            validation=held_out,
+            first_parameters=run.params(),
+        )
+        kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
+    logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
+    with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+        stopped, record = follow(run, history, total, save, logs, show)
+    # the run is over: nothing will overwrite its arrays
+    params = run.params() if history.best.params is None else history.best.params
+    return FitResult(jax.device_put(params), history.arrays(), stopped, record.step, record.seconds)
+
+
+def follow(
+    run: TrainingRun, history: History, total: int, save: Save, logs: Sequence[Log], show: Show
+) -> tuple[Stopped, Record]:
+    """Run from where the run stands to its end; how it ended, and its last record."""
+    if run.step > total:
+        raise DataError(
+            f"the checkpoint stands after {run.step} steps, and the run shall end after {total}\n"
+            f"  fix: epochs={-(-run.step // run.in_epoch)} or more, or checkpoint= with another folder"
+        )
+    logger.info("training from step %d to %d, %d an epoch", run.step, total, run.in_epoch)
+    stopped: Stopped = "finished"
+    until = run.step if history.exhausted else total
+    with (
+        interruptions() as interrupted,
+        writing(logs, tuple(history.columns), history.rows()) as write,
+        closing(run.records(until, at_once=None if history.held_out is None else 1)) as records,
+    ):
+        for record in records:
+            logged = len(history.columns["epoch"])
+            history.add(record, run)
+            write(history.rows(logged))
+            show(record.step, history.latest(record))
+            if interrupted():
+                stopped = "interrupted"
+            elif history.exhausted and record.step < total:
+                stopped = "early"
+            save(record, stopped != "finished" or record.step == total)
+            if stopped != "finished":
+                break
+    logger.info("%s after %d steps, %.1f seconds", stopped, record.step, record.seconds)
+    return stopped, record
+
+
+def feed_of(
+    objective: Objective,
+    data: tuple[Any, Any] | Stream,
+    sample_weight: Any,
+    batches: Batches,
+    seed: int,
+    precision: np.dtype[Any],
+) -> Feed:
+    """The feed of the data: a window at a time of a stream, or all of it."""
+    check_batches(batches)
+    if not isinstance(data, Stream):
+        return Resident(objective.read(*pair(data, "data"), sample_weight, precision), batches, seed, precision)
+    if sample_weight is not None:
+        raise DataError("the rows of a stream all weigh the same\n  fix: leave sample_weight out")
+    return Streamed(objective, data, batches, seed, precision)
+
+
+def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
+    """Steps to take, from the one of `epochs` and `steps` that is given."""
+    if (epochs is None) == (steps is None):
+        raise DataError("say how long to train: epochs=20, or steps=10_000, one of the two")
+    asked = steps if epochs is None else epochs
+    if not isinstance(asked, int | np.integer) or asked < 1:
+        raise DataError(f"{'steps' if epochs is None else 'epochs'} must be a whole number from 1 on, got {asked!r}")
+    return int(asked) * (1 if epochs is None else in_epoch)
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed; a second press raises.
+
+    The first only leaves a note: raised in the middle of a chunk it could fall between the overwriting of the old
+    parameters and the arrival of the new ones.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = False
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
