@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-slow check format bench experiments clean
+.PHONY: help face demo test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ check: .venv/develop  ## lint, format, types, layers
 format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+face: .venv/core  ## write the stub of the public names again
+	$(BIN)/python scripts/write_stub.py
 
 demo: .venv/core  ## train on real digits: progress, accuracy with a certificate, pictures, a model file
 	$(BIN)/reseau train --dataset digits --conv 16,32 --hidden 64 --out demo-run --force

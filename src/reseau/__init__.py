@@ -3,6 +3,7 @@
 `import reseau as rs` is instant: each name below is imported when it is first used.
 """
 
+import builtins
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -13,8 +14,8 @@ _LAYERS = (
     "relu reshape round sigmoid sign slice softmax softplus sqrt square step sum tanh transpose"
 ).split()
 
-_HOME = {
-    **dict.fromkeys(("constant", "input", "parameter", "state"), "reseau.graph"),
+HOME = {
+    **dict.fromkeys(("apply_op", "constant", "input", "parameter", "state"), "reseau.graph"),
     **dict.fromkeys(_LAYERS, "reseau.layers"),
     **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
@@ -22,7 +23,7 @@ _HOME = {
     "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
-_MODULES = (
+MODULES = (
     "batches",
     "constraints",
     "data",
@@ -39,13 +40,16 @@ _MODULES = (
     "theory",
 )
 
-__all__ = [*sorted(_HOME), *_MODULES]
+_PUBLIC = [*sorted(HOME), *MODULES]
+
+# `from reseau import *` leaves Python's own `abs`, `input`, `max`, ... in place
+__all__ = [name for name in _PUBLIC if not hasattr(builtins, name)]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    elif name in _MODULES:
+    if name in HOME:
+        value = getattr(import_module(HOME[name]), name)
+    elif name in MODULES:
         value = import_module(f"reseau.{name}")
     elif name == "__version__":
         value = version("reseau")
@@ -56,4 +60,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(_PUBLIC)

@@ -1,4 +1,4 @@
-"""The names of `__init__.py` for type checkers, which cannot follow a lazy import; a test keeps the two equal."""
+"""The names of `__init__.py` for type checkers, which cannot follow a lazy import; written by `make face`."""
 
 from reseau import batches as batches
 from reseau import constraints as constraints
@@ -6,6 +6,7 @@ from reseau import data as data
 from reseau import errors as errors
 from reseau import estimators as estimators
 from reseau import initializers as initializers
+from reseau import layers as layers
 from reseau import logs as logs
 from reseau import losses as losses
 from reseau import onnx as onnx
@@ -14,9 +15,14 @@ from reseau import optimizers as optimizers
 from reseau import penalties as penalties
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
-from reseau.estimators import NetworkClassifier as NetworkClassifier, NetworkRegressor as NetworkRegressor
+from reseau.estimators import NetworkClassifier as NetworkClassifier
+from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many
-from reseau.graph import constant as constant, input as input, parameter as parameter, state as state
+from reseau.graph import apply_op as apply_op
+from reseau.graph import constant as constant
+from reseau.graph import input as input
+from reseau.graph import parameter as parameter
+from reseau.graph import state as state
 from reseau.layers import abs as abs
 from reseau.layers import affine as affine
 from reseau.layers import apply as apply
@@ -57,8 +63,13 @@ from reseau.layers import step as step
 from reseau.layers import sum as sum
 from reseau.layers import tanh as tanh
 from reseau.layers import transpose as transpose
-from reseau.network import Network as Network, load as load, load_recipe as load_recipe
+from reseau.network import Network as Network
+from reseau.network import load as load
+from reseau.network import load_recipe as load_recipe
 from reseau.objective import Objective as Objective
-from reseau.training import FitResult as FitResult, Record as Record, fit as fit, train as train
+from reseau.training import FitResult as FitResult
+from reseau.training import Record as Record
+from reseau.training import fit as fit
+from reseau.training import train as train
 
 __version__: str

@@ -14,8 +14,8 @@ import pytest
 
 import reseau as rs
 from reseau import data
+from tools.shared_data import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
 
 FILES = ["history.csv", "history.png", "model.safetensors", "network.svg", "report.md"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from layouts import layouts
 from reseau import NetworkClassifier, NetworkRegressor
 from reseau.errors import DataError
+from tools.layouts import layouts
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.randn(24, 3)

@@ -33,8 +33,8 @@ FAIL = {
 )
 def test_scikit_learn_s_tests_of_its_mlp(tmp_path, record_property):
     report = tmp_path / "report.xml"
-    plugins = ["-p", "in_place_of_mlp", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    paths = [str(Path(__file__).parent), str(Path(reseau.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    plugins = ["-p", "tools.in_place_of_mlp", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    paths = [str(Path(__file__).parents[1]), str(Path(reseau.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, "--pyargs", THEIRS, f"--junitxml={report}"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ops.cases import APART, CASES, B, concrete, draw, symbolic
 from reseau import ops
 from reseau.errors import ShapeError
 from reseau.ops import Op
+from tools.operation_cases import APART, CASES, B, concrete, draw, symbolic
 
 
 def named(cases: list) -> list[str]:

@@ -27,6 +27,7 @@ from reseau.estimators.lbfgs import minimize
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.tasks import Tasks
+from reseau.estimators.warnings import WARNINGS
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.objective.examples import Examples, narrowed
@@ -376,20 +377,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-WARNINGS: dict[str, tuple[str, type[Warning]]] = {
-    "exhausted": (
-        "training stopped after max_iter={} epochs, before it converged\n  fix: more max_iter",
-        ConvergenceWarning,
-    ),
-    "interrupted": ("the fit was interrupted; what was learned is kept", UserWarning),
-    "diverged": (
-        "training left the finite numbers; the parameters of the best validation score are kept\n"
-        "  fix: a smaller learning_rate_init, or scaled features",
-        ConvergenceWarning,
-    ),
-}
 
 
 @contextmanager

@@ -20,6 +20,27 @@ from reseau.objective import Objective
 
 __all__ = ["digest", "fingerprint_of"]
 
+# A digest names a class by its module. These have moved since 0.1, and the checkpoints of 0.1 shall still be known.
+FIRST_HOME = {
+    name: home
+    for home, names in {
+        "reseau.graph": "Input Parameter State Constant",
+        "reseau.ops.algebra": "Einsum Determinant",
+        "reseau.ops.folding": "Product Min",
+        "reseau.ops.function": "Apply",
+        "reseau.ops.indexing": "Reshape Transpose Concatenate Slice",
+        "reseau.ops.logic": "Equal Less LessOrEqual And Or Xor Not IsNan IsInfinite Where",
+        "reseau.ops.normalization": "Dropout RandomMask",
+        "reseau.ops.numbers": "Cast Quotient Remainder Power",
+        "reseau.ops.running": "CumulativeSum CumulativeProduct ReverseSequence",
+        "reseau.ops.sampling": "GridSample",
+        "reseau.ops.selection": "Take TakeAlong TakeAt PutAlong Put ArgMax TopK",
+        "reseau.ops.shaping": "ReshapeTo BroadcastTo Cut Pad Tile",
+        "reseau.ops.windowed": "Windowed WindowSum WindowMax WindowArgMax",
+    }.items()
+    for name in names.split()
+}
+
 
 class Hash(Protocol):
     """What hashlib gives."""
@@ -91,7 +112,10 @@ def _say(found: Hash, *words: Any) -> None:
 
 
 def _name(value: Any) -> tuple[str, str]:
-    return str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", type(value).__qualname__))
+    module = str(getattr(value, "__module__", ""))
+    if module.startswith(("reseau.ops.", "reseau.graph.")):
+        module = FIRST_HOME.get(getattr(value, "__name__", ""), module)
+    return module, str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
 def _array(found: Hash, array: np.ndarray) -> None:

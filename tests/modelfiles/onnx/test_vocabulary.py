@@ -6,10 +6,10 @@ import onnx
 import pytest
 
 import reseau as rs
-from ops.cases import APART, CASES, concrete, draw, symbolic
 from reseau.errors import UnsupportedError
 from reseau.graph import Input, Node, apply_op
 from reseau.ops import Op
+from tools.operation_cases import APART, CASES, concrete, draw, symbolic
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

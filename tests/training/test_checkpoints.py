@@ -27,7 +27,7 @@ from reseau.optimizers import SGD, Adam, AdamW, Clipped, RMSProp
 from reseau.training import checkpoints
 from reseau.training import run as training_run
 from reseau.training.fingerprint import digest
-from saved_models import header_of, write_header
+from tools.saved_models import header_of, write_header
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)

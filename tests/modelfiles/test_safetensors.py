@@ -17,7 +17,7 @@ from reseau.errors import ModelFileError
 from reseau.graph import Constant, apply_op
 from reseau.modelfiles import description
 from reseau.modelfiles import formats as modelfile
-from saved_models import header_of, small
+from tools.saved_models import header_of, small
 
 
 @pytest.fixture

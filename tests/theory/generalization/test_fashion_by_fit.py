@@ -1,14 +1,13 @@
 """Certificates of networks trained on Fashion-MNIST by `fit`, with the hold-out bound that beats them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import reseau as rs
 from reseau.theory import ShallowNetwork, certify
+from tools.shared_data import SHARED
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "fashion-mnist"
+FOLDER = SHARED / "fashion-mnist"
 RADIUS = 0.2  # images have norm one: fixed before any of them is seen
 
 

@@ -117,7 +117,7 @@ def left_alone(x):
         "add_1 (add) is not": rs.affine(h + np.ones(4), 1),
         "is an output": h,
         "shared is shared": rs.affine(rs.relu(rs.affine(h, 4, weight=shared)) + rs.affine(x, 4, weight=shared), 1),
-        "mean mixes its units": rs.affine(rs.layers.apply_op(rs.ops.Mean((1,), True), h), 1),
+        "mean mixes its units": rs.affine(rs.apply_op(rs.ops.Mean((1,), True), h), 1),
     }
 
 

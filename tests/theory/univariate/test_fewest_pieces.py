@@ -4,7 +4,6 @@ import itertools
 import math
 import time
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from scipy.optimize import linprog
 
 from reseau.errors import DataError
 from reseau.theory.univariate.fewest_pieces import min_pieces
+from tools.shared_data import SHARED
 
-SIGNALS = Path(__file__).resolve().parents[3] / "shared" / "data" / "signals"
+SIGNALS = SHARED / "signals"
 
 
 def least_pieces_by_enumeration(x, low, high):

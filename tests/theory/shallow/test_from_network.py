@@ -108,7 +108,7 @@ def refused_by_conversion(x):
         "no relu": rs.affine(x, 2),
         "'bend' \\(tanh\\)": rs.affine(rs.tanh(h, name="bend"), 1),
         "more than one path leads through 'x'": rs.affine(h, 4) + x,
-        "'ratio' \\(divide\\)": rs.layers.apply_op(rs.ops.Divide(), constant(1.0), h, name="ratio"),
+        "'ratio' \\(divide\\)": rs.apply_op(rs.ops.Divide(), constant(1.0), h, name="ratio"),
     }
 
 

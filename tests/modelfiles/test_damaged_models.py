@@ -8,7 +8,7 @@ import pytest
 import reseau as rs
 from reseau.errors import ModelFileError
 from reseau.modelfiles import formats as modelfile
-from saved_models import edited, header_of, named, small, write_header
+from tools.saved_models import edited, header_of, named, small, write_header
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import reseau as rs
-from layouts import layouts
 from reseau.errors import DataError, DivergenceError
+from tools.layouts import layouts
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.randn(24, 3)

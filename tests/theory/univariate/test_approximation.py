@@ -2,7 +2,6 @@
 
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,9 @@ from reseau.errors import DataError, MissingExtraError
 from reseau.theory.shallow.network import ShallowNetwork
 from reseau.theory.univariate.approximation import approximate, compress
 from reseau.theory.univariate.realization import network_to_pwl
+from tools.shared_data import SHARED
 
-SIGNALS = Path(__file__).resolve().parents[3] / "shared" / "data" / "signals"
+SIGNALS = SHARED / "signals"
 
 
 def signal(name):

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from killed_run import STAGES
+from tools import killed_run
+from tools.killed_run import STAGES
 
 KILLS = 50
-SCRIPT = Path(__file__).with_name("killed_run.py")
+SCRIPT = Path(killed_run.__file__)
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """Certificates of networks trained on Fashion-MNIST, with the hold-out bound that beats them."""
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reseau.theory.generalization.certify import certify
 from reseau.theory.shallow.network import ShallowNetwork
+from tools.shared_data import SHARED
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "fashion-mnist"
+FOLDER = SHARED / "fashion-mnist"
 
 
 def images(kind):

@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 def example():
     """Import one of the examples by its name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[1] / "examples"))
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
         yield import_module
     for name in ("width_and_optimum", "random_features"):
         sys.modules.pop(name, None)

@@ -12,15 +12,15 @@ from onnx import TensorProto, helper
 
 from reseau.onnx import Backend
 
-HERE = Path(__file__).parent
+TOOLS = Path(__file__).parents[2] / "tools"
 PARTS = 2
 
 
 def test_conformance(record_property) -> None:
-    listed = json.loads((HERE / "conformance.json").read_text())
+    listed = json.loads((TOOLS / "onnx_conformance.json").read_text())
     runs = [
         subprocess.Popen(
-            [sys.executable, str(HERE / "conformance.py"), str(part), str(PARTS)],
+            [sys.executable, str(TOOLS / "onnx_conformance.py"), str(part), str(PARTS)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

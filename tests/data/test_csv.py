@@ -2,17 +2,16 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from refusals import refused
 from reseau import data
 from reseau.data.readers import csv as delimited
 from reseau.errors import DataError
+from tools.refusals import refused
+from tools.shared_data import SHARED
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
 
 TABLE = """age,city,income,bought

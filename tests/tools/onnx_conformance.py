@@ -10,7 +10,7 @@ from onnx.backend.test import BackendTest
 
 from reseau.onnx import Backend
 
-LIST = Path(__file__).with_name("conformance.json")
+LIST = Path(__file__).with_name("onnx_conformance.json")
 
 
 def run(names: list[str]) -> dict[str, object]:

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from refusals import refused
 from reseau import data
 from reseau.data.table.columns import as_numbers
 from reseau.errors import DataError, MissingExtraError
+from tools.refusals import refused
 
 FRAME = pd.DataFrame(
     {

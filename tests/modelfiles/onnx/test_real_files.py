@@ -9,11 +9,12 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
+from tools.shared_data import SHARED
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnxruntime.set_default_logger_severity(3)
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "onnx"
+FILES = SHARED / "onnx"
 FILES = [
     "ACASXU_run2a_1_1_batch_2000.onnx",
     "HAR-CNN.onnx",
@@ -28,9 +29,9 @@ FILES = [
 
 
 def real(name: str) -> Path:
-    if not (SHARED / name).exists():
+    if not (FILES / name).exists():
         pytest.skip(f"{name} is not in the folder shared/data/onnx beside the checkout")
-    return SHARED / name
+    return FILES / name
 
 
 def elsewhere(path: Path, *inputs: np.ndarray) -> list[np.ndarray]:

@@ -1,0 +1,80 @@
+"""The layout is the one that ARCHITECTURE.md draws and that the linter keeps."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import reseau
+
+ROOT = Path(__file__).parents[1]
+SOURCE = Path(reseau.__file__).parent
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+
+def modules():
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(("reseau", *parts)).removesuffix(".__init__"), path, ast.parse(path.read_text())
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def circles(edges):
+    """Files that import each other in a loop, or read such files: what is left when all others are taken."""
+    left = {name: set(read) for name, read in edges.items()}
+    while True:
+        free = {name for name, read in left.items() if not read & left.keys()}
+        if not free:
+            return sorted(left)
+        left = {name: read for name, read in left.items() if name not in free}
+
+
+def test_no_files_import_each_other_in_a_loop():
+    files = {name: tree for name, path, tree in modules() if path.name != "__init__.py"}
+    assert circles({name: set(imported(tree)) & files.keys() for name, tree in files.items()}) == []
+
+
+def test_that_a_loop_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == ["a", "b", "c", "d"]
+
+
+def test_no_import_is_hidden_in_a_string():
+    lazy_faces = {"reseau", "reseau.theory"}
+    for name, path, tree in modules():
+        called = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and "import_module" in ast.unparse(n.func)]
+        if name not in lazy_faces:
+            assert all("reseau" not in ast.unparse(call) for call in called), path
+
+
+def test_no_file_is_longer_than_400_lines():
+    assert [path for _, path, _ in modules() if len(path.read_text().splitlines()) > 400] == []
+
+
+def test_the_picture_of_the_layers_is_the_contract():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    picture = re.search(r"```\n(cli .*?)```", text, re.DOTALL).group(1)
+    drawn = [re.split(r"\s{2,}", line)[0] for line in picture.splitlines() if not line.startswith(" ")]
+    assert drawn == CONTRACTS[0]["layers"]
+    assert all(contract["exhaustive"] for contract in CONTRACTS)
+
+
+def test_a_package_that_no_layer_names_fails_the_contract(tmp_path):
+    """The linter is run on a copy of the contracts that lacks one package, as if it were new."""
+    text = (ROOT / "pyproject.toml").read_text().replace('  "disk | cache",\n', '  "disk",\n')
+    (tmp_path / "pyproject.toml").write_text(text)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--config", "pyproject.toml", "--no-cache"],
+        check=False, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "cache" in done.stdout
