@@ -26,12 +26,16 @@ FIRST_HOME = {
     for home, names in {
         "reseau.graph": "Input Parameter State Constant",
         "reseau.ops.algebra": "Einsum Determinant",
+        "reseau.ops.elementary": ("Sin Cos Tan Arcsin Arccos Arctan Sinh Cosh Arcsinh Arccosh Arctanh Erf Floor Ceil"),
         "reseau.ops.folding": "Product Min",
         "reseau.ops.function": "Apply",
         "reseau.ops.indexing": "Reshape Transpose Concatenate Slice",
         "reseau.ops.logic": "Equal Less LessOrEqual And Or Xor Not IsNan IsInfinite Where",
         "reseau.ops.normalization": "Dropout RandomMask",
         "reseau.ops.numbers": "Cast Quotient Remainder Power",
+        "reseau.ops.pointwise": (
+            "Pointwise Sigmoid Tanh Relu LeakyRelu Gelu Softplus Clip Abs Exp Log Square Sqrt Step Sign Round"
+        ),
         "reseau.ops.running": "CumulativeSum CumulativeProduct ReverseSequence",
         "reseau.ops.sampling": "GridSample",
         "reseau.ops.selection": "Take TakeAlong TakeAt PutAlong Put ArgMax TopK",
