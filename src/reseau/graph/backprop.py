@@ -109,7 +109,8 @@ def _after(found: Values, reads: Values) -> Values:
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
     """Values of the constant sources, those that are real numbers in the precision `dtype`."""
     return {
-        n: jnp.asarray(n.source.value, dtype if n.source.value.dtype.kind == "f" else None)
+        n: n.source.value if kind == "O" else jnp.asarray(n.source.value, dtype if kind == "f" else None)
         for n in nodes
         if isinstance(n.source, Constant)
+        for kind in [n.source.value.dtype.kind]
     }
