@@ -26,10 +26,11 @@ WITHOUT_INFINITY = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2fnuz", "floa
 class Quantize(Op):
     """The level nearest to `x / scale + zero`, halves to even, among the whole numbers `low ... high`, as `dtype`.
 
-    "float" as `dtype` is the type of `x`. `scale` and `zero` are broadcast against `x`. With `whole` false the levels are the numbers of `dtype` itself, a
-    real type of 8 or 4 bits, of which the largest stands for all beyond. `backward` is a proxy, the straight-through
-    estimator of Bengio, Léonard and Courville, *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013:
-    rounding counts as the identity where `x` is within the levels, and beyond them nothing comes back to `x`.
+    "float" as `dtype` is the type of `x`. `scale` and `zero` are broadcast against `x`. With `whole` false the levels
+    are the numbers of `dtype` itself, a real type of 8 or 4 bits, of which the largest stands for all beyond.
+    `backward` is a proxy, the straight-through estimator of Bengio, Léonard and Courville, *Estimating or Propagating
+    Gradients Through Stochastic Neurons*, 2013: rounding counts as the identity where `x` is within the levels, and
+    beyond them nothing comes back to `x`.
     """
 
     dtype: str

@@ -1,5 +1,6 @@
 """Random numbers as a value of the graph: drawn from a seed, so that equal calls give equal numbers."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,4 +42,8 @@ class RandomLike(Op):
         return (None,)
 
 
-LAWS = {"uniform": jax.random.uniform, "normal": jax.random.normal, "gumbel": jax.random.gumbel}
+LAWS: Mapping[str, Callable[..., Array]] = {
+    "uniform": jax.random.uniform,
+    "normal": jax.random.normal,
+    "gumbel": jax.random.gumbel,
+}

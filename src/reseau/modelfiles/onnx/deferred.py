@@ -88,9 +88,7 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     read = [n for n in dict.fromkeys(n for p in protos for n in sorted(read_by(p))) if n not in made]
     values = {name: importer.values[name] for name in read}
     given = {name: node for name, node in values.items() if isinstance(node, Node)}
-    inputs = [
-        helper.make_tensor_value_info(name, element(importer.dtype(node)), None) for name, node in given.items()
-    ]
+    inputs = [helper.make_tensor_value_info(name, element(importer.dtype(node)), None) for name, node in given.items()]
     graph = helper.make_graph(protos, "deferred", inputs, late)
     part = onnx.ModelProto(ir_version=model.ir_version)
     part.opset_import.extend(model.opset_import)
@@ -106,7 +104,8 @@ def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> l
     """The nodes that were left for later and are needed, and before them those that make the sequences they read."""
     makers = {name: proto for proto in importer.deferred for name in proto.output}
     makers |= importer.listed_by
-    wanted, stack, chosen = {o.name for o in late}, [o.name for o in late], []
+    wanted, stack = {o.name for o in late}, [o.name for o in late]
+    chosen: list[onnx.NodeProto] = []
     while stack:
         proto = makers.get(stack.pop())
         if proto is None or any(proto is p for p in chosen):

@@ -72,9 +72,7 @@ class Call:
     scope: Mapping[str, Value | None]
     within: str
 
-    def inner(
-        self, graph: onnx.GraphProto, inputs: Sequence[Value | None], again: int = 0
-    ) -> tuple[Value | None, ...]:
+    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Value | None], again: int = 0) -> tuple[Value | None, ...]:
         """The outputs of a graph inside this node, which also sees the values around it."""
         scope = dict(self.scope)
         for tensor in graph.initializer:
@@ -274,6 +272,13 @@ class Importer:
             else:
                 self.free[n] = frozenset().union(*(self.free[p] for p in n.parents))
         return self.free[node]
+
+    def node(self, name: str) -> Node:
+        """The array of this name."""
+        value = self.values[name]
+        if not isinstance(value, Node):
+            raise ValueError(f"{name!r} is a sequence, not an array")
+        return value
 
     def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
         """Nodes below `node`, parents first, that are not known yet."""

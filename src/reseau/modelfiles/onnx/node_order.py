@@ -31,9 +31,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], given: Iterable[str], arrays: Arra
     for proto in nodes:
         for name in filter(None, proto.input):
             if name not in made and name not in scope:
-                raise arrays.damaged(
-                    f"node {proto.name or proto.output[0]!r} reads {name!r}, which nothing gives"
-                )
+                raise arrays.damaged(f"node {proto.name or proto.output[0]!r} reads {name!r}, which nothing gives")
     called = {str(i): proto.name or next(iter(proto.output), "") for i, proto in enumerate(nodes)}
     try:
         return [nodes[int(i)] for i in order_by_name(reads)]

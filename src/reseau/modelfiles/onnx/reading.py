@@ -16,7 +16,7 @@ from reseau.modelfiles.onnx.columns import peeled, recipe_in
 from reseau.modelfiles.onnx.deferred import deferred_outputs
 from reseau.modelfiles.onnx.functions import expand
 from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, NeedsInput, Value
-from reseau.modelfiles.onnx.read_rules import RULES
+from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
 from reseau.modelfiles.onnx.tensors import Arrays, open_model
 
@@ -106,7 +106,7 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, Any]
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    return Importer(arrays, opsets, RULES, expand, fixed, functions, **settings)
+    return Importer(arrays, opsets, READ, expand, fixed, functions, **settings)
 
 
 @contextmanager

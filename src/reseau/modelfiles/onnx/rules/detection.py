@@ -101,7 +101,9 @@ def deform_conv(call: Call) -> Node:
 
 def refused(w: Emitter, node: Node, why: str) -> UnsupportedError:
     """The error of a node that ONNX cannot say."""
-    return UnsupportedError(f"node {w.label(node)!r} ({node.kind}) has no form in ONNX: {why}\n  fix: save to .safetensors")
+    return UnsupportedError(
+        f"node {w.label(node)!r} ({node.kind}) has no form in ONNX: {why}\n  fix: save to .safetensors"
+    )
 
 
 def write_region_align(op: ops.RegionAlign, node: Node, w: Emitter) -> Value:

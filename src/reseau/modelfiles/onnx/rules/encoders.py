@@ -57,7 +57,9 @@ def place_of(call: Call, keys: np.ndarray) -> Node:
     row = call.constant(keys, call.dtype())
     same = apply_op(ops.Equal(), column, row)
     if keys.dtype.kind == "f" and np.isnan(keys).any():  # here no number is equal to itself
-        same = apply_op(ops.Or(), same, apply_op(ops.And(), apply_op(ops.IsNan(), column), call.constant(np.isnan(keys))))
+        same = apply_op(
+            ops.Or(), same, apply_op(ops.And(), apply_op(ops.IsNan(), column), call.constant(np.isnan(keys)))
+        )
     end = apply_op(ops.Not(), apply_op(ops.Max((-1,), True), apply_op(ops.Cast("int32"), same)))
     joined = apply_op(ops.Concatenate(len(x.shape)), same, apply_op(ops.Cast("bool"), end))
     return apply_op(ops.ArgMax(len(x.shape)), apply_op(ops.Cast("int32"), joined))
@@ -84,7 +86,11 @@ def category_mapper(call: Call) -> Node:
         number = apply_op(ops.NumberOf(tuple(texts)), call[0])
         return replaced(call, number, len(texts), numbers, call.attribute("default_int64", -1))
     return replaced(
-        call, place_of(call, numbers), len(texts), np.asarray(texts, object), call.attribute("default_string", "_Unused")
+        call,
+        place_of(call, numbers),
+        len(texts),
+        np.asarray(texts, object),
+        call.attribute("default_string", "_Unused"),
     )
 
 
@@ -101,7 +107,7 @@ def imputer(call: Call) -> Node:
     whole = "imputed_value_int64s" in call.attributes
     fills = np.asarray(call.attributes["imputed_value_int64s" if whole else "imputed_value_floats"])
     gone = call.attribute("replaced_value_int64" if whole else "replaced_value_float", 0)
-    blank = apply_op(ops.IsNan(), call[0]) if gone != gone else apply_op(ops.Equal(), call[0], call.like(gone))
+    blank = apply_op(ops.IsNan(), call[0]) if np.isnan(gone) else apply_op(ops.Equal(), call[0], call.like(gone))
     return apply_op(ops.Where(), blank, call.like(fills if len(fills) > 1 else fills[0]), call[0])
 
 

@@ -1,4 +1,4 @@
-"""Operators of the first years that were never made standard and that programs still run, and parts above a diagonal."""
+"""Operators of the first years that were never made standard, which programs still run; and triangles of arrays."""
 
 from collections.abc import Mapping
 

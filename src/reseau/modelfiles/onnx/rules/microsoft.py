@@ -9,7 +9,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import arithmetic, normalization, windows
+from reseau.modelfiles.onnx.rules import normalization, windows
 
 __all__ = ["READ"]
 
@@ -48,7 +48,10 @@ def turned(x: Node, last: bool, batch: bool) -> Node:
 
 
 def fused_matmul(call: Call) -> Node:
-    sides = (turned(call[i], *(bool(call.attribute(f"{k}{s}", 0)) for k in ("trans", "transBatch"))) for i, s in enumerate("AB"))
+    sides = (
+        turned(call[i], *(bool(call.attribute(f"{k}{s}", 0)) for k in ("trans", "transBatch")))
+        for i, s in enumerate("AB")
+    )
     y = apply_op(ops.Matmul(), *sides)
     alpha = call.attribute("alpha", 1.0)
     return activated(call, y if alpha == 1.0 else y * call.like(alpha))

@@ -5,16 +5,18 @@ derivative serves all of them, the straight-through one of `ops.Quantize`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from onnx import TensorProto
 
 from reseau import ops
 from reseau.graph import Constant, Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, plain, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
-from reseau.modelfiles.onnx.rules.windows import conv_of
+from reseau.modelfiles.onnx.rules import windows
 from reseau.ops.base import Op
 from reseau.ops.quantization import SMALL_REALS
 
@@ -23,10 +25,7 @@ __all__ = ["READ", "WRITE"]
 
 def quantize_linear(call: Call) -> Node:
     zero = call.get(2)
-    if zero is not None:
-        dtype = str(call.dtype(2))
-    else:
-        dtype = type_name(call.attribute("output_dtype", 0) or 2)  # uint8
+    dtype = type_name(call.attribute("output_dtype", 0) or TensorProto.UINT8) if zero is None else str(call.dtype(2))
     axis, block = call.attribute("axis", 1), call.attribute("block_size", 0)
     scale = aligned(call, setting(call, 1), axis, block)
     center = call.constant(0, np.float32) if zero is None else aligned(call, setting(call, 2), axis, block)
@@ -44,7 +43,7 @@ def to_levels(x: Node, scale: Node, zero: Node, dtype: str, saturate: bool = Tru
 
 def levels(dtype: str) -> tuple[int, int]:
     """The smallest and the largest number of a whole type."""
-    said = ml_dtypes.iinfo(np.dtype(dtype))
+    said: Any = ml_dtypes.iinfo(np.dtype(dtype))  # type: ignore[no-untyped-call]
     return int(said.min), int(said.max)
 
 
@@ -110,9 +109,16 @@ def requantized(call: Call, y: Node, ratio: Node, zero: int) -> Node:
     return to_levels(y * ratio, call.constant(1, np.float32), center, str(call.dtype(zero)))
 
 
+def conv_of(call: Call, x: Node, weight: Node, bias: Node | None) -> Node:
+    """The convolution that the node describes, of other operands."""
+    return windows.conv(replace(call, kind="Conv", inputs=(x, weight, bias)))
+
+
 def whole(y: Node, call: Call) -> Node:
     """Real numbers that are whole, as whole numbers of 32 bits."""
-    return apply_op(ops.Quantize("int32", *levels("int32")), y, call.constant(1, np.float32), call.constant(0, np.int32))
+    return apply_op(
+        ops.Quantize("int32", *levels("int32")), y, call.constant(1, np.float32), call.constant(0, np.int32)
+    )
 
 
 def matmul_integer(call: Call) -> Node:
@@ -254,7 +260,7 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
     x, scale, zero = node.parents
     full = op.dtype in FIRST_QUANTIZED and (not op.whole or (op.low, op.high) == levels(op.dtype))
     axis = along(scale, len(x.shape))
-    if full and axis is not None and (zero.shape in ((), scale.shape)) and all(map(w.is_stored, (scale, zero))):
+    if full and axis is not None and fits(w, scale, zero):
         w.require(max(FIRST_QUANTIZED[op.dtype], 13 if scale.shape else 10))
         names = [w.plain(x), *one_axis(w, scale, zero, op.dtype)]
         settings = {"axis": axis} if scale.shape else {}
@@ -277,11 +283,10 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
 def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
     x, scale, zero = node.parents
     dtype, axis = level_type(x), along(scale, len(x.shape))
-    if dtype in FIRST_QUANTIZED and axis is not None and zero.shape in ((), scale.shape):
-        if all(map(w.is_stored, (scale, zero))):
-            w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else 10))
-            settings = {"axis": axis} if scale.shape else {}
-            return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
+    if dtype in FIRST_QUANTIZED and axis is not None and fits(w, scale, zero):
+        w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else 10))
+        settings = {"axis": axis} if scale.shape else {}
+        return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
     w.require(9)
     label = w.label(node)
     real = {"to": number_of(str(w.precision))}
@@ -308,8 +313,13 @@ FIRST_QUANTIZED: Mapping[str, int] = {
 FIRST_CAST: Mapping[str, int] = {d: n for d, n in FIRST_QUANTIZED.items() if "int8" not in d and "int16" not in d}
 
 
+def fits(w: Emitter, scale: Node, zero: Node) -> bool:
+    """Whether both are arrays of the file that can be laid along one axis."""
+    return zero.shape in ((), scale.shape) and w.is_stored(scale) and w.is_stored(zero)
+
+
 def along(scale: Node, rank: int) -> int | None:
-    """The one axis of `rank` axes along which a scale varies; 0 where it is one number, nothing where there are more."""
+    """The axis of `rank` axes along which a scale varies; 0 where it is one number, nothing where it varies in more."""
     if not scale.shape:
         return 0
     longer = [i for i, n in enumerate(scale.shape) if n != 1]

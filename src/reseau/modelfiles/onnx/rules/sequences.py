@@ -66,9 +66,7 @@ def split(call: Call) -> Listed:
     ends = np.cumsum(lengths).tolist()
     if ends and ends[-1] != n:
         raise ValueError(f"it splits {n} entries into {lengths}")
-    return Listed(
-        tuple(apply_op(ops.Cut(((axis, end - k, end, 1),)), x) for k, end in zip(lengths, ends, strict=True))
-    )
+    return Listed(tuple(apply_op(ops.Cut(((axis, end - k, end, 1),)), x) for k, end in zip(lengths, ends, strict=True)))
 
 
 def join(call: Call) -> Node:
@@ -85,7 +83,9 @@ def sequence_map(call: Call) -> Value | tuple[Value | None, ...]:
     columns = [v.entries if isinstance(v, Listed) else None for v in call.inputs]
     count = len(call.listed(0))
     rows = [
-        call.inner(body, [column[k] if column is not None else v for column, v in zip(columns, call.inputs, strict=True)], k)
+        call.inner(
+            body, [column[k] if column is not None else v for column, v in zip(columns, call.inputs, strict=True)], k
+        )
         for k in range(count)
     ]
     made = [Listed(tuple(row[i] for row in rows)) for i in range(len(body.output))]

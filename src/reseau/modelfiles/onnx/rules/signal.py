@@ -16,7 +16,9 @@ __all__ = ["READ", "WRITE"]
 def dft(call: Call) -> Node:
     rank = len(call[0].shape)
     # the axis is a setting before opset 20, then an input; counted with the last one, of real and imaginary part
-    axis = int(call.array(2).item()) if call.get(2) is not None else call.attribute("axis", 1 if call.opset < 20 else -2)
+    axis = (
+        int(call.array(2).item()) if call.get(2) is not None else call.attribute("axis", 1 if call.opset < 20 else -2)
+    )
     length = None if call.get(1) is None else int(call.array(1).item())
     inverse, onesided = bool(call.attribute("inverse", 0)), bool(call.attribute("onesided", 0))
     return apply_op(ops.Fourier(axis % rank, length, inverse, onesided), call[0])

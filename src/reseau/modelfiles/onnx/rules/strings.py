@@ -1,7 +1,7 @@
 """Operators on texts, read once the texts are there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -42,10 +42,10 @@ def full_match(call: Call) -> Node:
 def normalize(call: Call) -> Node:
     """Texts in one case, those that carry no meaning left out; one empty text where nothing is left."""
     x = call.array(0)
-    case = {"NONE": str, "LOWER": str.lower, "UPPER": str.upper}
+    case: dict[str, Callable[[str], str]] = {"NONE": str, "LOWER": str.lower, "UPPER": str.upper}
     change = case[call.attribute("case_change_action", "NONE")]
     sensitive = bool(call.attribute("is_case_sensitive", 0))
-    same = str if sensitive else str.lower
+    same: Callable[[str], str] = str if sensitive else str.lower
     dropped = {same(word) for word in call.attribute("stopwords") or ()}
     rows = [[change(str(t)) for t in row if same(str(t)) not in dropped] for row in np.atleast_2d(x)]
     if x.ndim == 1:

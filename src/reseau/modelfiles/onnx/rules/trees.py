@@ -13,6 +13,7 @@ from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.encoders import named
 from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, transformed
+from reseau.ops.base import Op
 
 __all__ = ["READ"]
 
@@ -67,8 +68,8 @@ def grown(call: Call, forest: Forest, aggregate: str, base: Sequence[float]) -> 
     name = f"{call.within}{next(filter(None, call.outputs))}.leaves"
     values = call.importer.initializer(name, forest.values.astype(call.importer.dtype(x)))
     given = apply_op(ops.Take(0), values, leaves)
-    kind = {"SUM": ops.Sum, "AVERAGE": ops.Mean, "MIN": ops.Min, "MAX": ops.Max}[aggregate]
-    y = apply_op(kind((1,)), given)
+    kinds: dict[str, Op] = {"SUM": ops.Sum((1,)), "AVERAGE": ops.Mean((1,)), "MIN": ops.Min((1,)), "MAX": ops.Max((1,))}
+    y = apply_op(kinds[aggregate], given)
     return y + call.constant(np.asarray(base), call.importer.dtype(x)) if any(base) else y
 
 
@@ -132,7 +133,9 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
     modes = call.attributes["nodes_modes"]
     leaf = np.array([m == "LEAF" for m in modes])
     yes, no = (
-        np.array([i if leaf[i] else where[trees[i], k] for i, k in enumerate(call.attributes[f"nodes_{branch}nodeids"])])
+        np.array(
+            [i if leaf[i] else where[trees[i], k] for i, k in enumerate(call.attributes[f"nodes_{branch}nodeids"])]
+        )
         for branch in ("true", "false")
     )
     values = np.zeros((n, targets), np.float64)
@@ -238,7 +241,7 @@ def member_sets(values: np.ndarray) -> Iterator[list[float]]:
     """The sets of numbers, which are separated by what is no number."""
     found: list[float] = []
     for value in values.tolist():
-        if value != value:
+        if np.isnan(value):
             yield found
             found = []
         else:

@@ -46,7 +46,7 @@ def tf_idf(call: Call) -> Node:
     pool = call.attribute("pool_strings") or call.attribute("pool_int64s")
     weights = np.asarray(call.attribute("weights") or np.ones(len(places)), np.float32)
     lengths = range(call.attributes["min_gram_length"], call.attributes["max_gram_length"] + 1)
-    grams = {}
+    grams: dict[tuple[object, ...], int] = {}
     ends = [*counts[1:], len(pool)]
     for n, (start, end) in enumerate(zip(counts, ends, strict=True), 1):
         for at in range(start, end, n):

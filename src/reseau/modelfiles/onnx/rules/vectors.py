@@ -30,7 +30,9 @@ def kernel(call: Call, x: Node, vectors: np.ndarray) -> Node:
     if kind == "LINEAR":
         return product
     inner = call.constant(gamma, like) * product + call.constant(offset, like)
-    return apply_op(ops.Tanh(), inner) if kind == "SIGMOID" else apply_op(ops.Power(), inner, call.constant(degree, like))
+    return (
+        apply_op(ops.Tanh(), inner) if kind == "SIGMOID" else apply_op(ops.Power(), inner, call.constant(degree, like))
+    )
 
 
 def real_rows(call: Call) -> Node:

@@ -1,0 +1,83 @@
+"""How each ONNX operator is said in our operations, and each operation of ours in ONNX, family by family.
+
+A family's file has up to two tables: `READ` (operator → rule) and `WRITE` (operation → rule).
+"""
+
+from collections.abc import Mapping
+
+from reseau.modelfiles.onnx.emit import WriteRule
+from reseau.modelfiles.onnx.importer import Rule
+from reseau.modelfiles.onnx.rules import (
+    arithmetic,
+    bitwise,
+    classical,
+    control,
+    detection,
+    encoders,
+    experimental,
+    loops,
+    microsoft,
+    normalization,
+    quantized,
+    random,
+    recurrent,
+    reductions,
+    resize,
+    selection,
+    sequences,
+    shapes,
+    signal,
+    strings,
+    training,
+    trees,
+    values,
+    vectors,
+    windows,
+)
+from reseau.ops.base import Op
+
+__all__ = ["READ", "WRITE"]
+
+READ: Mapping[str, Rule] = {
+    **arithmetic.READ,
+    **bitwise.READ,
+    **classical.READ,
+    **control.READ,
+    **detection.READ,
+    **encoders.READ,
+    **experimental.READ,
+    **loops.READ,
+    **microsoft.READ,
+    **normalization.READ,
+    **quantized.READ,
+    **random.READ,
+    **recurrent.READ,
+    **reductions.READ,
+    **resize.READ,
+    **selection.READ,
+    **sequences.READ,
+    **shapes.READ,
+    **signal.READ,
+    **strings.READ,
+    **training.READ,
+    **trees.READ,
+    **values.READ,
+    **vectors.READ,
+    **windows.READ,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    **arithmetic.WRITE,
+    **bitwise.WRITE,
+    **detection.WRITE,
+    **encoders.WRITE,
+    **normalization.WRITE,
+    **quantized.WRITE,
+    **random.WRITE,
+    **reductions.WRITE,
+    **resize.WRITE,
+    **selection.WRITE,
+    **shapes.WRITE,
+    **signal.WRITE,
+    **windows.WRITE,
+}
