@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from reseau import inspect
 from reseau.errors import DataError
-from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
+from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.training_graph import TrainingGraph, training_graph
 from reseau.graph.values import check_params, precision_of, read_input
@@ -72,6 +72,15 @@ class Objective:
                 f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
                 "  fix: give a tuple with one loss for each output"
             )
+        late = on_host(self.network.graph)
+        for node in outputs:
+            if node in late:
+                name, first = self.network.graph.names[node], late[node]
+                causes = getattr(first.op, "causes", ()) or (repr(self.network.graph.names[first]),)
+                raise DataError(
+                    f"output {name!r} cannot be trained: {causes[0]} works on texts or on lengths that numbers decide\n"
+                    "  fix: train the part before it: rs.Network(net.graph.inputs, net.graph[name of a node before it])"
+                )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
@@ -74,6 +75,10 @@ class BitCast(Op):
         return x
 
     def forward(self, x: Array) -> Array:
+        if x.dtype == np.bool_:
+            x = x.astype(jnp.uint8)
+        if self.dtype == "bool":
+            return x != 0
         y = lax.bitcast_convert_type(jnp.asarray(x), jax.dtypes.canonicalize_dtype(jnp.dtype(self.dtype)))
         if y.shape != x.shape:
             raise ShapeError(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -17,7 +18,8 @@ class Fourier(Op):
 
     The axis is cut or filled with zeros to `length` entries first (`None`: as it is). The last axis of the output is
     (real, imaginary). `onesided` keeps the first `length // 2 + 1` entries, which for real numbers are all there is to
-    know; an inverse that is onesided reads those and gives real numbers, (real,).
+    know; an inverse that is onesided reads those and gives real numbers, (real,). It is computed in 64 bits where JAX
+    is set to them.
     """
 
     axis: int
@@ -46,10 +48,11 @@ class Fourier(Op):
         return (*x[:axis], n, *x[axis + 1 : -1], 1 if self.inverse and self.onesided else 2)
 
     def forward(self, x: Array) -> Array:
-        axis = self.axis % x.ndim
+        axis, given = self.axis % x.ndim, x.dtype
+        x = x.astype(jax.dtypes.canonicalize_dtype(jnp.float64))
         if self.inverse and self.onesided:
             half = x[..., 0] + 1j * x[..., 1] if x.shape[-1] == 2 else x[..., 0]
-            return jnp.fft.irfft(half, self.length, axis)[..., None].astype(x.dtype)
+            return jnp.fft.irfft(half, self.length, axis)[..., None].astype(given)
         if self.onesided and x.shape[-1] == 1:
             y = jnp.fft.rfft(x[..., 0], self.length, axis)
         else:
@@ -57,4 +60,4 @@ class Fourier(Op):
             y = (jnp.fft.ifft if self.inverse else jnp.fft.fft)(both, self.length, axis)
             if self.onesided:
                 y = jnp.take(y, jnp.arange(y.shape[axis] // 2 + 1), axis)
-        return jnp.stack([y.real, y.imag], -1).astype(x.dtype)
+        return jnp.stack([y.real, y.imag], -1).astype(given)

@@ -18,8 +18,9 @@ SMALL_REALS = {
     "float8_e5m2": 57344.0,
     "float8_e5m2fnuz": 57344.0,
     "float4_e2m1fn": 6.0,
+    "float8_e8m0fnu": 2.0**127,
 }
-WITHOUT_INFINITY = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2fnuz", "float4_e2m1fn")
+ROUNDINGS = ("nearest", "up", "down")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Quantize(Op):
         return broadcast(x, scale, zero)
 
     def forward(self, x: Array, scale: Array, zero: Array) -> Array:
-        ratio = x / scale
+        # XLA would divide by one number as a product with its reciprocal, which rounds twice: ties would move
+        ratio = x / jnp.where(jnp.isnan(x), jnp.ones_like(scale), scale)
         level = jnp.round(ratio) if self.whole else ratio
         level = level + zero.astype(level.dtype)
         return jnp.clip(level, self.low, self.high).astype(x.dtype if self.dtype == "float" else jnp.dtype(self.dtype))
@@ -89,16 +91,20 @@ class Dequantize(Op):
 class Narrow(Op):
     """The same numbers as `dtype`, a real type of 8 or 4 bits: nearest, halves to even, and beyond the largest it.
 
-    With `saturate` false what lies beyond is infinite where the type has that, else no number. Its `backward` is a
-    proxy: `g`, as if it were the identity.
+    "float8_e8m0fnu", which has powers of 2 alone, takes the nearest or the next "up" or "down", by `rounding`. With
+    `saturate` false what lies beyond is infinite where the type has that, else no number. Its `backward` is a proxy:
+    `g`, as if it were the identity.
     """
 
     dtype: str
     saturate: bool = True
+    rounding: str = "nearest"
 
     proxy: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        if self.rounding not in ROUNDINGS:
+            raise GraphError(f"cannot round by {self.rounding!r}\n  fix: one of {', '.join(ROUNDINGS)}")
         if self.dtype not in SMALL_REALS:
             raise GraphError(f"cannot narrow to {self.dtype!r}\n  fix: one of {', '.join(SMALL_REALS)}")
 
@@ -107,10 +113,24 @@ class Narrow(Op):
 
     def forward(self, x: Array) -> Array:
         largest = SMALL_REALS[self.dtype]
+        if self.dtype == "float8_e8m0fnu":
+            return power_of_two(x, self.rounding, self.saturate)
         return (jnp.clip(x, -largest, largest) if self.saturate else x).astype(jnp.dtype(self.dtype))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
         return (g.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else None,)
+
+
+def power_of_two(x: Array, rounding: str, saturate: bool) -> Array:
+    """A positive number as a power of 2; 0 as the smallest, what is negative or too large as no number."""
+    share, exponent = jnp.frexp(x.astype(jnp.float32))
+    exact = share == 0.5
+    step = {"nearest": share >= 0.75, "up": ~exact, "down": jnp.zeros_like(exact)}[rounding]
+    power = exponent - 1 + step
+    kept = jnp.clip(power, -127, 127) if saturate else power
+    outside = jnp.isnan(x) | (x < 0) | (kept > 127) | (jnp.isinf(x) & (not saturate))
+    value = jnp.ldexp(jnp.float32(1), jnp.where(jnp.isinf(x), 127, jnp.where(x == 0, -127, kept)))
+    return jnp.where(outside, jnp.nan, value).astype(jnp.float8_e8m0fnu)
 
 
 def distance(x: Array, zero: Array, dtype: jnp.dtype) -> Array:

@@ -14,11 +14,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
 from reseau.modelfiles.onnx.importer import Importer, Listed
 from reseau.modelfiles.onnx.node_order import read_by
+from reseau.modelfiles.onnx.tensors import type_name
 from reseau.ops.base import BATCH, Dim, Op, Shape
 
-__all__ = ["Deferred", "Pick", "deferred_outputs"]
+__all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
 
 Run = Callable[[onnx.ModelProto, Mapping[str, Any]], Sequence[Any]]
 
@@ -65,6 +67,7 @@ class Pick(Op):
 
     place: int
     lengths: Shape
+    dtype: str = "float"
 
     host: ClassVar[bool] = True
 
@@ -97,7 +100,7 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
     lengths = declared_lengths(model, late)
-    return {o.name: apply_op(Pick(i, lengths[o.name]), packed) for i, o in enumerate(late)}
+    return {o.name: apply_op(Pick(i, lengths[o.name], kind(o)), packed) for i, o in enumerate(late)}
 
 
 def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> list[onnx.NodeProto]:
@@ -120,6 +123,14 @@ def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> l
     return sorted(chosen, key=lambda proto: places[id(proto)])
 
 
+def kind(output: onnx.ValueInfoProto) -> str:
+    """The declared type of an output, as nodes name it."""
+    number = output.type.tensor_type.elem_type
+    if number in (TensorProto.FLOAT, TensorProto.UNDEFINED):
+        return "float"
+    return "str" if number == TensorProto.STRING else type_name(number)
+
+
 def element(dtype: np.dtype[Any]) -> int:
     """The number by which ONNX knows a type."""
     return TensorProto.STRING if dtype == np.dtype(object) else int(helper.np_dtype_to_tensor_dtype(dtype))
@@ -140,3 +151,48 @@ def declared_lengths(model: onnx.ModelProto, outputs: Sequence[onnx.ValueInfoPro
             lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else word)
         found[o.name] = tuple(lengths)
     return found
+
+
+def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
+    """The part as it stood in the file it was read from, its inner values under names of their own."""
+    model = op.proto()
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+    w.require(opset)
+    if w.opset > opset:
+        model = onnx.version_converter.convert_version(model, w.opset)
+    label = w.label(node)
+    picks = {n.op.place: w.label(n) for n in w.graph.nodes if isinstance(n.op, Pick) and n.parents == (node,)}
+    said = {i.name: w.plain(parent) for i, parent in zip(model.graph.input, node.parents, strict=True)}
+    said |= {o.name: picks.get(i, f"{label}/{o.name}") for i, o in enumerate(model.graph.output)}
+    w.functions.extend(model.functions)
+    w.domains.update({o.domain: o.version for o in model.opset_import if o.domain not in ("", "ai.onnx")})
+    for proto in model.graph.node:
+        w.nodes.append(renamed(proto, said, label))
+    return Value(label, (0,))
+
+
+def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.NodeProto:
+    """The node with the names that its values have in another graph."""
+    made = onnx.NodeProto()
+    made.CopyFrom(proto)
+    for names in (made.input, made.output):
+        for i, name in enumerate(names):
+            if name:
+                names[i] = said.setdefault(name, f"{label}/{name}")
+    for attribute in made.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            inner = dict(said)
+            for value in (*graph.input, *graph.initializer):
+                inner[value.name] = value.name
+            for node in list(graph.node):
+                node.CopyFrom(renamed(node, inner, label))
+            for output in graph.output:
+                output.name = inner.get(output.name, output.name)
+    return made
+
+
+def write_pick(op: Pick, node: Node, w: Emitter) -> Value:
+    return Value(w.label(node), plain(len(node.shape)))
+
+
+WRITE: Mapping[type[Op], WriteRule] = {Deferred: write_deferred, Pick: write_pick}

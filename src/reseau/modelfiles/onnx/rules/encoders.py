@@ -60,9 +60,9 @@ def place_of(call: Call, keys: np.ndarray) -> Node:
         same = apply_op(
             ops.Or(), same, apply_op(ops.And(), apply_op(ops.IsNan(), column), call.constant(np.isnan(keys)))
         )
-    end = apply_op(ops.Not(), apply_op(ops.Max((-1,), True), apply_op(ops.Cast("int32"), same)))
-    joined = apply_op(ops.Concatenate(len(x.shape)), same, apply_op(ops.Cast("bool"), end))
-    return apply_op(ops.ArgMax(len(x.shape)), apply_op(ops.Cast("int32"), joined))
+    found = apply_op(ops.Cast("int32"), same)
+    none = call.constant(1, np.int32) - apply_op(ops.Max((-1,), True), found)
+    return apply_op(ops.ArgMax(len(x.shape)), apply_op(ops.Concatenate(len(x.shape)), found, none))
 
 
 def replaced(call: Call, place: Node, count: int, values: np.ndarray, default: Any) -> Node:

@@ -35,7 +35,7 @@ def place(call: Call, i: int, n: int) -> int:
 
 def at(call: Call) -> Value | None:
     entries = call.listed(0)
-    return entries[place(call, 1, len(entries))]
+    return entries[int(call.array(1).item())]
 
 
 def insert(call: Call) -> Listed:
@@ -46,7 +46,7 @@ def insert(call: Call) -> Listed:
 
 def erase(call: Call) -> Listed:
     entries = call.listed(0)
-    k = place(call, 1, len(entries) - 1)
+    k = range(len(entries))[-1 if call.get(1) is None else int(call.array(1).item())]
     return Listed((*entries[:k], *entries[k + 1 :]))
 
 

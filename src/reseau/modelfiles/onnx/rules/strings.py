@@ -7,6 +7,7 @@ import numpy as np
 
 from reseau.graph import Node
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules import arithmetic
 
 __all__ = ["READ"]
 
@@ -53,7 +54,14 @@ def normalize(call: Call) -> Node:
     return texts(call, [row or [""] for row in rows])
 
 
+def equal(call: Call) -> Node:
+    if call.dtype() != np.dtype(object):
+        return arithmetic.alike(call)
+    return call.constant(np.equal(call.array(0), call.array(1)), np.bool_)
+
+
 READ: Mapping[str, Rule] = {
+    "Equal": equal,
     "RegexFullMatch": full_match,
     "StringConcat": concatenate,
     "StringNormalizer": normalize,
