@@ -31,6 +31,10 @@ def whole(below: int, *shape: int | str) -> Draw:
     return Draw(shape, lambda rng, s: rng.integers(0, below, s).astype(np.int32))
 
 
+def unsigned(below: int, *shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.integers(0, below, s).astype(np.uint8))
+
+
 def rows(*shape: int | str) -> Draw:
     return Draw(shape, lambda rng, s: (np.arange(s[0]) < max(s[0] - 1, 1)).astype(np.float64))
 
@@ -257,7 +261,7 @@ CASES += [
     (ops.RegionAlign(2, 3, (2, 2), 0.5), (MAPS, boxes(4), whole(2, 4))),
     (ops.RegionAlign(2, 2, (1, 3), 1.0, "max", False), (MAPS, boxes(3), whole(2, 3))),
     (ops.RegionMax(2, 2, 0.5), (MAPS, placed_boxes(4))),
-    (ops.MaxUnpool((4, 6), (5, 6)), ((2, 3, 2, 3), Draw((2, 3, 2, 3), corners))),
+    *((ops.MaxUnpool((4, 6), n), ((2, 3, 2, 3), Draw((2, 3, 2, 3), corners))) for n in ((4, 6), (5, 6))),
     (ops.DeformableConv((1, 1), (1, 1), ((1, 1), (1, 1))), ((B, 2, 5, 4), (3, 2, 3, 3), (B, 18, 5, 4))),
     (
         ops.DeformableConv((2, 1), (1, 2), ((0, 1), (1, 0)), 2, 2),
@@ -284,7 +288,7 @@ APART: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
     (ops.Narrow("float8_e5m2"), (FEATURES,)),
     *((ops.Bitwise(logic), (whole(99, B, 3), whole(99, 3))) for logic in ("and", "or", "xor")),
     (ops.BitNot(), (whole(99, B, 3),)),
-    *((ops.BitShift(left), (whole(99, B, 3), whole(5, 3))) for left in (True, False)),
+    *((ops.BitShift(left), (unsigned(99, B, 3), unsigned(5, 3))) for left in (True, False)),
     (ops.BitCast("float32"), (whole(99, B, 3),)),
     *((ops.RandomLike(law, 3), (FEATURES,)) for law in ("uniform", "normal", "gumbel")),
 ]

@@ -76,10 +76,11 @@ class Objective:
         for node in outputs:
             if node in late:
                 name, first = self.network.graph.names[node], late[node]
-                causes = getattr(first.op, "causes", ()) or (repr(self.network.graph.names[first]),)
+                causes = [f"node {self.network.graph.names[first]!r} ({first.kind}) works on texts"]
                 raise DataError(
-                    f"output {name!r} cannot be trained: {causes[0]} works on texts or on lengths that numbers decide\n"
-                    "  fix: train the part before it: rs.Network(net.graph.inputs, net.graph[name of a node before it])"
+                    f"output {name!r} cannot be trained: {(getattr(first.op, 'causes', ()) or causes)[0]}\n"
+                    "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['name of a node before it']),"
+                    " or give the numbers where an ONNX file is read: rs.onnx.read(path, fixed={'name': numbers})"
                 )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 

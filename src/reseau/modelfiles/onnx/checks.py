@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,6 @@ from reseau.graph import Graph, Input, Node, is_text
 from reseau.graph.backprop import constants, evaluate
 from reseau.modelfiles.onnx.columns import feed_columns, random_rows
 from reseau.modelfiles.onnx.emit import Axes
-from reseau.ops.base import Array
 
 __all__ = ["Written", "check"]
 
@@ -118,7 +117,7 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
     """The outputs by our own evaluation, in the precision of the parameters."""
     dtype = next((v.dtype for v in params.values() if v.dtype.kind == "f"), np.dtype(np.float32))
     with jax.enable_x64(True) if dtype == np.float64 else nullcontext():
-        sources: dict[Node, Array] = {n: jnp.asarray(params[name]) for name, n in (graph.stored).items()}
+        sources: dict[Node, Any] = {n: jnp.asarray(params[name]) for name, n in (graph.stored).items()}
         for node, array in zip(graph.inputs, given, strict=True):
             sources[node] = array if is_text(node) else jnp.asarray(array, dtype if array.dtype.kind == "f" else None)
         values = evaluate(graph.nodes, sources | constants(graph.nodes, dtype))

@@ -350,10 +350,10 @@ class Importer:
                 opset = opsets.get("" if proto.domain in OWN_DOMAINS else proto.domain, 0)
                 call = Call(self, kind, opset, inputs, attributes, tuple(proto.output), scope, within)
                 results = self.apply(call, proto, within)
-            except NeedsInput:
+            except NeedsInput as needs:
                 if within or not self.defers:
                     raise
-                self.causes.append(who)
+                self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, needs.names))}")
                 self.defer(proto)
                 continue
             except ModelFileError:

@@ -129,7 +129,9 @@ def write_region_align(op: ops.RegionAlign, node: Node, w: Emitter) -> Value:
 
 def write_region_max(op: ops.RegionMax, node: Node, w: Emitter) -> Value:
     settings = {"pooled_shape": [op.height, op.width], "spatial_scale": float(op.scale)}
-    return own(w, node, "MaxRoiPool", *reads(w, node), **settings)
+    x, boxes = reads(w, node)
+    real = w.emit("Cast", boxes, name=f"{w.label(node)}/boxes", to=number_of(str(w.precision)))
+    return own(w, node, "MaxRoiPool", x, real, **settings)
 
 
 def write_max_unpool(op: ops.MaxUnpool, node: Node, w: Emitter) -> Value:
