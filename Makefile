@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help face demo test test-slow check format bench experiments clean
+.PHONY: help face demo smoke fuzz test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,12 @@ help:  ## list the targets
 
 test: .venv/develop  ## run the test suite (minutes, two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+smoke: .venv/develop  ## the whole path once, in seconds
+	$(BIN)/python -m pytest tests/test_smoke.py
+
+fuzz: .venv/develop  ## the property tests on thousands of fresh examples, for as long as it takes
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile fuzz
 
 test-slow: .venv/develop  ## run the long tests too
 	$(BIN)/python -m pytest
