@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help face demo smoke fuzz test test-slow check format bench experiments clean
+.PHONY: help face demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,18 @@ check: .venv/develop  ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+dist: .venv/develop  ## build the sdist and the wheel, and check both
+	rm -rf dist
+	$(BIN)/python -m build -q
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+lowest:  ## the lowest versions of every dependency, together, pass the smoke run
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	$(PYTHON) scripts/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c .venv-lowest/constraints.txt -e ".[plot,data]" pytest hypothesis
+	.venv-lowest/bin/python -m pytest tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py
+
 format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -64,4 +76,4 @@ experiments: .venv/core  ## the figures of the examples: the book's regressions,
 	$(BIN)/python examples/random_features.py --out random_features.png
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis
