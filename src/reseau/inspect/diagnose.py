@@ -86,7 +86,10 @@ class Diagnosis:
             lines += ["", table(("parameter", "norm", "gradient (norm)", "gradient / parameter"), parameters, left=1)]
         if self.first_to_last is not None:
             lines += ["", f"gradient of the first weight / of the last (rms): {_short(self.first_to_last)}"]
-        lines += ["", *(f"problem: {p}" for p in self.problems)] if self.problems else ["", "No problem found."]
+        relus = any(n.units for n in self.nodes)
+        limits = f" (Dead units are one from {DEAD:.0%} of a layer on, units that are always on from {LINEAR:.0%} on.)"
+        none = "No problem found." + (limits if relus else "")
+        lines += ["", *(f"problem: {p}" for p in self.problems)] if self.problems else ["", none]
         return "\n".join(lines)
 
     __repr__ = __str__

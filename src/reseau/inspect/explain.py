@@ -191,9 +191,9 @@ def products(pull: Pull) -> Iterator[str]:
     jacobian = pull.jacobian.reshape(pull.cotangent.size, pull.product.size)
     a = pull.cotangent.ravel()
     for k, entry in enumerate(np.ndindex(pull.product.shape)):
-        terms = " + ".join(f"({a[i]:.6g} × {jacobian[i, k]:.6g})" for i in np.flatnonzero(jacobian[:, k] * a))
+        terms = " + ".join(f"({digits(a[i])} × {digits(jacobian[i, k])})" for i in np.flatnonzero(jacobian[:, k] * a))
         where = f"{pull.parent}[{','.join(map(str, entry))}]" if entry else pull.parent
-        yield f"d({where}) = {terms + ' = ' if terms else ''}{pull.product[entry]:.6g}"
+        yield f"d({where}) = {terms + ' = ' if terms else ''}{digits(pull.product[entry])}"
 
 
 def survey(walk: Explanation) -> Iterator[str]:
@@ -213,5 +213,10 @@ def show(array: np.ndarray) -> str:
     if array.size > ENTRIES:
         return f"<{show_shape(array.shape)}, norm {np.linalg.norm(array):.6g}>"
     if array.ndim == 0:
-        return f"{array.item():.6g}"
+        return digits(array.item())
     return f"[{', '.join(show(part) for part in array)}]"
+
+
+def digits(number: float) -> str:
+    """Six digits; a negative zero is a zero."""
+    return f"{number + 0:.6g}"
