@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
 from reseau.graph.backprop import Values
+from reseau.inspect.html import html_text
 from reseau.inspect.shown import shown_nodes
 from reseau.inspect.table import table
 from reseau.inspect.words import plain, shorten
@@ -93,6 +94,9 @@ class Diagnosis:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
 
 def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:

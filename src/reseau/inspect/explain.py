@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Node, State
 from reseau.graph.backprop import Values
+from reseau.inspect.html import html_text
 from reseau.inspect.table import table
 from reseau.inspect.words import describe, operand, plain
 from reseau.ops.base import show_shape
@@ -60,6 +61,9 @@ class Explanation:
         return "\n".join(spell(self) if self.spelled else survey(self))
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
 
 def explain(graph: Graph, values: Values, given: Values, cotangents: Values) -> Explanation:
