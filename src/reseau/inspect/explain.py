@@ -197,7 +197,7 @@ def products(pull: Pull) -> Iterator[str]:
     for k, entry in enumerate(np.ndindex(pull.product.shape)):
         terms = " + ".join(f"({digits(a[i])} × {digits(jacobian[i, k])})" for i in np.flatnonzero(jacobian[:, k] * a))
         where = f"{pull.parent}[{','.join(map(str, entry))}]" if entry else pull.parent
-        yield f"d({where}) = {terms + ' = ' if terms else ''}{digits(pull.product[entry])}"
+        yield f"d({where}) = {terms + ' = ' if terms else ''}{digits(float(pull.product[entry]))}"
 
 
 def survey(walk: Explanation) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a drawing leaves out: blocks that repeat are drawn once, and the middle of a very long network is one box."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reseau.graph import Graph, Node
@@ -86,7 +87,7 @@ def _repeats(graph: Graph, nodes: list[Node], cuts: list[int]) -> tuple[Fold, ..
     return tuple(folds)
 
 
-def _longest_run(alike: list[tuple[object, ...]], at: int) -> tuple[int, int]:
+def _longest_run(alike: Sequence[tuple[object, ...]], at: int) -> tuple[int, int]:
     """Period and copies of the run of equal blocks from `at` that covers most; (1, 1) where nothing repeats."""
     best = (1, 1)
     for period in range(1, min(LONGEST_BLOCK, (len(alike) - at) // LEAST_REPEATS) + 1):
