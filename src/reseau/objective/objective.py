@@ -79,8 +79,8 @@ class Objective:
                 causes = [f"node {self.network.graph.names[first]!r} ({first.kind}) works on texts"]
                 raise DataError(
                     f"output {name!r} cannot be trained: {(getattr(first.op, 'causes', ()) or causes)[0]}\n"
-                    "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['name of a node before it']),"
-                    " or give the numbers where an ONNX file is read: rs.onnx.read(path, fixed={'name': numbers})"
+                    "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['node before it']), or "
+                    "give the numbers where an ONNX file is read, rs.onnx.read(path, fixed={'name': numbers})"
                 )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 
