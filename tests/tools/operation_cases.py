@@ -294,6 +294,13 @@ APART: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
 ]
 
 
+# computed by NumPy: (operation, input, right output)
+ON_HOST: list[tuple[Op, np.ndarray, list]] = [
+    (ops.NumberOf(("a", "b", "a")), np.array([["b", "a"], ["", "c"]], object), [[1, 0], [3, 3]]),
+    (ops.TextOf(("a", "b"), "?"), np.array([1, 0, 2, -1]), ["b", "a", "?", "?"]),
+]
+
+
 def concrete(shape: Lengths, batch: int) -> tuple[int, ...]:
     """The shape with the batch size in place of its name."""
     return tuple(batch if n == B else int(n) for n in shape)

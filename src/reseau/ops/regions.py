@@ -97,7 +97,7 @@ class RegionMax(Op):
         return (boxes[0], x[1], self.height, self.width)
 
     def forward(self, x: Array, boxes: Array) -> Array:
-        corners = jnp.round(boxes[:, 1:].astype(x.dtype) * self.scale)
+        corners = jnp.floor(boxes[:, 1:].astype(x.dtype) * self.scale + 0.5)
         rows = bins(corners[:, 1], corners[:, 3], self.height, x.shape[2])
         columns = bins(corners[:, 0], corners[:, 2], self.width, x.shape[3])
 
