@@ -27,7 +27,7 @@ from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense,
 from reseau.estimators.settings import check_settings
 from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
-from reseau.estimators.warnings import WARNINGS
+from reseau.estimators.warnings import OVERFLOW, WARNINGS
 from reseau.graph.fork import check_process
 from reseau.network import Network
 from reseau.objective import Objective
@@ -239,10 +239,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                     f"  fix: {SCALE}, or a smaller learning_rate_init"
                 ) from error
         if not all_finite((self._standing.params, self._standing.optimizer)):
-            raise DataError(
-                f"{type(self).__name__}: what the solver keeps of the gradients is beyond the numbers of "
-                f"{self._precision}, so that its steps are nothing\n  fix: {SCALE}, or dtype='float64'"
-            )
+            if ending == "converged":
+                raise DataError(f"{type(self).__name__}: {OVERFLOW.format(self._precision)}")
+            warnings.warn(OVERFLOW.format(self._precision), ConvergenceWarning, stacklevel=6)
         if held is not None and self._standing.best_params is not None:
             self._standing.params = self._standing.best_params
         self._publish()
