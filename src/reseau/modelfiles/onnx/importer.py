@@ -18,6 +18,7 @@ from reseau.errors import ModelFileError
 from reseau.graph import Constant, Input, Node, Parameter, State
 from reseau.graph.backprop import evaluate
 from reseau.initializers import Given
+from reseau.modelfiles.onnx.foreign import Listed, NeedsInput, Value, leaves
 from reseau.modelfiles.onnx.lengths import Lengths
 from reseau.modelfiles.onnx.node_order import in_order, read_by
 from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays, type_name
@@ -38,25 +39,6 @@ FAILURES = (
 )
 
 OWN_DOMAINS = ("", "ai.onnx")
-
-
-class NeedsInput(Exception):
-    """A rule needs the numbers of a value that depends on inputs of the graph."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(f"it needs the value of {', '.join(map(repr, names))} while the graph is read")
-        self.names = names
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A sequence: a list of values while the graph is read. An optional value that is absent is one, not present."""
-
-    entries: "tuple[Value | None, ...]"
-    present: bool = True
-
-
-Value = Node | Listed
 
 
 @dataclass(frozen=True)
@@ -395,21 +377,3 @@ class Importer:
         if proto.type == AttributeProto.STRINGS:
             return [v.decode() for v in value]
         return list(value) if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
-
-
-def leaves(node: Node) -> list[Node]:
-    """The nodes that a new node was made from: constants end the search, and so does the first other source."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.op is None:
-            found.append(top)
-            if not isinstance(top.source, Constant):
-                return found
-        for parent in top.parents:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return found
