@@ -149,7 +149,7 @@ class Importer:
         functions: The model's own functions.
         lift: Whether a first axis of length 1 is read as the batch.
         blanks: Whether real inputs may hold NaN, for no value.
-        at_once: Whether all inputs are fixed and every value is computed while the graph is read.
+        at_once: Whether all inputs are fixed, and every value is computed when a rule or the caller asks for it.
         defers: Whether nodes that need the numbers of an input are left for later, with those that read them.
     """
 
@@ -310,7 +310,7 @@ class Importer:
 
     def folded(self, node: Node) -> Node:
         """The node, as a constant if it depends on constants alone."""
-        if node.op is None or not all(isinstance(p.source, Constant) for p in leaves(node)):
+        if node.op is None or self.at_once or not all(isinstance(p.source, Constant) for p in leaves(node)):
             return node
         return self.constant(self.array(node))
 
