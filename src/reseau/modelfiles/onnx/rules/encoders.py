@@ -135,7 +135,8 @@ def write_number_of(op: ops.NumberOf, node: Node, w: Emitter) -> Value:
     count = len(op.texts)
     settings = {"keys_strings": op.texts, "values_int64s": list(range(count)), "default_int64": count}
     w.require(8)
-    return own(w, node, "LabelEncoder", *reads(w, node), domain=DOMAIN, **settings)
+    place = w.emit("LabelEncoder", *reads(w, node), name=f"{w.label(node)}/place", domain=DOMAIN, **settings)
+    return own(w, node, "Cast", place, to=number_of("int32"))
 
 
 def write_text_of(op: ops.TextOf, node: Node, w: Emitter) -> Value:
