@@ -1,4 +1,4 @@
-"""Tables as people have them, from the command line: asked at once, decided with a word, predicted beside their keys."""
+"""Tables as people have them: asked at once, decided with a word, predicted beside their keys."""
 
 import csv
 import io

@@ -368,7 +368,7 @@ def _in_thousandths(cells: np.ndarray) -> bool:
 
 def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.ndarray) -> None:
     """Refuse whole numbers that float64 rounds: two identifiers would become one."""
-    large = np.flatnonzero((np.abs(cells) > EXACT) & (np.abs(cells) < 1e38))
+    large = np.flatnonzero((np.abs(cells) >= EXACT) & (np.abs(cells) < 1e38))
     if not len(large):
         return
     wanted = {*large.tolist()}

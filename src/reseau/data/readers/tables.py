@@ -75,6 +75,7 @@ def read_csv(
         names=names,
         columns=columns,
         without=without,
+        texts=keys,
         decimal=decimal,
     )
     recipe = learn_recipe(

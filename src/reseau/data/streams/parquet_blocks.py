@@ -69,6 +69,7 @@ class ParquetBlock:
                 opened = _open(file, self.opened.footer)
                 names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
                 size = max(BYTES_A_PART // (8 * max(len(names), 1)), 1)
+                size = min(size, self.rows)  # what is asked for is allocated
                 for batch in opened.iter_batches(size, row_groups=[self.group], columns=names):
                     batch.validate(full=True)  # offsets and texts of a damaged file may point anywhere
                     skipped, row = max(start - row, 0), row + batch.num_rows

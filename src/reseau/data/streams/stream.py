@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from hashlib import sha256
+from operator import add
 from os import PathLike
 from pathlib import Path
 from typing import Protocol
@@ -107,15 +108,18 @@ class Stream:
         """How the columns of tables become numbers; nothing for .npy files. Where it is learned, all rows are read."""
         if not isinstance(self.table, Survey):
             return self.table.recipe if isinstance(self.table, Stream) else self.table
-        survey = self.table
+        surveys: list[Survey] = []
         for b, block in enumerate(self.blocks):
             assert isinstance(block, ParquetBlock)
             kept, row = np.zeros(block.rows, bool), 0
             kept[self.kept(b)] = True
             for sheet in block.sheets():
-                survey = survey.add(sheet.kept(kept[row : row + len(sheet)]))
+                surveys.append(self.table.of(sheet.kept(kept[row : row + len(sheet)])))
                 row += len(sheet)
-        return survey.recipe()
+                while len(surveys) > 1 and surveys[-2].rows <= 2 * surveys[-1].rows:  # each row is merged few times
+                    last = surveys.pop()
+                    surveys[-1] += last
+        return reduce(add, surveys).recipe()
 
     @cached_property
     def example(self) -> Rows:

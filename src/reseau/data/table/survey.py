@@ -71,34 +71,46 @@ class Survey:
 
     def add(self, sheet: Sheet) -> "Survey":
         """The survey with these rows too; the columns of the first sheet are looked for in every other."""
+        return self + self.of(sheet)
+
+    def of(self, sheet: Sheet) -> "Survey":
+        """A survey of the same settings of these rows alone."""
         for name in (self.target, *self.keys):
             if name not in sheet.places:
                 raise _no_column(sheet, name, "--target" if name == self.target else "--key")
-        features = [name for name in sheet.names if name != self.target and name not in self.keys]
-        if not features:
+        names = tuple(name for name in sheet.names if name not in self.keys)
+        if len(names) == 1:
             raise DataError(f"{sheet.path}: it has no column besides the target {self.target!r}\n  fix: add features")
-        if self.tallies and self.tallies.keys() != {*features, self.target}:
-            odd = sorted(self.tallies.keys() ^ {*features, self.target})[0]
-            raise DataError(
-                f"{sheet.path}: it and {self.path} differ in column {odd!r}\n  fix: give every part the same columns"
-            )
-        names = tuple(self.tallies) or tuple(n for n in sheet.names if n not in self.keys)
         kept = without_blanks(sheet, names if self.missing == "drop" else (self.target,) if self.auto else ())
-        tallies = {name: tally(kept, name, labels=name == self.target) for name in names}
+        return replace(
+            self,
+            path=sheet.path,
+            rows=len(kept),
+            dropped=len(sheet) - len(kept),
+            tallies={name: tally(kept, name, labels=name == self.target) for name in names},
+        )
+
+    def __add__(self, other: "Survey") -> "Survey":
+        """Both together, these rows before those of the other; their settings are the same."""
+        if not self.tallies:
+            return replace(other, path=self.path or other.path)
+        if self.tallies.keys() != other.tallies.keys():
+            odd = sorted(self.tallies.keys() ^ other.tallies.keys())[0]
+            raise DataError(
+                f"{other.path}: it and {self.path} differ in column {odd!r}\n  fix: give every part the same columns"
+            )
         for name, old in self.tallies.items():
-            new = tallies[name]
+            new = other.tallies[name]
             if name != self.target and bool(old.wrong) != bool(new.wrong) and min(old.known, new.known):
                 raise DataError(
                     f"{old.first.get('wrong') or new.first['wrong']} is a text, and other rows hold numbers\n"
                     "  fix: give the column one type in every file"
                 )
-            tallies[name] = old + new
         return replace(
             self,
-            path=self.path or sheet.path,
-            rows=self.rows + len(kept),
-            dropped=self.dropped + len(sheet) - len(kept),
-            tallies=tallies,
+            rows=self.rows + other.rows,
+            dropped=self.dropped + other.dropped,
+            tallies={name: old + other.tallies[name] for name, old in self.tallies.items()},
         )
 
     def recipe(self) -> Recipe:

@@ -26,6 +26,7 @@ from reseau.data.table.notation import NOTATIONS, unit_of
 __all__ = ["MOST_TEXTS", "Tally", "tally"]
 
 MOST_TEXTS = 100_000
+MOST_NUMBERS = 1_000  # different numbers that are counted: more are no classes
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
 
 
@@ -71,6 +72,7 @@ class Tally:
     def __add__(self, other: "Tally") -> "Tally":
         """Both together."""
         texts = None if self.texts is None or other.texts is None else Counter(self.texts) + Counter(other.texts)
+        most = MOST_TEXTS if self.wrong or other.wrong else MOST_NUMBERS
         apart = self.plain.high < other.plain.low or other.plain.high < self.plain.low
         forms = self.dates.keys() | other.dates.keys()
         return Tally(
@@ -78,7 +80,9 @@ class Tally:
             self.blanks + other.blanks,
             self.wrong + other.wrong,
             self.large + other.large,
-            None if texts is None or len(texts) > MOST_TEXTS else texts,
+            None
+            if texts is None or len(texts) > (MOST_TEXTS if self.wrong or other.wrong else MOST_NUMBERS)
+            else texts,
             _together(self.notations, other.notations),
             self.units | other.units,
             {form: _together(self.dates.get(form, {}), other.dates.get(form, {})) for form in forms},
@@ -206,8 +210,8 @@ def _together(one: Mapping[str, Moments], other: Mapping[str, Moments]) -> dict[
 
 def _texts(cells: Cells, labels: bool) -> Mapping[str, int] | None:
     """How often each text occurs, in the one spelling of a class where `labels`; nothing where there are too many."""
-    if isinstance(cells, np.ndarray) and len(np.unique(cells[~np.isnan(cells)])) > MOST_TEXTS:
-        return None  # numbers that nobody needs as texts
+    if isinstance(cells, np.ndarray) and len(np.unique(cells[~np.isnan(cells)])) > MOST_NUMBERS:
+        return None
     texts = as_texts(cells)
     counts = np.bincount(texts.codes + 1, minlength=len(texts.values) + 1)[1:]
     found: Counter[str] = Counter()
