@@ -20,6 +20,7 @@ HOME = {
     **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
+    "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
@@ -54,7 +55,12 @@ def __getattr__(name: str) -> Any:
     elif name == "__version__":
         value = version("reseau")
     else:
-        raise AttributeError(f"module 'reseau' has no attribute {name!r}")
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, _PUBLIC, 1)
+        raise AttributeError(
+            f"module 'reseau' has no attribute {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        )
     globals()[name] = value
     return value
 

@@ -80,9 +80,7 @@ class Tally:
             self.blanks + other.blanks,
             self.wrong + other.wrong,
             self.large + other.large,
-            None
-            if texts is None or len(texts) > (MOST_TEXTS if self.wrong or other.wrong else MOST_NUMBERS)
-            else texts,
+            None if texts is None or len(texts) > most else texts,
             _together(self.notations, other.notations),
             self.units | other.units,
             {form: _together(self.dates.get(form, {}), other.dates.get(form, {})) for form in forms},
