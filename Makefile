@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help face demo test test-slow check format bench experiments clean
+.PHONY: help face demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,12 @@ help:  ## list the targets
 test: .venv/develop  ## run the test suite (minutes, two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
+smoke: .venv/develop  ## the whole path once, in seconds
+	$(BIN)/python -m pytest tests/test_smoke.py
+
+fuzz: .venv/develop  ## the property tests on thousands of fresh examples, for as long as it takes
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile fuzz
+
 test-slow: .venv/develop  ## run the long tests too
 	$(BIN)/python -m pytest
 
@@ -32,6 +38,18 @@ check: .venv/develop  ## lint, format, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+dist: .venv/develop  ## build the sdist and the wheel, and check both
+	rm -rf dist
+	$(BIN)/python -m build -q
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+lowest:  ## the lowest versions of every dependency, together, pass the smoke run
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	$(PYTHON) scripts/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c .venv-lowest/constraints.txt -e ".[plot,data]" pytest hypothesis
+	.venv-lowest/bin/python -m pytest tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py
 
 format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
@@ -58,4 +76,4 @@ experiments: .venv/core  ## the figures of the examples: the book's regressions,
 	$(BIN)/python examples/random_features.py --out random_features.png
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis

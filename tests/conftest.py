@@ -9,8 +9,9 @@ from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
 
-# the same examples in every run: a failure is a change of the code, and can be repeated
+# the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=5000, deadline=None)
 settings.load_profile("repeatable")
 
 

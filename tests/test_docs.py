@@ -53,6 +53,12 @@ def test_the_page_on_estimators_runs_and_says_what_it_prints(tmp_path, monkeypat
     same_but_for_rounding(figures.with_output(text, figures.run(text, "estimators.md")), text)
 
 
+def test_the_page_on_extending_runs_and_says_what_it_prints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "extending.md").read_text(encoding="utf-8")
+    assert figures.with_output(text, figures.run(text, "extending.md")) == text
+
+
 SHARED = DOCS.parents[1] / "shared" / "data"
 TABLES = {
     "adult.data": "adult/adult-train.csv",

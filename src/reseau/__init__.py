@@ -22,6 +22,7 @@ HOME = {
     **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
+    "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }

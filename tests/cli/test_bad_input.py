@@ -133,7 +133,7 @@ def test_data_that_does_not_fit_the_model(reseau, tree):
         (("predict", "run", "wide.npz"), "its examples have the shape (5,), the model reads (2,)"),
         (("predict", "run", "--dataset", "digits"), "the digits are (8, 8, 1), the model reads (2,)"),
         (("predict", "run", "t.csv", "--out", "absent/p.csv"), "absent/p.csv: it cannot be written: No such file"),
-        (("show", "run", "--draw", "absent/n.svg"), "cannot draw to 'absent/n.svg': No such file"),
+        (("show", "run", "--draw", "absent/n.svg"), "absent/n.svg: it cannot be written: No such file"),
         (("show", "run", "--draw", "n.jpg"), "cannot draw to 'n.jpg'"),
     ]:
         refused(reseau, tree, words, expected)
@@ -185,7 +185,7 @@ def test_bad_data_is_refused_without_jax():
 
 def test_a_reader_that_goes_away_is_no_traceback(reseau):
     assert reseau("train", "t.csv", "--target", "y", "--epochs", "1", "--out", "run").status == 0
-    command = f"{sys.executable} -m reseau.cli predict run t.csv | head -c 1"
+    command = f"{sys.executable} -m reseau predict run t.csv | head -c 1"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in result.stderr
     assert "Error" not in result.stderr

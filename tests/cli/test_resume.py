@@ -84,7 +84,7 @@ def test_killed_again_and_again_it_writes_the_same_bytes(reseau, tmp_path):
     assert kills == 3
     assert sorted(os.listdir()) == ["t.csv", "torn"]
     assert sorted(os.listdir("torn")) == FILES
-    alone = subprocess.run([sys.executable, "-m", "reseau.cli", *WORDS, "--epochs", "400"], env=environment, check=True)
+    alone = subprocess.run([sys.executable, "-m", "reseau", *WORDS, "--epochs", "400"], env=environment, check=True)
     assert alone.returncode == 0
     same_files("torn", "t-run")
     assert f"reseau {' '.join(WORDS)} --epochs 400 --out torn\n" in Path("torn/report.md").read_text()

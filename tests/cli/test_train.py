@@ -276,7 +276,7 @@ def test_a_run_that_diverges_says_so_and_writes_nothing(reseau, tree):
 def test_ctrl_c_keeps_what_was_learned():
     words = ["train", "--dataset", "digits", "--epochs", "1000000", "--out", "run"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "reseau.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "reseau", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
     while not Path("run.partial/history.csv").exists() and time.monotonic() < deadline:
@@ -300,7 +300,7 @@ def test_programs_are_kept_in_the_cache_folder(tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {"XDG_CACHE_HOME": str(tmp_path)}
     Path("flowers.csv").write_text(flowers())
     words = ["train", "flowers.csv", "--target", "kind", "--epochs", "1", "--out", "r"]
-    subprocess.run([sys.executable, "-m", "reseau.cli", *words], env=environment, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "reseau", *words], env=environment, check=True, capture_output=True)
     assert len(list((tmp_path / "reseau").iterdir())) > 3
 
 

@@ -1,10 +1,10 @@
 """Drawings as geometry: what is read back from the SVG is the graph, and nothing lies on anything else."""
 
+import os
 import re
 import sys
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from pathlib import Path
 from time import perf_counter
 from xml.etree import ElementTree
 
@@ -303,10 +303,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "net.svg"
     path.write_text("before")
 
-    def fail(self, target):
+    def fail(source, target):
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DataError, match="disk full"):
         mlp().draw(path)
     assert [p.name for p in tmp_path.iterdir()] == ["net.svg"]

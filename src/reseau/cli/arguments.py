@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from importlib.metadata import version
 from typing import NoReturn
 
 __all__ = ["parser"]
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    root.add_argument("--version", action="version", version=f"reseau {version('reseau')}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train(commands.add_parser("train", allow_abbrev=False, help="train a network and write a folder about it"))
     evaluate = commands.add_parser("evaluate", allow_abbrev=False, help="measure a trained network on labeled data")

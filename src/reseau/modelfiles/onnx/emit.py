@@ -5,7 +5,7 @@ layout that the value does not have: a value carries the order of its axes, elem
 weights are stored in the order in which they are read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -16,9 +16,29 @@ from onnx import helper, numpy_helper
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Input, Node
-from reseau.ops.base import Shape, show_shape
+from reseau.ops.base import Op, Shape, show_shape
 
-__all__ = ["Axes", "Emitter", "Order", "Step", "Value", "apply_steps", "channels_first", "undo_steps"]
+__all__ = [
+    "Axes",
+    "Emitter",
+    "Order",
+    "Step",
+    "Stored",
+    "Value",
+    "WriteRule",
+    "apply_steps",
+    "channels_first",
+    "flat",
+    "number_of",
+    "own",
+    "pass_on",
+    "plain",
+    "reads",
+    "spatial",
+    "undo_steps",
+    "whole",
+    "write_reduce",
+]
 
 Axes = tuple[int, ...]
 
@@ -96,6 +116,7 @@ class Emitter:
 
     Attributes:
         graph: The graph that is written.
+        rules: How each operation is written.
         params: Values of its parameters and states.
         precision: Type of its real numbers.
         opset: The opset whose forms are written.
@@ -103,6 +124,7 @@ class Emitter:
     """
 
     graph: Graph
+    rules: "Mapping[type[Op], WriteRule]"
     params: Mapping[str, np.ndarray]
     precision: np.dtype[Any]
     opset: int
@@ -172,6 +194,16 @@ class Emitter:
 
     # writing
 
+    def say(self, op: Op, node: Node) -> Value:
+        """Write the node as one that applies `op`, and return what stands for it."""
+        rule = self.rules.get(type(op))
+        if rule is None:
+            raise UnsupportedError(
+                f"node {self.label(node)!r} applies {type(op).__name__}, which has no form in ONNX\n"
+                "  fix: build the node from the operations in reseau.ops, or save to .safetensors"
+            )
+        return rule(op, node, self)
+
     def store(self, node: Node, steps: tuple[Step, ...]) -> str:
         """The name of the initializer that holds a stored node, rearranged by `steps`."""
         label = self.label(node)
@@ -231,6 +263,56 @@ class Emitter:
         return self.store(node, (("reshape", lengths), ("transpose", axes)))
 
 
+WriteRule = Callable[[Any, Node, Emitter], Value]
+
+
 def prod_of(shape: Shape) -> int:
     """Number of entries; 0 where a length is only a word."""
     return 0 if any(isinstance(n, str) for n in shape) else prod(int(n) for n in shape)
+
+
+# what the rules share
+
+
+def own(w: Emitter, node: Node, kind: str, *inputs: str, **settings: Any) -> Value:
+    """One node that gives its value in our own order of axes."""
+    return Value(w.emit(kind, *inputs, name=w.label(node), **settings), plain(len(node.shape)))
+
+
+def reads(w: Emitter, node: Node) -> list[str]:
+    """What a node reads, in our own order of axes."""
+    return [w.plain(p) for p in node.parents]
+
+
+def pass_on(w: Emitter, node: Node, kind: str, **attributes: Any) -> Value:
+    """One elementwise node of one input; the order of its entries stays."""
+    x = w.value(node.parents[0])
+    return x._replace(name=w.emit(kind, x.name, name=w.label(node), **attributes))
+
+
+def spatial(w: Emitter, node: Node, kind: str, names: Sequence[str], **attributes: Any) -> Value:
+    """One node that reads and gives channels first."""
+    return Value(w.emit(kind, *names, name=w.label(node), **attributes), channels_first(len(node.shape)))
+
+
+def write_reduce(w: Emitter, kind: str, name: str, axes: Sequence[int], keepdims: bool, output: str) -> str:
+    """A reduction; its axes are an attribute before opset 13 (sums) or 18 (others)."""
+    keep = int(keepdims)
+    if w.at_least(13 if kind == "ReduceSum" else 18):
+        return w.emit(kind, name, w.axes_of(axes), name=output, keepdims=keep)
+    return w.emit(kind, name, name=output, axes=list(axes), keepdims=keep)
+
+
+def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
+    """Padding as ONNX lists it: before every axis, then after every axis."""
+    return [p[0] for p in pads] + [p[1] for p in pads]
+
+
+def number_of(dtype: str) -> int:
+    """The number by which ONNX knows a type."""
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def whole(w: Emitter, node: Node, name: str) -> str:
+    """Indices in the one type that some operators read."""
+    return w.emit("Cast", name, name=f"{w.label(node)}/indices", to=number_of("int64"))

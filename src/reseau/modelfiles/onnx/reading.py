@@ -14,7 +14,7 @@ from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
 from reseau.modelfiles.onnx.functions import expand
 from reseau.modelfiles.onnx.importer import FAILURES, Importer, NeedsInput
-from reseau.modelfiles.onnx.read_rules import RULES
+from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
 from reseau.modelfiles.onnx.tensors import Arrays, open_model
 
@@ -74,7 +74,7 @@ def imported(
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    importer = Importer(arrays, opsets, RULES, expand, fixed, functions, lengths, lift, blanks)
+    importer = Importer(arrays, opsets, READ, expand, fixed, functions, lengths, lift, blanks)
     with jax.enable_x64(True):  # shapes are computed in 64 bits
         try:
             return run(importer, model.graph)

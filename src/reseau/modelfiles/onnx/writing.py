@@ -15,7 +15,7 @@ from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.checks import Written, check
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
-from reseau.modelfiles.onnx.write_rules import say
+from reseau.modelfiles.onnx.rules import WRITE
 from reseau.ops.base import BATCH
 
 __all__ = ["Channels", "to_model", "write_graph"]
@@ -82,13 +82,13 @@ def to_model(
 
 def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: Channels) -> Emitter:
     """Every node of the graph, said in the forms of one opset."""
-    w = Emitter(graph, params, precision(params), opset)
+    w = Emitter(graph, WRITE, params, precision(params), opset)
     for node in graph.inputs:
         rank = len(node.shape)
         w.values[node] = Value(w.label(node), channels_first(rank) if channels == "first" and rank > 2 else plain(rank))
     for node in graph.nodes:
         if node.op is not None:
-            w.values[node] = say(node.op, node, w)
+            w.values[node] = w.say(node.op, node)
     return w
 
 

@@ -1,17 +1,19 @@
 """Operators on shapes, and constants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, own, plain, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
 from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT
-from reseau.ops.base import Shape
+from reseau.ops.activations import Pointwise
+from reseau.ops.base import Op, Shape
 
-__all__ = ["RULES", "all_axes", "reshaped"]
+__all__ = ["READ", "WRITE", "all_axes", "reshaped"]
 
 
 def constant(call: Call) -> Node:
@@ -219,7 +221,105 @@ def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(range(rank)) if given is None else tuple(a % rank for a in given)
 
 
-RULES: Mapping[str, Rule] = {
+def write_reshape(op: ops.Reshape, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    value = w.value(x)
+    order = None
+    if reorders(value, x.shape):
+        if len(op.lengths) == 1 and value.axes[0] == 0 and folds(w, node):
+            order = Order(tuple(int(n) for n in x.shape[1:]), tuple(a - 1 for a in value.axes[1:]))
+        else:
+            value = Value(w.plain(x), plain(len(x.shape)))
+    if len(op.lengths) == 1:
+        name = w.emit("Flatten", value.name, name=w.label(node), axis=1)
+    else:
+        name = w.emit("Reshape", value.name, w.axes_of([0, *op.lengths]), name=w.label(node))
+    return Value(name, plain(len(node.shape)), order)
+
+
+def write_reshape_to(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
+    lengths = [-1 if isinstance(n, str) else n for n in op.lengths]
+    return own(w, node, "Reshape", *reads(w, node), w.axes_of(lengths))
+
+
+def write_broadcast_to(op: ops.BroadcastTo, node: Node, w: Emitter) -> Value:
+    w.require(8)
+    lengths = [1 if isinstance(n, str) else n for n in op.lengths]
+    return own(w, node, "Expand", *reads(w, node), w.axes_of(lengths))
+
+
+def write_transpose(op: ops.Transpose, node: Node, w: Emitter) -> Value:
+    value = w.value(node.parents[0])
+    return Value(value.name, tuple(op.axes.index(a) for a in value.axes))
+
+
+def write_concatenate(op: ops.Concatenate, node: Node, w: Emitter) -> Value:
+    rank = len(node.shape)
+    names, axes = w.together(node.parents, rank)
+    return Value(w.emit("Concat", *names, name=w.label(node), axis=axes.index(op.axis % rank)), axes)
+
+
+def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    value = w.value(x)
+    axis = op.axis % len(x.shape)
+    place, kept = value.axes.index(axis), op.entries(int(x.shape[axis]))
+    bounds = ([kept.start], [kept[-1] + 1], [place], [kept.step])
+    if kept.step != 1:
+        w.require(10)
+    if w.at_least(10):
+        name = w.emit("Slice", value.name, *(w.axes_of(b) for b in bounds), name=w.label(node))
+    else:
+        starts, ends, axes, _ = bounds
+        name = w.emit("Slice", value.name, name=w.label(node), starts=starts, ends=ends, axes=axes)
+    return value._replace(name=name)
+
+
+def write_cut(op: ops.Cut, node: Node, w: Emitter) -> Value:
+    w.require(10)
+    far = 2**62
+    starts, stops, axes, steps = [], [], [], []
+    for axis, start, stop, step in op.bounds:
+        axes.append(axis)
+        steps.append(step)
+        starts.append((0 if step > 0 else far) if start is None else start)
+        stops.append((far if step > 0 else -far) if stop is None else stop)
+    return own(w, node, "Slice", *reads(w, node), *(w.axes_of(n) for n in (starts, stops, axes, steps)))
+
+
+def write_pad(op: ops.Pad, node: Node, w: Emitter) -> Value:
+    pads = flat(op.pads)
+    if op.mode == "wrap":
+        w.require(19)
+    if w.at_least(11):
+        return own(w, node, "Pad", *reads(w, node), w.axes_of(pads), w.constant(op.value), mode=op.mode)
+    return own(w, node, "Pad", *reads(w, node), mode=op.mode, pads=pads, value=float(op.value))
+
+
+def write_tile(op: ops.Tile, node: Node, w: Emitter) -> Value:
+    return own(w, node, "Tile", *reads(w, node), w.axes_of(op.repeats))
+
+
+def reorders(value: Value, shape: Sequence[int | str]) -> bool:
+    """Whether reading the file's value row by row gives another order than ours."""
+    long = [a for a in value.axes if shape[a] != 1]
+    return long != sorted(long)
+
+
+def folds(w: Emitter, node: Node) -> bool:
+    """Whether every reader of a flattened image can take it in another order, by permuting a stored weight."""
+    if node in w.graph.outputs:
+        return False
+    for reader in w.graph.consumers[node]:
+        if isinstance(reader.op, Pointwise | ops.Dropout):
+            if not folds(w, reader):
+                return False
+        elif not isinstance(reader.op, ops.Affine) or not w.is_stored(reader.parents[1]) or node in reader.parents[1:]:
+            return False
+    return bool(w.graph.consumers[node])
+
+
+READ: Mapping[str, Rule] = {
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constant_of_shape,
@@ -239,4 +339,16 @@ RULES: Mapping[str, Rule] = {
     "Tile": tile,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.BroadcastTo: write_broadcast_to,
+    ops.Concatenate: write_concatenate,
+    ops.Cut: write_cut,
+    ops.Pad: write_pad,
+    ops.Reshape: write_reshape,
+    ops.ReshapeTo: write_reshape_to,
+    ops.Slice: write_slice,
+    ops.Tile: write_tile,
+    ops.Transpose: write_transpose,
 }

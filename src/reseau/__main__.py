@@ -1,4 +1,4 @@
-"""`python -m reseau.cli`."""
+"""`python -m reseau`: the command line."""
 
 import sys
 

@@ -6,10 +6,12 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, pass_on, plain, spatial, write_reduce
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.read_rules.windows import to_first, to_last
+from reseau.modelfiles.onnx.rules.windows import to_first, to_last
+from reseau.ops.base import Op
 
-__all__ = ["RULES"]
+__all__ = ["READ", "WRITE"]
 
 
 def batch_norm(call: Call) -> Node | tuple[Node | None, ...]:
@@ -106,10 +108,44 @@ def dropout_in_training(call: Call, ratio: float) -> tuple[Node, Node]:
     return call[0] * call.constant(scale), call.constant(mask)
 
 
-RULES: Mapping[str, Rule] = {
+def write_dropout(op: ops.Dropout, node: Node, w: Emitter) -> Value:
+    if not w.at_least(12):
+        return pass_on(w, node, "Dropout", ratio=float(op.rate))
+    x = w.value(node.parents[0])
+    return x._replace(name=w.emit("Dropout", x.name, w.constant(op.rate), name=w.label(node)))
+
+
+def write_batch_norm(op: ops.BatchNorm, node: Node, w: Emitter) -> Value:
+    w.require(14)  # of the older forms ONNX's own evaluator reads none rightly
+    x, *vectors = node.parents
+    names = [w.first(x), *(w.plain(v) for v in vectors)]
+    return spatial(w, node, "BatchNormalization", names, epsilon=op.epsilon, momentum=op.momentum)
+
+
+def write_layer_norm(op: ops.LayerNorm, node: Node, w: Emitter) -> Value:
+    x, scale, shift = node.parents
+    label, read, last = w.label(node), w.plain(x), len(x.shape) - 1
+    mean = write_reduce(w, "ReduceMean", read, (last,), True, f"{label}/mean")
+    centered = w.emit("Sub", read, mean, name=f"{label}/centered")
+    square = w.emit("Mul", centered, centered, name=f"{label}/square")
+    variance = write_reduce(w, "ReduceMean", square, (last,), True, f"{label}/variance")
+    moved = w.emit("Add", variance, w.constant(op.epsilon), name=f"{label}/moved")
+    deviation = w.emit("Sqrt", moved, name=f"{label}/deviation")
+    unit = w.emit("Div", centered, deviation, name=f"{label}/unit")
+    scaled = w.emit("Mul", unit, w.plain(scale), name=f"{label}/scaled")
+    return Value(w.emit("Add", scaled, w.plain(shift), name=label), plain(len(x.shape)))
+
+
+READ: Mapping[str, Rule] = {
     "BatchNormalization": batch_norm,
     "Dropout": dropout,
     "InstanceNormalization": instance_norm,
     "LayerNormalization": layer_norm,
     "LpNormalization": lp_norm,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.BatchNorm: write_batch_norm,
+    ops.Dropout: write_dropout,
+    ops.LayerNorm: write_layer_norm,
 }

@@ -1,16 +1,21 @@
 """Operators that take, put, sort and count by indices."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from reseau import ops
 from reseau.graph import Node, Parameter, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, whole
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.base import Op
 
-__all__ = ["RULES"]
+__all__ = ["READ", "WRITE"]
 
 REDUCTIONS = {"none": "set", "add": "add", "mul": "multiply", "max": "max", "min": "min"}
+REDUCTION_NAMES = {ours: name for name, ours in REDUCTIONS.items()}
 
 
 def gather(call: Call) -> Node:
@@ -108,7 +113,82 @@ def reverse_sequence(call: Call) -> Node:
     )
 
 
-RULES: Mapping[str, Rule] = {
+def write_embedding(op: ops.Embedding, node: Node, w: Emitter) -> Value:
+    indices, table = node.parents
+    name = w.emit("Gather", w.plain(table), w.plain(indices), name=w.label(node), axis=0)
+    return Value(name, plain(len(node.shape)))
+
+
+def write_take(op: ops.Take, node: Node, w: Emitter) -> Value:
+    w.require(11)
+    x, indices = node.parents
+    rank = len(x.shape)
+    value = w.value(x)
+    if len(indices.shape) != 1:
+        return own(w, node, "Gather", *reads(w, node), axis=op.axis % rank)
+    name = w.emit("Gather", value.name, w.plain(indices), name=w.label(node), axis=value.axes.index(op.axis % rank))
+    return value._replace(name=name)
+
+
+def write_take_along(op: ops.TakeAlong, node: Node, w: Emitter) -> Value:
+    w.require(11)
+    return own(w, node, "GatherElements", *reads(w, node), axis=op.axis)
+
+
+def write_take_at(op: ops.TakeAt, node: Node, w: Emitter) -> Value:
+    w.require(12 if op.batch else 11)
+    settings = {"batch_dims": op.batch} if op.batch else {}
+    x, indices = reads(w, node)
+    return own(w, node, "GatherND", x, whole(w, node, indices), **settings)
+
+
+def write_put_along(op: ops.PutAlong, node: Node, w: Emitter) -> Value:
+    return scatter(w, node, "ScatterElements", op.reduction, axis=op.axis)
+
+
+def write_put(op: ops.Put, node: Node, w: Emitter) -> Value:
+    return scatter(w, node, "ScatterND", op.reduction)
+
+
+def scatter(w: Emitter, node: Node, kind: str, reduction: str, **settings: Any) -> Value:
+    """A scatter; its ways of joining came one by one."""
+    w.require({"set": 11, "add": 16, "multiply": 16}.get(reduction, 18))
+    joining = {} if reduction == "set" else {"reduction": REDUCTION_NAMES[reduction]}
+    x, indices, updates = reads(w, node)
+    return own(w, node, kind, x, whole(w, node, indices), updates, **settings, **joining)
+
+
+def write_arg_max(op: ops.ArgMax, node: Node, w: Emitter) -> Value:
+    w.require(12 if op.last else 7)
+    settings = {"axis": op.axis % len(node.parents[0].shape), "keepdims": int(op.keepdims)}
+    last = {"select_last_index": 1} if op.last else {}
+    return own(w, node, "ArgMin" if op.smallest else "ArgMax", *reads(w, node), **settings, **last)
+
+
+def write_top_k(op: ops.TopK, node: Node, w: Emitter) -> Value:
+    w.require(11)
+    label = w.label(node)
+    spare = f"{label}/other"
+    outputs = [spare, label] if op.output else [label, spare]
+    inputs = [*reads(w, node), w.axes_of([op.k])]
+    w.nodes.append(helper.make_node("TopK", inputs, outputs, label, axis=op.axis, largest=int(not op.smallest)))
+    return Value(label, plain(len(node.shape)))
+
+
+def write_cumulative(op: ops.CumulativeSum | ops.CumulativeProduct, node: Node, w: Emitter) -> Value:
+    kind, opset = ("CumSum", 11) if isinstance(op, ops.CumulativeSum) else ("CumProd", 26)
+    w.require(opset)
+    settings = {"exclusive": int(op.exclusive), "reverse": int(op.reverse)}
+    return own(w, node, kind, *reads(w, node), w.constant(op.axis, np.int64), **settings)
+
+
+def write_reverse_sequence(op: ops.ReverseSequence, node: Node, w: Emitter) -> Value:
+    w.require(10)
+    x, lengths = reads(w, node)
+    return own(w, node, "ReverseSequence", x, whole(w, node, lengths), time_axis=op.time_axis, batch_axis=op.batch_axis)
+
+
+READ: Mapping[str, Rule] = {
     "ArgMax": argmax,
     "ArgMin": argmax,
     "CumProd": cumulative_sum,
@@ -123,4 +203,18 @@ RULES: Mapping[str, Rule] = {
     "ScatterND": scatter_nd,
     "TensorScatter": tensor_scatter,
     "TopK": top_k,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.ArgMax: write_arg_max,
+    ops.CumulativeProduct: write_cumulative,
+    ops.CumulativeSum: write_cumulative,
+    ops.Embedding: write_embedding,
+    ops.Put: write_put,
+    ops.PutAlong: write_put_along,
+    ops.ReverseSequence: write_reverse_sequence,
+    ops.Take: write_take,
+    ops.TakeAlong: write_take_along,
+    ops.TakeAt: write_take_at,
+    ops.TopK: write_top_k,
 }

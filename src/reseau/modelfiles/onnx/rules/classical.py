@@ -8,7 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 
-__all__ = ["RULES"]
+__all__ = ["READ"]
 
 
 def scaler(call: Call) -> Node:
@@ -62,7 +62,7 @@ def normalizer(call: Call) -> Node:
     return x / apply_op(ops.Where(), none, call.like(1), size)
 
 
-RULES: Mapping[str, Rule] = {
+READ: Mapping[str, Rule] = {
     f"ai.onnx.ml/{name}": rule
     for name, rule in (
         ("ArrayFeatureExtractor", feature_extractor),

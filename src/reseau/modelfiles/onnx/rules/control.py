@@ -6,7 +6,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 
-__all__ = ["RULES"]
+__all__ = ["READ"]
 
 LONGEST_SCAN = 1024
 
@@ -52,4 +52,4 @@ def entry(x: Node, axis: int, place: int) -> Node:
     return apply_op(ops.ReshapeTo((*x.shape[:axis], *x.shape[axis + 1 :])), one)
 
 
-RULES: Mapping[str, Rule] = {"If": choice, "Scan": scan}
+READ: Mapping[str, Rule] = {"If": choice, "Scan": scan}

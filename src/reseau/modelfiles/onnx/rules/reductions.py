@@ -7,11 +7,12 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, write_reduce
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.read_rules.shapes import all_axes, reshaped
+from reseau.modelfiles.onnx.rules.shapes import all_axes, reshaped
 from reseau.ops.base import Op
 
-__all__ = ["RULES", "over"]
+__all__ = ["READ", "WRITE", "over"]
 
 KINDS: Mapping[str, type[Op]] = {
     "ReduceLogSumExp": ops.LogSumExp,
@@ -22,8 +23,13 @@ KINDS: Mapping[str, type[Op]] = {
     "ReduceSum": ops.Sum,
 }
 
+NAMES: Mapping[type[Op], str] = {kind: name for name, kind in KINDS.items()}
+
 BEFORE: Mapping[str, Op] = {"ReduceL1": ops.Abs(), "ReduceL2": ops.Square(), "ReduceSumSquare": ops.Square()}
 AFTER: Mapping[str, Op] = {"ReduceL2": ops.Sqrt(), "ReduceLogSum": ops.Log()}
+
+
+Reduction = ops.LogSumExp | ops.Max | ops.Mean | ops.Min | ops.Product | ops.Sum
 
 
 def axes_of(call: Call) -> tuple[int, ...] | None:
@@ -124,7 +130,70 @@ def determinant(call: Call) -> Node:
     return apply_op(ops.Determinant(), call[0])
 
 
-RULES: Mapping[str, Rule] = {
+def write_affine(op: ops.Affine, node: Node, w: Emitter) -> Value:
+    x, weight, *bias = node.parents
+    value = w.value(x)
+    if value.order is not None:  # the flattened image is channels first: so are the rows of the weight
+        lengths, axes = value.order
+        units = int(weight.shape[1])
+        rows = w.store(
+            weight,
+            (
+                ("reshape", (*lengths, units)),
+                ("transpose", (*axes, len(axes))),
+                ("reshape", (int(weight.shape[0]), units)),
+            ),
+        )
+        read = value.name
+    else:
+        read, rows = w.plain(x), w.plain(weight)
+    label = w.label(node)
+    if bias and len(x.shape) == 2:
+        name = w.emit("Gemm", read, rows, w.plain(bias[0]), name=label)
+    elif bias:
+        name = w.emit("Add", w.emit("MatMul", read, rows, name=f"{label}/product"), w.plain(bias[0]), name=label)
+    else:
+        name = w.emit("MatMul", read, rows, name=label)
+    return Value(name, plain(len(node.shape)))
+
+
+def write_matmul(op: ops.Matmul, node: Node, w: Emitter) -> Value:
+    name = w.emit("MatMul", *(w.plain(p) for p in node.parents), name=w.label(node))
+    return Value(name, plain(len(node.shape)))
+
+
+def write_reduction(op: Reduction, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    value = w.value(x)
+    gone = [a % len(x.shape) for a in op.axes]
+    places = sorted(value.axes.index(a) for a in gone)
+    name = write_reduce(w, NAMES[type(op)], value.name, places, op.keepdims, w.label(node))
+    if op.keepdims:
+        return Value(name, value.axes)
+    kept = [a for a in value.axes if a not in gone]
+    return Value(name, tuple(sorted(kept).index(a) for a in kept))
+
+
+def write_softmax(op: ops.Softmax | ops.LogSoftmax, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    value = w.value(x)
+    axis = value.axes.index(op.axis % len(x.shape))
+    if axis != len(x.shape) - 1:  # before 13 all axes from `axis` on were normalized as one
+        w.require(13)
+    return value._replace(name=w.emit(type(op).__name__, value.name, name=w.label(node), axis=axis))
+
+
+def write_einsum(op: ops.Einsum, node: Node, w: Emitter) -> Value:
+    w.require(12)
+    return own(w, node, "Einsum", *reads(w, node), equation=op.equation)
+
+
+def write_determinant(op: ops.Determinant, node: Node, w: Emitter) -> Value:
+    w.require(11)
+    return own(w, node, "Det", *reads(w, node))
+
+
+READ: Mapping[str, Rule] = {
     **dict.fromkeys((*KINDS, *BEFORE, *AFTER), reduce),
     "Det": determinant,
     "Einsum": einsum,
@@ -133,4 +202,14 @@ RULES: Mapping[str, Rule] = {
     "LogSoftmax": softmax,
     "MatMul": matmul,
     "Softmax": softmax,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    **dict.fromkeys(KINDS.values(), write_reduction),
+    ops.Affine: write_affine,
+    ops.Determinant: write_determinant,
+    ops.Einsum: write_einsum,
+    ops.LogSoftmax: write_softmax,
+    ops.Matmul: write_matmul,
+    ops.Softmax: write_softmax,
 }

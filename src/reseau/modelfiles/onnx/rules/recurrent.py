@@ -8,7 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 
-__all__ = ["RULES"]
+__all__ = ["READ"]
 
 
 def sequence(call: Call) -> tuple[Node | None, ...]:
@@ -109,4 +109,4 @@ def join(nodes: list[Node], axis: int) -> Node:
     return nodes[0] if len(nodes) == 1 else apply_op(ops.Concatenate(axis), *nodes)
 
 
-RULES: Mapping[str, Rule] = {"GRU": sequence, "LSTM": sequence, "RNN": sequence}
+READ: Mapping[str, Rule] = {"GRU": sequence, "LSTM": sequence, "RNN": sequence}

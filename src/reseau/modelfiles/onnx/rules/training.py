@@ -13,7 +13,7 @@ from reseau.graph.backprop import backprop, evaluate
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.ops.base import Op, Shape
 
-__all__ = ["RULES", "Derivative"]
+__all__ = ["READ", "Derivative"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def momentum(call: Call) -> tuple[Node, ...]:
     return regrouped(updated)
 
 
-RULES: Mapping[str, Rule] = {
+READ: Mapping[str, Rule] = {
     f"ai.onnx.preview.training/{name}": rule
     for name, rule in (("Adagrad", adagrad), ("Adam", adam), ("Gradient", gradient), ("Momentum", momentum))
 }

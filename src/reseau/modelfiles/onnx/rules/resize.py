@@ -7,9 +7,11 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.base import Op
 
-__all__ = ["RULES"]
+__all__ = ["READ", "WRITE"]
 
 
 def resize(call: Call) -> Node:
@@ -144,4 +146,14 @@ def grid_sample(call: Call) -> Node:
     return apply_op(ops.GridSample(mode, padding, bool(call.attribute("align_corners", 0))), call[0], call[1])
 
 
-RULES: Mapping[str, Rule] = {"GridSample": grid_sample, "Resize": resize, "Upsample": resize}
+def write_grid_sample(op: ops.GridSample, node: Node, w: Emitter) -> Value:
+    w.require(20)
+    settings = {"mode": op.mode, "padding_mode": op.padding, "align_corners": int(op.align_corners)}
+    return own(w, node, "GridSample", *reads(w, node), **settings)
+
+
+READ: Mapping[str, Rule] = {"GridSample": grid_sample, "Resize": resize, "Upsample": resize}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.GridSample: write_grid_sample,
+}

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from reseau import ops
+from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, flat, spatial
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.base import Op
+from reseau.ops.convolution import check_kernel
+from reseau.ops.pooling import pooling_windows
 
-__all__ = ["RULES", "to_first", "to_last"]
+__all__ = ["READ", "WRITE", "to_first", "to_last"]
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -181,7 +187,83 @@ def column_to_image(call: Call) -> Node:
     return apply_op(ops.ReshapeTo((*call.shape([n]), channels, *image)), y)
 
 
-RULES: Mapping[str, Rule] = {
+def write_conv(op: ops.Conv, node: Node, w: Emitter) -> Value:
+    x, weight, *bias = node.parents
+    kernel, _ = check_kernel(x.shape, weight.shape, None)
+    c = op.correlation(x.shape, kernel)
+    rank = len(weight.shape)
+    axes = (rank - 1, rank - 2, *range(rank - 2))
+    if op.flip and not w.is_stored(weight):
+        raise UnsupportedError(f"node {w.label(node)!r} reverses a kernel that is computed, which ONNX cannot say")
+    if op.flip:
+        kernels = w.store(weight, (("flip", tuple(range(rank - 2))), ("transpose", axes)))
+    else:
+        kernels = w.laid(weight, axes)
+    names = [w.first(x), kernels, *(w.plain(b) for b in bias)]
+    return spatial(
+        w,
+        node,
+        "Conv",
+        names,
+        kernel_shape=kernel,
+        strides=c.windows.stride,
+        dilations=c.windows.dilation,
+        pads=flat(c.windows.pads),
+        group=c.groups,
+    )
+
+
+def write_conv_transpose(op: ops.ConvTranspose, node: Node, w: Emitter) -> Value:
+    x, weight, *bias = node.parents
+    kernel, _ = check_kernel(x.shape, weight.shape, None)
+    c, grown = op.correlation(x.shape, kernel)
+    rank = len(weight.shape)
+    pads, more, v = [], [], c.windows
+    for n, e, s, (before, _), m in zip(x.shape[1:-1], v.extent, v.stride, v.pads, grown, strict=True):
+        after = (int(n) - 1) * s + e - before - m
+        pads.append((before, max(after, 0)))
+        more.append(max(-after, 0))
+    kernels = w.laid(weight, (rank - 2, rank - 1, *range(rank - 2)))
+    names = [w.first(x), kernels, *(w.plain(b) for b in bias)]
+    longer: dict[str, Any] = {"output_padding": more} if any(more) else {}
+    return spatial(
+        w,
+        node,
+        "ConvTranspose",
+        names,
+        kernel_shape=kernel,
+        strides=v.stride,
+        dilations=v.dilation,
+        pads=flat(pads),
+        group=c.groups,
+        **longer,
+    )
+
+
+def write_pool(op: ops.MaxPool | ops.AveragePool, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    windows = pooling_windows(op, x.shape)
+    kind = "MaxPool" if isinstance(op, ops.MaxPool) else "AveragePool"
+    counts: dict[str, Any] = {"count_include_pad": 1} if isinstance(op, ops.AveragePool) and op.count_padding else {}
+    return spatial(
+        w,
+        node,
+        kind,
+        [w.first(x)],
+        kernel_shape=windows.window,
+        strides=windows.stride,
+        pads=flat(windows.pads),
+        **counts,
+    )
+
+
+def write_window_max(op: ops.WindowMax, node: Node, w: Emitter) -> Value:
+    w.require(10)
+    settings = {"strides": op.stride, "dilations": op.dilation, "pads": flat(op.pads)}
+    return spatial(w, node, "MaxPool", [w.first(node.parents[0])], kernel_shape=op.window, **settings)
+
+
+READ: Mapping[str, Rule] = {
     "AveragePool": average_pool,
     "Col2Im": column_to_image,
     "Conv": conv,
@@ -191,4 +273,12 @@ RULES: Mapping[str, Rule] = {
     "LRN": local_response,
     "LpPool": lp_pool,
     "MaxPool": max_pool,
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.AveragePool: write_pool,
+    ops.Conv: write_conv,
+    ops.ConvTranspose: write_conv_transpose,
+    ops.MaxPool: write_pool,
+    ops.WindowMax: write_window_max,
 }
