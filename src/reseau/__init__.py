@@ -57,7 +57,12 @@ def __getattr__(name: str) -> Any:
     elif name == "__version__":
         value = version("reseau")
     else:
-        raise AttributeError(f"module 'reseau' has no attribute {name!r}")
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, _PUBLIC, 1)
+        raise AttributeError(
+            f"module 'reseau' has no attribute {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        )
     globals()[name] = value
     return value
 

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from reseau import inspect
 from reseau.data.table.recipe import Recipe
-from reseau.errors import DataError, ModelFileError
+from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
@@ -85,6 +85,12 @@ class Network:
         inputs = ", ".join(f"{n.name} {show_shape(n.shape)}" for n in self.graph.inputs)
         outputs = ", ".join(f"{self.graph.names[n]} {show_shape(n.shape)}" for n in self.graph.outputs)
         return f"<Network {inputs} -> {outputs}, {len(self.graph.nodes)} nodes>"
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.draw()
+        except GraphError:  # too dense to be read as a picture
+            return None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
         return self  # nodes are immutable, and recursion over a deep graph would fail

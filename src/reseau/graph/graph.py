@@ -1,6 +1,7 @@
 """A graph: named nodes between inputs and outputs, in topological order."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
 
 from reseau.errors import GraphError
@@ -74,8 +75,8 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.by_name:
-            known = ", ".join(list(self.by_name)[:12])
-            raise GraphError(f"the network has no node {name!r}\n  fix: one of {known}")
+            close = get_close_matches(name, self.by_name, 3) or list(self.by_name)[:12]
+            raise GraphError(f"the network has no node {name!r}\n  fix: one of {', '.join(close)}")
         return self.by_name[name]
 
 
