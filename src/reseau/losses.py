@@ -7,6 +7,7 @@ coordinates of several. Constants hold where each coordinate has `|u_c| <= outpu
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import exp, inf, log, sqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -291,14 +292,9 @@ class SmoothedCrossEntropy(Loss):
         gap = min(log(own / other), 2 * output_bound)  # the loss is convex and alike in the other scores
         low = log(exp(gap) + others) - own * gap
         # and it is largest at a corner: the own score and some of the others low, the rest high
-        corners = [
-            log1pexp(log(few / (dimension - few)) - 2 * output_bound) + log(dimension - few)
-            if few < dimension
-            else -2 * output_bound + log(dimension)
-            for few in range(1, dimension + 1)
-        ]
-        sums = [own + (few - 1) * other for few in range(1, dimension + 1)]
-        high = max(c + 2 * output_bound * q for c, q in zip(corners, sums, strict=True)) if output_bound < inf else inf
+        fall = exp(-2 * output_bound)
+        corners = [(log(dimension - k + k * fall), own + (k - 1) * other) for k in range(1, dimension)]
+        high = max(c + 2 * output_bound * q for c, q in corners)
         return Constants(lipschitz, 0.5, low, high)
 
     def target_shape(self, scores: Shape) -> Shape:
@@ -327,8 +323,7 @@ class SmoothedCrossEntropy(Loss):
 class MeanOverMembers(Loss):
     """`loss` of each member's scores, averaged over the members: scores (batch, k, ...), one target for all of them.
 
-    Each member then learns the task itself, and their mean can be better than any of them; a loss of their mean would
-    not keep them apart.
+    Each member then learns the task itself; a loss of their mean would not keep them apart.
     """
 
     loss: Loss
@@ -357,20 +352,14 @@ class MeanOverMembers(Loss):
         self.loss.check(targets, (scores[0], *scores[2:]))
 
     def forward(self, scores: Array, targets: Array) -> Array:
-        return jnp.mean(self._each(scores, targets), axis=1)
+        each = jax.vmap(lambda u: self.loss.forward(u, targets), in_axes=1, out_axes=1)
+        return jnp.mean(each(scores), axis=1)
 
     def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
         share = g / scores.shape[1]
 
-        def one(u: Array) -> Array:
-            pulled = self.loss.backward(share, y, u, targets)[0]
-            assert pulled is not None
-            return pulled
-
-        return jax.vmap(one, in_axes=1, out_axes=1)(scores), None
-
-    def _each(self, scores: Array, targets: Array) -> Array:
-        return jax.vmap(lambda u: self.loss.forward(u, targets), in_axes=1, out_axes=1)(scores)
+        each: Any = jax.vmap(lambda u: self.loss.backward(share, y, u, targets)[0], in_axes=1, out_axes=1)
+        return each(scores), None
 
     def correct(self, scores: Array, targets: Array) -> Array | None:
         return self.loss.correct(jnp.mean(scores, axis=1), targets)
