@@ -352,14 +352,12 @@ class MeanOverMembers(Loss):
         self.loss.check(targets, (scores[0], *scores[2:]))
 
     def forward(self, scores: Array, targets: Array) -> Array:
-        each = jax.vmap(lambda u: self.loss.forward(u, targets), in_axes=1, out_axes=1)
+        each: Any = jax.vmap(lambda u: self.loss.forward(u, targets), in_axes=1, out_axes=1)
         return jnp.mean(each(scores), axis=1)
 
     def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
-        share = g / scores.shape[1]
-
-        each: Any = jax.vmap(lambda u: self.loss.backward(share, y, u, targets)[0], in_axes=1, out_axes=1)
-        return each(scores), None
+        _, pull = jax.vjp(lambda u: self.forward(u, targets), scores)
+        return pull(g)[0], None
 
     def correct(self, scores: Array, targets: Array) -> Array | None:
         return self.loss.correct(jnp.mean(scores, axis=1), targets)
