@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.cache import Recent
 from reseau.errors import DataError
-from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
+from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
@@ -78,6 +78,16 @@ class Objective:
                 f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
                 "  fix: give a tuple with one loss for each output"
             )
+        late = on_host(self.network.graph)
+        for node in outputs:
+            if node in late:
+                name, first = self.network.graph.names[node], late[node]
+                causes = [f"node {self.network.graph.names[first]!r} ({first.kind}) works on texts"]
+                raise DataError(
+                    f"output {name!r} cannot be trained: {(getattr(first.op, 'causes', ()) or causes)[0]}\n"
+                    "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['node before it']), or "
+                    "give the numbers where an ONNX file is read, rs.onnx.read(path, fixed={'name': numbers})"
+                )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 
     def __reduce__(self) -> tuple[Any, ...]:
