@@ -1,14 +1,11 @@
 """CSV files as columns: pyarrow cuts the cells and reads the numbers, block by block; no file is held as text."""
 
-import codecs
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import chain
 from math import isnan
 from os import PathLike
 from typing import Any
@@ -18,6 +15,7 @@ import numpy as np
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
 from reseau.data.readers.sniffing import Layout, sniff
+from reseau.data.readers.text import BLOCK_BYTES, Feed, Pieces, utf8
 from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts
 from reseau.data.table.notation import read_number
 from reseau.errors import DataError
@@ -25,11 +23,8 @@ from reseau.errors import DataError
 __all__ = ["check_absent", "check_names", "read_delimited"]
 
 MOST_COLUMNS = 100_000
-SHOWN_BYTES = 1 << 18  # from which the layout is decided
-BLOCK_BYTES = 1 << 24
 MANY_COLUMNS = 500
 EXACT = 2**53  # the whole numbers up to here are float64
-MARKS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def read_delimited(
@@ -59,7 +54,7 @@ def read_delimited(
         DataError: The file is missing, empty, not text, ragged, or names a column twice; the message says where.
     """
     source = Source(path)
-    feed = _Feed(source)
+    feed = Feed(source)
     layout = sniff(str(source), feed.shown, whole=feed.whole, delimiter=delimiter, header=header)
     width = len(layout.first)
     if width > MOST_COLUMNS:
@@ -107,123 +102,8 @@ def check_absent(path: object, names: Sequence[str], without: Collection[str]) -
         raise DataError(f"{path}: there is no column {absent[0]!r} to leave out\n  fix: --drop with some of {shown}")
 
 
-class _Feed:
-    """The text of a file as UTF-8, in pieces as they are asked for, as pyarrow reads files; it counts the lines."""
-
-    closed = False
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.spaced = b""  # the delimiter, where spaces between it and a quote are to go
-        self.text: Iterator[bytes] = iter(())
-        self.again()
-        shown, size = [], 0
-        for chunk in self.text:
-            shown.append(chunk)
-            size += len(chunk)
-            if size >= SHOWN_BYTES:
-                break
-        begin = b"".join(shown)
-        if not begin.strip():
-            raise DataError(f"{source}: it is empty\n  fix: give a file with a header and rows")
-        self.whole: bool = size < SHOWN_BYTES
-        self.shown: str = begin.decode("utf-8", "ignore")
-        self.text = chain([begin], self.text)
-
-    def again(self) -> None:
-        """From the beginning."""
-        self.text = _utf8(self.source)
-        self.rest, self.ends, self.begun, self.ended = b"", 0, False, True
-
-    @property
-    def lines(self) -> int:
-        """How many were read."""
-        return self.ends + (not self.ended)
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """Nothing is open between two pieces."""
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes, as many as `size` unless the file ends."""
-        parts, count = [self.rest], len(self.rest)
-        while size < 0 or count < size:
-            part = next(self.text, None)
-            if part is None:
-                break
-            part = self._tidy(part)
-            parts.append(part)
-            count += len(part)
-        whole = b"".join(parts)
-        given, self.rest = (whole, b"") if size < 0 else (whole[:size], whole[size:])
-        return given
-
-    def _tidy(self, part: bytes) -> bytes:
-        if not self.begun:
-            bare = part.lstrip(b"\r\n")  # pyarrow would take a blank line for the header
-            self.ends += part.count(b"\n") - bare.count(b"\n")
-            part, self.begun = bare, bool(bare)
-        self.ends += part.count(b"\n")
-        self.ended = part[-1:] == b"\n" if part else self.ended
-        if self.spaced:
-            part = re.sub(rb"(" + re.escape(self.spaced) + rb"|^|\n) +(?=\")", rb"\1", part)
-        return part
-
-
-def _utf8(source: Source) -> Iterator[bytes]:
-    """The text in UTF-8, cut between lines where it can be."""
-    decoder: Any = None
-    read, left, encoding = 0, b"", ""
-    for chunk in source.chunks():
-        if not encoding:
-            encoding = _encoding(chunk)
-            decoder = codecs.getincrementaldecoder(encoding)()
-        left += chunk
-        end = max(left.rfind(b"\n"), left.rfind(b"\r")) + 1 if encoding == "utf-8-sig" else len(left)
-        if not end and len(left) < 4 * BLOCK_BYTES:
-            continue
-        end = end or len(left)
-        part, left = left[:end], left[end:]
-        yield _decoded(source, decoder, part, read, encoding, final=False)
-        read += len(part)
-    if encoding:
-        yield _decoded(source, decoder, left, read, encoding, final=True)
-
-
-def _decoded(source: Source, decoder: Any, part: bytes, read: int, encoding: str, final: bool) -> bytes:
-    try:
-        text = decoder.decode(part, final)
-    except UnicodeError as error:
-        start = read + getattr(error, "start", 0)
-        if encoding == "utf-8-sig" and b"\0" not in part:
-            cure = "convert it, for example: iconv -f cp1252 -t utf-8 old.csv > new.csv"
-            raise DataError(f"{source}: byte {start} is not UTF-8 text\n  fix: {cure}") from error
-        kind = encoding.removesuffix("-sig").upper()
-        raise DataError(
-            f"{source}: byte {start} is not {kind} text, and the file looks like no other kind of text\n"
-            "  fix: give a CSV, Parquet, Arrow or JSON Lines file"
-        ) from error
-    return text.encode()
-
-
-def _encoding(head: bytes) -> str:
-    """How the text is encoded: by its mark, or by the zero bytes of its first letters."""
-    marked = next((name for mark, name in MARKS if head.startswith(mark)), None)
-    if marked:
-        return marked
-    even, odd = head[:1000:2], head[1:1000:2]
-    if even and odd and even.count(0) + odd.count(0) > 0.3 * len(even):
-        if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
-            return "utf-16-le"
-        if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd):
-            return "utf-16-be"
-    return "utf-8-sig"
-
-
 def _read(
-    feed: _Feed, layout: Layout, wanted: list[int], spelled: set[int], names: Sequence[str], decimal: str
+    feed: Feed, layout: Layout, wanted: list[int], spelled: set[int], names: Sequence[str], decimal: str
 ) -> tuple[list[Cells], int]:
     """The wanted columns and how many rows there are.
 
@@ -247,7 +127,7 @@ def _read(
 
 
 def _blocks(
-    feed: _Feed, layout: Layout, wanted: list[int], texts: set[int]
+    feed: Feed, layout: Layout, wanted: list[int], texts: set[int]
 ) -> tuple[dict[int, list[Any]], set[int], int]:
     """The blocks of each column; those that begin as numbers and do not go on so; the number of rows."""
     pieces: dict[int, list[Any]] = {i: [] for i in wanted}
@@ -273,7 +153,7 @@ def _blocks(
     return pieces, failed, rows
 
 
-def _batches(feed: _Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
+def _batches(feed: Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
     """The rows of the file as batches of strings."""
     pa, arrow, source = pyarrow(), import_module("pyarrow.csv"), feed.source
     width, bad = len(layout.first), []
@@ -297,7 +177,7 @@ def _batches(feed: _Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
                 column_types={name: pa.string() for name in names},
                 include_columns=[names[i] for i in wanted],
                 strings_can_be_null=False,
-                check_utf8=False,  # it was decoded already
+                checkutf8=False,  # it was decoded already
             ),
         )
         yield from reader
@@ -383,7 +263,7 @@ def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.nd
 
 def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line on which it ends, for messages."""
-    text = io.TextIOWrapper(io.BufferedReader(_Bytes(_utf8(source))), encoding="utf-8", newline="")
+    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
     reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
     rows = ((reader.line_num, row) for row in reader if row)
     if layout.header:
@@ -404,26 +284,6 @@ def _ragged(source: Source, layout: Layout, bad: Any) -> DataError:
         f"{source}: {place} has {bad.actual_columns} cells, line {start} has {width}\n"
         f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}"
     )
-
-
-class _Bytes(io.RawIOBase):
-    """Pieces as a file."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces, self.rest = pieces, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, memory: Any) -> int:
-        while not self.rest:
-            piece = next(self.pieces, None)
-            if piece is None:
-                return 0
-            self.rest = piece
-        count = min(len(memory), len(self.rest))
-        memory[:count], self.rest = self.rest[:count], self.rest[count:]
-        return count
 
 
 @dataclass(frozen=True)
