@@ -177,7 +177,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
                 column_types={name: pa.string() for name in names},
                 include_columns=[names[i] for i in wanted],
                 strings_can_be_null=False,
-                checkutf8=False,  # it was decoded already
+                check_utf8=False,  # it was decoded already
             ),
         )
         yield from reader
