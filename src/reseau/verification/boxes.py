@@ -1,7 +1,8 @@
 """Linear bounds of a chain on many boxes of inputs at once, in float64 and rounded outward.
 
-Going forward, every value is kept as `middle + Σ_g generator_g ε_g`, each `ε_g` in [-1, 1], plus a rounding error that is
-bounded beside it; an unstable ReLU adds a generator (Singh et al., *Fast and Effective Robustness Certification*, 2018).
+Going forward, every value is kept as `middle + Σ_g generator_g ε_g`, each `ε_g` in [-1, 1], plus a rounding error that
+is bounded beside it; an unstable ReLU adds a generator (Singh et al., *Fast and Effective Robustness Certification*,
+2018).
 Going back, one inequality on the outputs is bounded below through the same relaxations, whose lower slopes are moved
 uphill (Zhang et al., *Efficient Neural Network Robustness Certification*, 2018; Xu et al., *Fast and Complete*, 2021).
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from reseau.verification.chain import Chain, FloatArray, Layer
 
-__all__ = ["Boxes", "Bounded", "Relaxed", "backward_bounds", "forward_bounds"]
+__all__ = ["Bounded", "Boxes", "Relaxed", "backward_bounds", "forward_bounds"]
 
 UNIT = 2.0**-53
 UNIT_32 = 2.0**-24
@@ -146,7 +147,8 @@ def forward_bounds(chain: Chain, boxes: Boxes, rows: FloatArray, constants: Floa
         error = line.slope * error + 8 * UNIT * (size + line.gap)
         spread, origin = extended(spread, origin, line, inputs)
         reach = line.slope * reach + line.gap / 2
-    return read(rows, constants, middle, spread, error, origin, Bounded(*[np.zeros(0)] * 4, tuple(layers), center, radius, size))
+    low, base, slopes, shares = read(rows, constants, middle, spread, error, origin, size)
+    return Bounded(low, base, slopes, shares, tuple(layers), center, radius, size)
 
 
 def relaxed(low: FloatArray, high: FloatArray, slope: float, size: FloatArray) -> Relaxed:
@@ -161,9 +163,7 @@ def relaxed(low: FloatArray, high: FloatArray, slope: float, size: FloatArray) -
     return Relaxed(unstable, lines, gap, size)
 
 
-def extended(
-    spread: FloatArray, origin: FloatArray, line: Relaxed, inputs: int
-) -> tuple[FloatArray, FloatArray]:
+def extended(spread: FloatArray, origin: FloatArray, line: Relaxed, inputs: int) -> tuple[FloatArray, FloatArray]:
     """The generators after an activation, one more for each unstable neuron, and the axes that each comes from."""
     units, count, known = spread.shape
     most = int(line.unstable.sum(0).max(initial=0))
@@ -185,13 +185,13 @@ def read(
     spread: FloatArray,
     error: FloatArray,
     origin: FloatArray,
-    known: Bounded,
-) -> Bounded:
-    """The bounds of the rows from those of the last layer."""
-    inputs = known.center.shape[0]
+    size: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """The bounds of the rows from those of the last layer: as in `Bounded`, `low`, `base`, `slopes`, `shares`."""
+    inputs = origin.shape[2]
     outputs, count, generators = spread.shape
     magnitude = np.abs(rows)
-    total = (magnitude @ known.size + np.abs(constants)[:, None]) * (1 + 1e-10)
+    total = (magnitude @ size + np.abs(constants)[:, None]) * (1 + 1e-10)
     slack = (magnitude @ error) * (1 + 1e-10) + gamma(outputs + generators + 16, False) * 4 * total
     at = rows @ middle + constants[:, None]
     through = (rows @ spread.reshape(outputs, -1)).reshape(len(rows), count, generators)
@@ -199,8 +199,7 @@ def read(
     base = at - width[:, :, inputs:].sum(2) - slack
     low = base - width[:, :, :inputs].sum(2) - 4 * UNIT * total
     shares = np.matmul(width.transpose(1, 0, 2), origin).transpose(1, 0, 2)
-    slopes = through[:, :, :inputs]
-    return Bounded(low, base, slopes, shares, known.layers, known.center, known.radius, known.size)
+    return low, base, through[:, :, :inputs], shares
 
 
 def backward_bounds(
@@ -269,7 +268,10 @@ def _bounded_once(
             vector = up * lower[k] + down * line.slope
         size = layers[k].size if k < len(layers) else last
         magnitude = (np.abs(vector) * size).sum(0) * (1 + 1e-10)
-        error = error + (gamma(layer.weight.shape[0] + layer.weight.shape[1] + 8, float32) + 4 * gamma(count, False)) * magnitude
+        error = (
+            error
+            + (gamma(layer.weight.shape[0] + layer.weight.shape[1] + 8, float32) + 4 * gamma(count, False)) * magnitude
+        )
         if float32:
             error = error + lost(layer) * np.abs(vector).sum(0)
         bias = bias + layer.bias @ vector

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 
-__all__ = ["Chain", "FloatArray", "Layer", "checked"]
+__all__ = ["Chain", "FloatArray", "Layer", "appended", "checked"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,7 +81,8 @@ def checked(chain: Chain) -> Chain:
             raise DataError(f"layer {i} has weights that are not finite\n  fix: a network that was trained to the end")
         if not 0 <= layer.slope <= 1:
             raise DataError(
-                f"layer {i} is a leaky ReLU of slope {layer.slope}\n  fix: net.bounds, which has a rule for any slope"
+                f"layer {i} is a leaky ReLU of slope {layer.slope}, verified are slopes from 0 to 1\n"
+                "  fix: net.bounds(params, low, high), intervals for any slope"
             )
     if chain.layers[-1].slope == 1:
         return chain
@@ -89,10 +90,27 @@ def checked(chain: Chain) -> Chain:
     return Chain((*chain.layers, Layer(np.eye(n), np.zeros(n))), chain.dots)
 
 
+def appended(layers: list[Layer], new: Layer) -> list[Layer]:
+    """The layers and one more, joined with the last one where nothing is rounded by it."""
+    one = np.array_equal(new.weight, np.eye(len(new.weight)))
+    if not layers or not one:
+        if layers and layers[-1].slope == 1 and is_identity(layers[-1]):
+            return [*layers[:-1], new]
+        return [*layers, new]
+    last = layers[-1]
+    if last.slope == 1 and (not new.bias.any() or not last.bias.any()):
+        return [*layers[:-1], Layer(last.weight, last.bias + new.bias, new.slope)]
+    return layers if new.slope == 1 and not new.bias.any() else [*layers, new]
+
+
+def is_identity(layer: Layer) -> bool:
+    """Whether what goes into the layer's activation is what it reads."""
+    return not layer.bias.any() and np.array_equal(layer.weight, np.eye(len(layer.weight)))
+
+
 def _grain(layer: Layer) -> int:
     """A power of two whose product with each weight is whole."""
     weights = layer.weight[layer.weight != 0]
     if not weights.size:
         return 1
-    mantissas, exponents = np.frexp(weights)
-    return int(2 ** max(0, 53 - int(exponents.min())))
+    return int(2 ** max(0, 53 - int(np.frexp(weights)[1].min())))

@@ -7,7 +7,7 @@ import onnx
 
 from reseau.errors import UnsupportedError
 from reseau.modelfiles.onnx.tensors import Arrays, open_model
-from reseau.verification.chain import Chain, Layer, checked
+from reseau.verification.chain import Chain, Layer, appended, checked
 
 __all__ = ["read_chain"]
 
@@ -45,7 +45,7 @@ def read_chain(path: Path) -> Chain:
         made = _layer(node, others, list(node.input).index(current), width)
         if made is None:
             raise _refused(f"{path}: node {node.output[0]!r} is a {node.op_type}")
-        layers, width = _appended(layers, made), int(made.weight.shape[1])
+        layers, width = appended(layers, made), int(made.weight.shape[1])
         current = node.output[0]
     if current != model.graph.output[0].name:
         raise _refused(f"{path}: its output is not what its last node gives")
@@ -69,7 +69,9 @@ def _layer(node: onnx.NodeProto, others: list[np.ndarray], place: int, width: in
         weight = others[0].T if attributes.get("transB", 0) else others[0]
         if attributes.get("alpha", 1.0) != 1 or attributes.get("beta", 1.0) != 1 or len(weight) != width:
             return None
-        bias = np.broadcast_to(others[1].reshape(-1), (weight.shape[1],)) if len(others) > 1 else np.zeros(weight.shape[1])
+        bias = (
+            np.broadcast_to(others[1].reshape(-1), (weight.shape[1],)) if len(others) > 1 else np.zeros(weight.shape[1])
+        )
         return Layer(weight, bias)
     if kind in ("Add", "Sub") and others[0].size in (1, width) and (kind == "Add" or place == 0):
         sign = 1.0 if kind == "Add" else -1.0
@@ -77,29 +79,12 @@ def _layer(node: onnx.NodeProto, others: list[np.ndarray], place: int, width: in
     return None
 
 
-def _appended(layers: list[Layer], new: Layer) -> list[Layer]:
-    """The layers and one more, joined with the last one where nothing is rounded by it."""
-    one = np.array_equal(new.weight, np.eye(len(new.weight)))
-    if not layers or not one:
-        if layers and layers[-1].slope == 1 and _is_same(layers[-1]):
-            return [*layers[:-1], new]
-        return [*layers, new]
-    last = layers[-1]
-    if last.slope == 1 and (not new.bias.any() or not last.bias.any()):
-        return [*layers[:-1], Layer(last.weight, last.bias + new.bias, new.slope)]
-    return layers if new.slope == 1 and not new.bias.any() else [*layers, new]
-
-
 def _same(width: int) -> Layer:
     return Layer(np.eye(width), np.zeros(width))
-
-
-def _is_same(layer: Layer) -> bool:
-    return not layer.bias.any() and np.array_equal(layer.weight, np.eye(len(layer.weight)))
 
 
 def _refused(what: str) -> UnsupportedError:
     return UnsupportedError(
         f"{what}: only affine maps of a row and ReLUs, one after another, are verified from a file\n"
-        "  fix: rs.verify(*rs.load(path), property), which falls back to intervals"
+        "  fix: net, params = rs.load(path); net.bounds(params, low, high), intervals for any graph"
     )

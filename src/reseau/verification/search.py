@@ -1,7 +1,7 @@
 """Branch and bound over boxes of inputs: each box is refuted, holds a witness, or is cut in two.
 
-The axis that is cut is the one from which most of the gap between the lower bound and the function comes. Before, the box
-is shrunk to where the linear lower bounds allow the property at all.
+The axis that is cut is the one from which most of the gap between the lower bound and the function comes. Before, the
+box is shrunk to where the linear lower bounds allow the property at all.
 """
 
 import time
@@ -96,13 +96,15 @@ def search(chain: Chain, case: Case, until: float, float32: bool, replay: Replay
         conjunction, box = np.nonzero(alive)
         if len(box):
             row = chosen_rows(rows, bounded.low, conjunction, box)
-            best, corners = backward_bounds(
-                chain, bounded, box, rows.weights[row], rows.constants[row], float32, STEPS
-            )
+            best, corners = backward_bounds(chain, bounded, box, rows.weights[row], rows.constants[row], float32, STEPS)
             alive[conjunction[best > 0], box[best > 0]] = False
-        starts = np.concatenate([bounded.center, np.clip(corners, now.low.min(1)[:, None], now.high.max(1)[:, None])], 1)
+        starts = np.concatenate(
+            [bounded.center, np.clip(corners, now.low.min(1)[:, None], now.high.max(1)[:, None])], 1
+        )
         if passes % DESCENTS == 0:
-            starts = np.concatenate([starts, descend(chain, rows.weights, rows.constants, rows.member, low, high, starts)], 1)
+            starts = np.concatenate(
+                [starts, descend(chain, rows.weights, rows.constants, rows.member, low, high, starts)], 1
+            )
         passes += 1
         for x in promising(chain, rows, np.clip(starts, low, high)):
             witness, in_reals = confirmed(chain, case, x, replay)
@@ -157,7 +159,7 @@ def shrunk(rows: Rows, bounded: Bounded, boxes: Boxes) -> tuple[Boxes, FloatArra
     inputs, count = boxes.low.shape
     least = np.full((rows.conjunctions, inputs, count), -1.0)
     most = np.full((rows.conjunctions, inputs, count), 1.0)
-    for row, i in list(enumerate(rows.member)) * CONTRACTIONS:
+    for row, i in list(enumerate(rows.member.tolist())) * CONTRACTIONS:
         slope = slopes[row].T
         lowest = np.minimum(slope * least[i], slope * most[i])
         total = base[row] + lowest.sum(0)
@@ -178,9 +180,9 @@ def shrunk(rows: Rows, bounded: Bounded, boxes: Boxes) -> tuple[Boxes, FloatArra
     low = np.maximum(boxes.low, center + radius * left - slack)
     high = np.minimum(boxes.high, center + radius * right + slack)
     conjunction, box = np.nonzero(alive)
-    row = chosen_rows(rows, bounded.low[:, kept], conjunction, box)
+    nearest = chosen_rows(rows, bounded.low[:, kept], conjunction, box)
     score = np.zeros((count, inputs))
-    np.add.at(score, box, np.nan_to_num(bounded.shares[:, kept][row, box], posinf=1.0))
+    np.add.at(score, box, np.nan_to_num(bounded.shares[:, kept][nearest, box], posinf=1.0))
     score = score * np.maximum((right - left).T, 1e-9)
     return Boxes(low, high, alive)[keep], score[keep]
 

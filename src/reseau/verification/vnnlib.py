@@ -50,8 +50,6 @@ class Property:
     cases: tuple[Case, ...]
 
 
-
-
 def read_property(path: Path) -> Property:
     """The property of a file.
 
@@ -76,10 +74,10 @@ def parsed(text: str) -> Property:
     Example:
         >>> parsed('''(declare-const X_0 Real) (declare-const Y_0 Real)
         ...     (assert (>= X_0 0)) (assert (<= X_0 1)) (assert (>= Y_0 2))''').cases[0].disjuncts
-        (((({0: Fraction(-1, 1)}, Fraction(2, 1)),),),)
+        ((({0: Fraction(-1, 1)}, Fraction(2, 1)),),)
     """
     declared: dict[str, set[int]] = {"X": set(), "Y": set()}
-    asserted: list[list[list[object]]] = [[]]
+    asserted: list[list[object]] = [[]]
     for form in forms(text):
         if not isinstance(form, list) or not form:
             raise _refused(form, "a command in parentheses is expected")
@@ -124,7 +122,9 @@ def gathered(conjunctions: Sequence[Sequence[object]], inputs: int, outputs: int
         for index, (a, b) in enumerate(zip(low, high, strict=True)):
             if a is None or b is None:
                 which = "lower" if a is None else "upper"
-                raise DataError(f"input X_{index} has no {which} bound\n  fix: (assert (<= X_{index} ...)) on both sides")
+                raise DataError(
+                    f"input X_{index} has no {which} bound\n  fix: (assert (<= X_{index} ...)) on both sides"
+                )
             if a > b:
                 raise DataError(
                     f"input X_{index} is asked to be at least {float(a):.9g} and at most {float(b):.9g}: no input is\n"
