@@ -1,5 +1,6 @@
 """Bounds of a chain against its exact values, in rationals and in float32 summed in any order."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +15,7 @@ def random_chain(rng):
     widths = [int(rng.integers(1, 4)), *rng.integers(1, 6, int(rng.integers(0, 4))), int(rng.integers(1, 4))]
     scale = 10.0 ** rng.integers(-3, 4)
     layers = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in itertools.pairwise(widths):
         weight = (rng.standard_normal((a, b)) * scale ** rng.choice([-1, 0, 1])).astype(np.float32).astype(float)
         bias = (rng.standard_normal(b) * rng.choice([0, 0.1, 1])).astype(np.float32).astype(float)
         layers.append(Layer(weight, bias, float(rng.choice([0.0, 0.0, 0.125, 1.0]))))
@@ -93,7 +94,7 @@ def test_every_float32_order_stays_within_its_bounds():
                     rng.standard_normal(b).astype(np.float32).astype(float),
                     0.0 if b != 2 else 1.0,
                 )
-                for a, b in zip(widths, widths[1:], strict=False)
+                for a, b in itertools.pairwise(widths)
             )
         )
         x = rng.uniform(-1, 1, 3).astype(np.float32)
