@@ -47,7 +47,13 @@ OPERATIONS: Mapping[str, type[Op]] = {
 INITIALIZERS: Mapping[str, Initializer | type] = {
     rule.__name__: rule
     for rule in (
-        *(initializers.zeros, initializers.ones, initializers.glorot_uniform, initializers.glorot_normal),
+        *(
+            initializers.zeros,
+            initializers.ones,
+            initializers.signs,
+            initializers.glorot_uniform,
+            initializers.glorot_normal,
+        ),
         *(initializers.he_uniform, initializers.he_normal, initializers.lecun_normal),
         *(initializers.Fill, initializers.Normal, initializers.Uniform, initializers.Orthogonal),
     )

@@ -24,6 +24,7 @@ from reseau.network import ROWS_AT_ONCE, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
+from reseau.optimizers.schedules import Schedule
 from reseau.penalties import Penalty
 
 __all__ = ["Objective"]
@@ -39,6 +40,7 @@ class Objective:
         network: The network f.
         loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
         penalty: Ω, or none.
+        dropout: What the rates of dropout are multiplied by at each step, a schedule from 0 to 1; else always 1.
         keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
 
     Example:
@@ -56,12 +58,14 @@ class Objective:
     loss: Loss | tuple[Loss, ...]
     penalty: Penalty | None = None
     keep: Keep = "all"
+    dropout: Schedule | None = None
 
     def __post_init__(self) -> None:
         kinds: list[tuple[Any, Any, str]] = [
             (self.network, Network, "a Network"),
             *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
             (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
+            (self.dropout, Schedule | None, "dropout=FlatCosine(1.0, steps), one of reseau.optimizers' schedules"),
         ]
         for given, kind, cure in kinds:
             if not isinstance(given, kind):
