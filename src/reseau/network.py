@@ -1,6 +1,7 @@
 """The network a person holds: a graph, and every interpreter of it as a method."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -18,9 +19,9 @@ from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State
 from reseau.graph.backprop import Values, backprop, constants, evaluate
-from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
+from reseau.graph.values import WIDE, Params, check_dtype, check_params, fixed_shape, is_wide, precision_of, read_inputs
 from reseau.modelfiles import formats as modelfile
-from reseau.ops.base import show_shape
+from reseau.ops.base import BATCH, show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
 
@@ -114,8 +115,9 @@ class Network:
         return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
-        """Inference, compiled once for each batch size."""
-        return self._compiled(*self.read(params, inputs))
+        """Inference, compiled once for each batch size; a graph of 64 bits computes in 64 bits."""
+        with self._bits(params):
+            return self._compiled(*self.read(params, inputs))
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -129,6 +131,9 @@ class Network:
         Returns:
             The output as an array of NumPy; a tuple of them where there are several.
         """
+        if any(n.shape[:1] != (BATCH,) for n in (*self.graph.inputs, *self.graph.outputs)):
+            found = self(params, *inputs)
+            return _one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
         rows = min(1 << max(n - 1, 0).bit_length(), ROWS_AT_ONCE)
         blocks = []
@@ -140,6 +145,15 @@ class Network:
         return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
+    def _wide(self) -> bool:
+        return is_wide(self.graph.nodes)
+
+    def _bits(self, params: Params) -> AbstractContextManager[Any]:
+        """The setting of JAX under which nothing of this network is cut to 32 bits."""
+        wide = self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
+        return jax.enable_x64(True) if wide else nullcontext()
+
+    @cached_property
     def _compiled(self) -> Any:
         def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
             values = evaluate(self.graph.nodes, self.sources(params, inputs))
@@ -149,8 +163,9 @@ class Network:
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
-        own, given = self.read(params, inputs)
-        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, jax.device_put(given))))
+        with self._bits(params):
+            own, given = self.read(params, inputs)
+            return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, jax.device_put(given))))
 
     def backward(self, run: Run, d_output: Any) -> Gradients:
         """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.
@@ -159,7 +174,8 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
-        found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
+        with self._bits({}):
+            found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
         unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
 
@@ -190,9 +206,7 @@ class Network:
             names = ", ".join(str(n.name) for n in self.graph.inputs)
             raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
         precision = precision_of(arrays)
-        return arrays, tuple(
-            read_input(node, given, precision) for node, given in zip(self.graph.inputs, inputs, strict=True)
-        )
+        return arrays, read_inputs(self.graph.inputs, inputs, precision)
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
         """Values of all the graph's sources."""
@@ -253,7 +267,13 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
     """
     graph, params = modelfile.read(path)
-    return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+    return Network(graph.inputs, graph.outputs), arrays_of(params)
+
+
+def arrays_of(params: Mapping[str, np.ndarray]) -> dict[str, Array]:
+    """Arrays of JAX, those of 64 bits whole."""
+    with jax.enable_x64(any(str(v.dtype) in WIDE for v in params.values()) or jnp.result_type(float) == np.float64):
+        return {name: jnp.asarray(v) for name, v in params.items()}
 
 
 def _rebuilt(flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int]) -> Network:

@@ -15,6 +15,7 @@ from jax import Array
 from reseau.errors import DataError
 from reseau.graph.nodes import Constant, Node
 from reseau.graph.order import order
+from reseau.graph.values import in_bits
 
 __all__ = ["Keep", "Values", "backprop", "constants", "evaluate", "value_and_grad"]
 
@@ -107,9 +108,11 @@ def _after(found: Values, reads: Values) -> Values:
 
 
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
-    """Values of the constant sources, those that are real numbers in the precision `dtype`."""
+    """Values of the constant sources, those that are real numbers in the precision `dtype` or in their own."""
     return {
-        n: jnp.asarray(n.source.value, dtype if n.source.value.dtype.kind == "f" else None)
+        n: jnp.asarray(in_bits(n.source.value, f"a constant of {n.label}"), None)
+        if n.source.exact or n.source.value.dtype.kind != "f"
+        else jnp.asarray(n.source.value, dtype)
         for n in nodes
         if isinstance(n.source, Constant)
     }

@@ -69,9 +69,9 @@ def write_onnx(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metad
 
 def read_onnx(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
     """The graph and the arrays of an ONNX model."""
-    from reseau.modelfiles.onnx.reading import read_graph
+    from reseau.modelfiles.onnx.reading import read_model
 
-    return read_graph(path)
+    return read_model(path)[:2]
 
 
 def read_onnx_metadata(path: Path) -> dict[str, str]:

@@ -50,7 +50,7 @@ from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerN
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
-from reseau.ops.shapes import BroadcastTo, Concatenate, Cut, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose
+from reseau.ops.shapes import BroadcastTo, Concatenate, Pad, Range, Reshape, ReshapeTo, ShapeOf, Slice, Tile, Transpose
 
 __all__ = [
     "Abs",
@@ -80,7 +80,6 @@ __all__ = [
     "Cosh",
     "CumulativeProduct",
     "CumulativeSum",
-    "Cut",
     "Determinant",
     "Divide",
     "Dropout",
@@ -124,12 +123,14 @@ __all__ = [
     "PutAlong",
     "Quotient",
     "RandomMask",
+    "Range",
     "Relu",
     "Remainder",
     "Reshape",
     "ReshapeTo",
     "ReverseSequence",
     "Round",
+    "ShapeOf",
     "Sigmoid",
     "Sign",
     "Sin",

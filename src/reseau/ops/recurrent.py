@@ -16,6 +16,7 @@ from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import differ
 
 __all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell"]
 
@@ -42,7 +43,7 @@ class Recurrent(Op):
                 raise GraphError(f"a cell has no activation {name!r}\n  fix: one of {', '.join(ACTIVATIONS)}")
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
-        if len(x) != 3 or len(w) != 2 or len(r) != 2 or w[1] != x[2] or w[0] != r[0]:
+        if len(x) != 3 or len(w) != 2 or len(r) != 2 or differ(w[1], x[2]) or differ(w[0], r[0]):
             raise ShapeError(
                 f"weights {show_shape(w)} and {show_shape(r)} do not read {show_shape(x)}\n"
                 "  fix: read (time, batch, features) with weights (gates units, features) and (gates units, units)"

@@ -45,6 +45,9 @@ FIRST_HOME = {
     for name in names.split()
 }
 
+# Settings that came after 0.1, and the value with which an operation is the one of 0.1.
+LATER: Mapping[str, Any] = {"places": (), "exact": False}
+
 
 class Hash(Protocol):
     """What hashlib gives."""
@@ -98,7 +101,8 @@ def _take(found: Hash, value: Any, path: tuple[int, ...]) -> None:
         _graph(found, value, path)
     elif is_dataclass(value) and not isinstance(value, type):
         _say(found, *_name(type(value)))
-        _all(found, [getattr(value, field.name) for field in fields(value)], path)
+        settings = [(field.name, getattr(value, field.name)) for field in fields(value)]
+        _all(found, [v for name, v in settings if name not in LATER or v != LATER[name]], path)
     else:
         _function(found, value, path)
 

@@ -12,7 +12,7 @@ from onnx.backend.base import Backend as OnnxBackend
 from onnx.backend.base import BackendRep
 
 from reseau.graph.backprop import evaluate
-from reseau.modelfiles.onnx.importer import NeedsInput
+from reseau.modelfiles.onnx.importer import Needs
 from reseau.modelfiles.onnx.reading import imported
 from reseau.modelfiles.onnx.tensors import Arrays
 
@@ -40,10 +40,10 @@ class Prepared(BackendRep):
         fixed: dict[str, np.ndarray] = {}
         while True:
             try:
-                graph, arrays = imported(self.model, Arrays(Path("model.onnx")), fixed, {}, lift=False)
+                graph, arrays = imported(self.model, Arrays(Path("model.onnx")), fixed, {}, batch=False)
                 break
-            except NeedsInput as error:
-                fixed |= {name: given[name] for name in error.names}
+            except Needs as error:
+                fixed |= {name: given[name] for name in error.inputs}
         with jax.enable_x64(True):
             nodes = [n for n in graph.nodes if n.op is None]
             values = [arrays[n] if n in arrays else given[str(n.name)] for n in nodes]

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Input, Node
+from reseau.modelfiles.onnx.types import type_of
 from reseau.ops.base import Op, Shape, show_shape
 
 __all__ = [
@@ -134,6 +136,8 @@ class Emitter:
     values: dict[Node, Value] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.taken |= set(self.graph.by_name)
@@ -157,10 +161,29 @@ class Emitter:
         return node.op is None and not isinstance(node.source, Input)
 
     def array(self, node: Node) -> np.ndarray:
-        """The value of a stored node, real numbers in the precision of the file."""
-        value = node.source.value if isinstance(node.source, Constant) else self.params[self.label(node)]
-        value = np.asarray(value)
-        return value.astype(self.precision) if value.dtype.kind == "f" else value
+        """The value of a stored node; real numbers that follow the precision in that of the file."""
+        source = node.source
+        value = np.asarray(source.value if isinstance(source, Constant) else self.params[self.label(node)])
+        follows = isinstance(source, Constant) and not source.exact and value.dtype.kind == "f"
+        return value.astype(self.precision) if follows else value
+
+    def dtype(self, node: Node) -> np.dtype[Any]:
+        """The type of a node's value."""
+        if node not in self.types:
+            if isinstance(node.source, Input):
+                said = node.source.dtype
+                self.types[node] = self.precision if said == "float" else np.dtype(said)
+            elif node.op is None:
+                self.types[node] = self.array(node).dtype
+            else:
+                self.types[node] = type_of(
+                    node.op, [p.shape for p in node.parents], list(map(self.dtype, node.parents))
+                )
+        return self.types[node]
+
+    def real(self, node: Node) -> bool:
+        """Whether a node's value is real numbers."""
+        return bool(jnp.issubdtype(self.dtype(node), jnp.floating))
 
     def value(self, node: Node) -> Value:
         """What stands for the node in the file, in any order of axes."""
@@ -234,14 +257,19 @@ class Emitter:
 
     def emit(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
         """Write one node; a name that is taken by an intermediate value gets a number."""
-        if not (name in self.graph.by_name and not any(name in n.output for n in self.nodes)):
+        if name not in self.graph.by_name or name in self.written:
             base, k = name, 1
             while name in self.taken:
                 k += 1
                 name = f"{base}_{k}"
         self.taken.add(name)
+        self.written.add(name)
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
         return name
+
+    def once(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """One node that several others read: written where its name is new."""
+        return name if name in self.taken else self.emit(kind, *inputs, name=name, **attributes)
 
     def together(self, nodes: Sequence[Node], rank: int) -> tuple[list[str], Axes]:
         """Names of operands that combine elementwise to `rank` axes, all in one order of axes, and that order."""

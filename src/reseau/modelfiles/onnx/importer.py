@@ -1,14 +1,15 @@
 """The walk over a foreign graph: every ONNX node becomes nodes of ours by one rule.
 
-What depends on no input and no parameter is computed at once. A rule that needs numbers (a shape, an axis) gets them
-where they depend on no input; else `NeedsInput` names the inputs whose values must be given.
+What depends on no input and no parameter is computed at once; what is computed from shapes is arithmetic of words
+(`symbols`). A rule that needs numbers (an axis, a setting) gets them where they depend on no input; else `Needs` names
+the inputs or the lengths that must be given.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -16,14 +17,18 @@ import onnx
 from onnx import AttributeProto, helper
 
 from reseau.errors import CycleError, ModelFileError
-from reseau.graph import Constant, Input, Node, Parameter, State, order_by_name
+from reseau.graph import Constant, Input, Node, Parameter, State, apply_op, order, order_by_name
 from reseau.graph.backprop import evaluate
 from reseau.initializers import Given
-from reseau.modelfiles.onnx.lengths import Lengths
-from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays
-from reseau.ops.base import BATCH, Dim, Shape
+from reseau.modelfiles.onnx.axes import Reading
+from reseau.modelfiles.onnx.symbols import Symbols, as_symbols, symbolic
+from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays, Budget
+from reseau.modelfiles.onnx.types import type_of
+from reseau.ops.base import Op, show_shape
+from reseau.ops.lengths import Dim, Places, Shape, words_of
+from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo, ShapeOf
 
-__all__ = ["FAILURES", "Call", "Importer", "NeedsInput", "Rule", "type_name"]
+__all__ = ["FAILURES", "Call", "Importer", "Needs", "Rule", "type_name"]
 
 # what a graph that contradicts itself can make honest arithmetic raise
 FAILURES = (
@@ -39,13 +44,18 @@ FAILURES = (
 
 OWN_DOMAINS = ("", "ai.onnx")
 
+# what these give of a stored array are weights, as the array would be
+UNPACKED = ("Cast", "Constant", "DequantizeLinear", "Identity")
 
-class NeedsInput(Exception):
-    """A rule needs the numbers of a value that depends on inputs of the graph."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(f"it needs the value of {', '.join(map(repr, names))} while the graph is read")
-        self.names = names
+class Needs(Exception):
+    """A rule needs numbers that the file alone does not say: of inputs, or of axes that it only names."""
+
+    def __init__(self, inputs: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> None:
+        what = f"the value of {', '.join(map(repr, inputs))}" if inputs else f"the length {', '.join(map(repr, words))}"
+        super().__init__(f"it needs {what} while the graph is read")
+        self.inputs = inputs
+        self.words = words
 
 
 @dataclass(frozen=True)
@@ -109,13 +119,51 @@ class Call:
         """Whether input `i` holds real numbers."""
         return bool(jnp.issubdtype(self.dtype(i), jnp.floating))
 
-    def numbers(self, i: int = 0) -> tuple[int, ...]:
-        """The shape of input `i` as numbers."""
-        return self.importer.lengths.numbers(self[i].shape)
+    def lengths(self, i: int, name: str = "") -> Shape | None:
+        """Lengths that are an attribute in old opsets and input `i` in new ones, words among them."""
+        if name in self.attributes or self.get(i) is None:
+            return self.ints(i, name)
+        found = self.importer.symbol(self[i])
+        return self.ints(i, name) if found is None else tuple(found.ravel())
 
-    def shape(self, numbers: Iterable[int]) -> Shape:
-        """The shape that numbers stand for."""
-        return self.importer.lengths.shape(numbers)
+    def numbers(self, i: int = 0) -> tuple[int, ...]:
+        """The shape of input `i` where it must be numbers."""
+        if words := words_of(*self[i].shape):
+            raise Needs(words=words)
+        return tuple(int(n) for n in self[i].shape)
+
+    def afford(self, entries: int, itemsize: int = 8) -> None:
+        """Ask before an array is made; see `tensors.Budget`."""
+        self.importer.budget.spend(entries * itemsize)
+
+    def sized(self, op: Callable[[Places], Op], lengths: Iterable[Dim | None], *parents: Node) -> Node:
+        """An operation whose settings hold lengths: its words are read off its inputs, or off those of the graph."""
+        names = words_of(*(n for n in lengths if n is not None))
+        places: list[tuple[str, int, int]] = []
+        read = list(parents)
+        for name in names:
+            known = next(((i, p.shape.index(name)) for i, p in enumerate(parents) if name in p.shape), None)
+            if known is None:
+                source, axis = self.importer.origin(name)
+                if source not in read[len(parents) :]:
+                    read.append(source)
+                known = len(parents) + read[len(parents) :].index(source), axis
+            places.append((name, *known))
+        return apply_op(op(tuple(places)), *read)
+
+    def reshaped(self, x: Node, lengths: Shape) -> Node:
+        """The node with other lengths; itself where they are the same."""
+        if x.shape == lengths:
+            return x
+        if lengths and x.shape and lengths[0] == x.shape[0] and not words_of(*x.shape[1:], *lengths[1:]):
+            return apply_op(Reshape(tuple(int(n) for n in lengths[1:])), x)
+        if sum(isinstance(n, str) for n in lengths) <= 1:
+            return apply_op(ReshapeTo(lengths), x)
+        return self.sized(lambda places: ReshapeTo(lengths, places), lengths, x)
+
+    def repeated(self, x: Node, lengths: Shape) -> Node:
+        """The node repeated along its axes of length 1."""
+        return x if x.shape == lengths else self.sized(lambda places: BroadcastTo(lengths, places), lengths, x)
 
     def constant(self, value: object, dtype: Any = None) -> Node:
         """A fixed array of the given type."""
@@ -144,7 +192,9 @@ class Importer:
         expand: Reads an operator without a rule, by its definition.
         fixed: Numbers given for some inputs, which become constants.
         functions: The model's own functions.
-        lift: Whether a first axis of length 1 is read as the batch.
+        reading: How the axes of the inputs are understood.
+        budget: What the whole reading may still take.
+        exact: Whether the file's types of real numbers are more than one, so that each keeps its own.
         blanks: Whether real inputs may hold NaN, for no value.
     """
 
@@ -152,23 +202,25 @@ class Importer:
     opsets: Mapping[str, int]
     rules: Mapping[str, Rule]
     expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Node | None]]"
+    reading: Reading
+    budget: Budget
     fixed: Mapping[str, np.ndarray] = field(default_factory=dict)
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
-    given_lengths: Mapping[str, int] = field(default_factory=dict)
-    lift: bool = True
     blanks: bool = False
-    lengths: Lengths = field(default_factory=Lengths)
+    exact: bool = False
     values: dict[str, Node] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
     stored: dict[Node, np.ndarray] = field(default_factory=dict)
     types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
-    free: dict[Node, frozenset[str]] = field(default_factory=dict)
+    fixed_nodes: dict[Node, bool] = field(default_factory=dict)
+    symbols: dict[Node, Symbols | None] = field(default_factory=dict)
+    places: dict[str, tuple[Node, int]] = field(default_factory=dict)
 
     # sources
 
     def constant(self, value: np.ndarray) -> Node:
         """A fixed array."""
-        node = Node(None, (), value.shape, None, Constant(value))
+        node = Node(None, (), value.shape, None, Constant(value, self.exact))
         self.stored[node] = value
         return node
 
@@ -203,31 +255,47 @@ class Importer:
             return self.constant(np.asarray(self.fixed[name], dtype))
         if not kind.HasField("shape"):
             raise self.arrays.damaged(f"input {name!r} has no shape")
-        shape: list[Dim] = []
-        for i, dim in enumerate(kind.shape.dim):
-            word = dim.dim_param or ("" if dim.HasField("dim_value") else f"{name} axis {i}")
-            if word in self.given_lengths:
-                shape.append(self.given_lengths[word])
-            elif word:
-                shape.append(BATCH if i == 0 else word)
-            elif dim.dim_value < 0 or dim.dim_value > LARGEST_CONSTANT:
-                raise self.arrays.damaged(f"input {name!r} has an axis of length {dim.dim_value}")
-            else:
-                shape.append(BATCH if i == 0 and dim.dim_value == 1 and self.lift else dim.dim_value)
-        node = Node(None, (), tuple(shape), name, Input("float" if dtype == np.float32 else str(dtype), self.blanks))
+        shape = self.reading.shapes[name]
+        said = "float" if dtype == np.float32 and not self.exact else type_name(kind.elem_type)
+        node = Node(None, (), shape, name, Input(said, self.blanks))
         self.types[node] = dtype
+        for axis, length in enumerate(shape):
+            if isinstance(length, str):
+                self.places.setdefault(length, (node, axis))
         return node
+
+    def origin(self, name: str) -> tuple[Node, int]:
+        """The input, and the axis of it, whose length a word is."""
+        if name not in self.places:
+            raise Needs(words=(name,))
+        return self.places[name]
 
     # questions about nodes
 
-    def inputs_of(self, node: Node) -> frozenset[str]:
+    def inputs_of(self, node: Node) -> tuple[str, ...]:
         """Names of the inputs that a node's value depends on."""
-        for n in self.ancestors(node, self.free):
+        return tuple(sorted(str(n.name) for n in order((node,)) if isinstance(n.source, Input)))
+
+    def is_fixed(self, node: Node) -> bool:
+        """Whether a node depends on constants alone."""
+        for n in self.ancestors(node, self.fixed_nodes):
+            constant = isinstance(n.source, Constant)
+            self.fixed_nodes[n] = constant if n.op is None else all(self.fixed_nodes[p] for p in n.parents)
+        return self.fixed_nodes[node]
+
+    def symbol(self, node: Node) -> Symbols | None:
+        """The value of a node that is arithmetic of lengths; nothing where it is not."""
+        for n in self.ancestors(node, self.symbols):
             if n.op is None:
-                self.free[n] = frozenset([str(n.name)] if isinstance(n.source, Input) else ())
+                self.symbols[n] = as_symbols(n.source.value) if isinstance(n.source, Constant) else None
+            elif isinstance(n.op, ShapeOf):
+                lengths = n.parents[0].shape[n.op.start : n.op.stop]
+                self.symbols[n] = np.array([*lengths, None], object)[:-1]
             else:
-                self.free[n] = frozenset().union(*(self.free[p] for p in n.parents))
-        return self.free[node]
+                known = [self.symbols[p] for p in n.parents]
+                values = [v for v in known if v is not None]
+                self.symbols[n] = symbolic(n.op, *values) if len(values) == len(known) and values else None
+        return self.symbols[node]
 
     def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
         """Nodes below `node`, parents first, that are not known yet."""
@@ -243,19 +311,23 @@ class Importer:
                 yield stack.pop()
 
     def array(self, node: Node) -> np.ndarray:
-        """The numbers of a node that depends on no input."""
-        if node not in self.stored:
-            names = self.inputs_of(node)
-            if names:
-                raise NeedsInput(tuple(sorted(names)))
-            self.compute(node)
+        """The numbers of a node that depends on no input, or on lengths that are numbers."""
+        if node in self.stored:
+            return self.stored[node]
+        found = self.symbol(node)
+        if found is not None and not (words := words_of(*(n for n in found.ravel() if isinstance(n, str)))):
+            return np.asarray(found.tolist(), self.dtype(node))
+        if found is not None and words:
+            raise Needs(words=words)
+        if names := self.inputs_of(node):
+            raise Needs(names)
+        self.compute(node)
         return self.stored[node]
 
     def compute(self, node: Node) -> None:
         """Evaluate a node and what it needs."""
         for n in self.ancestors(node, self.stored):
-            if self.lengths.size(n.shape) > LARGEST_CONSTANT:
-                raise ValueError(f"it computes an array of shape {n.shape} while the graph is read")
+            self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize)
             # most operations on shapes are NumPy's own: nothing is compiled for them
             known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
             self.stored[n] = np.asarray(evaluate([n], known)[n])
@@ -267,15 +339,22 @@ class Importer:
                 self.types[n] = self.stored[n].dtype
             else:
                 assert n.op is not None
-                stand_ins = [jax.ShapeDtypeStruct(self.lengths.numbers(p.shape), self.types[p]) for p in n.parents]
-                self.types[n] = np.dtype(jax.eval_shape(n.op.forward, *stand_ins).dtype)
+                self.types[n] = type_of(n.op, [p.shape for p in n.parents], [self.types[p] for p in n.parents])
         return self.types[node]
 
-    def folded(self, node: Node) -> Node:
-        """The node, as a constant if it depends on constants alone."""
-        if node.op is None or not all(isinstance(p.source, Constant) for p in leaves(node)):
+    def folded(self, node: Node, call: Call, name: str) -> Node:
+        """The node, as a constant if it depends on constants or on known lengths alone."""
+        if node.op is None:
             return node
-        return self.constant(self.array(node))
+        if self.is_fixed(node):
+            value = self.array(node)
+            if call.kind in UNPACKED and not call.within:
+                return self.initializer(name, value)
+            return self.constant(value)
+        found = self.symbol(node)
+        if found is None or any(isinstance(n, str) for n in found.ravel()):
+            return node
+        return self.constant(np.asarray(found.tolist(), self.dtype(node)))
 
     # the walk
 
@@ -284,6 +363,7 @@ class Importer:
     ) -> None:
         """Give a value to every output of the nodes, in an order in which each finds what it reads."""
         for proto in self.sorted(nodes, scope):
+            self.budget.node(proto)
             kind = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}/{proto.op_type}"
             who = f"node {proto.name or next(iter(proto.output), '')!r} ({kind})"
             inputs = tuple(scope[name] if name else None for name in proto.input)
@@ -296,7 +376,9 @@ class Importer:
                 raise
             except FAILURES as error:
                 said = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-                raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:4]])) from error
+                if not any("fix:" in line for line in said):
+                    said = [said[0], f"  fix: export the model again so that {kind} has what ONNX says of it"]
+                raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:5]])) from error
             for name, node in zip(proto.output, results, strict=False):
                 if name and node is not None:
                     scope[name] = node
@@ -339,7 +421,12 @@ class Importer:
         if rule is None:
             return self.expand(self, call, proto, within)
         results = rule(call)
-        return [r and self.folded(r) for r in (results if isinstance(results, tuple) else (results,))]
+        made = results if isinstance(results, tuple) else (results,)
+        for node in made:
+            if node is not None and prod(n for n in node.shape if isinstance(n, int)) > LARGEST_CONSTANT:
+                raise ValueError(f"it gives an array of shape {show_shape(node.shape)}")
+        named = (*call.outputs, *("",) * len(made))
+        return [None if r is None else self.folded(r, call, n) for r, n in zip(made, named, strict=False)]
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""
@@ -353,24 +440,6 @@ class Importer:
         if proto.type == AttributeProto.STRINGS:
             return [v.decode() for v in value]
         return list(value) if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
-
-
-def leaves(node: Node) -> list[Node]:
-    """The nodes that a new node was made from: constants end the search, and so does the first other source."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.op is None:
-            found.append(top)
-            if not isinstance(top.source, Constant):
-                return found
-        for parent in top.parents:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return found
 
 
 def type_name(number: int) -> str:

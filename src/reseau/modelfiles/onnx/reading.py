@@ -1,42 +1,48 @@
 """Reading an ONNX file as a network and its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import onnx
+from onnx import AttributeProto
 
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Graph, Node
 from reseau.modelfiles.onnx import origin
+from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
 from reseau.modelfiles.onnx.functions import expand
-from reseau.modelfiles.onnx.importer import FAILURES, Importer, NeedsInput
+from reseau.modelfiles.onnx.importer import FAILURES, Importer, Needs
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
-from reseau.modelfiles.onnx.tensors import Arrays, open_model
+from reseau.modelfiles.onnx.tensors import Arrays, budget_of, open_model
+from reseau.ops.lengths import BATCH, Shape, differ
 
-__all__ = ["imported", "read_graph", "read_words"]
+__all__ = ["Model", "imported", "read_model", "read_words"]
 
 NEWEST_OPSET = 28
 
 NOTHING: Mapping[str, Any] = {}
 
+Model = tuple[Graph, dict[str, np.ndarray], dict[str, str]]
 
-def read_graph(
-    path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING
-) -> tuple[Graph, dict[str, np.ndarray]]:
-    """The graph of an ONNX file, and the values of its parameters and states."""
+
+def read_model(
+    path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING, batch: bool | None = None
+) -> Model:
+    """The graph of an ONNX file, the values of its parameters and states, and the words in its metadata."""
     model = open_model(path)
     arrays = Arrays(path)
     words = {p.key: p.value for p in model.metadata_props}
+    others = {key: said for key, said in words.items() if key not in origin.KEYS}
     if words.keys() >= set(origin.KEYS) and words["reseau.digest"] == origin.digest(model.graph):
         own = {t.name: arrays.read(t, f"initializer {t.name!r}") for t in model.graph.initializer}
         restored = origin.restore(words, own)
         if restored is not None:
-            return restored
+            return (*restored, others)
     try:
         recipe, blanks = recipe_in(words), False
     except ModelFileError as error:
@@ -45,17 +51,14 @@ def read_graph(
         model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
     given = {name: np.asarray(value) for name, value in fixed.items()}
     try:
-        try:
-            graph, stored = imported(model, arrays, given, lengths, lift=True, blanks=blanks)
-        except (ModelFileError, GraphError):  # made for one row, and not to be widened
-            graph, stored = imported(model, arrays, given, lengths, lift=False, blanks=blanks)
-    except NeedsInput as error:
-        raise ModelFileError(
-            f"{path}: {error}\n  fix: rs.onnx.read(path, fixed={{{error.names[0]!r}: value}})"
-        ) from error
+        graph, stored = imported(model, arrays, given, lengths, batch, blanks)
+    except Needs as error:
+        name = (*error.inputs, *error.words)[0]
+        option = f"fixed={{{name!r}: value}}" if error.inputs else f"lengths={{{name!r}: 128}}"
+        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option})") from error
     except GraphError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}
+    return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}, others
 
 
 def imported(
@@ -63,7 +66,7 @@ def imported(
     arrays: Arrays,
     fixed: Mapping[str, np.ndarray],
     lengths: Mapping[str, int],
-    lift: bool,
+    batch: bool | None,
     blanks: bool = False,
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
@@ -74,18 +77,58 @@ def imported(
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    importer = Importer(arrays, opsets, READ, expand, fixed, functions, lengths, lift, blanks)
-    with jax.enable_x64(True):  # shapes are computed in 64 bits
-        try:
-            return run(importer, model.graph)
-        except (ModelFileError, GraphError):
-            raise
-        except FAILURES as error:
-            raise arrays.damaged(f"its graph cannot be read: {error}") from error
+    stored = {t.name for t in model.graph.initializer}
+    inputs = [i for i in model.graph.input if i.name not in stored]
+    budget, exact = budget_of(model), real_types(model) - {onnx.TensorProto.FLOAT} != set()
+    ways = list(readings(inputs, arrays, lengths, batch))
+    if unknown := lengths.keys() - {name for way in ways for name in way.words} - named(inputs):
+        raise ModelFileError(
+            f"{arrays.path}: no axis of its inputs is called {min(unknown)!r}\n"
+            f"  fix: one of {', '.join(sorted(named(inputs))) or 'none: its lengths are numbers'}"
+        )
+    for way in ways:
+        importer = Importer(arrays, opsets, READ, expand, way, budget, fixed, functions, blanks, exact)
+        with jax.enable_x64(True):  # shapes are computed in 64 bits
+            try:
+                found = run(importer, model.graph, way)
+                if found is not None:
+                    return found
+            except (ModelFileError, GraphError, Needs):
+                if way is ways[-1]:
+                    raise
+            except FAILURES as error:
+                if way is ways[-1]:
+                    raise arrays.damaged(f"its graph cannot be read: {error}") from error
+    raise ModelFileError(
+        f"{arrays.path}: the first axis of its inputs is not the batch, since rows of its outputs are computed from "
+        "several rows\n  fix: rs.load(path, batch=False)"
+    )
 
 
-def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node, np.ndarray]]:
-    """The walk over a whole graph."""
+def named(inputs: list[onnx.ValueInfoProto]) -> set[str]:
+    """The names that the file gives to axes of its inputs."""
+    return {d.dim_param for i in inputs for d in i.type.tensor_type.shape.dim if d.dim_param}
+
+
+def real_types(model: onnx.ModelProto) -> set[int]:
+    """The types of real numbers, and of whole numbers of 64 bits as inputs, that the file declares."""
+    kinds = onnx.TensorProto
+    reals = {kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16}
+    found = {t.data_type for t in tensors(model.graph)} & reals
+    return found | {i.type.tensor_type.elem_type for i in model.graph.input} & (reals | {kinds.INT64, kinds.UINT64})
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """The arrays of a graph, those of its nodes included."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t
+
+
+def run(importer: Importer, graph: onnx.GraphProto, way: Reading) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
+    """The walk over a whole graph; nothing where the graph contradicts how its axes are understood."""
     arrays, scope = importer.arrays, importer.values
     for tensor in graph.initializer:
         if not tensor.name or tensor.name in scope:
@@ -111,7 +154,29 @@ def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node
         outputs.append(node)
         if node.op is not None:
             importer.names[node] = declared.name
+    if way.batch and not way.said:
+        shapes = zip(outputs, graph.output, strict=True)
+        if contradiction(outputs, way.batch) or not all(as_declared(n.shape, declared, way) for n, declared in shapes):
+            return None
     return simplified(inputs, outputs, importer.names, importer.stored)
+
+
+def as_declared(shape: Shape, declared: onnx.ValueInfoProto, way: Reading) -> bool:
+    """Whether an output can have the shape that the file declares."""
+    kind = declared.type.tensor_type
+    if not kind.HasField("shape"):
+        return True
+    if len(kind.shape.dim) != len(shape):
+        return False
+    for i, (length, dim) in enumerate(zip(shape, kind.shape.dim, strict=True)):
+        if dim.HasField("dim_value") and dim.dim_value >= 0:
+            if length == BATCH and i == 0 and dim.dim_value == 1:
+                continue
+            if length == BATCH or differ(length, dim.dim_value):
+                return False
+        elif dim.dim_param in way.words and (way.words[dim.dim_param] == BATCH) != (length == BATCH):
+            return False
+    return True
 
 
 def read_words(path: Path) -> dict[str, str]:

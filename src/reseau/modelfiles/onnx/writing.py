@@ -87,6 +87,7 @@ def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: C
         rank = len(node.shape)
         w.values[node] = Value(w.label(node), channels_first(rank) if channels == "first" and rank > 2 else plain(rank))
     for node in graph.nodes:
+        w.dtype(node)
         if node.op is not None:
             w.values[node] = w.say(node.op, node)
     return w

@@ -101,7 +101,7 @@ def operands(call: Call) -> tuple[Node, Node]:
     if call.opset >= 7 or not call.attribute("broadcast", 0) or len(a.shape) == len(b.shape):
         return a, b
     after = len(a.shape) - len(b.shape) - call.attribute("axis", len(a.shape) - len(b.shape))
-    return a, apply_op(ops.ReshapeTo((*b.shape, *(1,) * after)), b)
+    return a, call.reshaped(b, (*b.shape, *(1,) * after))
 
 
 def largest(call: Call) -> Node:
@@ -175,7 +175,7 @@ def leaky_relu(call: Call) -> Node:
 def prelu(call: Call) -> Node:
     x, slope = call[0], call[1]
     if call.opset < 7 and len(slope.shape) == 1 and slope.shape != (1,):
-        slope = apply_op(ops.ReshapeTo((*slope.shape, *(1,) * (len(x.shape) - 2))), slope)
+        slope = call.reshaped(slope, (*slope.shape, *(1,) * (len(x.shape) - 2)))
     scaled = apply_op(ops.Multiply(), slope, x)
     return apply_op(ops.Where(), apply_op(ops.Less(), x, call.like(0)), scaled, x)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.ops.lengths import words_of
 
 __all__ = ["READ"]
 
@@ -26,14 +27,20 @@ def scan(call: Call) -> tuple[Node, ...]:
     outputs = len(body.output) - len(states)
     places = call.attribute("scan_output_axes", [0] * outputs)
     turned = call.attribute("scan_output_directions", [0] * outputs)
-    lengths = {call.importer.lengths.number(s.shape[a]) for a, s in zip(axes, sequences, strict=True)}
-    if len(lengths) != 1 or max(lengths) > LONGEST_SCAN:
-        raise ValueError(f"it runs over {sorted(lengths)} steps, at most {LONGEST_SCAN} are written out")
-    (steps,) = lengths
+    lengths = {s.shape[a] for a, s in zip(axes, sequences, strict=True)}
+    if words := words_of(*lengths):
+        raise Needs(words=words)
+    if len(lengths) != 1 or int(max(lengths)) > LONGEST_SCAN:
+        raise ValueError(
+            f"it runs over {sorted(lengths)} steps, at most {LONGEST_SCAN} are written out\n"
+            "  fix: give shorter sequences, or export the loop as an operator (LSTM, GRU, RNN)"
+        )
+    steps = int(lengths.pop())
     kept: list[tuple[Node, ...]] = []
     for t in range(steps):
         entries = [
-            entry(s, a, steps - 1 - t if back else t) for s, a, back in zip(sequences, axes, backwards, strict=True)
+            entry(call, s, a, steps - 1 - t if back else t)
+            for s, a, back in zip(sequences, axes, backwards, strict=True)
         ]
         made = call.inner(body, [*states, *entries], t)
         states = made[: len(states)]
@@ -41,15 +48,15 @@ def scan(call: Call) -> tuple[Node, ...]:
     joined = []
     for parts, given_place, back in zip(zip(*kept, strict=True), places, turned, strict=True):
         place = given_place % (len(parts[0].shape) + 1)
-        rows = [apply_op(ops.ReshapeTo((*p.shape[:place], 1, *p.shape[place:])), p) for p in parts]
+        rows = [call.reshaped(p, (*p.shape[:place], 1, *p.shape[place:])) for p in parts]
         joined.append(apply_op(ops.Concatenate(place), *(reversed(rows) if back else rows)))
     return (*states, *joined)
 
 
-def entry(x: Node, axis: int, place: int) -> Node:
+def entry(call: Call, x: Node, axis: int, place: int) -> Node:
     """One entry of an axis, which is gone."""
     one = apply_op(ops.Slice(axis, place, place + 1), x)
-    return apply_op(ops.ReshapeTo((*x.shape[:axis], *x.shape[axis + 1 :])), one)
+    return call.reshaped(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
 READ: Mapping[str, Rule] = {"If": choice, "Scan": scan}

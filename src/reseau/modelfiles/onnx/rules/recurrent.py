@@ -11,6 +11,9 @@ from reseau.modelfiles.onnx.importer import Call, Rule
 __all__ = ["READ"]
 
 
+EVERY = 2**31 - 1  # more steps than a sequence has: none is cut short
+
+
 def sequence(call: Call) -> tuple[Node | None, ...]:
     """RNN, GRU and LSTM, in one direction or both."""
     cells = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
@@ -36,18 +39,18 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
     """Output of every step, the last hidden state and, for an LSTM, the last cell state, each with a leading axis."""
     units = int(call[2].shape[2])
     time, batch, _ = x.shape
-    w, r = entry(call[1], i), entry(call[2], i)
+    w, r = entry(call, call[1], i), entry(call, call[2], i)
     gates = int(w.shape[0])
-    both = entry(call[3], i) if call.get(3) is not None else call.like(np.zeros(2 * gates))
+    both = entry(call, call[3], i) if call.get(3) is not None else call.like(np.zeros(2 * gates))
     b, c = (apply_op(ops.Slice(0, k * gates, (k + 1) * gates), both) for k in (0, 1))
-    lengths = call.get(4) or call.constant(np.full(1, call.importer.lengths.number(time)), np.int32)
+    lengths = call.get(4) or call.constant(np.full(1, EVERY), np.int32)
     h = first_state(call, 5, i, units)
     clip = call.attribute("clip", float("inf"))
     more: tuple[Node, ...] = ()
     op: ops.PlainCell | ops.GatedCell | ops.LongShortCell
     if call.kind == "LSTM":
         op = ops.LongShortCell(activations, clip, reverse, bool(call.attribute("input_forget", 0)))
-        peep = entry(call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
+        peep = entry(call, call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
         more = (first_state(call, 6, i, units), peep)
     elif call.kind == "GRU":
         op = ops.GatedCell(activations, clip, reverse, bool(call.attribute("linear_before_reset", 0)))
@@ -56,7 +59,7 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
     inputs = (x, w, r, b, c, h, lengths, *more)
     y = apply_op(op, *inputs)
     states = [y, apply_op(ops.LongShortCell(*activated(op), output=1), *inputs)] if call.kind == "LSTM" else [y]
-    found = [apply_op(ops.ReshapeTo((time, 1, batch, units)), y)]
+    found = [call.reshaped(y, (time, 1, batch, units))]
     for s in states:
         found.append(last_state(call, s, reverse, call.get(4)))
     return found
@@ -70,38 +73,28 @@ def activated(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell) -> tuple[tu
 
 def last_state(call: Call, states: Node, reverse: bool, lengths: Node | None) -> Node:
     """The state after the last entry of each sequence, (1, batch, units)."""
-    time = int(states.shape[0])
     if reverse or lengths is None:
-        place = 0 if reverse else time - 1
-        return apply_op(ops.Slice(0, place, place + 1), states)
+        return apply_op(ops.Slice(0, 0, 1) if reverse else ops.Slice(0, -1), states)
     batch, units = states.shape[1:]
     end = lengths - call.constant(1, call.importer.dtype(lengths))
-    column = apply_op(ops.ReshapeTo((1, batch, 1)), end)
-    return apply_op(ops.TakeAlong(0), states, apply_op(ops.BroadcastTo((1, batch, units)), column))
+    column = call.reshaped(end, (1, batch, 1))
+    return apply_op(ops.TakeAlong(0), states, call.repeated(column, (1, batch, units)))
 
 
 def first_state(call: Call, i: int, way: int, units: int) -> Node:
     """A given initial state of one direction, or zeros."""
     if call.get(i) is None:
         batch = call[0].shape[0 if call.attribute("layout", 0) else 1]
-        return call.like(np.zeros((int(batch), units))) if isinstance(batch, int) else zero_rows(call, units)
+        return call.repeated(call.like(np.zeros((1, units))), (batch, units))
     if call.attribute("layout", 0):
-        return entry(apply_op(ops.Transpose((1, 0, 2)), call[i]), way)
-    return entry(call[i], way)
+        return entry(call, apply_op(ops.Transpose((1, 0, 2)), call[i]), way)
+    return entry(call, call[i], way)
 
 
-def zero_rows(call: Call, units: int) -> Node:
-    """Zeros (batch, units) for a batch whose length is only known when data comes."""
-    x = call[0]
-    time_axis = 1 if call.attribute("layout", 0) else 0
-    first = apply_op(ops.Sum((time_axis, 2)), x) * call.like(0)
-    return apply_op(ops.ReshapeTo((*first.shape, 1)), first) + call.like(np.zeros(units))
-
-
-def entry(x: Node, i: int) -> Node:
+def entry(call: Call, x: Node, i: int) -> Node:
     """Entry `i` of the first axis."""
     one = apply_op(ops.Slice(0, i, i + 1), x) if x.shape[0] != 1 else x
-    return apply_op(ops.ReshapeTo(x.shape[1:]), one)
+    return call.reshaped(one, x.shape[1:])
 
 
 def join(nodes: list[Node], axis: int) -> Node:
