@@ -154,6 +154,7 @@ def _(op: Op, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(ops.BroadcastTo)
 @multiply_adds.register(ops.Cast)
 @multiply_adds.register(ops.Equal)
+@multiply_adds.register(ops.Identity)
 @multiply_adds.register(ops.Less)
 @multiply_adds.register(ops.LessOrEqual)
 @multiply_adds.register(ops.Min)

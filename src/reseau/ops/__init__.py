@@ -50,7 +50,19 @@ from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerN
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
-from reseau.ops.shapes import BroadcastTo, Concatenate, Pad, Range, Reshape, ReshapeTo, ShapeOf, Slice, Tile, Transpose
+from reseau.ops.shapes import (
+    BroadcastTo,
+    Concatenate,
+    Identity,
+    Pad,
+    Range,
+    Reshape,
+    ReshapeTo,
+    ShapeOf,
+    Slice,
+    Tile,
+    Transpose,
+)
 
 __all__ = [
     "Abs",
@@ -92,6 +104,7 @@ __all__ = [
     "GatedCell",
     "Gelu",
     "GridSample",
+    "Identity",
     "IsInfinite",
     "IsNan",
     "LayerNorm",

@@ -31,6 +31,7 @@ from reseau.ops.lengths import (
 __all__ = [
     "BroadcastTo",
     "Concatenate",
+    "Identity",
     "Pad",
     "Range",
     "Reshape",
@@ -223,6 +224,20 @@ class Reshape(Op):
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         return (g.reshape(x.shape),)
+
+
+@dataclass(frozen=True)
+class Identity(Op):
+    """Its input, under another name."""
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (g,)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ from onnx.backend.base import Backend as OnnxBackend
 from onnx.backend.base import BackendRep
 
 from reseau.graph.backprop import evaluate
+from reseau.modelfiles.onnx.checks import QUICK
 from reseau.modelfiles.onnx.importer import Needs
 from reseau.modelfiles.onnx.reading import imported
 from reseau.modelfiles.onnx.tensors import Arrays
 
 __all__ = ["Backend", "Prepared"]
-
-# a test runs once: the time goes into compilation, not into what is compiled
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 OUT_OF_SCOPE = {"sequence_type": "sequences", "optional_type": "optional values", "map_type": "maps"}
 

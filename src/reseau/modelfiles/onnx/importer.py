@@ -128,9 +128,14 @@ class Call:
 
     def numbers(self, i: int = 0) -> tuple[int, ...]:
         """The shape of input `i` where it must be numbers."""
-        if words := words_of(*self[i].shape):
+        return self.known(self[i].shape)
+
+    def known(self, lengths: Iterable[Dim]) -> tuple[int, ...]:
+        """Lengths where they must be numbers."""
+        found = tuple(lengths)
+        if words := words_of(*found):
             raise Needs(words=words)
-        return tuple(int(n) for n in self[i].shape)
+        return tuple(int(n) for n in found)
 
     def afford(self, entries: int, itemsize: int = 8) -> None:
         """Ask before an array is made; see `tensors.Budget`."""

@@ -150,15 +150,12 @@ def run(importer: Importer, graph: onnx.GraphProto, way: Reading) -> tuple[Graph
     for declared in graph.output:
         if declared.name not in scope:
             raise arrays.damaged(f"output {declared.name!r} is given by no node")
-        node = scope[declared.name]
-        outputs.append(node)
-        if node.op is not None:
-            importer.names[node] = declared.name
+        outputs.append(scope[declared.name])
     if way.batch and not way.said:
         shapes = zip(outputs, graph.output, strict=True)
         if contradiction(outputs, way.batch) or not all(as_declared(n.shape, declared, way) for n, declared in shapes):
             return None
-    return simplified(inputs, outputs, importer.names, importer.stored)
+    return simplified(inputs, outputs, [o.name for o in graph.output], importer.names, importer.stored)
 
 
 def as_declared(shape: Shape, declared: onnx.ValueInfoProto, way: Reading) -> bool:

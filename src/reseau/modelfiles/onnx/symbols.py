@@ -151,6 +151,11 @@ def _(op: ops.Cast, x: Symbols) -> Symbols | None:
 
 
 @symbolic.register
+def _(op: ops.Identity, x: Symbols) -> Symbols | None:
+    return x
+
+
+@symbolic.register
 def _(op: ops.Take, x: Symbols, indices: Symbols) -> Symbols | None:
     places = [i for i in indices.ravel()]
     if not all(isinstance(i, int) for i in places):

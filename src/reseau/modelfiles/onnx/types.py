@@ -19,7 +19,17 @@ TRUTHS = (ops.And, ops.Equal, ops.IsInfinite, ops.IsNan, ops.Less, ops.LessOrEqu
 
 # these give the type of their first input
 FIRST = (
-    *(ops.BroadcastTo, ops.Concatenate, ops.Pad, ops.Put, ops.PutAlong, ops.Reshape, ops.ReshapeTo, ops.Slice),
+    *(
+        ops.BroadcastTo,
+        ops.Concatenate,
+        ops.Identity,
+        ops.Pad,
+        ops.Put,
+        ops.PutAlong,
+        ops.Reshape,
+        ops.ReshapeTo,
+        ops.Slice,
+    ),
     *(ops.Take, ops.TakeAlong, ops.TakeAt, ops.Tile, ops.Transpose, ops.ReverseSequence, ops.Dropout),
     *(ops.GatedCell, ops.LongShortCell, ops.PlainCell),
 )

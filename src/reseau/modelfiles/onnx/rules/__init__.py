@@ -41,6 +41,7 @@ READ: Mapping[str, Rule] = {
 WRITE: Mapping[type[Op], WriteRule] = {
     **arithmetic.WRITE,
     **normalization.WRITE,
+    **recurrent.WRITE,
     **reductions.WRITE,
     **resize.WRITE,
     **selection.WRITE,

@@ -33,6 +33,7 @@ ALIKE: Mapping[str, tuple[Op, int]] = {
     "Erf": (ops.Erf(), 9),
     "Exp": (ops.Exp(), 6),
     "Floor": (ops.Floor(), 6),
+    "Identity": (ops.Identity(), 1),
     "IsNaN": (ops.IsNan(), 9),
     "Less": (ops.Less(), 9),
     "LessOrEqual": (ops.LessOrEqual(), 12),
@@ -277,6 +278,8 @@ def write_remainder(op: ops.Remainder, node: Node, w: Emitter) -> Value:
     names = reads(w, node)
     if op.like_dividend:
         return own(w, node, "Mod", *names, fmod=1)
+    if not w.real(node):
+        return own(w, node, "Mod", *names)
     # Mod alone is for whole numbers: a - floor(a / b) b is the same for all
     label = w.label(node)
     whole = w.emit("Floor", w.emit("Div", *names, name=f"{label}/ratio"), name=f"{label}/floor")

@@ -1,6 +1,7 @@
 """Graphs inside a node: a choice that is known while the graph is read, and a scan written out step by step."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reseau import ops
 from reseau.graph import Node, apply_op
@@ -53,10 +54,35 @@ def scan(call: Call) -> tuple[Node, ...]:
     return (*states, *joined)
 
 
+def scan_of_rows(call: Call) -> tuple[Node, ...]:
+    """`Scan` of opset 8: the body runs for each row of a batch by itself; lengths of sequences are its first input."""
+    body, n = call.attributes["body"], call.attributes["num_scan_inputs"]
+    if call.get(0) is not None:
+        raise ValueError("it is given a length for each sequence\n  fix: convert the model to opset 9 or newer")
+    given = call.inputs[1:]
+    rows = call.known([one.shape[0] for one in given if one is not None][:1])[0]
+    if rows > LONGEST_SCAN:
+        raise ValueError(f"it runs over {rows} rows, at most {LONGEST_SCAN} are written out\n  fix: give fewer rows")
+    directions = call.attribute("directions", [0] * n)
+    settings = {"body": body, "num_scan_inputs": n, "scan_input_directions": directions}
+    made = []
+    for row in range(rows):
+        parts = tuple(entry(call, one, 0, row) for one in given if one is not None)
+        made.append(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/")))
+    return tuple(
+        apply_op(ops.Concatenate(0), *(call.reshaped(one, (1, *one.shape)) for one in outputs))
+        for outputs in zip(*made, strict=True)
+    )
+
+
+def scan_by_opset(call: Call) -> tuple[Node, ...]:
+    return scan(call) if call.opset >= 9 else scan_of_rows(call)
+
+
 def entry(call: Call, x: Node, axis: int, place: int) -> Node:
     """One entry of an axis, which is gone."""
     one = apply_op(ops.Slice(axis, place, place + 1), x)
     return call.reshaped(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
-READ: Mapping[str, Rule] = {"If": choice, "Scan": scan}
+READ: Mapping[str, Rule] = {"If": choice, "Scan": scan_by_opset}

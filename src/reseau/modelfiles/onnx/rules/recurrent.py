@@ -1,14 +1,19 @@
 """Recurrent layers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from reseau import ops
-from reseau.graph import Node, apply_op
+from reseau.errors import UnsupportedError
+from reseau.graph import Constant, Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.base import Op
+from reseau.ops.lengths import BATCH, Shape
 
-__all__ = ["READ"]
+__all__ = ["READ", "WRITE"]
 
 
 EVERY = 2**31 - 1  # more steps than a sequence has: none is cut short
@@ -58,10 +63,12 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
         op = ops.PlainCell(activations, clip, reverse)
     inputs = (x, w, r, b, c, h, lengths, *more)
     y = apply_op(op, *inputs)
-    states = [y, apply_op(ops.LongShortCell(*activated(op), output=1), *inputs)] if call.kind == "LSTM" else [y]
     found = [call.reshaped(y, (time, 1, batch, units))]
-    for s in states:
-        found.append(last_state(call, s, reverse, call.get(4)))
+    if call.wants(1) or call.wants(2):
+        found.append(last_state(call, y, reverse, call.get(4)))
+    if call.kind == "LSTM" and call.wants(2):
+        cell = apply_op(ops.LongShortCell(*activated(op), output=2), *inputs)
+        found.append(call.reshaped(cell, (1, batch, units)))
     return found
 
 
@@ -102,4 +109,49 @@ def join(nodes: list[Node], axis: int) -> Node:
     return nodes[0] if len(nodes) == 1 else apply_op(ops.Concatenate(axis), *nodes)
 
 
+def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node, w: Emitter) -> Value:
+    x, weight, state_weight, bias, state_bias, hidden, lengths, *cell = node.parents
+    label, units = w.label(node), int(state_weight.shape[-1])
+    biases = w.emit("Concat", w.plain(bias), w.plain(state_bias), name=f"{label}/biases", axis=0)
+    inputs = [w.plain(x), *(led(w, w.plain(n), n.shape, node) for n in (weight, state_weight))]
+    inputs.append(w.emit("Reshape", biases, w.axes_of([1, -1]), name=f"{label}/bias"))
+    every = isinstance(lengths.source, Constant) and int(lengths.source.value.min()) == EVERY
+    inputs.append("" if every else w.emit("Cast", w.plain(lengths), name=f"{label}/steps", to=number_of("int32")))
+    inputs.append(led(w, w.plain(hidden), (BATCH, units), node))
+    settings: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
+    settings |= {"direction": "reverse"} if op.reverse else {}
+    settings |= {"clip": float(op.clip)} if np.isfinite(op.clip) else {}
+    outputs = [f"{label}/all"]
+    kind = "RNN"
+    if isinstance(op, ops.GatedCell):
+        kind, settings["linear_before_reset"] = "GRU", int(op.reset_after)
+    elif isinstance(op, ops.LongShortCell):
+        kind, settings["input_forget"] = "LSTM", int(op.coupled)
+        inputs += [led(w, w.plain(cell[0]), (BATCH, units), node), led(w, w.plain(cell[1]), cell[1].shape, node)]
+        if op.output == 1:
+            raise UnsupportedError(
+                f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
+                "  fix: give the last one alone, or save to .safetensors"
+            )
+        outputs = ["", "", f"{label}/last"] if op.output == 2 else outputs
+    w.require(14)
+    w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
+    target = [0, -1, units] if outputs[0] else [-1, units]
+    return own(w, node, "Reshape", outputs[-1], w.axes_of(target))
+
+
+def led(w: Emitter, name: str, shape: Shape, node: Node) -> str:
+    """An array with one more axis in front, of length 1: that of the directions."""
+    lengths = [1, *(-1 if isinstance(n, str) else n for n in shape)]
+    return w.emit("Reshape", name, w.axes_of(lengths), name=f"{w.label(node)}/{name}")
+
+
+NAMES = {"relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign", "tanh": "Tanh"}
+
 READ: Mapping[str, Rule] = {"GRU": sequence, "LSTM": sequence, "RNN": sequence}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.GatedCell: write_cell,
+    ops.LongShortCell: write_cell,
+    ops.PlainCell: write_cell,
+}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from onnx import helper
 
 from reseau import ops
 from reseau.graph import Node, Parameter, apply_op
@@ -177,7 +176,7 @@ def write_top_k(op: ops.TopK, node: Node, w: Emitter) -> Value:
     spare = f"{label}/other"
     outputs = [spare, label] if op.output else [label, spare]
     inputs = [*reads(w, node), w.axes_of([op.k])]
-    w.nodes.append(helper.make_node("TopK", inputs, outputs, label, axis=op.axis, largest=int(not op.smallest)))
+    w.node("TopK", inputs, outputs, label, {"axis": op.axis, "largest": int(not op.smallest)})
     return Value(label, plain(len(node.shape)))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, number_of, own, plain, reads
+from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, number_of, own, plain, write_pads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule, type_name
 from reseau.modelfiles.onnx.written_lengths import write_lengths, write_scalar
 from reseau.ops.activations import Pointwise
@@ -325,12 +325,8 @@ def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
 
 
 def write_pad(op: ops.Pad, node: Node, w: Emitter) -> Value:
-    pads = flat(op.pads)
-    if op.mode == "wrap":
-        w.require(19)
-    if w.at_least(11):
-        return own(w, node, "Pad", *reads(w, node), w.axes_of(pads), w.constant(op.value), mode=op.mode)
-    return own(w, node, "Pad", *reads(w, node), mode=op.mode, pads=pads, value=float(op.value))
+    x = node.parents[0]
+    return Value(write_pads(w, w.plain(x), op.pads, op.mode, op.value, x, w.label(node)), plain(len(x.shape)))
 
 
 def write_tile(op: ops.Tile, node: Node, w: Emitter) -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 from reseau import ops
 from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, flat, spatial
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, channels_first, flat, spatial, write_pads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.ops.base import Op
 from reseau.ops.convolution import check_kernel
@@ -84,9 +84,9 @@ def conv_transpose(call: Call) -> Node:
     grown = call.attribute("output_shape")
     mode = call.attribute("auto_pad", "NOTSET")
     if grown is None and mode in ("SAME_UPPER", "SAME_LOWER"):
-        grown = [n * s for n, s in zip(call.numbers()[2:], stride, strict=True)]
+        grown = [n * s for n, s in zip(call.known(call[0].shape[2:]), stride, strict=True)]
     if grown is not None:
-        axes = zip(call.numbers()[2:], stride, extent, longer, grown[-rank:], strict=True)
+        axes = zip(call.known(call[0].shape[2:]), stride, extent, longer, grown[-rank:], strict=True)
         totals = [(n - 1) * s + o + e - m for n, s, e, o, m in axes]
         smaller = [(t // 2, t - t // 2) for t in totals]
         pads = smaller if mode == "SAME_UPPER" else [(b, a) for a, b in smaller]
@@ -110,7 +110,7 @@ def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     if not call.attribute("ceil_mode", 0):
         return kernel, stride, dilation, pads, pads
     longer = []
-    for n, e, s, (before, after) in zip(call.numbers()[2:], extent, stride, pads, strict=True):
+    for n, e, s, (before, after) in zip(call.known(call[0].shape[2:]), extent, stride, pads, strict=True):
         count = -(-(n + before + after - e) // s) + 1
         if (count - 1) * s >= n + before:  # a window may not start in the padding after
             count -= 1
@@ -136,7 +136,7 @@ def average_pool(call: Call) -> Node:
     if set(dilation) == {1} and pads == longer and inside and call.real():
         return to_first(apply_op(ops.AveragePool(kernel, stride, pads, count_padding), x))
     total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
-    counted = [np.ones(n) for n in call.numbers()[2:]]
+    counted = [np.ones(n) for n in call.known(call[0].shape[2:])]
     if count_padding:
         counted = [np.ones(len(c) + before + after) for c, (before, after) in zip(counted, pads, strict=True)]
     starts = [0 if count_padding else -before for before, _ in pads]
@@ -276,6 +276,29 @@ def write_window_max(op: ops.WindowMax, node: Node, w: Emitter) -> Value:
     return spatial(w, node, "MaxPool", [w.first(node.parents[0])], kernel_shape=op.window, **settings)
 
 
+def write_window_sum(op: ops.WindowSum, node: Node, w: Emitter) -> Value:
+    """The mean of windows without padding, times their size."""
+    label, x = w.label(node), w.first(node.parents[0])
+    if any(p for pair in op.pads for p in pair):
+        x = write_pads(w, x, ((0, 0), (0, 0), *op.pads), "constant", 0.0, node.parents[0], f"{label}/padded")
+    settings: dict[str, Any] = {"kernel_shape": op.window, "strides": op.stride}
+    if set(op.dilation) != {1}:
+        w.require(19)
+        settings["dilations"] = op.dilation
+    mean = w.emit("AveragePool", x, name=f"{label}/mean", **settings)
+    count = w.constant(prod(op.window), w.dtype(node))
+    return Value(w.emit("Mul", mean, count, name=label), channels_first(len(node.shape)))
+
+
+def write_window_argmax(op: ops.WindowArgMax, node: Node, w: Emitter) -> Value:
+    label = w.label(node)
+    settings = {"kernel_shape": op.window, "strides": op.stride, "dilations": op.dilation, "pads": flat(op.pads)}
+    w.require(10)
+    outputs = [f"{label}/largest", label]
+    w.node("MaxPool", [w.first(node.parents[0])], outputs, label, {**settings, "storage_order": int(op.column_major)})
+    return Value(label, channels_first(len(node.shape)))
+
+
 READ: Mapping[str, Rule] = {
     "AveragePool": average_pool,
     "Col2Im": column_to_image,
@@ -293,5 +316,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.Conv: write_conv,
     ops.ConvTranspose: write_conv_transpose,
     ops.MaxPool: write_pool,
+    ops.WindowArgMax: write_window_argmax,
     ops.WindowMax: write_window_max,
+    ops.WindowSum: write_window_sum,
 }
