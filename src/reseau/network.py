@@ -25,6 +25,8 @@ from reseau.ops.base import BATCH, show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
 
+NO_WORDS: Mapping[str, str] = {}
+
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
@@ -81,6 +83,15 @@ class Network:
 
     def __init__(self, inputs: Node | Sequence[Node], outputs: Node | Sequence[Node]) -> None:
         self.graph = Graph(inputs, outputs)
+        self.metadata: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, graph: Graph, metadata: Mapping[str, str] = NO_WORDS) -> "Network":
+        """The network of a graph that is made already, and what its file says besides."""
+        net = cls.__new__(cls)
+        net.graph = graph
+        net.metadata = dict(metadata)
+        return net
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{n.name} {show_shape(n.shape)}" for n in self.graph.inputs)
@@ -95,7 +106,7 @@ class Network:
         nodes = (*self.graph.inputs, *(n for n in self.graph.nodes if n not in self.graph.inputs))
         place = {n: i for i, n in enumerate(nodes)}
         flat = [(n.op, tuple(place[p] for p in n.parents), n.shape, n.name, n.source) for n in nodes]
-        return _rebuilt, (flat, len(self.graph.inputs), [place[n] for n in self.graph.outputs])
+        return _rebuilt, (flat, len(self.graph.inputs), [place[n] for n in self.graph.outputs], self.metadata)
 
     def init(self, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
         """Fresh parameters, `{"hidden.weight": ..., "hidden.bias": ...}`, with the stored states beside them.
@@ -256,18 +267,31 @@ class Network:
                 then reads the raw columns: see `onnx.write`.
         """
         check_params(self.graph.stored, params)
-        words = {} if recipe is None else {"recipe": recipe.to_json()}
+        words = self.metadata | ({} if recipe is None else {"recipe": recipe.to_json()})
         modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()}, words)
 
 
-def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
-    """The network and the parameters that `Network.save` wrote.
+def load(
+    path: str | PathLike[str],
+    *,
+    fixed: Mapping[str, Any] = modelfile.DECIDED.fixed,
+    lengths: Mapping[str, int] = modelfile.DECIDED.lengths,
+    batch: bool | None = None,
+) -> tuple[Network, dict[str, Array]]:
+    """The network and the parameters that `Network.save` wrote, or those of any other ONNX file.
+
+    Args:
+        path: The file, `.safetensors` or `.onnx`.
+        fixed: For ONNX, values of inputs that the graph uses as shapes or settings; they are inputs no more.
+        lengths: For ONNX, numbers for axes that the file only names, `{"sequence": 128}`; else a call gives them.
+        batch: For ONNX, whether the first axis of the inputs is the batch; by default it is where the file leaves it
+            open or says 1, and each row of the outputs is computed from its own row alone.
 
     Raises:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
     """
-    graph, params = modelfile.read(path)
-    return Network(graph.inputs, graph.outputs), arrays_of(params)
+    graph, params, words = modelfile.read(path, modelfile.Choices(fixed, lengths, batch))
+    return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
 
 
 def arrays_of(params: Mapping[str, np.ndarray]) -> dict[str, Array]:
@@ -276,12 +300,14 @@ def arrays_of(params: Mapping[str, np.ndarray]) -> dict[str, Array]:
         return {name: jnp.asarray(v) for name, v in params.items()}
 
 
-def _rebuilt(flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int]) -> Network:
+def _rebuilt(
+    flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int], metadata: Mapping[str, str]
+) -> Network:
     """The network that `__reduce__` took apart."""
     nodes: list[Node] = []
     for op, parents, shape, name, source in flat:
         nodes.append(Node(op, tuple(nodes[p] for p in parents), shape, name, source))
-    return Network(nodes[:inputs], [nodes[p] for p in outputs])
+    return Network.of(Graph(nodes[:inputs], [nodes[p] for p in outputs]), metadata)
 
 
 def load_recipe(path: str | PathLike[str]) -> Recipe:

@@ -46,8 +46,8 @@ def read(
     Raises:
         ModelFileError: The file is damaged, or it says what cannot be read; the message names the node.
     """
-    graph, params, _ = read_model(Path(path), fixed, lengths, batch)
-    return Network(graph.inputs, graph.outputs), arrays_of(params)
+    graph, params, words = read_model(Path(path), fixed, lengths, batch)
+    return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
 
 
 def write(
@@ -75,5 +75,5 @@ def write(
         ModelFileError: The disk refuses, or the written model does not compute what the network computes.
     """
     check_params(network.graph.stored, params)
-    words = {} if recipe is None else {"recipe": recipe.to_json()}
+    words = network.metadata | ({} if recipe is None else {"recipe": recipe.to_json()})
     write_graph(Path(path), network.graph, {k: np.asarray(v) for k, v in params.items()}, words, channels)

@@ -29,7 +29,7 @@ from reseau.graph import (
 )
 from reseau.ops.base import Op
 
-__all__ = ["INITIALIZERS", "OPERATIONS", "VERSION", "Json", "build", "describe"]
+__all__ = ["INITIALIZERS", "LATER", "OPERATIONS", "VERSION", "Json", "build", "describe"]
 
 VERSION = 1
 
@@ -51,6 +51,9 @@ INITIALIZERS: Mapping[str, Initializer | type] = {
         *(initializers.Fill, initializers.Normal, initializers.Uniform, initializers.Orthogonal),
     )
 }
+
+# Settings that came after 0.1, and the value with which an operation is the one of 0.1.
+LATER: Mapping[str, Any] = {"places": (), "exact": False}
 
 # what hostile settings and shapes can make honest arithmetic raise
 FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
@@ -230,6 +233,7 @@ def _made(kind: Callable[..., Any], given: Json, what: str) -> Any:
     """An instance of a frozen dataclass from its settings, all of them present, each of its declared type."""
     settings = given if isinstance(given, dict) else {}
     hints = {f.name: t for f in fields(kind) for t in [get_type_hints(kind)[f.name]]}  # type: ignore[arg-type]
+    settings = {k: _encode(later) for k, later in LATER.items() if k in hints} | settings
     if settings.keys() != hints.keys():
         raise _damaged(f"{what} has the settings {sorted(settings)}, not {sorted(hints)}")
     try:

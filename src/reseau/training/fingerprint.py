@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from reseau.graph import Constant, Graph, Node, Parameter, State, order
+from reseau.modelfiles.description import LATER
 from reseau.network import Network
 from reseau.objective import Objective
 
@@ -44,9 +45,6 @@ FIRST_HOME = {
     }.items()
     for name in names.split()
 }
-
-# Settings that came after 0.1, and the value with which an operation is the one of 0.1.
-LATER: Mapping[str, Any] = {"places": (), "exact": False}
 
 
 class Hash(Protocol):

@@ -61,6 +61,8 @@ def readings(
 
 def _axis(dim: onnx.TensorShapeProto.Dimension, arrays: Arrays, name: str, place: int) -> Dim:
     """The number of an axis, or the file's name for it, "" where it has none."""
+    if not isinstance(dim.dim_param, str):
+        raise arrays.damaged(f"axis {place} of input {name!r} has a name that is no text")
     if dim.dim_param or not dim.HasField("dim_value"):
         return dim.dim_param
     if dim.dim_value > LARGEST_CONSTANT or dim.dim_value < -1:
@@ -97,8 +99,11 @@ def contradiction(outputs: Sequence[Node], batch: frozenset[str]) -> str | None:
             if node.name in batch and node.shape[:1] == (BATCH,):
                 rows.add(node)
             continue
-        if isinstance(node.op, ops.ShapeOf):
-            if any(BATCH in words_of(n) for n in node.parents[0].shape[node.op.start : node.op.stop]):
+        if isinstance(node.op, ops.ShapeOf | ops.Range):
+            counted = node.shape
+            if isinstance(node.op, ops.ShapeOf):
+                counted = node.parents[0].shape[node.op.start : node.op.stop]
+            if BATCH in words_of(*counted):
                 return f"{node.label} is the number of rows"
             continue
         read = [p for p in _value_parents(node) if p in rows]

@@ -24,6 +24,7 @@ from reseau.ops.lengths import BATCH, Shape, differ
 __all__ = ["Model", "imported", "read_model", "read_words"]
 
 NEWEST_OPSET = 28
+DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -38,6 +39,7 @@ def read_model(
     arrays = Arrays(path)
     words = {p.key: p.value for p in model.metadata_props}
     others = {key: said for key, said in words.items() if key not in origin.KEYS}
+    others |= {key: said for key, said in documentation(model).items() if said}
     if words.keys() >= set(origin.KEYS) and words["reseau.digest"] == origin.digest(model.graph):
         own = {t.name: arrays.read(t, f"initializer {t.name!r}") for t in model.graph.initializer}
         restored = origin.restore(words, own)
@@ -103,6 +105,11 @@ def imported(
         f"{arrays.path}: the first axis of its inputs is not the batch, since rows of its outputs are computed from "
         "several rows\n  fix: rs.load(path, batch=False)"
     )
+
+
+def documentation(model: onnx.ModelProto) -> dict[str, str]:
+    """What the file says of itself in sentences, by the keys under which it is kept."""
+    return {DOCUMENTATION: model.doc_string, GRAPH_DOCUMENTATION: model.graph.doc_string}
 
 
 def named(inputs: list[onnx.ValueInfoProto]) -> set[str]:

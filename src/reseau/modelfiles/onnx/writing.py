@@ -74,7 +74,9 @@ def to_model(
     described = origin.describe(graph, params, w.stored)
     if described is not None:
         described["reseau.digest"] = origin.digest(model.graph)
-    helper.set_model_props(model, {**words, **(described or {})})
+    model.doc_string, model.graph.doc_string = (words.get(key, "") for key in origin.DOCUMENTATION)
+    kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
+    helper.set_model_props(model, {**kept, **(described or {})})
     return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
 
 
