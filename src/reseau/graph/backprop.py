@@ -7,12 +7,13 @@ by several nodes sums what comes back. Sources need no rule: parameters and inpu
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isqrt
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.graph.fork import check_process
 from reseau.graph.nodes import Constant, Node
 from reseau.graph.order import order
 from reseau.graph.values import in_bits
@@ -25,6 +26,7 @@ Keep = Literal["all", "sqrt"]
 
 def evaluate(nodes: Sequence[Node], sources: Mapping[Node, Array]) -> Values:
     """Value of every node, from the values of the sources; `nodes` in topological order."""
+    check_process()
     values = dict(sources)
     for node in nodes:
         if node.op is not None:
@@ -109,10 +111,14 @@ def _after(found: Values, reads: Values) -> Values:
 
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
     """Values of the constant sources, those that are real numbers in the precision `dtype` or in their own."""
-    return {
-        n: jnp.asarray(in_bits(n.source.value, f"a constant of {n.label}"), None)
-        if n.source.exact or n.source.value.dtype.kind != "f"
-        else jnp.asarray(n.source.value, dtype)
-        for n in nodes
-        if isinstance(n.source, Constant)
-    }
+    return {n: fixed_value(n, n.source, dtype) for n in nodes if isinstance(n.source, Constant)}
+
+
+def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
+    """A constant as an array of JAX, real numbers in this precision or its own; texts as they are."""
+    value = source.value
+    if value.dtype.kind == "O":
+        return value
+    if value.dtype.kind == "f" and not source.exact:
+        return jnp.asarray(value, dtype)
+    return jnp.asarray(in_bits(value, f"a constant of {node.label}"))

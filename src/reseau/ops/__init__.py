@@ -15,11 +15,14 @@ from reseau.ops.arithmetic import (
     Subtract,
 )
 from reseau.ops.base import Op, Proxy
+from reseau.ops.bits import BitCast, BitNot, BitShift, Bitwise
 from reseau.ops.comparison import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
 from reseau.ops.convolution import Conv, ConvTranspose
 from reseau.ops.cumulative import CumulativeProduct, CumulativeSum, ReverseSequence
 from reseau.ops.custom import Apply
+from reseau.ops.deformable import DeformableConv
 from reseau.ops.dropout import Dropout, RandomMask
+from reseau.ops.fourier import Fourier
 from reseau.ops.functions import (
     Abs,
     Arccos,
@@ -48,8 +51,11 @@ from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlon
 from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
+from reseau.ops.quantization import Dequantize, Narrow, Quantize
+from reseau.ops.random import RandomLike
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
+from reseau.ops.regions import MaxUnpool, RegionAlign, RegionMax
 from reseau.ops.shapes import (
     BroadcastTo,
     Concatenate,
@@ -63,6 +69,7 @@ from reseau.ops.shapes import (
     Tile,
     Transpose,
 )
+from reseau.ops.texts import NumberOf, TextOf
 
 __all__ = [
     "Abs",
@@ -81,6 +88,10 @@ __all__ = [
     "BatchMean",
     "BatchNorm",
     "BatchVariance",
+    "BitCast",
+    "BitNot",
+    "BitShift",
+    "Bitwise",
     "BroadcastTo",
     "Cast",
     "Ceil",
@@ -92,6 +103,8 @@ __all__ = [
     "Cosh",
     "CumulativeProduct",
     "CumulativeSum",
+    "DeformableConv",
+    "Dequantize",
     "Determinant",
     "Divide",
     "Dropout",
@@ -101,6 +114,7 @@ __all__ = [
     "Erf",
     "Exp",
     "Floor",
+    "Fourier",
     "GatedCell",
     "Gelu",
     "GridSample",
@@ -118,13 +132,16 @@ __all__ = [
     "Matmul",
     "Max",
     "MaxPool",
+    "MaxUnpool",
     "Maximum",
     "Mean",
     "Min",
     "Minimum",
     "Multiply",
+    "Narrow",
     "Negative",
     "Not",
+    "NumberOf",
     "Op",
     "Or",
     "Pad",
@@ -134,9 +151,13 @@ __all__ = [
     "Proxy",
     "Put",
     "PutAlong",
+    "Quantize",
     "Quotient",
+    "RandomLike",
     "RandomMask",
     "Range",
+    "RegionAlign",
+    "RegionMax",
     "Relu",
     "Remainder",
     "Reshape",
@@ -161,6 +182,7 @@ __all__ = [
     "TakeAt",
     "Tan",
     "Tanh",
+    "TextOf",
     "Tile",
     "TopK",
     "Transpose",

@@ -36,6 +36,11 @@ def check_seed(seed: Any) -> None:
 
 def start_of(objective: Objective, params: Any, seed: int) -> Mapping[str, Array]:
     """The parameters to start from: those given, or fresh ones."""
+    if not objective.network.graph.parameters:
+        raise DataError(
+            "the network has no parameters, so there is nothing to train\n"
+            "  fix: a layer that has some, such as rs.affine(x, 1); net({}, X) uses the network as it is"
+        )
     if params is None:
         return objective.network.init(seed)
     if not isinstance(params, Mapping):

@@ -1,13 +1,11 @@
 """The compiled program of a training run: steps of an optimizer over batches, in a loop on the device."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental.xla_metadata import set_xla_metadata
 
 from reseau.graph import order
 from reseau.graph.backprop import Values, value_and_grad
@@ -15,6 +13,7 @@ from reseau.graph.cost import graph_multiply_adds
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
+from reseau.training.kernel import Kernel
 
 __all__ = ["Carry", "Plan", "Program"]
 
@@ -29,9 +28,13 @@ class Carry(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The batches of a chunk: indices and weights over (epochs, steps, places), shares over (epochs, steps).
+    """The batches of a chunk of steps.
 
-    A step's share is the part of the epoch's examples that its batch holds.
+        indices   (epochs, steps, batch size)   the row of the data that each example of a batch is
+        weights   (epochs, steps, batch size)   its weight in the mean; 0 where a batch is not full
+        shares    (epochs, steps)               the part of the epoch's examples that the batch holds
+
+    The arrays are as long as the longest chunk of the run, so that all chunks share one compiled program.
     """
 
     indices: Any
@@ -56,9 +59,9 @@ class Program:
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
         self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
-        self.most_rows_as_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0
+        self.largest_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0  # in examples of a batch
         self.many = jax.jit(self._many, donate_argnums=0)
-        self.kernel = jax.jit(self._kernel, donate_argnums=0, compiler_options=KERNEL_OPTIONS if cpu else None)
+        self.kernel = Kernel(self._many)
         self.one = jax.jit(self._one, donate_argnums=0)
 
     def run(
@@ -80,17 +83,11 @@ class Program:
             Where training stands, and the carry's loss at the end of each epoch.
         """
         data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
-        places = plan.indices.shape[-1]
-        if self.looped and places * self.work < WORK_OF_A_LONG_STEP:
-            numbers = np.array([first, epochs, count, fresh], np.int32)
-            # of one row XLA would make a kernel without the arrays that hold it, and abort the process
-            if places <= self.most_rows_as_kernel and len(examples) > 1:
-                try:
-                    carry, losses = self.kernel(carry, data, plan, numbers, np.uint32(seed))
-                    return carry, np.asarray(losses)[:epochs]
-                except jax.errors.JaxRuntimeError:  # an operation that XLA cannot put in a kernel; nothing has run
-                    self.most_rows_as_kernel = 0
-            carry, losses = self.many(carry, data, plan, numbers, np.uint32(seed))
+        batch_size = plan.indices.shape[-1]
+        if self.looped and batch_size * self.work < WORK_OF_A_LONG_STEP:
+            arguments = carry, data, plan, np.array([first, epochs, count, fresh], np.int32), np.uint32(seed)
+            ran = self.kernel(*arguments) if batch_size <= self.largest_kernel else None
+            carry, losses = self.many(*arguments) if ran is None else ran
             return carry, np.asarray(losses)[:epochs]
         losses = []
         for step in range(epochs * count):
@@ -108,7 +105,10 @@ class Program:
         sources = self.objective.sources(carry.params | carry.states, rows, targets, batch.weights)
         sources[self.extra.present] = (batch.weights > 0).astype(batch.weights.dtype)
         if self.random:
+            dropout = self.objective.dropout
+            factor = 1.0 if dropout is None else jnp.clip(dropout(t), 0, 1)
             sources[self.extra.key] = jax.random.key_data(jax.random.fold_in(jax.random.key(seed), t))
+            sources[self.extra.dropping] = jnp.asarray(factor, batch.weights.dtype)
         return sources
 
     def _step(self, carry: Carry, data: Any, batch: Any, t: Array, seed: Array) -> Carry:
@@ -121,14 +121,10 @@ class Program:
     def _one(self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array) -> Carry:
         return self._step(carry._replace(loss=jnp.where(fresh, 0, carry.loss)), data, batch, t, seed)
 
-    def _kernel(self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array) -> tuple[Carry, Array]:
-        """`_many` as one machine-code function: no scheduler between its operations, and no library's products."""
-        out = jax.jit(self._many)(carry, data, plan, numbers, seed)
-        return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
-
     def _many(self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array) -> tuple[Carry, Array]:
+        """A chunk of steps; `numbers` are those of the first step, the epochs, the steps in each, and `fresh`."""
         first, epochs, count, fresh = numbers
-        room = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
+        capacity = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
 
         def epoch(e: Array, state: tuple[Carry, Array]) -> tuple[Carry, Array]:
             carry, losses = state
@@ -141,7 +137,7 @@ class Program:
             carry = jax.lax.fori_loop(0, count, step, carry._replace(loss=jnp.where(fresh, 0, carry.loss)))
             return carry, losses.at[e].set(carry.loss)
 
-        return jax.lax.fori_loop(0, epochs, epoch, (carry, jnp.zeros(room, carry.loss.dtype)))
+        return jax.lax.fori_loop(0, epochs, epoch, (carry, jnp.zeros(capacity, carry.loss.dtype)))
 
 
 WORK_OF_A_KERNEL = 8192
@@ -151,8 +147,6 @@ WORK_OF_A_KERNEL = 8192
 WORK_OF_A_LONG_STEP = 3 * 10**9
 """Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way
 in and out, which for one or two long steps costs more than a dispatch."""
-
-KERNEL_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}  # its products cannot be part of a kernel
 
 EPOCHS_IN_TURN = 2**14
 """Epochs that one call can run from a plan of one epoch."""

@@ -124,6 +124,8 @@ class Emitter:
         params: Values of its parameters and states.
         precision: Type of its real numbers.
         opset: The opset whose forms are written.
+        functions: Functions of the file that nodes call.
+        domains: Versions of the domains, beside ONNX's own, of nodes that were copied from another file.
         needed: The lowest opset that has every form asked for so far; where it is above `opset`, the walk is repeated.
     """
 
@@ -141,6 +143,8 @@ class Emitter:
     written: set[str] = field(default_factory=set)
     types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
+    functions: list[onnx.FunctionProto] = field(default_factory=list)
+    domains: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.taken |= set(self.graph.by_name)
@@ -276,6 +280,11 @@ class Emitter:
         self, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Any]
     ) -> None:
         """Write one node, in an opset whose form of it reads the types that it is given."""
+        if "domain" in attributes:
+            self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name, **attributes))
+            self.taken.update(outputs)
+            self.written.update(outputs)
+            return
         given = tuple(self.kinds.get(x) for x in inputs)
         opset = opset_of(kind, self.opset, given)
         self.require(opset if opset > self.opset else 0)

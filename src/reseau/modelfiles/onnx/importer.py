@@ -5,30 +5,28 @@ What depends on no input and no parameter is computed at once; what is computed 
 the inputs or the lengths that must be given.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
-from reseau.errors import CycleError, ModelFileError
-from reseau.graph import Constant, Input, Node, Parameter, State, apply_op, order, order_by_name
-from reseau.graph.backprop import evaluate
+from reseau.errors import ModelFileError
+from reseau.graph import Input, Node, Parameter, State, apply_op
 from reseau.initializers import Given
 from reseau.modelfiles.onnx.axes import Reading
-from reseau.modelfiles.onnx.symbols import Symbols, as_symbols, symbolic
-from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays, Budget
-from reseau.modelfiles.onnx.types import type_of
-from reseau.ops.base import Op, show_shape
+from reseau.modelfiles.onnx.foreign import Listed, Needs, Value
+from reseau.modelfiles.onnx.known import Known
+from reseau.modelfiles.onnx.node_order import in_order, read_by
+from reseau.modelfiles.onnx.tensors import Arrays, type_name
+from reseau.ops.base import Op
 from reseau.ops.lengths import Dim, Places, Shape, words_of
-from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo, ShapeOf
+from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo
 
-__all__ = ["FAILURES", "Call", "Importer", "Needs", "Rule", "type_name"]
+__all__ = ["FAILURES", "Call", "Importer", "Listed", "Needs", "Rule", "Value", "type_name"]
 
 # what a graph that contradicts itself can make honest arithmetic raise
 FAILURES = (
@@ -48,16 +46,6 @@ OWN_DOMAINS = ("", "ai.onnx")
 UNPACKED = ("Cast", "Constant", "DequantizeLinear", "Identity")
 
 
-class Needs(Exception):
-    """A rule needs numbers that the file alone does not say: of inputs, or of axes that it only names."""
-
-    def __init__(self, inputs: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> None:
-        what = f"the value of {', '.join(map(repr, inputs))}" if inputs else f"the length {', '.join(map(repr, words))}"
-        super().__init__(f"it needs {what} while the graph is read")
-        self.inputs = inputs
-        self.words = words
-
-
 @dataclass(frozen=True)
 class Call:
     """One ONNX node, as its rule sees it."""
@@ -65,13 +53,13 @@ class Call:
     importer: "Importer"
     kind: str
     opset: int
-    inputs: tuple[Node | None, ...]
+    inputs: tuple[Value | None, ...]
     attributes: Mapping[str, Any]
     outputs: tuple[str, ...]
-    scope: Mapping[str, Node]
+    scope: Mapping[str, Value | None]
     within: str
 
-    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Node], again: int = 0) -> tuple[Node, ...]:
+    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Value | None], again: int = 0) -> tuple[Value | None, ...]:
         """The outputs of a graph inside this node, which also sees the values around it."""
         scope = dict(self.scope)
         for tensor in graph.initializer:
@@ -90,11 +78,21 @@ class Call:
 
     def get(self, i: int) -> Node | None:
         """Input `i`, where it is given."""
-        return self.inputs[i] if i < len(self.inputs) else None
+        value = self.inputs[i] if i < len(self.inputs) else None
+        if isinstance(value, Listed):
+            raise ValueError(f"its input {i} is a sequence, not an array")
+        return value
+
+    def listed(self, i: int) -> tuple[Value | None, ...]:
+        """The entries of input `i`, a sequence."""
+        value = self.inputs[i]
+        if not isinstance(value, Listed):
+            raise ValueError(f"its input {i} is not a sequence")
+        return value.entries
 
     def given(self) -> tuple[Node, ...]:
         """The inputs that are given."""
-        return tuple(n for n in self.inputs if n is not None)
+        return tuple(n for n in map(self.get, range(len(self.inputs))) if n is not None)
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """A setting, or its default."""
@@ -183,11 +181,11 @@ class Call:
         return i < len(self.outputs) and bool(self.outputs[i])
 
 
-Rule = Callable[[Call], Node | tuple[Node | None, ...]]
+Rule = Callable[[Call], Value | None | tuple[Value | None, ...]]
 
 
 @dataclass
-class Importer:
+class Importer(Known):
     """The state of one reading.
 
     Attributes:
@@ -195,44 +193,36 @@ class Importer:
         opsets: Version of every domain.
         rules: The rule of each operator; an operator of another domain is called `"domain/Operator"`.
         expand: Reads an operator without a rule, by its definition.
-        fixed: Numbers given for some inputs, which become constants.
+        fixed: Numbers given for some inputs, which become constants; a list for a sequence.
         functions: The model's own functions.
         reading: How the axes of the inputs are understood.
-        budget: What the whole reading may still take.
-        exact: Whether the file's types of real numbers are more than one, so that each keeps its own.
         blanks: Whether real inputs may hold NaN, for no value.
+        defers: Whether nodes that need the numbers of an input are left for later, with those that read them.
     """
 
     arrays: Arrays
     opsets: Mapping[str, int]
     rules: Mapping[str, Rule]
-    expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Node | None]]"
+    expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Value | None]]"
     reading: Reading
-    budget: Budget
-    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
     blanks: bool = False
-    exact: bool = False
-    values: dict[str, Node] = field(default_factory=dict)
+    defers: bool = False
+    values: dict[str, Value | None] = field(default_factory=dict)
+    deferred: list[onnx.NodeProto] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    causes: list[str] = field(default_factory=list)
+    listed_by: dict[str, onnx.NodeProto] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
-    stored: dict[Node, np.ndarray] = field(default_factory=dict)
-    types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
-    fixed_nodes: dict[Node, bool] = field(default_factory=dict)
-    symbols: dict[Node, Symbols | None] = field(default_factory=dict)
     places: dict[str, tuple[Node, int]] = field(default_factory=dict)
 
     # sources
 
-    def constant(self, value: np.ndarray) -> Node:
-        """A fixed array."""
-        node = Node(None, (), value.shape, None, Constant(value, self.exact))
-        self.stored[node] = value
-        return node
-
     def initializer(self, name: str, value: np.ndarray) -> Node:
         """An array of the file: what training moves if it holds real numbers and has an axis, else a constant."""
         real = jnp.issubdtype(value.dtype, jnp.floating)
-        if not real or value.ndim == 0 or value.size == 0:
+        if not real or value.ndim == 0 or value.size == 0 or self.at_once:
             return self.constant(value)
         node = Node(None, (), value.shape, name, Parameter(Given(value), name))
         self.stored[node] = value
@@ -249,19 +239,26 @@ class Importer:
             self.stored[known] = value
         return known
 
-    def input(self, declared: onnx.ValueInfoProto) -> Node:
+    def input(self, declared: onnx.ValueInfoProto) -> Value | None:
         """An input of the graph."""
         name = declared.name
         kind = declared.type.tensor_type
+        if name in self.fixed and not declared.type.HasField("tensor_type"):
+            return self.fixed_value(self.fixed[name])
         if not declared.type.HasField("tensor_type"):
-            raise self.arrays.damaged(f"input {name!r} is not an array")
+            what = str(declared.type.WhichOneof("value")).removesuffix("_type")
+            raise ModelFileError(
+                f"{self.arrays.path}: input {name!r} is not an array but of the kind {what!r}\n"
+                f"  fix: rs.onnx.read(path, fixed={{{name!r}: [array, ...]}})"
+            )
         dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:
             return self.constant(np.asarray(self.fixed[name], dtype))
         if not kind.HasField("shape"):
             raise self.arrays.damaged(f"input {name!r} has no shape")
         shape = self.reading.shapes[name]
-        said = "float" if dtype == np.float32 and not self.exact else type_name(kind.elem_type)
+        plain = dtype == np.float32 and not self.exact
+        said = "float" if plain else "str" if dtype == np.dtype(object) else type_name(kind.elem_type)
         node = Node(None, (), shape, name, Input(said, self.blanks))
         self.types[node] = dtype
         for axis, length in enumerate(shape):
@@ -275,77 +272,20 @@ class Importer:
             raise Needs(words=(name,))
         return self.places[name]
 
-    # questions about nodes
+    def fixed_value(self, value: Any) -> Value | None:
+        """A value that is given for an input: an array, a list of values, or nothing."""
+        if value is None:
+            return Listed((), False)
+        if isinstance(value, list | tuple):
+            return Listed(tuple(map(self.fixed_value, value)))
+        return self.constant(np.asarray(value))
 
-    def inputs_of(self, node: Node) -> tuple[str, ...]:
-        """Names of the inputs that a node's value depends on."""
-        return tuple(sorted(str(n.name) for n in order((node,)) if isinstance(n.source, Input)))
-
-    def is_fixed(self, node: Node) -> bool:
-        """Whether a node depends on constants alone."""
-        for n in self.ancestors(node, self.fixed_nodes):
-            constant = isinstance(n.source, Constant)
-            self.fixed_nodes[n] = constant if n.op is None else all(self.fixed_nodes[p] for p in n.parents)
-        return self.fixed_nodes[node]
-
-    def symbol(self, node: Node) -> Symbols | None:
-        """The value of a node that is arithmetic of lengths; nothing where it is not."""
-        for n in self.ancestors(node, self.symbols):
-            if n.op is None:
-                self.symbols[n] = as_symbols(n.source.value) if isinstance(n.source, Constant) else None
-            elif isinstance(n.op, ShapeOf):
-                lengths = n.parents[0].shape[n.op.start : n.op.stop]
-                self.symbols[n] = np.array([*lengths, None], object)[:-1]
-            else:
-                known = [self.symbols[p] for p in n.parents]
-                values = [v for v in known if v is not None]
-                self.symbols[n] = symbolic(n.op, *values) if len(values) == len(known) and values else None
-        return self.symbols[node]
-
-    def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
-        """Nodes below `node`, parents first, that are not known yet."""
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            missing = [p for p in top.parents if p not in known]
-            if top in known:
-                stack.pop()
-            elif missing:
-                stack.extend(missing)
-            else:
-                yield stack.pop()
-
-    def array(self, node: Node) -> np.ndarray:
-        """The numbers of a node that depends on no input, or on lengths that are numbers."""
-        if node in self.stored:
-            return self.stored[node]
-        found = self.symbol(node)
-        if found is not None and not (words := words_of(*(n for n in found.ravel() if isinstance(n, str)))):
-            return np.asarray(found.tolist(), self.dtype(node))
-        if found is not None and words:
-            raise Needs(words=words)
-        if names := self.inputs_of(node):
-            raise Needs(names)
-        self.compute(node)
-        return self.stored[node]
-
-    def compute(self, node: Node) -> None:
-        """Evaluate a node and what it needs."""
-        for n in self.ancestors(node, self.stored):
-            self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize)
-            # most operations on shapes are NumPy's own: nothing is compiled for them
-            known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
-            self.stored[n] = np.asarray(evaluate([n], known)[n])
-
-    def dtype(self, node: Node) -> np.dtype[Any]:
-        """The type of a node's value."""
-        for n in self.ancestors(node, self.types):
-            if n in self.stored:
-                self.types[n] = self.stored[n].dtype
-            else:
-                assert n.op is not None
-                self.types[n] = type_of(n.op, [p.shape for p in n.parents], [self.types[p] for p in n.parents])
-        return self.types[node]
+    def node(self, name: str) -> Node:
+        """The array of this name."""
+        value = self.values[name]
+        if not isinstance(value, Node):
+            raise ValueError(f"{name!r} is a sequence, not an array")
+        return value
 
     def folded(self, node: Node, call: Call, name: str) -> Node:
         """The node, as a constant if it depends on constants or on known lengths alone."""
@@ -364,19 +304,28 @@ class Importer:
     # the walk
 
     def walk(
-        self, nodes: Sequence[onnx.NodeProto], scope: dict[str, Node], opsets: Mapping[str, int], within: str
+        self, nodes: Sequence[onnx.NodeProto], scope: dict[str, Value | None], opsets: Mapping[str, int], within: str
     ) -> None:
         """Give a value to every output of the nodes, in an order in which each finds what it reads."""
-        for proto in self.sorted(nodes, scope):
+        for proto in in_order(nodes, scope, self.arrays):
             self.budget.node(proto)
             kind = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}/{proto.op_type}"
             who = f"node {proto.name or next(iter(proto.output), '')!r} ({kind})"
+            if not within and not self.late.isdisjoint(read_by(proto)):
+                self.defer(proto)
+                continue
             inputs = tuple(scope[name] if name else None for name in proto.input)
             try:
                 attributes = {a.name: self.attribute(a, who) for a in proto.attribute}
                 opset = opsets.get("" if proto.domain in OWN_DOMAINS else proto.domain, 0)
                 call = Call(self, kind, opset, inputs, attributes, tuple(proto.output), scope, within)
                 results = self.apply(call, proto, within)
+            except Needs as needs:
+                if within or not self.defers:
+                    raise
+                self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, (*needs.inputs, *needs.words)))}")
+                self.defer(proto)
+                continue
             except ModelFileError:
                 raise
             except FAILURES as error:
@@ -385,53 +334,27 @@ class Importer:
                     said = [said[0], f"  fix: export the model again so that {kind} has what ONNX says of it"]
                 raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:5]])) from error
             for name, node in zip(proto.output, results, strict=False):
-                if name and node is not None:
+                if name:
                     scope[name] = node
-                    if node.op is not None:
-                        self.names.setdefault(node, within + name)
+                if name and isinstance(node, Listed) and not within:
+                    self.listed_by[name] = proto
+                if name and isinstance(node, Node) and node.op is not None:
+                    self.names.setdefault(node, within + name)
 
-    def sorted(self, nodes: Sequence[onnx.NodeProto], scope: Mapping[str, Node]) -> list[onnx.NodeProto]:
-        """The nodes so that each comes after those it reads."""
-        made: dict[str, int] = {}
-        for i, proto in enumerate(nodes):
-            for name in filter(None, proto.output):
-                if name in made or name in scope:
-                    raise self.arrays.damaged(f"two values are called {name!r}, one of them of node {proto.name!r}")
-                made[name] = i
-        ready = set(scope)
-        for proto in nodes:
-            if not all(name in ready for name in filter(None, proto.input)):
-                break
-            ready.update(proto.output)
-        else:
-            return list(nodes)
-        reads = {str(i): [str(made[n]) for n in proto.input if n in made] for i, proto in enumerate(nodes)}
-        for proto in nodes:
-            for name in filter(None, proto.input):
-                if name not in made and name not in scope:
-                    raise self.arrays.damaged(
-                        f"node {proto.name or proto.output[0]!r} reads {name!r}, which nothing gives"
-                    )
-        called = {str(i): proto.name or next(iter(proto.output), "") for i, proto in enumerate(nodes)}
-        try:
-            return [nodes[int(i)] for i in order_by_name(reads)]
-        except CycleError as error:
-            steps = str(error).partition("\n")[0].removeprefix("the graph feeds itself: ").split(" -> ")
-            cycle = " -> ".join(called[i] for i in steps)
-            raise self.arrays.damaged(f"the graph feeds itself: {cycle} (read: -> is 'needs')") from error
+    def defer(self, proto: onnx.NodeProto) -> None:
+        """Leave a node, and with it what reads it, for when its numbers are there."""
+        self.deferred.append(proto)
+        self.late.update(filter(None, proto.output))
 
-    def apply(self, call: Call, proto: onnx.NodeProto, within: str) -> list[Node | None]:
+    def apply(self, call: Call, proto: onnx.NodeProto, within: str) -> list[Value | None]:
         """The values of one node's outputs."""
         rule = self.rules.get(call.kind)
         if rule is None:
             return self.expand(self, call, proto, within)
         results = rule(call)
         made = results if isinstance(results, tuple) else (results,)
-        for node in made:
-            if node is not None and prod(n for n in node.shape if isinstance(n, int)) > LARGEST_CONSTANT:
-                raise ValueError(f"it gives an array of shape {show_shape(node.shape)}")
         named = (*call.outputs, *("",) * len(made))
-        return [None if r is None else self.folded(r, call, n) for r, n in zip(made, named, strict=False)]
+        return [self.folded(r, call, n) if isinstance(r, Node) else r for r, n in zip(made, named, strict=False)]
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""
@@ -445,9 +368,3 @@ class Importer:
         if proto.type == AttributeProto.STRINGS:
             return [v.decode() for v in value]
         return list(value) if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
-
-
-def type_name(number: int) -> str:
-    """The name of an ONNX type."""
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number))
-    return "bfloat16" if dtype == ml_dtypes.bfloat16 else str(dtype)

@@ -1,6 +1,7 @@
 """Reading an ONNX file as a network and its parameters."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,21 @@ from reseau.graph import Graph, Node
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
+from reseau.modelfiles.onnx.deferred import deferred_outputs
 from reseau.modelfiles.onnx.functions import expand
-from reseau.modelfiles.onnx.importer import FAILURES, Importer, Needs
+from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, Needs, Value
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
-from reseau.modelfiles.onnx.tensors import Arrays, budget_of, open_model
+from reseau.modelfiles.onnx.tensors import Arrays, Budget, budget_of, open_model
 from reseau.ops.lengths import BATCH, Shape, differ
 
-__all__ = ["Model", "imported", "read_model", "read_words"]
+__all__ = ["Model", "imported", "read_model", "read_words", "run"]
 
 NEWEST_OPSET = 28
 DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
 
 NOTHING: Mapping[str, Any] = {}
+AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
 
 Model = tuple[Graph, dict[str, np.ndarray], dict[str, str]]
 
@@ -66,21 +69,13 @@ def read_model(
 def imported(
     model: onnx.ModelProto,
     arrays: Arrays,
-    fixed: Mapping[str, np.ndarray],
+    fixed: Mapping[str, Any],
     lengths: Mapping[str, int],
     batch: bool | None,
     blanks: bool = False,
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
-    opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
-    if not 1 <= opsets.get("", 1) <= NEWEST_OPSET:
-        raise ModelFileError(
-            f"{arrays.path}: it is written in opset {opsets['']}, which is not known here\n"
-            f"  fix: convert it to opset {NEWEST_OPSET} or older"
-        )
-    functions = {(f.domain, f.name): f for f in model.functions}
-    stored = {t.name for t in model.graph.initializer}
-    inputs = [i for i in model.graph.input if i.name not in stored]
+    inputs = given_inputs(model)
     budget, exact = budget_of(model), real_types(model) - {onnx.TensorProto.FLOAT} != set()
     ways = list(readings(inputs, arrays, lengths, batch))
     if unknown := lengths.keys() - {name for way in ways for name in way.words} - named(inputs):
@@ -89,22 +84,82 @@ def imported(
             f"  fix: one of {', '.join(sorted(named(inputs))) or 'none: its lengths are numbers'}"
         )
     for way in ways:
-        importer = Importer(arrays, opsets, READ, expand, way, budget, fixed, functions, blanks, exact)
-        with jax.enable_x64(True):  # shapes are computed in 64 bits
-            try:
-                found = run(importer, model.graph, way)
+        importer = importer_of(model, arrays, way, budget=budget, fixed=fixed, blanks=blanks, exact=exact, defers=True)
+        try:
+            with reading(arrays):
+                found = joined(importer, model, way)
                 if found is not None:
                     return found
-            except (ModelFileError, GraphError, Needs):
-                if way is ways[-1]:
-                    raise
-            except FAILURES as error:
-                if way is ways[-1]:
-                    raise arrays.damaged(f"its graph cannot be read: {error}") from error
+        except (ModelFileError, GraphError, Needs):
+            if way is ways[-1]:
+                raise
     raise ModelFileError(
         f"{arrays.path}: the first axis of its inputs is not the batch, since rows of its outputs are computed from "
         "several rows\n  fix: rs.load(path, batch=False)"
     )
+
+
+def joined(importer: Importer, model: onnx.ModelProto, way: Reading) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
+    """The graph of a model; nothing where it contradicts how the axes of its inputs are understood."""
+    inputs, outputs = walked(importer, model.graph)
+    for name, node in deferred_outputs(importer, model, run).items():
+        outputs[name] = node
+    nodes: list[tuple[str, Node]] = []
+    for name, value in outputs.items():
+        nodes += flattened(importer.arrays, name, value)
+    if way.batch and not way.said:
+        declared = {o.name: o for o in model.graph.output}
+        fits = all(as_declared(n.shape, declared[name], way) for name, n in nodes if name in declared)
+        if not fits or contradiction([n for _, n in nodes], way.batch):
+            return None
+    return simplified(inputs, [n for _, n in nodes], [name for name, _ in nodes], importer.names, importer.stored)
+
+
+def given_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """The inputs of a model that have no value in it."""
+    stored = {t.name for t in model.graph.initializer}
+    return [i for i in model.graph.input if i.name not in stored]
+
+
+def run(model: onnx.ModelProto, given: Mapping[str, Any]) -> list[Any]:
+    """The outputs of a model for the values of its inputs, computed while it is read; a list for a sequence."""
+    arrays = Arrays(Path("model.onnx"))
+    *_, way = readings(given_inputs(model), arrays, NOTHING, False)
+    importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, at_once=True)
+    with reading(arrays):
+        _, outputs = walked(importer, model.graph)
+        return [plain_value(importer, value) for value in outputs.values()]
+
+
+def plain_value(importer: Importer, value: Value | None) -> Any:
+    """A value as an array, a list, or nothing."""
+    if isinstance(value, Listed):
+        return [plain_value(importer, v) for v in value.entries] if value.present else None
+    return value and importer.array(value)
+
+
+def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings: Any) -> Importer:
+    """The state of reading a model from its start."""
+    opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
+    if not 1 <= opsets.get("", 1) <= NEWEST_OPSET:
+        raise ModelFileError(
+            f"{arrays.path}: it is written in opset {opsets['']}, which is not known here\n"
+            f"  fix: convert it to opset {NEWEST_OPSET} or older"
+        )
+    functions = {(f.domain, f.name): f for f in model.functions}
+    return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
+
+
+@contextmanager
+def reading(arrays: Arrays) -> Iterator[None]:
+    """Shapes are computed in 64 bits, and whatever a graph that contradicts itself makes fail is one error."""
+    with jax.enable_x64(True):
+        try:
+            yield
+        except (ModelFileError, GraphError):
+            raise
+        except FAILURES as error:
+            raise arrays.damaged(f"its graph cannot be read: {error}") from error
 
 
 def documentation(model: onnx.ModelProto) -> dict[str, str]:
@@ -134,8 +189,8 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
                 yield attribute.t
 
 
-def run(importer: Importer, graph: onnx.GraphProto, way: Reading) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
-    """The walk over a whole graph; nothing where the graph contradicts how its axes are understood."""
+def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict[str, Value | None]]:
+    """The inputs of a whole graph, and its outputs but those that are left for later."""
     arrays, scope = importer.arrays, importer.values
     for tensor in graph.initializer:
         if not tensor.name or tensor.name in scope:
@@ -151,18 +206,23 @@ def run(importer: Importer, graph: onnx.GraphProto, way: Reading) -> tuple[Graph
         seen.add(declared.name)
         if declared.name not in scope:
             node = scope[declared.name] = importer.input(declared)
-            inputs += [node] if declared.name not in importer.fixed else []
+            inputs += [node] if isinstance(node, Node) and declared.name not in importer.fixed else []
     importer.walk(graph.node, scope, importer.opsets, "")
-    outputs = []
+    outputs: dict[str, Value | None] = {}
     for declared in graph.output:
-        if declared.name not in scope:
+        if declared.name not in scope and declared.name not in importer.late:
             raise arrays.damaged(f"output {declared.name!r} is given by no node")
-        outputs.append(scope[declared.name])
-    if way.batch and not way.said:
-        shapes = zip(outputs, graph.output, strict=True)
-        if contradiction(outputs, way.batch) or not all(as_declared(n.shape, declared, way) for n, declared in shapes):
-            return None
-    return simplified(inputs, outputs, [o.name for o in graph.output], importer.names, importer.stored)
+        outputs[declared.name] = scope.get(declared.name)
+    return inputs, outputs
+
+
+def flattened(arrays: Arrays, name: str, value: Value | None) -> list[tuple[str, Node]]:
+    """An output of the graph as arrays, each with its name: a sequence is one output for each of its entries."""
+    if isinstance(value, Node):
+        return [(name, value)]
+    if value is None or not value.present:
+        raise arrays.damaged(f"output {name!r} has no value")
+    return [found for i, entry in enumerate(value.entries) for found in flattened(arrays, f"{name}_{i}", entry)]
 
 
 def as_declared(shape: Shape, declared: onnx.ValueInfoProto, way: Reading) -> bool:

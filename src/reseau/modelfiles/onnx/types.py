@@ -56,6 +56,9 @@ def type_of(op: Op, shapes: Sequence[Shape], types: Sequence[Type]) -> Type:
     """The type of an operation's value for inputs of these shapes and types."""
     if isinstance(op, ops.Proxy):
         return type_of(op.op, shapes, types)
+    if op.host:
+        said = getattr(op, "dtype", op.gives)
+        return np.dtype({"float": "float32", "str": "object"}.get(said, said))
     if isinstance(op, TRUTHS):
         return np.dtype(bool)
     if isinstance(op, FIRST):

@@ -1,11 +1,11 @@
 """Graphs inside a node: a choice that is known while the graph is read, and a scan written out step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule, Value
 from reseau.ops.lengths import words_of
 
 __all__ = ["READ"]
@@ -13,7 +13,7 @@ __all__ = ["READ"]
 LONGEST_SCAN = 1024
 
 
-def choice(call: Call) -> tuple[Node, ...]:
+def choice(call: Call) -> tuple[Value | None, ...]:
     branch = "then_branch" if call.array(0).item() else "else_branch"
     return call.inner(call.attributes[branch], ())
 
@@ -43,7 +43,7 @@ def scan(call: Call) -> tuple[Node, ...]:
             entry(call, s, a, steps - 1 - t if back else t)
             for s, a, back in zip(sequences, axes, backwards, strict=True)
         ]
-        made = call.inner(body, [*states, *entries], t)
+        made = arrays(call.inner(body, [*states, *entries], t))
         states = made[: len(states)]
         kept.append(made[len(states) :])
     joined = []
@@ -54,20 +54,28 @@ def scan(call: Call) -> tuple[Node, ...]:
     return (*states, *joined)
 
 
+def arrays(values: Sequence[Value | None]) -> tuple[Node, ...]:
+    """Values that are all arrays."""
+    found = tuple(v for v in values if isinstance(v, Node))
+    if len(found) < len(values):
+        raise ValueError("its body gives a sequence, not an array")
+    return found
+
+
 def scan_of_rows(call: Call) -> tuple[Node, ...]:
     """`Scan` of opset 8: the body runs for each row of a batch by itself; lengths of sequences are its first input."""
     body, n = call.attributes["body"], call.attributes["num_scan_inputs"]
     if call.get(0) is not None:
         raise ValueError("it is given a length for each sequence\n  fix: convert the model to opset 9 or newer")
-    given = call.inputs[1:]
-    rows = call.known([one.shape[0] for one in given if one is not None][:1])[0]
+    given = call.given()
+    rows = call.known([one.shape[0] for one in given][:1])[0]
     if rows > LONGEST_SCAN:
         raise ValueError(f"it runs over {rows} rows, at most {LONGEST_SCAN} are written out\n  fix: give fewer rows")
     directions = call.attribute("directions", [0] * n)
     settings = {"body": body, "num_scan_inputs": n, "scan_input_directions": directions}
     made = []
     for row in range(rows):
-        parts = tuple(entry(call, one, 0, row) for one in given if one is not None)
+        parts = tuple(entry(call, one, 0, row) for one in given)
         made.append(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/")))
     return tuple(
         apply_op(ops.Concatenate(0), *(call.reshaped(one, (1, *one.shape)) for one in outputs))

@@ -57,7 +57,10 @@ def tensor_scatter(call: Call) -> Node:
     """A cache (batch, ..., length, ...) with new entries written from each batch's own place on."""
     cache, update = call[0], call[1]
     axis = call.attribute("axis", -2) % len(cache.shape)
-    n, (batch, steps) = call.numbers()[axis], (call.numbers(1)[0], call.numbers(1)[axis])
+    n, (batch, steps) = (
+        call.known([call[0].shape[axis]])[0],
+        (call.known([call[1].shape[0]])[0], call.known([call[1].shape[axis]])[0]),
+    )
     start = call[2] if call.get(2) is not None else call.constant(np.zeros(batch, np.int64))
     column = call.reshaped(start, (*start.shape, 1))
     place = apply_op(

@@ -1,0 +1,92 @@
+"""A very small program as one machine-code function, which a CPU runs without XLA's scheduler.
+
+XLA compiles such a function by other rules, and where they are broken it ends the process instead of raising. Two
+things are therefore required of what is compiled so:
+
+- Every argument is read. The function's table of buffers holds what its instructions read and write, and an argument
+  that none of them reads has no place in it (`IrEmitter::EmitGlobalBufferPointer`: "All or none of the slices should
+  have an explicit index"). XLA's own simplifications decide what is left to read, so one entry of each argument goes
+  into a result that is returned.
+- Its operations are among those that the tests compile so.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.experimental.xla_metadata import set_xla_metadata
+
+__all__ = ["Kernel"]
+
+# its matrix products cannot be part of a kernel
+OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+
+PRIMITIVES = frozenset(
+    (
+        "abs acos acosh add add_any and asin asinh atan atanh broadcast_in_dim ceil concatenate conv_general_dilated "
+        "convert_element_type cos cosh cumprod cumsum custom_jvp_call div dot_general dynamic_slice eq erf erfc exp "
+        "floor gather ge gt integer_pow iota is_finite jit le log log1p logistic lt max min mul ne neg pad pow "
+        "random_bits random_fold_in random_seed random_unwrap random_wrap reduce_max reduce_sum rem reshape rev round "
+        "rsqrt scatter select_n sign sin sinh slice sqrt squeeze stop_gradient sub tan tanh transpose while "
+        "xla_metadata_value"
+    ).split()
+)
+"""JAX's operations that may be part of a kernel: the tests compile each. A program with others is compiled as usual."""
+
+
+class Kernel:
+    """A function of arrays, compiled as one machine-code function; its first argument is overwritten.
+
+    Attributes:
+        compiled: The function with one more result, which holds an entry of each argument.
+        fits: Whether arguments of these shapes and types can be compiled so, for those met so far.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        def reading_all(*arguments: Any) -> Any:
+            return function(*arguments), entries(arguments)
+
+        def whole(*arguments: Any) -> Any:
+            out = jax.jit(reading_all)(*arguments)
+            return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
+
+        self.compiled = jax.jit(whole, donate_argnums=0, compiler_options=OPTIONS)
+        self.fits: dict[Any, bool] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's results; none where it has to be compiled as other programs are, and nothing has run."""
+        shapes = tuple((x.shape, x.dtype) for x in jax.tree.leaves(arguments))
+        if shapes not in self.fits:
+            self.fits[shapes] = all(prod(shape) for shape, _ in shapes) and self.allowed(arguments)
+        if not self.fits[shapes]:
+            return None
+        try:
+            return self.compiled(*arguments)[0]
+        except jax.errors.JaxRuntimeError:  # XLA has no rule for an operation in a kernel; nothing has run
+            self.fits[shapes] = False
+            return None
+
+    def allowed(self, arguments: Any) -> bool:
+        """Whether only operations are used that the tests compile so."""
+        return primitives(self.compiled.trace(*arguments).jaxpr.jaxpr) <= PRIMITIVES
+
+
+def entries(arguments: Any) -> Array:
+    """The sum of one entry of each array, so that each is read."""
+    return sum((jnp.ravel(x)[0].astype(jnp.float32) for x in jax.tree.leaves(arguments)), jnp.zeros((), jnp.float32))
+
+
+def primitives(program: Any) -> set[str]:
+    """The names of JAX's operations in a program, those inside loops and calls included."""
+    found = set()
+    for equation in program.eqns:
+        found.add(equation.primitive.name)
+        for value in jax.tree.leaves(equation.params, is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr")):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                found |= primitives(inner)
+    return found
