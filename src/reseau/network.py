@@ -167,6 +167,11 @@ class Network:
     def _wide(self) -> bool:
         return is_wide(self.graph.nodes)
 
+    def _precision(self, params: Params) -> np.dtype[Any]:
+        """The type of real numbers that follow the parameters: whole numbers of 64 bits do not make them longer."""
+        bare = not any(jnp.issubdtype(v.dtype, jnp.floating) for v in params.values())
+        return np.dtype(np.float32) if bare and self._wide else precision_of(params)
+
     def _bits(self, params: Params) -> AbstractContextManager[Any]:
         """The setting of JAX under which nothing of this network is cut to 32 bits."""
         wide = self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
@@ -250,14 +255,16 @@ class Network:
         if len(inputs) != len(self.graph.inputs):
             names = ", ".join(str(n.name) for n in self.graph.inputs)
             raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
-        precision = precision_of(arrays)
+        precision = self._precision(arrays)
         return arrays, read_inputs(self.graph.inputs, inputs, precision)
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
         """Values of all the graph's sources."""
         own = self.graph.stored
         given = dict(zip(self.graph.inputs, inputs, strict=True))
-        return given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, precision_of(params))
+        return (
+            given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, self._precision(params))
+        )
 
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -113,6 +114,8 @@ class ShapeOf(Op):
 
     start: int = 0
     stop: int | None = None
+
+    dtype: ClassVar[str] = "int64"
 
     def shape(self, x: Shape) -> Shape:
         return (len(x[self.start : self.stop]),)
