@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import reseau as rs
-from tools.onnx_graphs import check_both_ways, declared, model
+from reseau.modelfiles.onnx.reading import run
+from tools.onnx_graphs import agree, check_both_ways, declared, model, theirs
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -163,3 +164,17 @@ def test_a_map_of_scores_is_its_columns(tmp_path: Path) -> None:
     net, params = rs.load(tmp_path / "m.onnx")
     x = normal(3, 2)
     np.testing.assert_array_equal(net(params, x), x)
+
+
+@pytest.mark.parametrize("form", ["DENSE", "SPARSE"])
+def test_maps_become_arrays(form: str) -> None:
+    sparse = {"map_form": "SPARSE", "max_map": 5} if form == "SPARSE" else {}
+    nodes = [
+        node("CastMap", ["m"], ["a"], domain=ML, cast_to="TO_FLOAT", **sparse),
+        node("DictVectorizer", ["m"], ["b"], domain=ML, int64_vocabulary=[3, 1, 9]),
+    ]
+    m = model(nodes, {}, {"a": ("float", None), "b": ("float", None)}, ai_onnx_ml=1)
+    kind = helper.make_map_type_proto(TensorProto.INT64, declared("v", "float", []).type)
+    m.graph.input.append(helper.make_value_info("m", kind))
+    given: dict[str, Any] = {"m": {1: 2.5, 3: -1.0, 0: 4.0}}
+    agree(tuple(run(m, given)), theirs(m, given))

@@ -249,7 +249,7 @@ class Importer(Known):
             what = str(declared.type.WhichOneof("value")).removesuffix("_type")
             raise ModelFileError(
                 f"{self.arrays.path}: input {name!r} is not an array but of the kind {what!r}\n"
-                f"  fix: rs.onnx.read(path, fixed={{{name!r}: [array, ...]}})"
+                f"  fix: rs.onnx.read(path, fixed={{{name!r}: {'{key: value}' if what == 'map' else '[array, ...]'}}})"
             )
         dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:

@@ -86,6 +86,9 @@ class Known:
         """The numbers of a node that depends on no input, or on lengths that are numbers."""
         if node in self.stored:
             return self.stored[node]
+        if self.is_fixed(node):  # symbols are for lengths: other numbers would become fractions
+            self.compute(node)
+            return self.stored[node]
         found = self.symbol(node)
         if found is not None and not (words := words_of(*(n for n in found.ravel() if isinstance(n, str)))):
             return np.asarray(found.tolist(), self.dtype(node))

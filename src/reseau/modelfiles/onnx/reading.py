@@ -58,7 +58,7 @@ def read_model(
         raise ModelFileError(f"{path}: {error}") from error
     if recipe is not None:  # ours, changed by another program
         model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
-    given = {name: np.asarray(value) for name, value in fixed.items()}
+    given = dict(fixed)
     try:
         graph, stored = imported(model, arrays, given, lengths, batch, blanks)
     except Needs as error:
