@@ -45,10 +45,9 @@ dist: .venv/develop  ## build the sdist and the wheel, and check both
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 
-lowest:  ## the lowest versions of every dependency, together, pass the smoke run
-	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
-	$(PYTHON) scripts/lowest.py > .venv-lowest/constraints.txt
-	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c .venv-lowest/constraints.txt -e ".[plot,data]" pytest hypothesis
+lowest:  ## the lowest version of every dependency, together, passes the smoke run and reads old files
+	test -x .venv-lowest/bin/uv || ($(PYTHON) -m venv .venv-lowest && .venv-lowest/bin/python -m pip install -q uv)
+	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e ".[plot,data]" "pytest>=8" "hypothesis>=6.100"
 	.venv-lowest/bin/python -m pytest tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py
 
 format: .venv/develop  ## rewrite the code in the house format

@@ -35,7 +35,7 @@ def test_every_name_is_there_and_an_unknown_one_is_an_attribute_error():
     for name in dir(rs):
         assert getattr(rs, name) is not None
     assert set(rs.__all__) <= set(dir(rs))
-    with pytest.raises(AttributeError, match="no attribute 'afine'"):
+    with pytest.raises(AttributeError, match="no attribute 'afine'; did you mean 'affine'"):
         _ = rs.afine
     assert rs.__version__.count(".") == 2
 

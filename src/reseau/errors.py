@@ -8,6 +8,7 @@ ReseauError
 ├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
 │   └── FileError (OSError)         a file that is missing, or that the disk refuses
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
+├── ForkError (RuntimeError)        computing in a process forked from one that has computed
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
@@ -20,6 +21,7 @@ __all__ = [
     "DataError",
     "DivergenceError",
     "FileError",
+    "ForkError",
     "GraphError",
     "MissingExtraError",
     "ModelFileError",
@@ -79,6 +81,10 @@ class DivergenceError(ReseauError, ArithmeticError):
         self.step = step
         self.node = node
         self.params = params
+
+
+class ForkError(ReseauError, RuntimeError):
+    """Computing in a process that was forked from one that has computed: JAX would wait there for ever."""
 
 
 class UnsupportedError(ReseauError, NotImplementedError):

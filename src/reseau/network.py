@@ -15,9 +15,10 @@ from jax.typing import ArrayLike
 
 from reseau import inspect
 from reseau.data.table.recipe import Recipe
-from reseau.errors import DataError, ModelFileError
-from reseau.graph import Graph, Node, Parameter, State
+from reseau.errors import DataError, GraphError, ModelFileError
+from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
+from reseau.graph.fork import check_process
 from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import show_shape
@@ -86,6 +87,12 @@ class Network:
         outputs = ", ".join(f"{self.graph.names[n]} {show_shape(n.shape)}" for n in self.graph.outputs)
         return f"<Network {inputs} -> {outputs}, {len(self.graph.nodes)} nodes>"
 
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.draw()
+        except GraphError:  # too dense to be read as a picture
+            return None
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
         return self  # nodes are immutable, and recursion over a deep graph would fail
 
@@ -102,6 +109,7 @@ class Network:
         Each parameter is drawn from its own stream, keyed by the seed and its name: adding a layer does not change
         the others.
         """
+        check_process()
         precision = check_dtype(dtype)
         values: dict[str, np.ndarray] = {}
         for name, node in (self.graph.stored).items():
@@ -141,16 +149,41 @@ class Network:
 
     @cached_property
     def _compiled(self) -> Any:
+        if any(n.op is not None and n.op.host for n in self.graph.nodes):
+            return self._partly_compiled()
+
         def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
             values = evaluate(self.graph.nodes, self.sources(params, inputs))
             return _one_or_tuple([values[n] for n in self.graph.outputs])
 
         return jax.jit(infer)
 
+    def _partly_compiled(self) -> Any:
+        """Inference with what does not depend on NumPy's operations compiled, and the rest one by one."""
+        nodes, late = self.graph.nodes, on_host(self.graph)
+        early = [n for n in nodes if n not in late]
+        wanted = {p for n in late for p in n.parents if p.op is not None} | {n for n in self.graph.outputs if n.op}
+        kept = [n for n in early if n.op is not None and n in wanted]
+        numbers = [n for n in early if n.op is None and not is_text(n)]
+
+        @jax.jit
+        def start(values: list[Array]) -> list[Array]:
+            found = evaluate(early, dict(zip(numbers, values, strict=True)))
+            return [found[n] for n in kept]
+
+        def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
+            sources = self.sources(params, inputs)
+            made = dict(zip(kept, start([sources[n] for n in numbers]), strict=True)) if kept else {}
+            values = evaluate([n for n in nodes if n in late], sources | made)
+            return _one_or_tuple([values[n] for n in self.graph.outputs])
+
+        return infer
+
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
         own, given = self.read(params, inputs)
-        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, jax.device_put(given))))
+        arrays = [x if is_text(n) else jax.device_put(x) for n, x in zip(self.graph.inputs, given, strict=True)]
+        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, arrays)))
 
     def backward(self, run: Run, d_output: Any) -> Gradients:
         """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.
@@ -183,6 +216,7 @@ class Network:
 
     def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Any, ...]]:
         """The parameters and inputs as arrays of one precision, names and shapes checked."""
+        check_process()
         own = self.graph.stored
         check_params(own, params)
         arrays = {k: params[k] if isinstance(params[k], Array) else jnp.asarray(params[k]) for k in own}
@@ -252,6 +286,7 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
     Raises:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
     """
+    check_process()
     graph, params = modelfile.read(path)
     return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
 

@@ -21,7 +21,8 @@ EXAMPLES = """examples:
   reseau predict houses-run new-houses.csv --out prices.csv
   reseau show digits-run
   reseau convert digits-run digits.onnx
-  reseau certify fashion-run fashion-mnist/"""
+  reseau certify fashion-run fashion-mnist/
+  reseau verify model.onnx property.vnnlib --timeout 60"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,6 +75,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="E",
         type=_nonnegative,
         help="of a model that predicts a number: an error is a prediction off by more than E",
+    )
+    verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
+    verify.add_argument("model", metavar="MODEL", help="ONNX file of affine maps of a row and ReLUs")
+    verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
+    verify.add_argument(
+        "--timeout", metavar="S", type=_positive, default=60.0, help="seconds after which to give up (default: 60)"
+    )
+    verify.add_argument(
+        "--float32", action="store_true", help="prove it for every order of float32 sums, not for real numbers alone"
     )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root

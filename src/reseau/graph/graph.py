@@ -1,13 +1,14 @@
 """A graph: named nodes between inputs and outputs, in topological order."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
 
 from reseau.errors import GraphError
 from reseau.graph.nodes import Input, Node, Parameter, State
 from reseau.graph.order import order
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "on_host"]
 
 
 class Graph:
@@ -74,8 +75,8 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.by_name:
-            known = ", ".join(list(self.by_name)[:12])
-            raise GraphError(f"the network has no node {name!r}\n  fix: one of {known}")
+            close = get_close_matches(name, self.by_name, 3) or list(self.by_name)[:12]
+            raise GraphError(f"the network has no node {name!r}\n  fix: one of {', '.join(close)}")
         return self.by_name[name]
 
 
@@ -114,3 +115,15 @@ def name_nodes(nodes: Sequence[Node]) -> dict[Node, str]:
             count[role] = count.get(role, 0) + 1
             claim(node, f"{role}_{count[role]}")
     return {node: names[node] for node in nodes}
+
+
+def on_host(graph: Graph) -> dict[Node, Node]:
+    """The nodes that NumPy computes outside compiled programs and those that read them, each with the first of them."""
+    found: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.op is not None and node.op.host:
+            found[node] = node
+        for parent in node.parents:
+            if parent in found:
+                found[node] = found[parent]
+    return found

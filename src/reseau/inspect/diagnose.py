@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
 from reseau.graph.backprop import Values
+from reseau.inspect.html import html_text
 from reseau.inspect.shown import shown_nodes
 from reseau.inspect.table import table
 from reseau.inspect.words import plain, shorten
@@ -86,10 +87,16 @@ class Diagnosis:
             lines += ["", table(("parameter", "norm", "gradient (norm)", "gradient / parameter"), parameters, left=1)]
         if self.first_to_last is not None:
             lines += ["", f"gradient of the first weight / of the last (rms): {_short(self.first_to_last)}"]
-        lines += ["", *(f"problem: {p}" for p in self.problems)] if self.problems else ["", "No problem found."]
+        relus = any(n.units for n in self.nodes)
+        limits = f" (Dead units are one from {DEAD:.0%} of a layer on, units that are always on from {LINEAR:.0%} on.)"
+        none = "No problem found." + (limits if relus else "")
+        lines += ["", *(f"problem: {p}" for p in self.problems)] if self.problems else ["", none]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
 
 def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:

@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Node, State
 from reseau.graph.backprop import Values
+from reseau.inspect.html import html_text
 from reseau.inspect.table import table
 from reseau.inspect.words import describe, operand, plain
 from reseau.ops.base import show_shape
@@ -60,6 +61,9 @@ class Explanation:
         return "\n".join(spell(self) if self.spelled else survey(self))
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
 
 def explain(graph: Graph, values: Values, given: Values, cotangents: Values) -> Explanation:
@@ -191,9 +195,9 @@ def products(pull: Pull) -> Iterator[str]:
     jacobian = pull.jacobian.reshape(pull.cotangent.size, pull.product.size)
     a = pull.cotangent.ravel()
     for k, entry in enumerate(np.ndindex(pull.product.shape)):
-        terms = " + ".join(f"({a[i]:.6g} × {jacobian[i, k]:.6g})" for i in np.flatnonzero(jacobian[:, k] * a))
+        terms = " + ".join(f"({digits(a[i])} × {digits(jacobian[i, k])})" for i in np.flatnonzero(jacobian[:, k] * a))
         where = f"{pull.parent}[{','.join(map(str, entry))}]" if entry else pull.parent
-        yield f"d({where}) = {terms + ' = ' if terms else ''}{pull.product[entry]:.6g}"
+        yield f"d({where}) = {terms + ' = ' if terms else ''}{digits(float(pull.product[entry]))}"
 
 
 def survey(walk: Explanation) -> Iterator[str]:
@@ -213,5 +217,10 @@ def show(array: np.ndarray) -> str:
     if array.size > ENTRIES:
         return f"<{show_shape(array.shape)}, norm {np.linalg.norm(array):.6g}>"
     if array.ndim == 0:
-        return f"{array.item():.6g}"
+        return digits(array.item())
     return f"[{', '.join(show(part) for part in array)}]"
+
+
+def digits(number: float) -> str:
+    """Six digits; a negative zero is a zero."""
+    return f"{number + 0:.6g}"

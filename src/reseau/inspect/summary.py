@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from reseau.graph import Graph, Node, Parameter
 from reseau.graph.cost import activation_bytes, multiply_adds, size
+from reseau.inspect.html import html_table
 from reseau.inspect.shown import owned_sources, shared_parameters, shown_nodes
 from reseau.inspect.table import table
 from reseau.inspect.words import describe, plain, shorten
 from reseau.ops.base import Shape, show_shape
 
 __all__ = ["Row", "Summary", "summary"]
+
+HEADER = ("node", "operation", "output shape", "parameters", "multiply-adds", "activation bytes")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,15 @@ class Summary:
         return sum(row.activation_bytes for row in self.rows)
 
     def __str__(self) -> str:
-        header = ("node", "operation", "output shape", "parameters", "multiply-adds", "activation bytes")
-        rows = [
+        return "\n".join([table(HEADER, self._cells(), left=3), "", *self._totals()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(HEADER, self._cells(), 3, self._totals())
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
             (
                 shorten(plain(r.name), 40),
                 shorten(r.operation, 60),
@@ -68,6 +78,8 @@ class Summary:
             )
             for r in self.rows
         ]
+
+    def _totals(self) -> list[str]:
         most = "at least " if self.uncounted else ""
         total = [
             f"{self.parameters:,} parameters ({4 * self.parameters:,} bytes in float32), "
@@ -79,9 +91,7 @@ class Summary:
             total.append(f"{plain(name)} is shared by {_listed(readers)}; counted at the first")
         if self.uncounted:
             total.append(f"? not counted: {_listed(self.uncounted)}")
-        return "\n".join([table(header, rows, left=3), "", *total])
-
-    __repr__ = __str__
+        return total
 
 
 def summary(graph: Graph) -> Summary:

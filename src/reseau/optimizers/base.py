@@ -26,6 +26,10 @@ class Optimizer(ABC):
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         """The parameters and the state after step `t`."""
 
+    def kept(self, params: Params, state: Any) -> Params:
+        """The parameters that are measured and returned; an optimizer that averages its steps has others."""
+        return params
+
 
 def wide(params: Params) -> Params:
     """In single precision at least: in half, the square of a small number is 0."""

@@ -9,9 +9,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from reseau.errors import ReseauError
 from reseau.theory.shallow.network import FloatArray
 
-__all__ = ["divide_up", "log_up", "norms_up", "product_up", "root_up", "squares_up", "sum_up", "up"]
+__all__ = ["difference_up", "divide_up", "log_up", "norms_up", "product_up", "root_up", "squares_up", "sum_up", "up"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -49,6 +50,24 @@ def product_up(*factors: float) -> float:
 def divide_up(numerator: float, denominator: float) -> float:
     """Upper bound on `numerator / denominator`, the denominator taken as exact; exactly 0 for 0."""
     return up(numerator / denominator) if numerator else 0.0
+
+
+def difference_up(objective: float, dual: float) -> float:
+    """An upper bound on an objective, itself rounded up, minus a proved lower bound on it.
+
+    Raises:
+        ReseauError: If it is negative: then one of two proofs is wrong, and the fault is in this library.
+
+    Example:
+        >>> difference_up(1.0, 1.0)
+        0.0
+    """
+    if objective < dual:
+        raise ReseauError(
+            f"internal error: the objective {objective!r} of a network is below {dual!r}, which was proved to be below "
+            "every objective\n  fix: use neither number, and report the problem that gave them"
+        )
+    return up(objective - dual) if objective > dual else 0.0
 
 
 def root_up(value: float) -> float:

@@ -1,13 +1,13 @@
 """What a drawing says: the boxes of a graph with their texts, and the edges between them."""
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
 from reseau.graph import Graph, Input, Node
 from reseau.graph.cost import multiply_adds
-from reseau.inspect.shown import owned_sources, shared_parameters, shown_nodes
+from reseau.inspect.drawing.folds import Fold, find_folds
+from reseau.inspect.shown import owned_sources, shared_parameters
 from reseau.inspect.summary import count_parameters
 from reseau.inspect.words import describe, plain, shorten
 from reseau.ops.activations import Pointwise
@@ -38,9 +38,6 @@ FAMILIES = {
     "rearrangement": "#bbcc33",
     "function": "#aaaa00",
 }
-
-FOLD_ABOVE = 240  # a longer network has its middle folded
-KEPT = 24  # operations that stay before and after a fold, about
 
 
 @dataclass(frozen=True)
@@ -91,10 +88,10 @@ _color("rearrangement", Concatenate, Embedding, Reshape, Slice, Transpose)
 
 
 def diagram(graph: Graph) -> Diagram:
-    """The boxes and edges of a graph; the middle of a very long network is one box."""
+    """The boxes and edges of a graph; blocks that repeat, or the middle of a very long network, are one box."""
     shared = shared_parameters(graph)
     owned = owned_sources(graph)
-    folds = find_fold(graph)
+    folded = {node: fold for fold in find_folds(graph) for node in fold.nodes}
     boxes: list[Box] = []
     index: dict[Node, int] = {}
     edges: dict[tuple[int, int], None] = {}
@@ -105,9 +102,10 @@ def diagram(graph: Graph) -> Diagram:
             needs_input.add(node)
         if node.op is None and node not in owned and node not in shared:
             continue
-        index[node] = index[folds[0]] if node in folds[1:] else len(boxes)
+        fold = folded.get(node)
+        index[node] = len(boxes) if fold is None or node is fold.nodes[0] else index[fold.nodes[0]]
         if index[node] == len(boxes):
-            boxes.append(draw_node(graph, node, owned) if node not in folds else fold_box(folds, owned))
+            boxes.append(draw_node(graph, node, owned) if fold is None else fold_box(fold, owned))
             if node not in needs_input:
                 late.append(index[node])
         arrows = ((index[p], index[node]) for p in node.parents if p in index)
@@ -155,32 +153,12 @@ def shared_box(graph: Graph, node: Node) -> Box:
     )
 
 
-def fold_box(nodes: Sequence[Node], owned: dict[Node, tuple[Node, ...]]) -> Box:
+def fold_box(fold: Fold, owned: dict[Node, tuple[Node, ...]]) -> Box:
     """The box that stands for many nodes."""
-    count = sum(count_parameters(owned[n]) for n in nodes)
-    lines = (f"{len(nodes):,} more nodes", f"{count:,} parameters")
-    return Box(lines, "parameter", show_shape(nodes[-1].shape), f"{lines[0]} with {lines[1]}, folded", "fold")
-
-
-def find_fold(graph: Graph) -> tuple[Node, ...]:
-    """Nodes in the middle of a long network that are drawn as one box; empty for a network that fits.
-
-    The fold lies between two nodes through which everything passes, so it has one value going in and one coming out
-    (inputs and shared parameters aside).
-    """
-    nodes = [n for n in shown_nodes(graph) if n.op is not None]
-    if len(nodes) <= FOLD_ABOVE:
-        return ()
-    place = {n: i for i, n in enumerate(nodes)}
-    last = [max((place[c] for c in graph.consumers[n]), default=i) for i, n in enumerate(nodes)]
-    cuts, reach = [], 0
-    for i in range(len(nodes)):
-        if reach <= i:
-            cuts.append(i)
-        reach = max(reach, last[i])
-    first = next((i for i in cuts if i >= KEPT), len(nodes))
-    final = next((i for i in reversed(cuts) if i < len(nodes) - KEPT), 0)
-    return tuple(nodes[first + 1 : final]) if final - first > 2 else ()
+    count = sum(count_parameters(owned[n]) for n in fold.nodes)
+    lines = (fold.text, f"{count:,} parameters") if count else (fold.text,)
+    names = f"{len(fold.nodes):,} nodes that are not drawn, with {count:,} parameters"
+    return Box(lines, "parameter", show_shape(fold.nodes[-1].shape), names, "fold")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

@@ -19,7 +19,8 @@ def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
     """The graph as SVG text, also written to `path` if one is given.
 
     Boxes are nodes in layers, edges are values with their shapes; a parameter that several nodes read has a box of
-    its own. The middle of a network of more than 240 operations is one box, where it has a single way in and out.
+    its own. In a network of more than 40 operations, a block that repeats is drawn once, with a box for the others;
+    where more than 240 operations are left, the middle is one box.
 
     Args:
         graph: What to draw.
