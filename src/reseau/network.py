@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
+from reseau.cache import Recent
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
@@ -25,6 +26,7 @@ from reseau.ops.base import show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
 
+PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
@@ -122,8 +124,12 @@ class Network:
         return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
-        """Inference, compiled once for each batch size."""
-        return self._compiled(*self.read(params, inputs))
+        """Inference, compiled once for each number of rows; the programs for the last 32 of them are kept.
+
+        For rows in ever other numbers, `in_blocks` compiles for a few of them only.
+        """
+        own, given = self.read(params, inputs)
+        return self._programs.get(tuple(np.shape(x) for x in given), self._compiled)(own, given)
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -148,7 +154,12 @@ class Network:
         return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
+    def _programs(self) -> Recent[tuple[tuple[int, ...], ...], Any]:
+        """Inference for the shapes of inputs that were asked for last."""
+        return Recent(most=PROGRAMS)
+
     def _compiled(self) -> Any:
+        """A program of its own, which goes when it is no longer kept."""
         if any(n.op is not None and n.op.host for n in self.graph.nodes):
             return self._partly_compiled()
 
