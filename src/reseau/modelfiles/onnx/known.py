@@ -66,7 +66,8 @@ class Known:
             else:
                 known = [self.symbols[p] for p in n.parents]
                 values = [v for v in known if v is not None]
-                self.symbols[n] = symbolic(n.op, *values) if len(values) == len(known) and values else None
+                found = symbolic(n.op, *values) if len(values) == len(known) and values else None
+                self.symbols[n] = None if found is None else np.asarray(found, object)  # one number has no axes
         return self.symbols[node]
 
     def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
