@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.evaluate import evaluate
 
             return evaluate(arguments)
+        if arguments.command == "compare":
+            from reseau.cli.compare import compare
+
+            return compare(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 

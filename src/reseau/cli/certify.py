@@ -31,6 +31,8 @@ def certify(arguments: argparse.Namespace) -> int:
         cure = "leave --within out" if model.recipe.classes else "--within E: how often is it off by more than E?"
         raise DataError(f"{path}: it predicts {what}\n  fix: {cure}")
     sample, unseen = _examples(arguments, model.recipe)
+    if unseen is not None:
+        unseen = _not_trained_on(path, unseen, arguments.holdout or f"{name_of(arguments)} (test part)")
     if arguments.within is not None:
         return _by_unseen(arguments, model, sample, unseen, "those are about classes")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
@@ -75,6 +77,22 @@ def _by_sample(
     return 0
 
 
+def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
+    """The rows that the run was not trained on, by the digests that it keeps; the others are told and left out."""
+    from reseau.cli.known_rows import known_rows
+
+    known = known_rows(path, unseen)
+    if known is None or not known.any():
+        return unseen
+    if known.all():
+        raise DataError(
+            f"{name}: all {len(unseen)} of these rows were trained on, and say nothing about new examples\n"
+            "  fix: --holdout with labeled examples that nothing was chosen on"
+        )
+    print(f"{name}: {int(known.sum())} of {len(unseen)} of these rows were trained on; they are left out")
+    return unseen.rows(np.flatnonzero(~known))
+
+
 def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cache import use_compile_cache
@@ -87,7 +105,7 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
             "  fix: --holdout with labeled examples that nothing was chosen on"
         )
     use_compile_cache()
-    examples = sample if unseen is None else unseen
+    examples = _not_trained_on(find_model(arguments.run), sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
         what, wrong = "error rate", chosen(scores) != examples.target

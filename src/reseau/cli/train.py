@@ -3,9 +3,12 @@
 import argparse
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import file_digest
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +16,13 @@ import numpy as np
 from reseau.cli.arguments import parser
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, partial_run, remove, words_of
-from reseau.cli.run_folder import MODEL, check_place, find_model, new_folder
+from reseau.cli.run_folder import MODEL, ROWS, check_place, find_model, new_folder
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
     from reseau.cli.design import Design
-    from reseau.cli.metrics import Measured
     from reseau.cli.model import Model
+    from reseau.cli.report import Evaluation
     from reseau.objective import Objective
     from reseau.optimizers import Optimizer
     from reseau.training import FitResult
@@ -134,18 +137,29 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
 
 def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Path, command: str) -> None:
     """Measure, and write everything into `folder`."""
-    from reseau.cli.metrics import measure
-    from reseau.cli.report import Report, write_plot, write_report
+    from reseau.cli.evaluation import evaluation
+    from reseau.cli.report import Report, write_report
+    from reseau.modelfiles.safetensors import write_arrays
+    from reseau.report.baselines import baselines
+    from reseau.report.pictures import can_draw, draw_history
+    from reseau.report.rows import row_digests
 
-    made, result = run.made, run.result
-    measured = None if parts.test is None else measure(run.model, parts.test)
+    made, result, seconds = run.made, run.result, {"training": run.result.seconds}
+    found = None
+    if parts.test is not None:
+        with timed(seconds, "simple models"):
+            simple = baselines(parts.train, parts.test, arguments.seed)
+        with timed(seconds, "measuring"):
+            found = evaluation(run.model, parts.test, simple, arguments.seed)
     ended = _ended(arguments, result)
     seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
     problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
 
     run.model.save(folder / MODEL)
+    if parts.stream is None:
+        known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
+        write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
     made.kept.draw(folder / "network.svg")
-    plotted = write_plot(folder / "history.png", result.history)
     settings = [
         *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
@@ -153,26 +167,45 @@ def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Pa
     if not parts.train.classes:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     shown = tuple((key, str(value)) for key, value in settings if value)
-    write_report(
-        folder / "report.md",
-        Report(
-            title=f"A network trained on {Path(run.name).name}",
-            data=f"{_data(parts)}.",
-            parts=parts,
-            summary=str(made.kept.summary()),
-            settings=shown,
-            history=result.history,
-            ended=ended,
-            result=measured,
-            problems=problems,
-            command=command,
-            plotted=plotted,
-        ),
+    pictures = {} if found is None else dict(found.pictures)
+    if can_draw():
+        pictures["history.png"] = draw_history(result.history)
+    report = Report(
+        title=f"A network trained on {Path(run.name).name}",
+        data=f"{_data(parts)}.",
+        parts=parts,
+        summary=str(made.kept.summary()),
+        settings=shown,
+        history=result.history,
+        ended=ended,
+        result=found,
+        problems=problems,
+        command=command,
+        seconds=seconds,
+        digest=digest_of(Path(run.name)),
+        rmse_unit=made.scale if made.loss_name == "squared" and not parts.train.classes else None,
     )
+    write_report(folder, report, pictures)
     print(ended)
     for problem in problems:
         print(f"diagnosis: {problem}")
-    print(_told(measured))
+    print(_told(found))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note how long a part of the command took."""
+    start = perf_counter()
+    yield
+    seconds[part] = perf_counter() - start
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file; empty for a folder or a data set that is no file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
@@ -209,10 +242,15 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
 
 
-def _told(measured: "Measured | None") -> str:
-    if measured is None:
+def _told(found: "Evaluation | None") -> str:
+    if found is None:
         return "no test part: nothing was measured"
+    measured = found.measures
     lines = [f"test {name}: {value}" for name, value in measured.lines]
+    key = "balanced accuracy" if measured.classes else "RMSE"
+    beside = [f"{b.name} {b.measures.values[key]:.4g}" for b in found.baselines if b.measures is not None]
+    if beside:
+        lines.append(f"simple models on the same rows ({key}): {', '.join(beside)}")
     if measured.confusion is not None:
         from reseau.theory import binomial_upper
 
