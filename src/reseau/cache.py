@@ -1,11 +1,42 @@
-"""XLA's compiled programs are kept on the disk, so that the same command starts faster the second time."""
+"""Compiled programs that are kept: in the process the recent ones, on the disk for the next process."""
 
+import gc
 import os
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
 
 import jax
 
-__all__ = ["use_compile_cache"]
+__all__ = ["Recent", "use_compile_cache"]
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """What was made for the keys that were asked for last, `most` of them.
+
+    It is for what holds compiled programs. Those hold memory maps, of which a process has a limited number, and stand
+    in circles of references that only a collection of garbage ends, which may be long in coming: so when the keys are
+    too many, the half that was asked for longest ago goes at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.lock = most, Lock()
+        self.made: dict[Key, Value] = {}  # the last one was asked for last
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """What was made for the key, made now if there is none."""
+        with self.lock:
+            found = self.made.pop(key) if key in self.made else make()
+            if len(self.made) >= self.most:
+                for old in list(self.made)[: self.most // 2]:
+                    del self.made[old]
+                gc.collect()
+            self.made[key] = found
+            return found
 
 
 def use_compile_cache() -> None:

@@ -7,6 +7,7 @@ ReseauError
 ├── DataError (ValueError)          arrays, tables or settings that cannot be used
 ├── ModelFileError (ValueError)     a model file, checkpoint or log that cannot be read or written
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
+├── ForkError (RuntimeError)        computing in a process forked from one that has computed
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
@@ -18,6 +19,7 @@ __all__ = [
     "CycleError",
     "DataError",
     "DivergenceError",
+    "ForkError",
     "GraphError",
     "MissingExtraError",
     "ModelFileError",
@@ -67,6 +69,10 @@ class DivergenceError(ReseauError, ArithmeticError):
         self.step = step
         self.node = node
         self.params = params
+
+
+class ForkError(ReseauError, RuntimeError):
+    """Computing in a process that was forked from one that has computed: JAX would wait there for ever."""
 
 
 class UnsupportedError(ReseauError, NotImplementedError):

@@ -18,6 +18,7 @@ from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State
 from reseau.graph.backprop import Values, backprop, constants, evaluate
+from reseau.graph.fork import check_process
 from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import show_shape
@@ -108,6 +109,7 @@ class Network:
         Each parameter is drawn from its own stream, keyed by the seed and its name: adding a layer does not change
         the others.
         """
+        check_process()
         precision = check_dtype(dtype)
         values: dict[str, np.ndarray] = {}
         for name, node in (self.graph.stored).items():
@@ -189,6 +191,7 @@ class Network:
 
     def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Any, ...]]:
         """The parameters and inputs as arrays of one precision, names and shapes checked."""
+        check_process()
         own = self.graph.stored
         check_params(own, params)
         arrays = {k: params[k] if isinstance(params[k], Array) else jnp.asarray(params[k]) for k in own}
@@ -258,6 +261,7 @@ def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
     Raises:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
     """
+    check_process()
     graph, params = modelfile.read(path)
     return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
 

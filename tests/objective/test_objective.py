@@ -1,5 +1,8 @@
 """The objective: a weighted mean plus the whole penalty, exactly, whatever the batch."""
 
+import copy
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,3 +143,46 @@ def test_a_strength_multiplies_the_penalty():
     assert float(value) == pytest.approx(float(wanted), rel=1e-15)
     for name, slope in slopes.items():
         np.testing.assert_allclose(grads[name], slope, rtol=1e-12, atol=1e-15)
+
+
+def used(objective, times):
+    """An objective whose nodes and programs were made."""
+    params = objective.network.init(1, dtype="float64")
+    if times > 0:
+        objective.value_and_grad(params, X, Y)
+        objective.evaluate(params, X, Y)
+        objective.diagnose(params, X, Y)
+    if times > 1:
+        rs.fit(objective, (X, Y), epochs=1, progress=False)
+    return objective
+
+
+OBJECTIVES = {
+    "plain": classifier,
+    "penalty": lambda: classifier(penalty=rs.penalties.L1(0.1) + rs.penalties.L2(0.2)),
+    "less memory": lambda: classifier(keep="sqrt"),
+    "states and dropout": lambda: rs.Objective(
+        rs.Network(x := rs.input("x", (4,)), rs.affine(rs.dropout(rs.batch_norm(rs.affine(x, 5)), 0.2), 3)),
+        rs.losses.CrossEntropy(),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [("plain", 0), ("plain", 1), ("plain", 2), ("penalty", 1), ("less memory", 0), ("states and dropout", 2)],
+)
+def test_copies_compute_the_same_and_train_the_same(name, times):
+    objective = used(OBJECTIVES[name](), times)
+    params = objective.network.init(1, dtype="float64")
+    value, grads = objective.value_and_grad(params, X, Y)
+    ways = [lambda o: pickle.loads(pickle.dumps(o)), copy.deepcopy, copy.copy]
+    for way in ways if name == "plain" else ways[:1]:
+        copied = way(objective)
+        found, slopes = copied.value_and_grad(params, X, Y)
+        assert float(found) == float(value)
+        for key, slope in grads.items():
+            np.testing.assert_array_equal(slopes[key], slope)
+        if times == 2 and way is ways[0]:
+            ours, theirs = (rs.fit(o, (X, Y), epochs=1, seed=3, progress=False) for o in (objective, copied))
+            assert list(ours.history["loss"]) == list(theirs.history["loss"])

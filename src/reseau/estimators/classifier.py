@@ -16,6 +16,7 @@ from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.rows import check_labels
 from reseau.estimators.settings import hidden_sizes
+from reseau.estimators.surroundings import whole_or_nothing
 from reseau.losses import CrossEntropy, Hinge, Logistic, Loss
 from reseau.network import Network
 from reseau.theory import Certificate
@@ -180,21 +181,19 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 "  fix: a dict, from sklearn.utils.class_weight.compute_class_weight"
             )
         check_labels(classes, "classes")
-        if not hasattr(self, "classes_"):
-            if classes is None:
-                raise DataError("classes must be passed on the first call to partial_fit\n  fix: classes=np.unique(y)")
-            self.classes_ = unique_labels(classes)
-        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise DataError(
-                f"classes={classes!r} is not what partial_fit was first called with, {self.classes_}\n"
-                "  fix: the same classes, or a new estimator"
-            )
-        try:
+        with whole_or_nothing(self, first=not hasattr(self, "params_")):
+            if not hasattr(self, "classes_"):
+                if classes is None:
+                    raise DataError(
+                        "classes must be passed on the first call to partial_fit\n  fix: classes=np.unique(y)"
+                    )
+                self.classes_ = unique_labels(classes)
+            elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+                raise DataError(
+                    f"classes={classes!r} is not what partial_fit was first called with, {self.classes_}\n"
+                    "  fix: the same classes, or a new estimator"
+                )
             return self._fit(X, y, sample_weight, incremental=True)
-        except ValueError:
-            if not hasattr(self, "params_"):
-                del self.classes_  # nothing was begun
-            raise
 
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
         check_classification_targets(y)

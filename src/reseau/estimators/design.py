@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from math import prod, sqrt
 from typing import Any, Protocol
 
 import numpy as np
 
+from reseau.cache import Recent
 from reseau.errors import DataError
 from reseau.graph import Node, input
 from reseau.layers import affine, dropout, relu, sigmoid, tanh
@@ -56,10 +56,12 @@ class Design:
     penalty: Penalty | None
 
 
-@lru_cache(maxsize=64)
+OBJECTIVES: Recent[Design, Objective] = Recent(most=32)
+
+
 def objective_of(design: Design) -> Objective:
     """The objective of a design; the same one for the same design, so that its compiled programs are found again."""
-    return Objective(_network(design), design.loss, design.penalty or L2(1.0))
+    return OBJECTIVES.get(design, lambda: Objective(_network(design), design.loss, design.penalty or L2(1.0)))
 
 
 def _network(design: Design) -> Network:

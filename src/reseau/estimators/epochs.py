@@ -1,7 +1,7 @@
 """Epoch after epoch: the learning rate, what counts as progress, and when to stop, by scikit-learn's rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isfinite, nan
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ class Standing:
     Attributes:
         params: The parameters and states, as arrays of NumPy.
         learning_rate: Of the next step.
+        solver: The setting that the optimizer's state belongs to.
         optimizer: The optimizer's state, or nothing before the first step.
         steps: Steps taken with that state.
         rows: Rows seen since the parameters were drawn.
@@ -49,6 +50,7 @@ class Standing:
 
     params: dict[str, Any]
     learning_rate: float
+    solver: Any
     optimizer: Any = None
     steps: int = 0
     rows: int = 0
@@ -60,6 +62,14 @@ class Standing:
     best_params: dict[str, Any] | None = None
     without_progress: int = 0
     epochs: int = 0
+
+    def copy(self) -> "Standing":
+        """Another one that can be brought up to date while this one stays."""
+        return replace(self, losses=[*self.losses], scores=[*self.scores], rates=[*self.rates])
+
+    def begin(self, solver: Any, learning_rate: float) -> None:
+        """Start a new optimizer from the same parameters."""
+        self.solver, self.learning_rate, self.optimizer, self.steps = solver, learning_rate, None, 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,9 @@ def start_run(
     feed = Resident(examples, batches, seed, precision_of(standing.params))
     run = TrainingRun(objective, feed, optimizer, standing.params, seed)
     states = run.carry.states | {STRENGTH: np.asarray(strength, run.dtype)}
-    state = run.carry.optimizer if standing.optimizer is None else standing.optimizer
+    state = run.carry.optimizer
+    if str(jax.tree.structure(standing.optimizer)) == str(jax.tree.structure(state)):
+        state = standing.optimizer  # other settings, such as no momentum, may keep another one
     run.carry = run.carry._replace(states=states, optimizer=state)
     if steered(optimizer):
         _, _, inner = state
@@ -153,7 +165,7 @@ def train_epochs(
                     continue
                 break
         except DivergenceError as error:
-            if score is None:
+            if score is None or standing.best_params is None:
                 raise
             standing.scores.append(nan)
             standing.epochs += 1
@@ -206,6 +218,16 @@ def _set_rate(run: TrainingRun, standing: Standing) -> None:
     if steered(run.optimizer) and standing.rates[-1:] != [standing.learning_rate] and isfinite(standing.learning_rate):
         _, before, inner = run.carry.optimizer
         run.carry = run.carry._replace(optimizer=(np.asarray(standing.learning_rate, run.dtype), before, inner))
+
+
+def differs(solver: Any, other: Any) -> bool:
+    """Whether two settings of the solver are not the same."""
+    return solver is not other and bool(solver != other)
+
+
+def all_finite(arrays: Any) -> bool:
+    """Whether all real numbers in a tree of arrays are finite."""
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays) if leaf.dtype.kind == "f")
 
 
 def steered(optimizer: Optimizer) -> bool:

@@ -3,8 +3,7 @@
 import sys
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -14,7 +13,6 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -22,15 +20,19 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from reseau.batches import Batches, Cyclic, Shuffled
 from reseau.errors import DataError, DivergenceError
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
-from reseau.estimators.epochs import Rules, Standing, start_run, train_epochs
+from reseau.estimators.epochs import Rules, Standing, all_finite, differs, start_run, train_epochs
+from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.lbfgs import minimize
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
 from reseau.estimators.settings import check_settings
+from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
-from reseau.estimators.warnings import WARNINGS
+from reseau.estimators.warnings import OVERFLOW, WARNINGS
+from reseau.graph.fork import check_process
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.objective.examples import Examples, narrowed
+from reseau.training.progress import say
 from reseau.training.run import TrainingRun
 
 __all__ = ["NetworkEstimator"]
@@ -72,6 +74,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     dropout: float
     dtype: str
     scoring: Any
+    _standing: Standing
 
     @abstractmethod
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
@@ -109,10 +112,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Any:
+        first = not hasattr(self, "params_") or not (self.warm_start or incremental)
+        with whole_or_nothing(self, first):
+            return self._fit_or_fail(X, y, sample_weight, incremental, first)
+
+    def _fit_or_fail(self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool) -> Any:
+        check_process()
         check_settings(self)
         if incremental and self.early_stopping:
             raise DataError("partial_fit does not support early_stopping=True\n  fix: early_stopping=False")
-        first = not hasattr(self, "params_") or not (self.warm_start or incremental)
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter + 1)
         random = check_random_state(self.random_state)
         rows = self._read(X, y, sample_weight, first, incremental)
@@ -120,18 +128,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         objective = objective_of(design)
         if first:
             self._begin(rows, design, objective.network, random)
-        elif not incremental:  # a warm start keeps the parameters, and nothing of the optimizer
-            self._standing.optimizer, self._standing.steps = None, 0
-            self._standing.learning_rate = float(self.learning_rate_init)
-        try:
-            if self.solver == "lbfgs":
-                self._fit_lbfgs(objective, rows, tasks)
-            else:
-                self._fit_in_steps(objective, rows, random, tasks)
-        except DataError:
-            if first:
-                del self.params_  # those it began with are no fit
-            raise
+        else:
+            self._standing = self._standing.copy()
+            if not incremental or differs(self.solver, self._standing.solver):
+                # a warm start, like another solver, keeps the parameters, and nothing of the optimizer
+                self._standing.begin(self.solver, float(self.learning_rate_init))
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(objective, rows, tasks)
+        else:
+            self._fit_in_steps(objective, rows, random, tasks)
         if tasks is not None:
             tasks.close(self._fitted)
         return self
@@ -145,7 +150,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-        return Rows(dense(X), y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights))
+        return Rows(dense(X), y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights), weights)
 
     def _validated(self, *data: Any, **checks: Any) -> Any:
         """The data as scikit-learn reads it."""
@@ -165,7 +170,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         params = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in params.items()}
         self.network_, self.params_, self.n_outputs_ = network, params, design.outputs
         self.n_layers_ = 1 + sum(len(n.shape) > 1 for n in network.graph.parameters.values())
-        self._standing = Standing(params, float(self.learning_rate_init))
+        self._standing = Standing(params, float(self.learning_rate_init), self.solver)
 
     # the solvers
 
@@ -202,7 +207,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 f"lbfgs stopped after {result.nit} iterations and {result.nfev} evaluations, before it converged\n"
                 "  fix: more max_iter or max_fun, or scaled features",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
     def _fit_in_steps(
@@ -210,9 +215,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         rows, held = self._held_out(rows, random)
         most = 1 if tasks is None else self.max_iter
-        rules = Rules(
-            len(rows), most, self.tol, self.n_iter_no_change, self.learning_rate, self.learning_rate_init, self.power_t
-        )
+        schedule = self.learning_rate if isinstance(self.solver, str) and self.solver == "sgd" else "constant"
+        rules = Rules(len(rows), most, self.tol, self.n_iter_no_change, schedule, self.learning_rate_init, self.power_t)
         if tasks is not None:
             tasks.begin()
         with computing(self._precision):
@@ -234,12 +238,16 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                     f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n"
                     f"  fix: {SCALE}, or a smaller learning_rate_init"
                 ) from error
+        if not all_finite((self._standing.params, self._standing.optimizer)):
+            if ending == "converged":
+                raise DataError(f"{type(self).__name__}: {OVERFLOW.format(self._precision)}")
+            warnings.warn(OVERFLOW.format(self._precision), ConvergenceWarning, stacklevel=6)
         if held is not None and self._standing.best_params is not None:
             self._standing.params = self._standing.best_params
         self._publish()
         if tasks is not None and ending in WARNINGS:
             text, kind = WARNINGS[ending]
-            warnings.warn(text.format(self.max_iter), kind, stacklevel=4)
+            warnings.warn(text.format(self.max_iter), kind, stacklevel=6)
 
     def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
         target = narrowed(rows.target, precision, "y") if rows.target.dtype.kind == "f" else rows.target
@@ -262,32 +270,28 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _batches(self, rows: int, incremental: bool) -> Batches:
         asked = 200 if self.batch_size == "auto" else int(self.batch_size)
         if asked > rows and self.batch_size != "auto" and not incremental:  # parts may be as short as they come
-            warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=5)
+            warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=7)
         return Shuffled(asked) if self.shuffle else Cyclic(asked)
 
     def _held_out(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows | None]:
         """The rows to train on, and those that early stopping watches."""
         if not self.early_stopping:
             return rows, None
-        stay, held = train_test_split(
-            np.arange(len(rows)),
-            random_state=random,
-            test_size=self.validation_fraction,
-            stratify=self._strata(rows.y),
+        stay, held = (
+            rows.take(places) for places in split(len(rows), self.validation_fraction, self._strata(rows.y), random)
         )
-        if len(held) < 2:
-            raise DataError(
-                f"The validation set is too small: {len(held)} of {len(rows)} rows\n"
-                "  fix: a larger validation_fraction, or more rows"
-            )
-        return rows.take(stay), rows.take(held)
+        for part, what, cure in ((held, "held out", "larger"), (stay, "to train on", "smaller")):
+            if part.given_weights is not None and not part.given_weights.any():
+                raise DataError(f"the rows {what} all have sample_weight 0\n  fix: a {cure} validation_fraction")
+        return stay, held
 
     def _scorer(self, held: Rows) -> Callable[[dict[str, Any]], float]:
         """The score of parameters on the rows held out; NaN where predictions are not finite."""
         view = copy(self)  # it has no names of features: the rows held out are a plain array
         view.__dict__.pop("feature_names_in_", None)
-        weighted = {} if held.weights is None else {"sample_weight": held.weights}
         scorer = None if self.scoring is None else get_scorer(self.scoring)
+        weighed = held.given_weights is not None and (scorer is None or takes_weights(scorer))
+        weighted = {"sample_weight": held.given_weights} if weighed else {}
 
         def score(params: dict[str, Any]) -> float:
             view.params_ = params
@@ -306,9 +310,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Tell about the epoch that ended; whether a callback asks to stop."""
         standing = self._standing
         if self.verbose:
-            sys.stdout.write(f"Iteration {len(standing.losses)}, loss = {standing.losses[-1]:.8f}\n")
+            say(sys.stdout, f"Iteration {len(standing.losses)}, loss = {standing.losses[-1]:.8f}\n")
             if standing.scores:
-                sys.stdout.write(f"Validation score: {standing.scores[-1]:f}\n")
+                say(sys.stdout, f"Validation score: {standing.scores[-1]:f}\n")
         if tasks is None:
             return False
 
@@ -344,6 +348,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _scores(self, X: Any) -> np.ndarray:
         """The output of the network for every row, (n, outputs)."""
+        check_process()
         with computing(self._precision):
             params = jax.device_put(self.params_)
             return self.network_.in_blocks(params, self._shaped(narrowed(X, self._precision)))
@@ -377,13 +382,3 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@contextmanager
-def computing(precision: str) -> Iterator[None]:
-    """JAX in this precision, whatever the program has set."""
-    if precision == "float64" and not jax.config.read("jax_enable_x64"):
-        with jax.enable_x64(True):
-            yield
-    else:
-        yield

@@ -3,17 +3,19 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils import _safe_indexing, indexable
 
 from reseau.errors import DataError
+from reseau.estimators.settings import check_settings
 from reseau.training.progress import progress_of
 
 __all__ = ["Sweep", "fit_many"]
@@ -29,8 +31,8 @@ class Sweep:
 
     Attributes:
         settings: What was tried.
-        scores: (settings, folds), one score for each.
-        best_estimator: The setting of the highest mean score, fitted on all rows.
+        scores: (settings, folds), one score for each; NaN where a fit failed.
+        best_estimator: The setting of the highest mean score, fitted on all rows; None where that fit failed.
     """
 
     settings: tuple[dict[str, Any], ...]
@@ -39,13 +41,13 @@ class Sweep:
 
     @property
     def means(self) -> np.ndarray:
-        """The mean score of each setting."""
+        """The mean score of each setting; NaN where one of its fits failed."""
         return self.scores.mean(axis=1)
 
     @property
     def best(self) -> dict[str, Any]:
         """The setting of the highest mean score."""
-        return self.settings[int(np.argmax(self.means))]
+        return self.settings[int(np.nanargmax(self.means))]
 
     def __str__(self) -> str:
         lines = [f"{'mean':>9}  {'deviation':>9}  setting"]
@@ -70,6 +72,7 @@ def fit_many(
 
     Settings that differ in numbers alone (learning rate, alpha, seeds, tolerances, epochs) and all the folds share one
     compiled program, and fits run side by side in threads: the same scores as scikit-learn's `GridSearchCV`, sooner.
+    As there, a fit that fails, such as one that diverges, has the score NaN, and the others go on.
 
     Args:
         estimator: A `NetworkClassifier` or a `NetworkRegressor`; it is not changed.
@@ -82,7 +85,8 @@ def fit_many(
         progress: Show how many fits are done, on standard error.
 
     Raises:
-        DataError: There is nothing to try.
+        DataError: There is nothing to try, or a setting cannot be used.
+        Exception: Every fit failed; the error of the first.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -97,17 +101,23 @@ def fit_many(
     if not tried:
         raise DataError("fit_many: the grid holds no setting\n  fix: {'alpha': [1e-4, 1e-3]}")
     candidates = [clone(estimator).set_params(**{k: clone(v, safe=False) for k, v in s.items()}) for s in tried]
-    X, y = (a if hasattr(a, "iloc") else np.asarray(a) for a in (X, y))
+    for candidate in candidates:
+        check_settings(candidate)  # a slip is told before anything is trained
+    X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     scorer = check_scoring(estimator, scoring)
     scores = np.full((len(tried), len(folds)), np.nan)
+    failures: dict[int, Exception] = {}  # by setting, the first of each
 
     def run(i: int, k: int, alike: Future[None] | None) -> None:
         if alike is not None:
             alike.result()  # it compiles what this one needs
         train, test = folds[k]
-        fitted = clone(candidates[i]).fit(_take(X, train), _take(y, train))
-        scores[i, k] = scorer(fitted, _take(X, test), _take(y, test))
+        try:
+            fitted = clone(candidates[i]).fit(_safe_indexing(X, train), _safe_indexing(y, train))
+            scores[i, k] = scorer(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+        except Exception as error:
+            failures.setdefault(i, error)
 
     pool = ThreadPoolExecutor(threads or cpu_count())
     with warnings.catch_warnings(), progress_of(scores.size, 1, shown=progress) as show:
@@ -122,12 +132,17 @@ def fit_many(
                     first.setdefault(key, futures[-1])
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
-                show(done, {"best": float(np.nanmax(scores))})
+                show(done, {"best": float(np.nanmax(scores, initial=-np.inf))})
         finally:
             pool.shutdown(cancel_futures=True)
-        best = int(np.argmax(scores.mean(axis=1)))
-        return Sweep(tuple(tried), scores, clone(candidates[best]).fit(X, y))
-
-
-def _take(rows: Any, places: np.ndarray) -> Any:
-    return rows.iloc[places] if hasattr(rows, "iloc") else rows[places]
+        sweep = Sweep(tuple(tried), scores, None)
+        if np.isnan(sweep.means).all():
+            raise next(iter(failures.values()))
+        best = candidates[tried.index(sweep.best)]
+        try:
+            sweep = replace(sweep, best_estimator=clone(best).fit(X, y))
+        except Exception as error:
+            failures.setdefault(tried.index(sweep.best), error)
+    for i in sorted(failures):
+        warnings.warn(f"fit_many: {tried[i]} failed: {failures[i]}", FitFailedWarning, stacklevel=2)
+    return sweep

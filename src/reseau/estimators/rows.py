@@ -1,6 +1,8 @@
 """Rows as an estimator reads them: dense, in the precision of the network, beyond it one clear error."""
 
+import re
 from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,11 @@ MOST_PADDED = 1 << 26  # bytes of features
 
 MOST_BYTES = 4 << 30  # of a sparse matrix made dense
 
+DATES = (date, time, timedelta, np.datetime64, np.timedelta64)  # a datetime is a date, and pandas' own are these
+
+NO_NUMBERS = re.compile("date|time|duration|period|month|struct|list|array|map|record|large_list", re.IGNORECASE)
+"""How types that hold dates or records begin, in the words of pandas, polars and pyarrow."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -29,21 +36,23 @@ class Rows:
         X: The features.
         y: The targets as they were given.
         target: The targets as the loss wants them.
-        weights: The weight of each row, or nothing.
+        weights: The weight of each row in training, or nothing.
+        given_weights: What was given as `sample_weight`; a score is weighted by it, but not by the classes' weights.
     """
 
     X: np.ndarray
     y: np.ndarray
     target: np.ndarray
     weights: np.ndarray | None
+    given_weights: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.X)
 
     def take(self, places: np.ndarray) -> "Rows":
         """These rows alone."""
-        weights = None if self.weights is None else self.weights[places]
-        return Rows(self.X[places], self.y[places], self.target[places], weights)
+        weights, given = (None if w is None else w[places] for w in (self.weights, self.given_weights))
+        return Rows(self.X[places], self.y[places], self.target[places], weights, given)
 
 
 def check_kind(given: Any, what: str) -> None:
@@ -52,12 +61,23 @@ def check_kind(given: Any, what: str) -> None:
         raise DataError(f"{what} has masked entries\n  fix: fill them in, with sklearn.impute for instance")
     if isinstance(given, np.matrix):
         raise DataError(f"{what} is a numpy.matrix\n  fix: np.asarray({what})")
-    columns = given.dtypes if hasattr(given, "columns") else [getattr(given, "dtype", None)]
-    if any(getattr(dtype, "kind", "") in ("M", "m", "V") for dtype in columns):
+    kinds = column_types(given)
+    dates = any(getattr(kind, "kind", "") in ("M", "m", "V") or NO_NUMBERS.match(str(kind)) for kind in kinds)
+    if isinstance(given, list | tuple) or any(getattr(kind, "kind", "") == "O" for kind in kinds):
+        entries = np.asarray(given, object).ravel()
+        dates = dates or any(issubclass(kind, DATES) for kind in set(map(type, entries)))
+    if dates:
         raise DataError(
             f"{what} holds dates or records, not numbers\n"
             "  fix: make numbers of them, such as (dates - dates.min()) / np.timedelta64(1, 'D')"
         )
+
+
+def column_types(given: Any) -> list[Any]:
+    """The type of each column of a data frame of pandas, polars or pyarrow; that of an array or a series."""
+    if hasattr(given, "columns"):
+        return list(given.dtypes if hasattr(given, "dtypes") else given.schema.types)
+    return [getattr(given, "dtype", None) or getattr(given, "type", None)]
 
 
 def check_labels(y: Any, what: str = "y") -> None:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.graph.fork import check_process
 from reseau.graph.nodes import Constant, Node
 from reseau.graph.order import order
 
@@ -24,6 +25,7 @@ Keep = Literal["all", "sqrt"]
 
 def evaluate(nodes: Sequence[Node], sources: Mapping[Node, Array]) -> Values:
     """Value of every node, from the values of the sources; `nodes` in topological order."""
+    check_process()
     values = dict(sources)
     for node in nodes:
         if node.op is not None:

@@ -12,9 +12,11 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
+from reseau.cache import Recent
 from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
+from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
 from reseau.graph.values import check_params, precision_of, read_input
 from reseau.losses import Loss
@@ -74,15 +76,19 @@ class Objective:
             )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies, in other processes too: what it was made of; its nodes and compiled programs are made anew."""
+        return type(self), (self.network, self.loss, self.penalty, self.keep)
+
     @property
     def losses(self) -> tuple[Loss, ...]:
         """One loss for each output."""
         return self.loss if isinstance(self.loss, tuple) else (self.loss,)
 
     @cached_property
-    def programs(self) -> dict[Any, Any]:
+    def programs(self) -> Recent[Any, Any]:
         """The compiled training programs of this objective, by optimizer: a second fit compiles nothing."""
-        return {}
+        return Recent(most=8)
 
     @cached_property
     def targets(self) -> tuple[Node, ...]:
@@ -271,6 +277,7 @@ class Objective:
 
     def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """The data as arrays in the right types and shapes, or one error that names what is wrong."""
+        check_process()
         given = X if isinstance(X, tuple) else (X,)
         nodes = self.network.graph.inputs
         if len(given) != len(nodes):

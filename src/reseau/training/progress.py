@@ -2,13 +2,28 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
-__all__ = ["Show", "progress_of"]
+__all__ = ["Show", "progress_of", "say"]
 
 LINES = 10  # lines that a whole run writes where there is no terminal
 
 Show = Callable[[int, Mapping[str, float]], None]
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether it is a terminal; a program without a console has None, or something that only has `write`."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # ValueError: it is closed
+        return False
+
+
+def say(stream: Any, text: str) -> None:
+    """Write for a person who may not be there: a console that is missing, closed or broken ends no training."""
+    with suppress(AttributeError, OSError, ValueError):
+        stream.write(text)
 
 
 @contextmanager
@@ -16,7 +31,7 @@ def progress_of(total: int, in_epoch: int, *, shown: bool) -> Iterator[Show]:
     """A function of the steps done and the latest numbers that shows them."""
     if not shown:
         yield lambda step, numbers: None
-    elif sys.stderr.isatty():
+    elif is_terminal(sys.stderr):
         with _bar(total) as show:
             yield show
     else:
@@ -30,7 +45,7 @@ def _lines(total: int, in_epoch: int) -> Show:
         nonlocal due
         if step >= due or step == total:
             due = (step * LINES // total + 1) * total / LINES
-            sys.stderr.write(f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}  {_told(numbers)}\n")
+            say(sys.stderr, f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}  {_told(numbers)}\n")
 
     return show
 

@@ -14,6 +14,7 @@ from jax import Array
 from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.graph.backprop import backprop, evaluate
+from reseau.graph.fork import check_process
 from reseau.graph.values import check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
@@ -65,13 +66,12 @@ class TrainingRun:
         params: Mapping[str, Array],
         seed: int,
     ) -> None:
+        check_process()
         graph = objective.network.graph
         check_params(graph.stored, params)
         self.objective, self.feed, self.seed = objective, feed, seed
         self.dtype = precision_of(params)
-        if optimizer not in objective.programs:
-            objective.programs[optimizer] = Program(objective, optimizer)
-        self.program: Program = objective.programs[optimizer]
+        self.program: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
         self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
