@@ -180,6 +180,9 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--epochs", metavar="N", type=_count, help="passes over the data (default: about 4000 steps, 10 to 500 epochs)"
     )
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
+    training.add_argument(
+        "--class-weight", choices=("balanced",), help="weigh the rows so that each class counts alike in the loss"
+    )
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
     training.add_argument(

@@ -124,6 +124,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         batches=rs.batches.Shuffled(arguments.batch),
         epochs=arguments.epochs,
         params=params,
+        sample_weight=_class_weights(arguments, parts),
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
         seed=arguments.seed,
@@ -133,6 +134,19 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
     return Trained(objective, made, optimizer, result, model, name)
+
+
+def _class_weights(arguments: argparse.Namespace, parts: Parts) -> np.ndarray | None:
+    """A weight for each training row, inverse to the number of rows of its class; nothing where none is asked for."""
+    if arguments.class_weight is None:
+        return None
+    if not parts.train.classes or parts.stream is not None:
+        what = "what is read from the disk while it is trained" if parts.train.classes else "numbers"
+        raise DataError(f"--class-weight is for classes in memory, not for {what}\n  fix: leave --class-weight out")
+    target = np.asarray(parts.train.target)
+    counts = np.bincount(target, minlength=len(parts.train.classes))
+    weights: np.ndarray = (len(target) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[target]
+    return weights
 
 
 def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Path, command: str) -> None:
@@ -163,6 +177,7 @@ def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Pa
     settings = [
         *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
+        ("class weight", arguments.class_weight),
     ]
     if not parts.train.classes:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))

@@ -15,6 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from reseau.data import Table
 from reseau.report.measures import Measures, measure_classes, measure_numbers
@@ -24,6 +25,7 @@ __all__ = ["Baseline", "baselines"]
 MOST_ROWS = 100_000  # training rows that the baselines see
 MOST_CELLS = 20_000_000  # rows times features up to which boosted trees take seconds
 MOST_LINEAR_CELLS = 50_000_000
+MOST_CELLS_OF_A_THREAD = 500_000  # threads of OpenMP wait by spinning, which costs more than they bring on small data
 MOST_CATEGORIES = 255  # that scikit-learn's boosted trees take as categories
 
 
@@ -69,7 +71,8 @@ def baselines(train: Table, test: Table, seed: int = 0) -> tuple[Baseline, ...]:
             found.append(Baseline(name, None, 0.0, f"left out: {X.size:,} cells are more than {most:,}"))
             continue
         start = time.perf_counter()
-        with warnings.catch_warnings():
+        threads = 1 if X.size < MOST_CELLS_OF_A_THREAD else None
+        with warnings.catch_warnings(), threadpool_limits(threads):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = make().fit(X, y)
         seconds = time.perf_counter() - start
