@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 import reseau as rs
+from reseau.errors import DataError, ShapeError
 from reseau.losses import (
     AbsoluteError,
     CrossEntropy,
@@ -18,19 +19,23 @@ from reseau.losses import (
     Huber,
     Logistic,
     Loss,
+    MeanOverMembers,
     Poisson,
     Ramp,
+    SmoothedCrossEntropy,
     SquaredError,
 )
 
 LOSSES = [
     SquaredError(), AbsoluteError(), Huber(0.7), Logistic(), Hinge(), Ramp(0.5), CrossEntropy(), Poisson(),
+    SmoothedCrossEntropy(0.3),
 ]  # fmt: skip
 SIGNED = (Logistic, Hinge, Ramp)
+OF_CLASSES = (CrossEntropy, SmoothedCrossEntropy)
 
 
 def targets_for(loss, scores, rng):
-    if isinstance(loss, CrossEntropy):
+    if isinstance(loss, CrossEntropy | SmoothedCrossEntropy):
         return jnp.asarray(rng.integers(0, scores.shape[1], len(scores)), jnp.int32)
     if isinstance(loss, SIGNED):
         return jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
@@ -43,7 +48,9 @@ def test_every_loss_is_tested():
     def leaves(cls):
         return {cls} if not cls.__subclasses__() else set().union(*map(leaves, cls.__subclasses__()))
 
-    assert {type(loss) for loss in LOSSES} == {c for c in leaves(Loss) if c.__module__ == "reseau.losses"}
+    assert {type(loss) for loss in LOSSES} | {MeanOverMembers} == {
+        c for c in leaves(Loss) if c.__module__ == "reseau.losses"
+    }
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -72,6 +79,10 @@ def test_values_equal_optax_and_scipy():
         (
             CrossEntropy().forward(jnp.asarray(logits), jnp.asarray(labels)),
             optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(logits), jnp.asarray(labels)),
+        ),
+        (
+            SmoothedCrossEntropy(0.3).forward(jnp.asarray(logits), jnp.asarray(labels)),
+            optax.softmax_cross_entropy(jnp.asarray(logits), optax.smooth_labels(jax.nn.one_hot(labels, 5), 0.3)),
         ),
         (Poisson().forward(u, counts), (-stats.poisson.logpmf(counts, np.exp(u)) - gammaln(counts + 1))[:, 0]),
     ]:
@@ -111,7 +122,7 @@ def test_cross_entropy_far_out_is_exact():
 
 
 @pytest.mark.parametrize(
-    ("loss", "dimension"), [(loss, d) for loss in LOSSES for d in (1, 3) if not (d == 1 and loss == CrossEntropy())]
+    ("loss", "dimension"), [(loss, d) for loss in LOSSES for d in (1, 3) if d > 1 or not isinstance(loss, OF_CLASSES)]
 )
 def test_constants_hold_and_are_nearly_attained(loss, dimension):
     U, Y, rng = 1.5, 2.0, np.random.default_rng(2)
@@ -119,7 +130,7 @@ def test_constants_hold_and_are_nearly_attained(loss, dimension):
     corners = rng.choice([-U, U], (20_000, dimension))
     inner = rng.uniform(-U, U, (20_000, dimension))
     scores = jnp.asarray(np.concatenate([corners, inner, corners * 0.999, np.zeros((2000, dimension))]))
-    if isinstance(loss, CrossEntropy):
+    if isinstance(loss, CrossEntropy | SmoothedCrossEntropy):
         y = jnp.asarray(rng.integers(0, dimension, len(scores)))
     elif isinstance(loss, SIGNED):
         y = jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
@@ -132,7 +143,7 @@ def test_constants_hold_and_are_nearly_attained(loss, dimension):
     assert c.low - 1e-12 <= value.min() <= c.low + 0.1 * dimension
     assert 0.98 * c.high <= value.max() <= c.high + 1e-9
     assert slope.max() <= c.lipschitz + 1e-9
-    if not isinstance(loss, CrossEntropy | Logistic):  # their suprema are over all scores
+    if not isinstance(loss, CrossEntropy | SmoothedCrossEntropy | Logistic):  # their suprema are over all scores
         assert slope.max() >= 0.98 * c.lipschitz
 
 
@@ -176,3 +187,27 @@ def test_cross_entropy_over_one_score_is_refused_while_building():
     x = rs.input("x", (2,))
     with pytest.raises(rs.errors.ShapeError, match=r"one score a class.*\n.*fix: .*Logistic"):
         rs.Objective(rs.Network(x, rs.affine(x, 1)), CrossEntropy())
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError(), SmoothedCrossEntropy()], ids=repr)
+def test_the_loss_of_members_is_the_mean_of_their_losses(loss):
+    rng = np.random.default_rng(5)
+    scores = jnp.asarray(rng.standard_normal((20, 4, 3)))
+    y = targets_for(loss, scores[:, 0], rng)
+    whole = MeanOverMembers(loss)
+    one_each = [loss.forward(scores[:, i], y) for i in range(4)]
+    np.testing.assert_allclose(whole.forward(scores, y), np.mean(one_each, 0), rtol=1e-12)
+    value, pull = jax.vjp(lambda u: whole.forward(u, y), scores)
+    g = jnp.asarray(rng.standard_normal(20))
+    np.testing.assert_allclose(whole.backward(g, value, scores, y)[0], pull(g)[0], rtol=1e-10, atol=1e-12)
+    assert whole.target_dtype == loss.target_dtype
+    assert whole.target_shape(("batch", 4, 3)) == loss.target_shape(("batch", 3))
+
+
+def test_what_a_loss_of_members_cannot_read_is_refused():
+    with pytest.raises(DataError, match="MeanOverMembers holds a loss"):
+        MeanOverMembers(MeanOverMembers(SquaredError()))
+    with pytest.raises(ShapeError, match="separate_affine"):
+        MeanOverMembers(SquaredError()).target_shape(("batch", 3))
+    with pytest.raises(DataError, match="smoothing of labels"):
+        SmoothedCrossEntropy(1.0)

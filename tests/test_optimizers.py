@@ -14,9 +14,13 @@ from reseau.optimizers import (
     Adagrad,
     Adam,
     AdamW,
+    Averaged,
     Clipped,
     Constant,
     Cosine,
+    CosineInLog,
+    FlatCosine,
+    Grouped,
     InverseTime,
     Optimizer,
     Projected,
@@ -43,6 +47,10 @@ PAIRS = {
     "adamw": (AdamW(0.01, decay=0.1), optax.adamw(0.01, weight_decay=0.1)),
     "clipped": (Clipped(SGD(0.05), norm=0.5), optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.05))),
     "cosine": (Adam(Cosine(0.01, 150, last=0.001)), optax.adam(COSINE)),
+    "groups": (
+        Grouped((("a", SGD(0.05, momentum=0.9)), ("*", Adam(0.01))), rest=SGD(1.0)),
+        optax.multi_transform({"a": optax.sgd(0.05, momentum=0.9), "b": optax.adam(0.01)}, {"a": "a", "b": "b"}),
+    ),
     "from optax": (as_optimizer(optax.adabelief(0.01)), optax.adabelief(0.01)),
 }
 
@@ -177,3 +185,48 @@ def test_schedules_at_their_landmarks():
 def test_senseless_settings_are_refused(make):
     with pytest.raises(DataError):
         make()
+
+
+def test_schedules_of_the_papers_are_their_formulas():
+    s = np.linspace(0, 1, 101)
+    t = np.round(s * 1000)
+    coslog = 0.04 * 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * s)))
+    np.testing.assert_allclose(CosineInLog(0.04, 1000)(t), coslog, rtol=1e-5, atol=1e-7)
+    flat = 0.02 * np.where(s < 0.5, 1, 0.5 * (1 + np.cos(np.pi * (2 * s - 1))))
+    np.testing.assert_allclose(FlatCosine(0.02, 1000)(t), flat, rtol=1e-5, atol=1e-8)
+    for schedule in (CosineInLog(0.04, 1000), FlatCosine(0.02, 1000)):
+        assert abs(schedule(2000.0)) < 1e-6
+    # each of the four cycles is twice as long as the one before: the rate is 0 at (2^k - 1) / 15
+    np.testing.assert_allclose(CosineInLog(1.0, 15)(np.array([0, 1, 3, 7, 15])), 0, atol=1e-6)
+
+
+def test_a_decay_that_follows_a_schedule_shrinks_by_rate_times_decay():
+    ours = AdamW(0.01, decay=FlatCosine(0.2, 10))
+    params, state = {"a": jnp.array([1.0, -2.0])}, ours.init({"a": np.array([1.0, -2.0])})
+    for t in range(12):
+        new, state = ours.update(params, {"a": jnp.zeros(2)}, state, jnp.asarray(t))
+        factor = 1 - 0.01 * float(FlatCosine(0.2, 10)(t))
+        np.testing.assert_allclose(new["a"], factor * np.asarray(params["a"]), rtol=1e-6)
+        params = new
+
+
+def test_the_average_is_that_of_the_steps_and_what_is_kept():
+    ours, plain = Clipped(Averaged(SGD(0.1), decay=0.9), norm=1e9), SGD(0.1)
+    start = {"a": jnp.array([1.0, -2.0, 0.5]), "b": jnp.array([[0.3, -0.7], [1.1, 2.0]])}
+    params, state, by_hand, twin = start, ours.init(start), start, start
+    for t in range(40):
+        params, state = ours.update(params, gradient(params, t), state, jnp.asarray(t))
+        twin, _ = plain.update(twin, gradient(twin, t), {}, jnp.asarray(t))
+        decay = min(0.9, (1 + t) / (10 + t))
+        by_hand = {k: decay * v + (1 - decay) * twin[k] for k, v in by_hand.items()}
+    for k, v in by_hand.items():
+        np.testing.assert_allclose(params[k], twin[k], rtol=1e-6)
+        np.testing.assert_allclose(ours.kept(params, state)[k], v, rtol=1e-5)
+
+
+def test_a_group_without_parameters_is_nothing():
+    ours = Grouped((("nothing", Adam(0.1)),), rest=SGD(0.1))
+    start = {"a": jnp.ones(3), "b": jnp.ones((2, 1))}
+    moved, _ = ours.update(start, start, ours.init(start), jnp.asarray(0))
+    np.testing.assert_allclose(moved["a"], 0.9)
+    assert list(moved) == ["a", "b"]

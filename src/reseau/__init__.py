@@ -9,9 +9,11 @@ from importlib.metadata import version
 from typing import Any
 
 _LAYERS = (
-    "abs affine apply average_pool batch_norm clip concatenate conv conv_transpose dropout embedding exp flatten gelu "
-    "global_average_pool layer_norm leaky_relu log log_softmax log_sum_exp max max_pool maximum mean minimum proxy "
-    "relu reshape round sigmoid sign slice softmax softplus sqrt square step sum tanh transpose"
+    "abs affine apply attention average_pool batch_norm clip concatenate conv conv_transpose dropout elu embedding "
+    "exp flatten gelu global_average_pool group_norm gru hard_swish layer_norm leaky_relu log log_softmax log_sum_exp "
+    "lstm max max_pool maximum mean members members_affine minimum mish ntk_affine parametric_activation "
+    "periodic_embedding piecewise_linear_encoding proxy relu reshape rms_norm round scale selu separate_affine "
+    "sigmoid sign silu slice smooth_clip softmax softplus sqrt square step sum tanh transpose"
 ).split()
 
 HOME = {
@@ -22,6 +24,7 @@ HOME = {
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
+    "verify": "reseau.verification.verify",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
 MODULES = (

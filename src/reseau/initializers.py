@@ -26,6 +26,7 @@ __all__ = [
     "he_uniform",
     "lecun_normal",
     "ones",
+    "signs",
     "zeros",
 ]
 
@@ -38,6 +39,11 @@ def zeros(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
 def ones(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Ones, the usual start of a scale."""
     return np.ones(shape)
+
+
+def signs(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """-1 or 1, each with probability ½: scales that make the members of an ensemble differ."""
+    return generator.choice([-1.0, 1.0], shape)
 
 
 def glorot_uniform(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:

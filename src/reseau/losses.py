@@ -7,6 +7,7 @@ coordinates of several. Constants hold where each coordinate has `|u_c| <= outpu
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import exp, inf, log, sqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +25,10 @@ __all__ = [
     "Huber",
     "Logistic",
     "Loss",
+    "MeanOverMembers",
     "Poisson",
     "Ramp",
+    "SmoothedCrossEntropy",
     "SquaredError",
 ]
 
@@ -263,6 +266,101 @@ class CrossEntropy(Loss):
 
     def correct(self, scores: Array, targets: Array) -> Array:
         return (jnp.argmax(scores, axis=1) == targets).astype(scores.dtype)
+
+
+@dataclass(frozen=True)
+class SmoothedCrossEntropy(Loss):
+    """Cross-entropy with the smoothed target: `1 - smoothing` for the class, plus `smoothing / C` for every class.
+
+    Source: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, *Rethinking the Inception Architecture*, 2016, section 7.
+    """
+
+    smoothing: float = 0.1
+
+    target_dtype = "int32"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing < 1:
+            raise DataError(f"the smoothing of labels is a share in [0, 1), got {self.smoothing}")
+
+    def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 2) -> Constants:
+        if not self.smoothing:
+            return CrossEntropy().constants(output_bound, target_bound, dimension)
+        other = self.smoothing / dimension
+        own, others = 1 - self.smoothing + other, dimension - 1
+        lipschitz = sqrt((1 - other) ** 2 + own**2 + max(others - 1, 0) * other**2)
+        gap = min(log(own / other), 2 * output_bound)  # the loss is convex and alike in the other scores
+        low = log(exp(gap) + others) - own * gap
+        # and it is largest at a corner: the own score and some of the others low, the rest high
+        fall = exp(-2 * output_bound)
+        corners = [(log(dimension - k + k * fall), own + (k - 1) * other) for k in range(1, dimension)]
+        high = max(c + 2 * output_bound * q for c, q in corners)
+        return Constants(lipschitz, 0.5, low, high)
+
+    def target_shape(self, scores: Shape) -> Shape:
+        return CrossEntropy().target_shape(scores)
+
+    def check(self, targets: np.ndarray, scores: Shape) -> None:
+        CrossEntropy().check(targets, scores)
+
+    def forward(self, scores: Array, targets: Array) -> Array:
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        wanted = jnp.sum(self._target(scores, targets) * shifted, axis=1)
+        return jnp.log(jnp.sum(jnp.exp(shifted), axis=1)) - wanted
+
+    def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
+        return g[:, None] * (jax.nn.softmax(scores, axis=1) - self._target(scores, targets)), None
+
+    def _target(self, scores: Array, targets: Array) -> Array:
+        own = targets[:, None] == jnp.arange(scores.shape[1], dtype=targets.dtype)
+        return (1 - self.smoothing) * own.astype(scores.dtype) + self.smoothing / scores.shape[1]
+
+    def correct(self, scores: Array, targets: Array) -> Array:
+        return CrossEntropy().correct(scores, targets)
+
+
+@dataclass(frozen=True)
+class MeanOverMembers(Loss):
+    """`loss` of each member's scores, averaged over the members: scores (batch, k, ...), one target for all of them.
+
+    Each member then learns the task itself; a loss of their mean would not keep them apart.
+    """
+
+    loss: Loss
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.loss, Loss) or isinstance(self.loss, MeanOverMembers):
+            raise DataError(f"MeanOverMembers holds a loss, got {self.loss!r}\n  fix: MeanOverMembers(CrossEntropy())")
+
+    @property
+    def target_dtype(self) -> str:  # type: ignore[override]
+        """That of the loss."""
+        return self.loss.target_dtype
+
+    def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
+        return self.loss.constants(output_bound, target_bound, dimension)
+
+    def target_shape(self, scores: Shape) -> Shape:
+        if len(scores) != 3:
+            raise ShapeError(
+                f"members have scores (batch, members, scores), got {show_shape(scores)}\n"
+                "  fix: end the network with separate_affine(h, scores)"
+            )
+        return self.loss.target_shape((scores[0], *scores[2:]))
+
+    def check(self, targets: np.ndarray, scores: Shape) -> None:
+        self.loss.check(targets, (scores[0], *scores[2:]))
+
+    def forward(self, scores: Array, targets: Array) -> Array:
+        each: Any = jax.vmap(lambda u: self.loss.forward(u, targets), in_axes=1, out_axes=1)
+        return jnp.mean(each(scores), axis=1)
+
+    def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
+        _, pull = jax.vjp(lambda u: self.forward(u, targets), scores)
+        return pull(g)[0], None
+
+    def correct(self, scores: Array, targets: Array) -> Array | None:
+        return self.loss.correct(jnp.mean(scores, axis=1), targets)
 
 
 @dataclass(frozen=True)

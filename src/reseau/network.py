@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError, ModelFileError
-from reseau.graph import Graph, Node, Parameter, State
+from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
 from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
@@ -149,16 +149,41 @@ class Network:
 
     @cached_property
     def _compiled(self) -> Any:
+        if any(n.op is not None and n.op.host for n in self.graph.nodes):
+            return self._partly_compiled()
+
         def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
             values = evaluate(self.graph.nodes, self.sources(params, inputs))
             return _one_or_tuple([values[n] for n in self.graph.outputs])
 
         return jax.jit(infer)
 
+    def _partly_compiled(self) -> Any:
+        """Inference with what does not depend on NumPy's operations compiled, and the rest one by one."""
+        nodes, late = self.graph.nodes, on_host(self.graph)
+        early = [n for n in nodes if n not in late]
+        wanted = {p for n in late for p in n.parents if p.op is not None} | {n for n in self.graph.outputs if n.op}
+        kept = [n for n in early if n.op is not None and n in wanted]
+        numbers = [n for n in early if n.op is None and not is_text(n)]
+
+        @jax.jit
+        def start(values: list[Array]) -> list[Array]:
+            found = evaluate(early, dict(zip(numbers, values, strict=True)))
+            return [found[n] for n in kept]
+
+        def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
+            sources = self.sources(params, inputs)
+            made = dict(zip(kept, start([sources[n] for n in numbers]), strict=True)) if kept else {}
+            values = evaluate([n for n in nodes if n in late], sources | made)
+            return _one_or_tuple([values[n] for n in self.graph.outputs])
+
+        return infer
+
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
         own, given = self.read(params, inputs)
-        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, jax.device_put(given))))
+        arrays = [x if is_text(n) else jax.device_put(x) for n, x in zip(self.graph.inputs, given, strict=True)]
+        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, arrays)))
 
     def backward(self, run: Run, d_output: Any) -> Gradients:
         """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.

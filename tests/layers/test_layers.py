@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau import initializers
+from reseau import initializers, layers
 from reseau.errors import GraphError, ShapeError
 from reseau.graph import Graph, Node
-from reseau.layers import parametric as layers
+from reseau.layers import axes, parametric
 from reseau.ops import BatchNorm, Proxy
 
 
@@ -23,7 +23,7 @@ def vector() -> Node:
     return rs.input("x", (6,))
 
 
-@pytest.mark.parametrize("module", [layers, initializers])
+@pytest.mark.parametrize("module", [axes, parametric, initializers])
 def test_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -34,6 +34,7 @@ def test_every_public_layer_builds_a_node() -> None:
         "abs": lambda: rs.abs(vector()),
         "affine": lambda: rs.affine(vector(), 3),
         "apply": lambda: rs.apply(jnp.sin, vector()),
+        "attention": lambda: rs.attention(rs.input("s", (4, 6)), 2),
         "average_pool": lambda: rs.average_pool(image(), 2),
         "batch_norm": lambda: rs.batch_norm(vector()),
         "clip": lambda: rs.clip(vector(), -1, 1),
@@ -41,28 +42,46 @@ def test_every_public_layer_builds_a_node() -> None:
         "conv": lambda: rs.conv(image(), 4, 3),
         "conv_transpose": lambda: rs.conv_transpose(image(), 4, 3),
         "dropout": lambda: rs.dropout(vector(), 0.5),
+        "elu": lambda: rs.elu(vector()),
         "embedding": lambda: rs.embedding(sequence, 100, 8),
         "exp": lambda: rs.exp(vector()),
         "flatten": lambda: rs.flatten(image()),
         "gelu": lambda: rs.gelu(vector()),
         "global_average_pool": lambda: rs.global_average_pool(image()),
+        "group_norm": lambda: rs.group_norm(image(), 1),
+        "gru": lambda: rs.gru(rs.input("s", (4, 6)), 2),
+        "hard_swish": lambda: rs.hard_swish(vector()),
         "layer_norm": lambda: rs.layer_norm(vector()),
         "leaky_relu": lambda: rs.leaky_relu(vector(), 0.1),
         "log": lambda: rs.log(vector()),
         "log_softmax": lambda: rs.log_softmax(vector()),
         "log_sum_exp": lambda: layers.log_sum_exp(vector()),
+        "lstm": lambda: rs.lstm(rs.input("s", (4, 6)), 2),
         "max": lambda: layers.max(vector()),
         "max_pool": lambda: rs.max_pool(image(), 2),
         "maximum": lambda: rs.maximum(vector(), 0.5),
         "mean": lambda: rs.mean(vector()),
+        "members": lambda: rs.members(vector(), 3),
+        "members_affine": lambda: rs.members_affine(rs.members(vector(), 3), 2),
         "minimum": lambda: rs.minimum(0.5, vector()),
+        "mish": lambda: rs.mish(vector()),
+        "ntk_affine": lambda: rs.ntk_affine(vector(), 2),
+        "parametric_activation": lambda: rs.parametric_activation(rs.selu, vector()),
+        "periodic_embedding": lambda: rs.periodic_embedding(vector()),
+        "piecewise_linear_encoding": lambda: rs.piecewise_linear_encoding(vector(), [[0, 1]] * 6),
         "proxy": lambda: rs.proxy(rs.step(vector()), lambda g, y, x: (g,)),
         "relu": lambda: rs.relu(vector()),
         "reshape": lambda: rs.reshape(vector(), (2, 3)),
+        "rms_norm": lambda: rs.rms_norm(vector()),
         "round": lambda: rs.round(vector()),
+        "scale": lambda: rs.scale(vector()),
+        "selu": lambda: rs.selu(vector()),
+        "separate_affine": lambda: rs.separate_affine(rs.members(vector(), 3), 2),
         "sigmoid": lambda: rs.sigmoid(vector()),
         "sign": lambda: rs.sign(vector()),
+        "silu": lambda: rs.silu(vector()),
         "slice": lambda: layers.slice(vector(), 1, 0, 3),
+        "smooth_clip": lambda: rs.smooth_clip(vector()),
         "softmax": lambda: rs.softmax(vector()),
         "softplus": lambda: rs.softplus(vector()),
         "sqrt": lambda: rs.sqrt(vector()),

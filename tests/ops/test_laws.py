@@ -11,7 +11,7 @@ import pytest
 from reseau import ops
 from reseau.errors import ShapeError
 from reseau.ops import Op
-from tools.operation_cases import APART, CASES, B, concrete, draw, symbolic
+from tools.operation_cases import APART, CASES, ON_HOST, B, concrete, draw, symbolic
 
 
 def named(cases: list) -> list[str]:
@@ -44,7 +44,7 @@ def test_no_operation_escapes_the_laws() -> None:
         stack += kind.__subclasses__()
         if kind.__module__.startswith("reseau.ops.") and not inspect.isabstract(kind):
             defined.add(kind)
-    assert defined == vocabulary() == {type(op) for op, _ in CASES + APART}
+    assert defined == vocabulary() == {type(op) for op, *_ in [*CASES, *APART, *ON_HOST]}
 
 
 @every_smooth_case
@@ -147,3 +147,14 @@ def test_rows_do_not_depend_on_each_other(op: Op, case: tuple) -> None:
     both = jax.jit(lambda inputs, first: (op.forward(*inputs)[:1], op.forward(*first)), compiler_options=QUICK)
     whole, alone = both(inputs, first)
     np.testing.assert_allclose(whole, alone, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("op", "x", "right"), ON_HOST, ids=[type(op).__name__ for op, *_ in ON_HOST])
+def test_what_numpy_computes_is_right_and_of_the_type_and_shape_that_are_said(
+    op: Op, x: np.ndarray, right: list
+) -> None:
+    y = op.forward(x)
+    assert op.host
+    assert y.tolist() == right
+    assert (y.shape, y.dtype) == (op.shape(x.shape), np.dtype(op.gives))
+    assert op.backward(None, y, x) == (None,)  # type: ignore[arg-type]

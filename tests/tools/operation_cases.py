@@ -31,8 +31,35 @@ def whole(below: int, *shape: int | str) -> Draw:
     return Draw(shape, lambda rng, s: rng.integers(0, below, s).astype(np.int32))
 
 
+def unsigned(below: int, *shape: int | str) -> Draw:
+    return Draw(shape, lambda rng, s: rng.integers(0, below, s).astype(np.uint8))
+
+
 def rows(*shape: int | str) -> Draw:
     return Draw(shape, lambda rng, s: (np.arange(s[0]) < max(s[0] - 1, 1)).astype(np.float64))
+
+
+def boxes(count: int) -> Draw:
+    """Corners x1 < x2, y1 < y2 of boxes."""
+    return Draw(
+        (count, 4), lambda rng, s: np.hstack([c := rng.uniform(0, 3, (s[0], 2)), c + rng.uniform(1, 5, c.shape)])
+    )
+
+
+def placed_boxes(count: int) -> Draw:
+    """Boxes of the first of two maps and the second, with corners that are whole numbers."""
+
+    def make(rng: np.random.Generator, s: tuple[int, ...]) -> np.ndarray:
+        start = rng.integers(0, 6, (s[0], 2))
+        return np.hstack([rng.integers(0, 2, (s[0], 1)), start, start + rng.integers(1, 9, start.shape)])
+
+    return Draw((count, 5), make)
+
+
+def corners(rng: np.random.Generator, s: tuple[int, ...]) -> np.ndarray:
+    """One index of every window of 2 × 2 of an array (2, 3, 4, 6)."""
+    flat = np.arange(2 * 3 * 4 * 6, dtype=np.int32).reshape(2, 3, 2, 2, 3, 2)
+    return np.ascontiguousarray(flat[:, :, :, 0, :, 1])
 
 
 KEY = Draw((2,), lambda rng, s: rng.integers(0, 2**32, s, dtype=np.uint32))
@@ -40,6 +67,7 @@ KEY = Draw((2,), lambda rng, s: rng.integers(0, 2**32, s, dtype=np.uint32))
 B = "batch"
 FEATURES = (B, 5)
 IMAGE = (B, 7, 6, 4)
+MAPS = (2, 3, 7, 6)
 
 
 def halves(g: jnp.ndarray, y: jnp.ndarray, x: jnp.ndarray) -> tuple[jnp.ndarray]:
@@ -223,6 +251,22 @@ CASES += [
         for op in (ops.Min, ops.Product)
         for axes, keepdims in (((1,), False), ((-1, 1), True), ((0, 2), False))
     ),
+    (ops.Dequantize(), (FEATURES, positive(5), (5,))),
+    (ops.Dequantize(), ((B, 3, 4), positive(), ())),
+    (ops.Fourier(1), ((B, 5, 2),)),
+    (ops.Fourier(1, 8, onesided=True), ((B, 6, 3, 1),)),
+    (ops.Fourier(1, 7, onesided=True), ((B, 6, 2),)),
+    (ops.Fourier(-2, 4, inverse=True), ((B, 6, 1),)),
+    (ops.Fourier(1, inverse=True, onesided=True), ((B, 5, 2),)),
+    (ops.RegionAlign(2, 3, (2, 2), 0.5), (MAPS, boxes(4), whole(2, 4))),
+    (ops.RegionAlign(2, 2, (1, 3), 1.0, "max", False), (MAPS, boxes(3), whole(2, 3))),
+    (ops.RegionMax(2, 2, 0.5), (MAPS, placed_boxes(4))),
+    *((ops.MaxUnpool((4, 6), n), ((2, 3, 2, 3), Draw((2, 3, 2, 3), corners))) for n in ((4, 6), (5, 6))),
+    (ops.DeformableConv((1, 1), (1, 1), ((1, 1), (1, 1))), ((B, 2, 5, 4), (3, 2, 3, 3), (B, 18, 5, 4))),
+    (
+        ops.DeformableConv((2, 1), (1, 2), ((0, 1), (1, 0)), 2, 2),
+        ((B, 4, 6, 7), (6, 2, 2, 2), (B, 16, 3, 6), (B, 8, 3, 6)),
+    ),
 ]
 
 # operations whose value is not a real number in the type of what they read: truths, places, other types
@@ -239,6 +283,21 @@ APART: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
     (ops.ArgMax(-1, True, True, True), (FEATURES,)),
     (ops.TopK(3, -1, False, 1), (FEATURES,)),
     (ops.WindowArgMax((2, 2), (2, 2), (1, 1), ((0, 0), (0, 0))), (IMAGE,)),
+    (ops.Quantize("int8", -128, 127), (FEATURES, positive(5), whole(4, 5))),
+    (ops.Quantize("float8_e4m3fn", -448, 448, False), (FEATURES, positive(), ())),
+    (ops.Narrow("float8_e5m2"), (FEATURES,)),
+    *((ops.Bitwise(logic), (whole(99, B, 3), whole(99, 3))) for logic in ("and", "or", "xor")),
+    (ops.BitNot(), (whole(99, B, 3),)),
+    *((ops.BitShift(left), (unsigned(99, B, 3), unsigned(5, 3))) for left in (True, False)),
+    (ops.BitCast("float32"), (whole(99, B, 3),)),
+    *((ops.RandomLike(law, 3), (FEATURES,)) for law in ("uniform", "normal", "gumbel")),
+]
+
+
+# computed by NumPy: (operation, input, right output)
+ON_HOST: list[tuple[Op, np.ndarray, list]] = [
+    (ops.NumberOf(("a", "b", "a")), np.array([["b", "a"], ["", "c"]], object), [[1, 0], [3, 3]]),
+    (ops.TextOf(("a", "b"), "?"), np.array([1, 0, 2, -1]), ["b", "a", "?", "?"]),
 ]
 
 

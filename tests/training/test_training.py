@@ -281,3 +281,38 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
     assert lines[-1].startswith("epoch 40 of 40  loss ")
     fit(classifier(), progress=False)
     assert capfd.readouterr().err == ""
+
+
+def test_dropout_follows_its_schedule():
+    x = rs.input("x", (2000,))
+    net = rs.Network(x, rs.sum(rs.dropout(x, 0.5), name="total") * rs.parameter((), rs.initializers.zeros, name="w"))
+    X, y = np.ones((1, 2000)), np.ones(1)
+
+    def moves(dropout):
+        objective = rs.Objective(net, loss=rs.losses.SquaredError(), dropout=dropout)
+        run = rs.train(objective, (X, y), optimizer=SGD(1e-12), batches=Cyclic(1), epochs=20, each_epoch=True)
+        steps = np.diff([0.0, *(float(record.params["w"]) for record in run)])
+        return steps / 1e-12  # the sum of what was not dropped, doubled
+
+    always, falling = moves(None), moves(rs.optimizers.FlatCosine(1.0, 20))
+    assert 40 < np.abs(always - 2000).max() < 400
+    np.testing.assert_array_equal(falling[:10], always[:10])
+    assert 0 < abs(falling[19] - 2000) < 60
+    with pytest.raises(DataError, match="dropout=FlatCosine"):
+        rs.Objective(net, loss=rs.losses.SquaredError(), dropout=0.5)
+
+
+def test_an_averaging_optimizer_returns_and_measures_the_average():
+    from reseau.optimizers import Averaged
+
+    x = rs.input("x", (1,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+    X = np.linspace(-1, 1, 64)[:, None]
+    data = (X, 3 * X)
+    wanted = {"optimizer": SGD(0.1), "batches": Cyclic(16), "epochs": 30, "progress": False}
+    plain = rs.fit(objective, data, **wanted)
+    wanted["optimizer"] = Averaged(SGD(0.1), 0.99)
+    mean = rs.fit(objective, data, validation=data, patience=30, **wanted)
+    weight = float(mean.params["line.weight"][0, 0])
+    assert weight < float(plain.params["line.weight"][0, 0])  # it comes behind
+    assert objective.evaluate(mean.params, *data)["loss"] == pytest.approx(min(mean.history["validation_loss"]))

@@ -1,6 +1,6 @@
 """A network as data: immutable nodes that name their parents, and the graph they make."""
 
-from reseau.graph.graph import Graph
+from reseau.graph.graph import Graph, on_host
 from reseau.graph.nodes import (
     Constant,
     Initializer,
@@ -15,6 +15,7 @@ from reseau.graph.nodes import (
     check_lengths,
     constant,
     input,
+    is_text,
     may_be_blank,
     parameter,
     state,
@@ -37,7 +38,9 @@ __all__ = [
     "constant",
     "grafted",
     "input",
+    "is_text",
     "may_be_blank",
+    "on_host",
     "order",
     "order_by_name",
     "parameter",

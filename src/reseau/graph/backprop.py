@@ -7,7 +7,7 @@ by several nodes sums what comes back. Sources need no rule: parameters and inpu
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isqrt
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from jax import Array
@@ -110,8 +110,9 @@ def _after(found: Values, reads: Values) -> Values:
 
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
     """Values of the constant sources, those that are real numbers in the precision `dtype`."""
-    return {
-        n: jnp.asarray(n.source.value, dtype if n.source.value.dtype.kind == "f" else None)
-        for n in nodes
-        if isinstance(n.source, Constant)
-    }
+    return {n: fixed_value(n.source.value, dtype) for n in nodes if isinstance(n.source, Constant)}
+
+
+def fixed_value(value: Any, dtype: jnp.dtype) -> Any:
+    """A constant as an array of JAX, real numbers in this precision; texts as they are."""
+    return value if value.dtype.kind == "O" else jnp.asarray(value, dtype if value.dtype.kind == "f" else None)

@@ -8,7 +8,7 @@ from reseau.errors import GraphError
 from reseau.graph.nodes import Input, Node, Parameter, State
 from reseau.graph.order import order
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "on_host"]
 
 
 class Graph:
@@ -115,3 +115,15 @@ def name_nodes(nodes: Sequence[Node]) -> dict[Node, str]:
             count[role] = count.get(role, 0) + 1
             claim(node, f"{role}_{count[role]}")
     return {node: names[node] for node in nodes}
+
+
+def on_host(graph: Graph) -> dict[Node, Node]:
+    """The nodes that NumPy computes outside compiled programs and those that read them, each with the first of them."""
+    found: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.op is not None and node.op.host:
+            found[node] = node
+        for parent in node.parents:
+            if parent in found:
+                found[node] = found[parent]
+    return found

@@ -21,6 +21,7 @@ __all__ = [
     "apply_op",
     "constant",
     "input",
+    "is_text",
     "may_be_blank",
     "parameter",
     "state",
@@ -35,7 +36,7 @@ class Input:
     """A source that is given at every call.
 
     Attributes:
-        dtype: Type of its entries; "float" follows the parameters' precision.
+        dtype: Type of its entries; "float" follows the parameters' precision, "str" are texts.
         blanks: Whether entries may be NaN, which stands for no value; the nodes that read it must expect that.
     """
 
@@ -145,6 +146,13 @@ Operand = Node | float | np.ndarray
 def may_be_blank(node: Node) -> bool:
     """Whether the node is an input whose entries may be NaN, for no value."""
     return isinstance(node.source, Input) and node.source.blanks
+
+
+def is_text(node: Node) -> bool:
+    """Whether the node is a source that holds texts."""
+    if isinstance(node.source, Constant):
+        return node.source.value.dtype.kind == "O"
+    return isinstance(node.source, Input) and node.source.dtype == "str"
 
 
 def as_node(value: Operand) -> Node:

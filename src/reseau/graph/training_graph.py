@@ -15,10 +15,17 @@ __all__ = ["Randomness", "TrainingGraph", "training_graph"]
 
 @dataclass(frozen=True)
 class Randomness:
-    """The inputs that only a training graph has: a random key, and which rows of the batch are there."""
+    """The inputs that only a training graph has.
+
+    Attributes:
+        key: A random key.
+        present: Which rows of the batch are there.
+        dropping: What the rates of dropout are multiplied by in this step.
+    """
 
     key: Node
     present: Node
+    dropping: Node
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ def training_graph(graph: Graph) -> TrainingGraph:
     extra = Randomness(
         key=Node(None, (), (2,), "(random key)", Input("uint32")),
         present=input("(present)"),
+        dropping=Node(None, (), (), "(dropping)", Input()),
     )
     made: dict[Node, Node] = {}
     updates: dict[Node, Node] = {}
@@ -70,7 +78,7 @@ def in_training(
 def _(
     op: Dropout, node: Node, parents: tuple[Node, ...], extra: Randomness, salt: int
 ) -> tuple[Node, dict[Node, Node]] | None:
-    return apply_op(RandomMask(op.rate, salt), parents[0], extra.key, name=node.name), {}
+    return apply_op(RandomMask(op.rate, salt), parents[0], extra.key, extra.dropping, name=node.name), {}
 
 
 @in_training.register

@@ -61,10 +61,24 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
+def read_texts(node: Node, array: Any) -> np.ndarray:
+    """The texts that are given for an input, an array of NumPy."""
+    if array.dtype.kind not in "OUS":
+        raise DataError(f"input {node.name!r} reads texts, got an array of {array.dtype}\n  fix: np.array(['a', 'b'])")
+    if len(array.shape) != len(node.shape):
+        raise DataError(
+            f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: reshape the data"
+        )
+    texts = [t.decode() if isinstance(t, bytes) else str(t) for t in array.ravel().tolist()]
+    return np.array(texts, object).reshape(array.shape)
+
+
 def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     """The array that is given for an input, in its type, its shape checked."""
     assert isinstance(node.source, Input)
     array = given if isinstance(given, Array) else np.asarray(given)
+    if node.source.dtype == "str":
+        return read_texts(node, array)
     if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
     if len(array.shape) != len(node.shape) or array.shape[1:] != node.shape[1:]:

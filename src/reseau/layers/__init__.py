@@ -1,5 +1,6 @@
 """Layers: functions that wire nodes. Each checks what it reads and returns the node of its output."""
 
+from reseau.layers.activations import elu, hard_swish, mish, parametric_activation, selu, silu
 from reseau.layers.axes import concatenate, flatten, log_sum_exp, max, mean, reshape, slice, sum, transpose
 from reseau.layers.custom import apply, proxy
 from reseau.layers.entrywise import (
@@ -24,13 +25,24 @@ from reseau.layers.entrywise import (
     step,
     tanh,
 )
+from reseau.layers.members import members, members_affine, separate_affine
+from reseau.layers.normalization import group_norm, rms_norm
 from reseau.layers.parametric import affine, batch_norm, conv, conv_transpose, embedding, layer_norm
+from reseau.layers.sequences import attention, gru, lstm
+from reseau.layers.tabular import (
+    ntk_affine,
+    periodic_embedding,
+    piecewise_linear_encoding,
+    scale,
+    smooth_clip,
+)
 from reseau.layers.windows import average_pool, global_average_pool, max_pool
 
 __all__ = [
     "abs",
     "affine",
     "apply",
+    "attention",
     "average_pool",
     "batch_norm",
     "clip",
@@ -38,28 +50,46 @@ __all__ = [
     "conv",
     "conv_transpose",
     "dropout",
+    "elu",
     "embedding",
     "exp",
     "flatten",
     "gelu",
     "global_average_pool",
+    "group_norm",
+    "gru",
+    "hard_swish",
     "layer_norm",
     "leaky_relu",
     "log",
     "log_softmax",
     "log_sum_exp",
+    "lstm",
     "max",
     "max_pool",
     "maximum",
     "mean",
+    "members",
+    "members_affine",
     "minimum",
+    "mish",
+    "ntk_affine",
+    "parametric_activation",
+    "periodic_embedding",
+    "piecewise_linear_encoding",
     "proxy",
     "relu",
     "reshape",
+    "rms_norm",
     "round",
+    "scale",
+    "selu",
+    "separate_affine",
     "sigmoid",
     "sign",
+    "silu",
     "slice",
+    "smooth_clip",
     "softmax",
     "softplus",
     "sqrt",

@@ -4,10 +4,10 @@ Axes are counted in the full shape, so axis 0 is the batch. Where a layer has pa
 and `shift` take an initializer, or a node: a parameter that another layer reads too is shared by both.
 
 Example:
-    >>> from reseau.graph import input
-    >>> x = input("image", (28, 28, 1))
-    >>> h = max_pool(relu(conv(x, 32, (3, 3), name="conv1")), (2, 2))
-    >>> affine(flatten(h), 10, name="logits")
+    >>> import reseau as rs
+    >>> x = rs.input("image", (28, 28, 1))
+    >>> h = rs.max_pool(rs.relu(conv(x, 32, (3, 3), name="conv1")), (2, 2))
+    >>> affine(rs.flatten(h), 10, name="logits")
     <'logits' (batch, 10)>
 """
 

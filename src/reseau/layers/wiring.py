@@ -1,6 +1,7 @@
 """What the layers share: how they read their arguments, where their parameters come from, what their errors say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ __all__ = [
     "pads",
     "plain",
     "put",
+    "renamed",
     "source",
     "spatial",
     "vector_shape",
@@ -86,16 +88,24 @@ def put(cure: str, x: Node, name: str | None) -> str:
     return f"  fix: put {cure} between {x.label} and {name!r}" if name else f"  fix: put {cure} after {x.label}"
 
 
-def source(who: str, given: Node | Initializer, shape: tuple[int, ...], role: str) -> Node:
-    """The node that was given to be shared, or a new parameter."""
+def source(who: str, given: Node | Initializer, shape: tuple[int, ...], role: str, layer: str | None = None) -> Node:
+    """The node that was given to be shared, or a new parameter.
+
+    It is named after the node that reads it; where that is a hidden part of a composition, after its `layer`.
+    """
     if not isinstance(given, Node):
-        return parameter(shape, given, role=role)
+        return parameter(shape, given, role=role, name=None if layer is None else f"{layer}.{role}")
     if given.shape != shape:
         raise ShapeError(
             f"{who}: its {role} has the shape {show_shape(shape)}, but {given.label} gives {show_shape(given.shape)}\n"
             f"  fix: share a parameter of shape {show_shape(shape)}"
         )
     return given
+
+
+def renamed(node: Node, name: str | None) -> Node:
+    """The last node of a composition under the name that was asked for."""
+    return node if name is None else replace(node, name=name)
 
 
 def bias_of(who: str, bias: bool | Node | Initializer, units: int) -> tuple[Node, ...]:

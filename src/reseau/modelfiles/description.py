@@ -47,7 +47,13 @@ OPERATIONS: Mapping[str, type[Op]] = {
 INITIALIZERS: Mapping[str, Initializer | type] = {
     rule.__name__: rule
     for rule in (
-        *(initializers.zeros, initializers.ones, initializers.glorot_uniform, initializers.glorot_normal),
+        *(
+            initializers.zeros,
+            initializers.ones,
+            initializers.signs,
+            initializers.glorot_uniform,
+            initializers.glorot_normal,
+        ),
         *(initializers.he_uniform, initializers.he_normal, initializers.lecun_normal),
         *(initializers.Fill, initializers.Normal, initializers.Uniform, initializers.Orthogonal),
     )
@@ -296,7 +302,7 @@ def _operation(name: str, record: Json, parents: list[Node]) -> Node:
 
 def _input(name: str, record: Json) -> Node:
     dtype, shape = record.get("dtype"), record.get("shape")
-    if not isinstance(dtype, str) or not re.fullmatch(r"float(16|32|64)?|u?int(8|16|32|64)|bool", dtype):
+    if not isinstance(dtype, str) or not re.fullmatch(r"float(16|32|64)?|u?int(8|16|32|64)|bool|str", dtype):
         raise _damaged(f"input {name!r} is of the type {_show(dtype)}")
     if not isinstance(shape, list) or shape[:1] != [BATCH] or not all(type(n) is int for n in shape[1:]):
         raise _damaged(f"input {name!r} has the shape {_show(shape)}")

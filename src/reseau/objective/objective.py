@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.cache import Recent
 from reseau.errors import DataError
-from reseau.graph import Input, Node, apply_op, input, may_be_blank, order
+from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
@@ -24,6 +24,7 @@ from reseau.network import ROWS_AT_ONCE, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
+from reseau.optimizers.schedules import Schedule
 from reseau.penalties import Penalty
 
 __all__ = ["Objective"]
@@ -39,6 +40,7 @@ class Objective:
         network: The network f.
         loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
         penalty: Ω, or none.
+        dropout: What the rates of dropout are multiplied by at each step, a schedule from 0 to 1; else always 1.
         keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
 
     Example:
@@ -56,12 +58,14 @@ class Objective:
     loss: Loss | tuple[Loss, ...]
     penalty: Penalty | None = None
     keep: Keep = "all"
+    dropout: Schedule | None = None
 
     def __post_init__(self) -> None:
         kinds: list[tuple[Any, Any, str]] = [
             (self.network, Network, "a Network"),
             *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
             (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
+            (self.dropout, Schedule | None, "dropout=FlatCosine(1.0, steps), one of reseau.optimizers' schedules"),
         ]
         for given, kind, cure in kinds:
             if not isinstance(given, kind):
@@ -74,6 +78,16 @@ class Objective:
                 f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
                 "  fix: give a tuple with one loss for each output"
             )
+        late = on_host(self.network.graph)
+        for node in outputs:
+            if node in late:
+                name, first = self.network.graph.names[node], late[node]
+                causes = [f"node {self.network.graph.names[first]!r} ({first.kind}) works on texts"]
+                raise DataError(
+                    f"output {name!r} cannot be trained: {(getattr(first.op, 'causes', ()) or causes)[0]}\n"
+                    "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['node before it']), or "
+                    "give the numbers where an ONNX file is read, rs.onnx.read(path, fixed={'name': numbers})"
+                )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 
     def __reduce__(self) -> tuple[Any, ...]:

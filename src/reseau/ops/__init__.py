@@ -15,11 +15,14 @@ from reseau.ops.arithmetic import (
     Subtract,
 )
 from reseau.ops.base import Op, Proxy
+from reseau.ops.bits import BitCast, BitNot, BitShift, Bitwise
 from reseau.ops.comparison import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
 from reseau.ops.convolution import Conv, ConvTranspose
 from reseau.ops.cumulative import CumulativeProduct, CumulativeSum, ReverseSequence
 from reseau.ops.custom import Apply
+from reseau.ops.deformable import DeformableConv
 from reseau.ops.dropout import Dropout, RandomMask
+from reseau.ops.fourier import Fourier
 from reseau.ops.functions import (
     Abs,
     Arccos,
@@ -48,9 +51,13 @@ from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlon
 from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
+from reseau.ops.quantization import Dequantize, Narrow, Quantize
+from reseau.ops.random import RandomLike
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
+from reseau.ops.regions import MaxUnpool, RegionAlign, RegionMax
 from reseau.ops.shapes import BroadcastTo, Concatenate, Cut, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose
+from reseau.ops.texts import NumberOf, TextOf
 
 __all__ = [
     "Abs",
@@ -69,6 +76,10 @@ __all__ = [
     "BatchMean",
     "BatchNorm",
     "BatchVariance",
+    "BitCast",
+    "BitNot",
+    "BitShift",
+    "Bitwise",
     "BroadcastTo",
     "Cast",
     "Ceil",
@@ -81,6 +92,8 @@ __all__ = [
     "CumulativeProduct",
     "CumulativeSum",
     "Cut",
+    "DeformableConv",
+    "Dequantize",
     "Determinant",
     "Divide",
     "Dropout",
@@ -90,6 +103,7 @@ __all__ = [
     "Erf",
     "Exp",
     "Floor",
+    "Fourier",
     "GatedCell",
     "Gelu",
     "GridSample",
@@ -106,13 +120,16 @@ __all__ = [
     "Matmul",
     "Max",
     "MaxPool",
+    "MaxUnpool",
     "Maximum",
     "Mean",
     "Min",
     "Minimum",
     "Multiply",
+    "Narrow",
     "Negative",
     "Not",
+    "NumberOf",
     "Op",
     "Or",
     "Pad",
@@ -122,8 +139,12 @@ __all__ = [
     "Proxy",
     "Put",
     "PutAlong",
+    "Quantize",
     "Quotient",
+    "RandomLike",
     "RandomMask",
+    "RegionAlign",
+    "RegionMax",
     "Relu",
     "Remainder",
     "Reshape",
@@ -147,6 +168,7 @@ __all__ = [
     "TakeAt",
     "Tan",
     "Tanh",
+    "TextOf",
     "Tile",
     "TopK",
     "Transpose",

@@ -124,9 +124,15 @@ class Minimum(Op):
         return unbroadcast(g * share, a), unbroadcast(g * (1 - share), b)
 
 
+PACKED = ("int2", "uint2", "int4", "uint4")
+
+
 @dataclass(frozen=True)
 class Cast(Op):
-    """The same numbers in another type; where JAX is set to 32 bits, a type of 64 bits means its 32-bit relative."""
+    """The same numbers in another type; where JAX is set to 32 bits, a type of 64 bits means its 32-bit relative.
+
+    Of real numbers that a whole type of 2 or 4 bits does not hold, the lowest bits are kept.
+    """
 
     dtype: str
 
@@ -135,7 +141,11 @@ class Cast(Op):
 
     def forward(self, x: Array) -> Array:
         dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(self.dtype))
-        return x != 0 if dtype == np.bool_ else x.astype(dtype)
+        if dtype == np.bool_:
+            return x != 0
+        if str(dtype) in PACKED and jnp.issubdtype(x.dtype, jnp.floating):
+            x = x.astype(jnp.int32)
+        return x.astype(dtype)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
         real = jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(y.dtype, jnp.floating)

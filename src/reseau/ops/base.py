@@ -31,6 +31,12 @@ class Op(ABC):
     proxy: ClassVar[bool] = False
     """Whether `backward` is a stand-in for a derivative that is zero or undefined."""
 
+    host: ClassVar[bool] = False
+    """Whether `forward` is NumPy's, outside compiled programs: for texts, and for lengths that numbers decide."""
+
+    gives: ClassVar[str] = ""
+    """The type of what such an operation gives, `"object"` for texts."""
+
     slow_in_loops: ClassVar[bool] = False
     """Whether compiled loops on the CPU run it far slower than single steps do (jax-ml/jax#12868)."""
 

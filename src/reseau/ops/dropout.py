@@ -40,7 +40,8 @@ class RandomMask(Op):
     """Each entry is set to 0 with probability `rate` and otherwise divided by `1 - rate`, so its mean is kept.
 
     `key` is the raw data of a key of `jax.random`, two uint32; `salt` tells the masks of one graph apart. The mask
-    is a function of (key, salt, shape) alone, and `backward` draws it again.
+    is a function of (key, salt, shape) alone, and `backward` draws it again. A third input, a number from 0 to 1,
+    multiplies the rate where it is given: a schedule's value at this step.
     """
 
     rate: float
@@ -49,24 +50,32 @@ class RandomMask(Op):
     def __post_init__(self) -> None:
         check_rate(self.rate)
 
-    def shape(self, x: Shape, key: Shape) -> Shape:
+    def shape(self, x: Shape, key: Shape, factor: Shape = ()) -> Shape:
         if key != (2,):
             raise ShapeError(
                 f"its key has the shape {show_shape(key)}\n  fix: pass jax.random.key_data(key), of shape (2,)"
             )
+        if factor != ():
+            raise ShapeError(f"its factor has the shape {show_shape(factor)}\n  fix: pass one number")
         return x
 
-    def forward(self, x: Array, key: Array) -> Array:
-        return jnp.where(self.kept(x, key), x / (1 - self.rate), 0)
+    def forward(self, x: Array, key: Array, factor: Array | float = 1.0) -> Array:
+        return jnp.where(self.kept(x, key, factor), x / (1 - self.rate * factor), 0)
 
-    def backward(self, g: Array, y: Array, x: Array, key: Array) -> tuple[Array, None]:
-        return jnp.where(self.kept(x, key), g / (1 - self.rate), 0), None
+    def backward(
+        self, g: Array, y: Array, x: Array, key: Array, factor: Array | float | None = None
+    ) -> tuple[Array | None, ...]:
+        own = 1.0 if factor is None else factor
+        pulled = jnp.where(self.kept(x, key, own), g / (1 - self.rate * own), 0)
+        return (pulled, None) if factor is None else (pulled, None, None)
 
-    def kept(self, x: Array, key: Array) -> Array:
+    def kept(self, x: Array, key: Array, factor: Array | float = 1.0) -> Array:
         """Which entries stay: those whose 32 random bits are not among the lowest `rate` of all."""
         salted = jax.random.fold_in(jax.random.wrap_key_data(key), self.salt)
         bits = jax.random.bits(salted, x.shape, jnp.uint32)
-        return jnp.greater_equal(bits, np.uint32(round(self.rate * 2**32)))
+        share = self.rate * factor * 2.0**32
+        lowest = np.uint32(round(share)) if isinstance(share, float) else jnp.asarray(share).astype(jnp.uint32)
+        return jnp.greater_equal(bits, lowest)
 
 
 def check_rate(rate: float) -> None:

@@ -2,19 +2,23 @@
 
 from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
 from reseau.optimizers.base import Optimizer, Params
-from reseau.optimizers.schedules import Constant, Cosine, InverseTime, Schedule, Step, Warmup
+from reseau.optimizers.schedules import Constant, Cosine, CosineInLog, FlatCosine, InverseTime, Schedule, Step, Warmup
 from reseau.optimizers.sgd import SGD
-from reseau.optimizers.wrappers import Clipped, FromOptax, Projected, Steered, as_optimizer
+from reseau.optimizers.wrappers import Averaged, Clipped, FromOptax, Grouped, Projected, Steered, as_optimizer
 
 __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Averaged",
     "Clipped",
     "Constant",
     "Cosine",
+    "CosineInLog",
+    "FlatCosine",
     "FromOptax",
+    "Grouped",
     "InverseTime",
     "Optimizer",
     "Params",

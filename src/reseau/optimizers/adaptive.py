@@ -127,19 +127,20 @@ class AdamW(Optimizer):
     """Adam whose weights also shrink, `θ ← θ - rate (m̂ / (√v̂ + epsilon) + decay θ)`.
 
     The decay is decoupled: it does not pass through the moments, so it is not the gradient of any penalty; for a
-    penalised risk give `Objective` a penalty. Like optax's `adamw` it shrinks every parameter, biases included.
+    penalised risk give `Objective` a penalty. Like optax's `adamw` it shrinks every parameter, biases included; for
+    other parameters another decay, see `Grouped`. The decay may be a schedule, as `FlatCosine(0.02, steps)`.
 
     Source: Loshchilov and Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, algorithm 2.
     """
 
     learning_rate: float | Schedule = 1e-3
-    decay: float = 1e-4
+    decay: float | Schedule = 1e-4
     b1: float = 0.9
     b2: float = 0.999
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        if not self.decay >= 0:
+        if not isinstance(self.decay, Schedule) and not self.decay >= 0:
             raise DataError(f"AdamW: the weight decay is at least 0, got {self.decay}")
         self._adam()
 
@@ -153,7 +154,8 @@ class AdamW(Optimizer):
         self, params: Params, grads: Params, state: tuple[Params, Params], t: Array
     ) -> tuple[Params, tuple[Params, Params]]:
         moved, state = self._adam().update(params, grads, state, t)
-        shrink = as_schedule(self.learning_rate)(t) * self.decay
+        decay = self.decay(t) if isinstance(self.decay, Schedule) else self.decay
+        shrink = as_schedule(self.learning_rate)(t) * decay
         return {k: moved[k] - shrink * p for k, p in params.items()}, state
 
 

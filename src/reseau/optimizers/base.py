@@ -25,6 +25,10 @@ class Optimizer(ABC):
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         """The parameters and the state after step `t`."""
 
+    def kept(self, params: Params, state: Any) -> Params:
+        """The parameters that are measured and returned; an optimizer that averages its steps has others."""
+        return params
+
 
 def zeros(params: Params) -> Any:
     """A zero for every entry of the parameters; made by NumPy, so that nothing is compiled for it."""

@@ -9,7 +9,17 @@ from jax import Array
 
 from reseau.errors import DataError
 
-__all__ = ["Constant", "Cosine", "InverseTime", "Schedule", "Step", "Warmup", "as_schedule"]
+__all__ = [
+    "Constant",
+    "Cosine",
+    "CosineInLog",
+    "FlatCosine",
+    "InverseTime",
+    "Schedule",
+    "Step",
+    "Warmup",
+    "as_schedule",
+]
 
 
 class Schedule(ABC):
@@ -68,6 +78,49 @@ class Cosine(Schedule):
     def __call__(self, t: Array) -> Array | float:
         done = jnp.minimum(t, self.steps) / self.steps
         return self.last + (self.rate - self.last) * 0.5 * (1 + jnp.cos(pi * done))
+
+
+@dataclass(frozen=True)
+class FlatCosine(Schedule):
+    """`rate` for the first half of `steps` steps, then down to 0 along half a cosine, then 0.
+
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, "flat_cos", for weight decay and dropout.
+    """
+
+    rate: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        _positive(self.rate)
+        _positive(self.steps)
+
+    def __call__(self, t: Array) -> Array | float:
+        done = jnp.minimum(t, self.steps) / self.steps
+        return self.rate * 0.5 * (1 + jnp.cos(pi * jnp.maximum(2 * done - 1, 0)))
+
+
+@dataclass(frozen=True)
+class CosineInLog(Schedule):
+    """Up to `rate` and down to 0 `cycles` times in `steps` steps, each cycle twice as long as the one before; then 0.
+
+    The rate at the part s of all steps is `rate ½ (1 - cos(2π log₂(1 + (2^cycles - 1) s)))`, 0 at first.
+
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, "coslog" with four cycles.
+    """
+
+    rate: float
+    steps: int
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        _positive(self.rate)
+        _positive(self.steps)
+        _positive(self.cycles)
+
+    def __call__(self, t: Array) -> Array | float:
+        done = jnp.minimum(t, self.steps) / self.steps
+        turns = jnp.log2(1 + (2.0**self.cycles - 1) * done)
+        return self.rate * 0.5 * (1 - jnp.cos(2 * pi * turns))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from reseau.optimizers.base import Optimizer, Params
 from reseau.optimizers.schedules import Schedule
 from reseau.optimizers.sgd import SGD
 
-__all__ = ["Clipped", "FromOptax", "Projected", "Steered", "as_optimizer"]
+__all__ = ["Averaged", "Clipped", "FromOptax", "Grouped", "Projected", "Steered", "as_optimizer"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Clipped(Optimizer):
         scale = jnp.minimum(1.0, self.norm / jnp.maximum(length, self.norm))
         return self.optimizer.update(params, {k: scale.astype(g.dtype) * g for k, g in grads.items()}, state, t)
 
+    def kept(self, params: Params, state: Any) -> Params:
+        return self.optimizer.kept(params, state)
+
 
 @dataclass(frozen=True)
 class Projected(Optimizer):
@@ -53,6 +57,84 @@ class Projected(Optimizer):
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         params, state = self.optimizer.update(params, grads, state, t)
         return self.project(params), state
+
+    def kept(self, params: Params, state: Any) -> Params:
+        return self.optimizer.kept(params, state)
+
+
+@dataclass(frozen=True)
+class Grouped(Optimizer):
+    """Other settings for some parameters: each is moved by the first group whose pattern is its name's, or by `rest`.
+
+    Args:
+        groups: Pairs of a pattern and an optimizer; in a pattern `*` stands for any letters, as in `"*.bias"`.
+        rest: The optimizer of all other parameters.
+
+    Example:
+        >>> Grouped((("*.bias", Adam(1e-4)),), rest=AdamW(1e-3, decay=0.02)).groups[0][0]
+        '*.bias'
+    """
+
+    groups: tuple[tuple[str, Optimizer], ...]
+    rest: Optimizer
+
+    def init(self, params: Params) -> Any:
+        return [optimizer.init(part) for optimizer, part in self._parts(params)]
+
+    def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
+        moved: Params = {}
+        states = []
+        for (optimizer, part), own in zip(self._parts(params), state, strict=True):
+            new, after = optimizer.update(part, {k: grads[k] for k in part}, own, t)
+            moved |= new
+            states.append(after)
+        return {k: moved[k] for k in params}, states
+
+    def kept(self, params: Params, state: Any) -> Params:
+        found: Params = {}
+        for (optimizer, part), own in zip(self._parts(params), state, strict=True):
+            found |= optimizer.kept(part, own)
+        return {k: found[k] for k in params}
+
+    def _parts(self, params: Params) -> list[tuple[Optimizer, Params]]:
+        """Each optimizer with the parameters that it moves; one that has none is left out."""
+        patterns = [pattern for pattern, _ in self.groups]
+        place = {k: next((i for i, p in enumerate(patterns) if fnmatchcase(k, p)), len(patterns)) for k in params}
+        optimizers = [*(optimizer for _, optimizer in self.groups), self.rest]
+        parts = [(o, {k: v for k, v in params.items() if place[k] == i}) for i, o in enumerate(optimizers)]
+        return [(o, part) for o, part in parts if part]
+
+
+@dataclass(frozen=True)
+class Averaged(Optimizer):
+    """Lets `optimizer` step, and keeps an exponential moving average of the parameters, which is what is returned.
+
+    `a ← decay a + (1 - decay) θ` from `a = θ` at the start, with `min(decay, (1 + t) / (10 + t))` in the place of the
+    decay, so that the first parameters are soon forgotten. Validation measures the average too.
+
+    Source: Polyak and Juditsky, *Acceleration of Stochastic Approximation by Averaging*, 1992; the growing decay is
+    that of TensorFlow's `ExponentialMovingAverage`.
+    """
+
+    optimizer: Optimizer
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise DataError(f"Averaged: a decay is in [0, 1), got {self.decay}")
+
+    def init(self, params: Params) -> tuple[Params, Any]:
+        return {k: np.array(v) for k, v in params.items()}, self.optimizer.init(params)
+
+    def update(self, params: Params, grads: Params, state: tuple[Params, Any], t: Array) -> tuple[Params, Any]:
+        average, inner = state
+        params, inner = self.optimizer.update(params, grads, inner, t)
+        decay = jnp.minimum(self.decay, (1 + t) / (10.0 + t))
+        mean = {k: a + (1 - decay).astype(a.dtype) * (params[k] - a) for k, a in average.items()}
+        return params, (mean, inner)
+
+    def kept(self, params: Params, state: tuple[Params, Any]) -> Params:
+        return state[0]
 
 
 @dataclass(frozen=True)

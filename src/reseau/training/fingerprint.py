@@ -62,6 +62,8 @@ def fingerprint_of(objective: Objective, **others: Any) -> dict[str, str]:
         "penalty": None if penalty is None else penalty.node(network.graph),
         "the objective's keep": objective.keep,
     }
+    if objective.dropout is not None:
+        parts["the objective's dropout"] = objective.dropout
     return {what.replace("_", " "): digest(value) for what, value in (parts | others).items()}
 
 

@@ -105,7 +105,10 @@ class Program:
         sources = self.objective.sources(carry.params | carry.states, rows, targets, batch.weights)
         sources[self.extra.present] = (batch.weights > 0).astype(batch.weights.dtype)
         if self.random:
+            dropout = self.objective.dropout
+            factor = 1.0 if dropout is None else jnp.clip(dropout(t), 0, 1)
             sources[self.extra.key] = jax.random.key_data(jax.random.fold_in(jax.random.key(seed), t))
+            sources[self.extra.dropping] = jnp.asarray(factor, batch.weights.dtype)
         return sources
 
     def _step(self, carry: Carry, data: Any, batch: Any, t: Array, seed: Array) -> Carry:

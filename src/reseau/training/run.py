@@ -92,8 +92,8 @@ class TrainingRun:
         self.snapshot = (step, copied(carry))
 
     def params(self) -> dict[str, Any]:
-        """The parameters and states as they stand; the next chunk overwrites them."""
-        return self.carry.params | self.carry.states
+        """The parameters that the optimizer keeps, and the states; the next chunk overwrites them."""
+        return self.optimizer.kept(self.carry.params, self.carry.optimizer) | self.carry.states
 
     def records(self, total: int, at_once: int | None = None) -> Generator[Record, None, None]:
         """Run until `total` steps in chunks of at most `at_once` epochs; `most_epochs` may lower that on the way.

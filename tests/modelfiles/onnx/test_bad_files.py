@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
-from reseau.errors import ModelFileError
+from reseau.errors import DataError, ModelFileError
 
 
 def tiny() -> onnx.ModelProto:
@@ -163,12 +163,17 @@ def test_an_operand_that_does_not_fit_names_the_node(tmp_path) -> None:
     refused(tmp_path / "m.onnx", model, "'sum'", "(Add)")
 
 
-def test_a_shape_that_is_an_input_asks_for_its_value(tmp_path) -> None:
+def test_a_shape_that_is_an_input_is_read_at_every_call_and_for_training_its_value_is_asked_for(tmp_path) -> None:
     model = tiny()
     model.graph.input.append(helper.make_tensor_value_info("shape", TensorProto.INT64, [2]))
     model.graph.node.append(helper.make_node("Reshape", ["y", "shape"], ["z"], "reshape"))
     model.graph.output[0].name = "z"
-    refused(tmp_path / "m.onnx", model, "'shape'", "fixed=")
+    onnx.save(model, tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    assert net(params, np.eye(3), np.array([-1, 2])).shape == (3, 2)
+    assert net(params, np.eye(3), np.array([1, 6])).shape == (1, 6)
+    with pytest.raises(DataError, match=r"needs the numbers of 'shape'(.|\n)*fix: (.|\n)*fixed="):
+        rs.Objective(net, rs.losses.SquaredError())
     net, params = rs.onnx.read(tmp_path / "m.onnx", fixed={"shape": [-1, 2]})
     assert net(params, np.eye(3)).shape == (3, 2)
 

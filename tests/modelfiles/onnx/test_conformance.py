@@ -3,12 +3,7 @@
 import json
 import subprocess
 import sys
-import unittest
 from pathlib import Path
-
-import onnx
-import pytest
-from onnx import TensorProto, helper
 
 from reseau.onnx import Backend
 
@@ -40,21 +35,6 @@ def test_conformance(record_property) -> None:
     print(f"conformance: {passed} passed, {passed + len(wrong)} run, {len(skipped)} skipped")
     assert passed >= listed["minimum"], wrong
     assert all(skipped.values())
-
-
-@pytest.mark.parametrize("kind", ["sequence", "text"])
-def test_what_is_out_of_scope_is_skipped_with_a_reason(kind: str) -> None:
-    declared = (
-        helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, None)
-        if kind == "sequence"
-        else helper.make_tensor_value_info("x", TensorProto.STRING, [1])
-    )
-    node = helper.make_node("Identity", ["x"], ["y"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    model = helper.make_model(helper.make_graph([node], "g", [declared], [y]))
-    assert isinstance(model, onnx.ModelProto)
-    with pytest.raises(unittest.SkipTest, match="only arrays"):
-        Backend.prepare(model)
 
 
 def test_the_devices_that_are_claimed() -> None:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
-from reseau.errors import ModelFileError
+from reseau.errors import DataError
 from reseau.graph import Constant, Parameter, State
 
 
@@ -139,14 +139,17 @@ def test_a_function_of_the_model_is_read_through_its_definition(tmp_path) -> Non
     np.testing.assert_array_equal(net(params, np.full((1, 3), 2.0)), np.full((1, 3), 6.0))
 
 
-def test_a_setting_that_depends_on_the_data_is_refused(tmp_path) -> None:
+def test_a_setting_that_depends_on_the_data_is_read_at_every_call_and_not_trained(tmp_path) -> None:
     nodes = [
         helper.make_node("Cast", ["x"], ["i"], to=TensorProto.INT64),
         helper.make_node("Reshape", ["x", "i"], ["y"], "odd"),
     ]
     onnx.save(model(nodes, {"x": [2]}, {"y": ["m"]}), tmp_path / "m.onnx")
-    with pytest.raises(ModelFileError, match="'x'"):
-        rs.load(tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    assert net(params, np.array([2, 1], np.float32)).shape == (2, 1)
+    assert net(params, np.array([1, 2], np.float32)).shape == (1, 2)
+    with pytest.raises(DataError, match=r"node 'odd' \(Reshape\) needs the numbers of 'x'"):
+        rs.Objective(net, rs.losses.SquaredError())
 
 
 def test_importing_the_library_does_not_import_onnx() -> None:

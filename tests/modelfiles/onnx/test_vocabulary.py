@@ -18,6 +18,8 @@ WITHOUT_FORM = {
     *("Apply", "BatchMean", "BatchVariance", "RandomMask", "GatedCell", "LongShortCell", "PlainCell"),
     *("WindowArgMax", "WindowSum"),
 }
+# other programs draw other numbers from a seed, and onnxruntime returns no arrays of 8-bit reals
+NOT_COMPARED = {"RandomLike", "Narrow"}
 FIRST: dict[type[Op], tuple[Op, tuple]] = {}
 for op_and_case in CASES + APART:
     FIRST.setdefault(type(op_and_case[0]), op_and_case)
@@ -42,6 +44,10 @@ def test_an_operation_is_written_and_read(op: Op, case: tuple, tmp_path) -> None
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = {n.name: np.asarray(v) for n, v in zip(inputs, values, strict=True)}
     expected = np.asarray(op.forward(*values))
+    if type(op).__name__ in NOT_COMPARED:
+        again, params = rs.load(path)
+        np.testing.assert_array_equal(again(params, *values), expected)
+        return
     theirs = session.run(None, feeds)[0]
     assert theirs.shape == concrete(net.graph.outputs[0].shape, 3)
     np.testing.assert_allclose(theirs, expected, rtol=1e-4, atol=1e-5)

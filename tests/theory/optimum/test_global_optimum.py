@@ -256,11 +256,11 @@ def test_separable_classes_with_free_functions_have_no_minimum():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (([0.0, 1.0], [1.0], 0.1), {}, "give one each"),
+        (([0.0, 1.0], [1.0], 0.1), {}, "give one target for each"),
         (([0.0, math.nan], [1.0, 1.0], 0.1), {}, "not finite"),
         (([0.0, 1.0], [1.0, math.inf], 0.1), {}, "not finite"),
-        (([0.0, 1.0], [1.0, 1.0], 0.0), {}, "must be positive"),
-        (([0.0, 1.0], [1.0, 1.0], 0.1), {"radius": -1.0}, "must be positive"),
+        (([0.0, 1.0], [1.0, 1.0], 0.0), {}, "give positive finite"),
+        (([0.0, 1.0], [1.0, 1.0], 0.1), {"radius": -1.0}, "give positive finite"),
         (([0.0, 1.0], [1.0, 1.0], 0.1), {"bias": "none"}, "bias 'none'"),
         (([0.0, 1.0], [1.0, 1.0], 0.1), {"loss": "cubic"}, "loss 'cubic'"),
         (([0.0, 1.0], [1.0, 0.5], 0.1), {"loss": "hinge"}, "needs -1 and \\+1"),

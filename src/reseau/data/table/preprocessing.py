@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reseau.data.table.recipe import Column, Recipe
+from reseau.data.table.recipe import MOST_ONE_HOT, Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, input, parameter, state
 from reseau.initializers import zeros
@@ -23,10 +23,11 @@ def preprocess(recipe: Recipe) -> tuple[Node, Node]:
 
     - the numbers, minus their mean and divided by their deviation in the training rows; a blank is replaced by the
       mean, so it becomes 0. A column that hardly varies is not divided;
-    - where `missing="impute"`, for each column of numbers that had blanks in the training rows, 1 where it is blank,
-      else 0;
+    - where `missing="impute"`, for each column of numbers or dates that had blanks in the training rows, 1 where it is
+      blank, else 0;
     - of each column of texts, one 0 or 1 for each category, all of them 0 where the cell is blank or holds a text that
-      did not occur in training; or with `text="embed"` a vector of `embedding_width` learned numbers for each
+      did not occur in training; or with `text="embed"`, and of more than 1,000 categories always, a vector of
+      `embedding_width` learned numbers for each
       category and one more for blank and unknown texts. They begin as zeros: a text that training never met adds
       nothing.
 
@@ -56,12 +57,13 @@ def preprocess(recipe: Recipe) -> tuple[Node, Node]:
         filled = apply_op(Where(), blank, _state(stand_ins, "features.blank"), x, name="filled")
     if numeric:
         parts.append(_standardized(_taken(filled, numeric, "numbers"), [columns[i] for i in numeric]))
-    if indicated := [i for i in numeric if impute and columns[i].blanks]:
+    sources = [c.source or c.name for c in columns]
+    if indicated := [i for i in numeric if impute and columns[i].blanks and sources.index(sources[i]) == i]:
         parts.append(_zero_or_one(_taken(blank, indicated, "number is blank"), "indicators"))
-    if texts and recipe.text == "embed":
-        parts += [_embedded(filled, i, columns[i]) for i in texts]
-    elif texts:
-        parts.append(_one_hot(filled, texts, [len(columns[i].categories) for i in texts]))
+    spread = [i for i in texts if recipe.text != "embed" and len(columns[i].categories) <= MOST_ONE_HOT]
+    if spread:
+        parts.append(_one_hot(filled, spread, [len(columns[i].categories) for i in spread]))
+    parts += [_embedded(filled, i, columns[i]) for i in texts if i not in spread]
     return x, parts[0] if len(parts) == 1 else apply_op(Concatenate(1), *parts, name="preprocessed")
 
 

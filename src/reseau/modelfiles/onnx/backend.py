@@ -1,72 +1,37 @@
 """ONNX's conformance tests run against this library: a backend in the sense of `onnx.backend.test`."""
 
-import unittest
-from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 from onnx.backend.base import Backend as OnnxBackend
 from onnx.backend.base import BackendRep
 
-from reseau.graph.backprop import evaluate
-from reseau.modelfiles.onnx.importer import NeedsInput
-from reseau.modelfiles.onnx.reading import imported
-from reseau.modelfiles.onnx.tensors import Arrays
+from reseau.modelfiles.onnx.reading import run
 
 __all__ = ["Backend", "Prepared"]
 
-# a test runs once: the time goes into compilation, not into what is compiled
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-
-OUT_OF_SCOPE = {"sequence_type": "sequences", "optional_type": "optional values", "map_type": "maps"}
-
 
 class Prepared(BackendRep):
-    """A model that is read anew for the shapes of the inputs that it is given, and compiled."""
+    """A model that is read anew for the inputs that it is given, and computed while it is read."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
 
-    def run(self, inputs: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
-        """The outputs for these inputs, in the order of the graph's."""
+    def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The outputs for these inputs, in the order of the graph's; a list for a sequence."""
         stored = {t.name for t in self.model.graph.initializer}
         declared = [i for i in self.model.graph.input if i.name not in stored]
-        given = {i.name: in_type(v, i) for i, v in zip(declared, inputs, strict=False)}
-        for i in declared:
-            set_shape(i, given[i.name].shape)
-        fixed: dict[str, np.ndarray] = {}
-        while True:
-            try:
-                graph, arrays = imported(self.model, Arrays(Path("model.onnx")), fixed, {}, lift=False)
-                break
-            except NeedsInput as error:
-                fixed |= {name: given[name] for name in error.names}
-        with jax.enable_x64(True):
-            nodes = [n for n in graph.nodes if n.op is None]
-            values = [arrays[n] if n in arrays else given[str(n.name)] for n in nodes]
-
-            def compute(values: list[Any]) -> list[Any]:
-                found = evaluate(graph.nodes, dict(zip(nodes, values, strict=True)))
-                return [found[n] for n in graph.outputs]
-
-            return tuple(np.asarray(v) for v in jax.jit(compute, compiler_options=QUICK)(values))
+        return tuple(run(self.model, {i.name: in_type(v, i) for i, v in zip(declared, inputs, strict=False)}))
 
 
 class Backend(OnnxBackend):
-    """`onnx.backend.test.BackendTest(reseau.onnx.Backend, __name__)`; what is out of scope is skipped with a reason."""
+    """`onnx.backend.test.BackendTest(reseau.onnx.Backend, __name__)`."""
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Prepared:
-        """A model to be run; `SkipTest` where it is made of something else than arrays of numbers."""
-        for declared in (*model.graph.input, *model.graph.output):
-            kind = declared.type.WhichOneof("value")
-            if kind in OUT_OF_SCOPE:
-                raise unittest.SkipTest(f"{declared.name} holds {OUT_OF_SCOPE[kind]}; only arrays are read")
-            if declared.type.tensor_type.elem_type == onnx.TensorProto.STRING:
-                raise unittest.SkipTest(f"{declared.name} holds text; only arrays of numbers are read")
+        """A model to be run."""
         return Prepared(model)
 
     @classmethod
@@ -80,16 +45,9 @@ class Backend(OnnxBackend):
         return device == "CPU"
 
 
-def in_type(value: Any, declared: onnx.ValueInfoProto) -> np.ndarray:
-    """The array in the type of its input; the test data write some numbers as text."""
-    array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
-    return array.astype(helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type), copy=False)
-
-
-def set_shape(declared: onnx.ValueInfoProto, lengths: tuple[int, ...]) -> None:
-    """Put the lengths of an array that is given in the place of those that were declared."""
-    shape = declared.type.tensor_type.shape
-    del shape.dim[:]
-    for n in lengths:
-        shape.dim.add(dim_value=n)
-    shape.SetInParent()
+def in_type(value: Any, declared: onnx.ValueInfoProto) -> Any:
+    """An array in the type of its input; the test data write some numbers as text."""
+    array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+    if not declared.type.HasField("tensor_type"):
+        return array
+    return np.asarray(array).astype(helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type), copy=False)

@@ -120,6 +120,8 @@ class Emitter:
         params: Values of its parameters and states.
         precision: Type of its real numbers.
         opset: The opset whose forms are written.
+        functions: Functions of the file that nodes call.
+        domains: Versions of the domains, beside ONNX's own, of nodes that were copied from another file.
         needed: The lowest opset that has every form asked for so far; where it is above `opset`, the walk is repeated.
     """
 
@@ -134,6 +136,8 @@ class Emitter:
     values: dict[Node, Value] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    functions: list[onnx.FunctionProto] = field(default_factory=list)
+    domains: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.taken |= set(self.graph.by_name)

@@ -6,20 +6,19 @@ import numpy as np
 import onnx
 from onnx import defs, helper
 
-from reseau.graph import Node
-from reseau.modelfiles.onnx.importer import Call, Importer
+from reseau.modelfiles.onnx.importer import Call, Importer, Listed, Value
 
 __all__ = ["expand"]
 
 DEPTH = 32  # functions within functions
 
 
-def expand(importer: Importer, call: Call, proto: onnx.NodeProto, within: str) -> list[Node | None]:
+def expand(importer: Importer, call: Call, proto: onnx.NodeProto, within: str) -> list[Value | None]:
     """The values of a node's outputs, computed by the nodes of its definition."""
     if within.count("/") > DEPTH:
         raise ValueError("its definition does not end")
     function = definition(importer, call, proto)
-    scope: dict[str, Node] = {}
+    scope: dict[str, Value | None] = {}
     for formal, node in zip(function.input, call.inputs, strict=False):
         if node is not None:
             scope[formal] = node
@@ -72,12 +71,19 @@ def defaults(call: Call, proto: onnx.NodeProto) -> list[onnx.AttributeProto]:
     return [a.default_value for a in schema.attributes.values() if a.default_value.name]
 
 
-def declared(importer: Importer, node: Node | None) -> bytes:
+def declared(importer: Importer, value: Value | None) -> bytes:
     """The type and shape of a value, as ONNX writes them."""
+    return type_of(importer, value).SerializeToString()
+
+
+def type_of(importer: Importer, node: Value | None) -> onnx.TypeProto:
+    """The type of an array, or of a sequence of what its first entry is."""
+    if isinstance(node, Listed):
+        return helper.make_sequence_type_proto(type_of(importer, next(iter(node.entries), None)))
     if node is None:
-        return onnx.TypeProto().SerializeToString()
+        return onnx.TypeProto()
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(importer.dtype(node)))
-    return helper.make_tensor_type_proto(kind, importer.lengths.numbers(node.shape)).SerializeToString()
+    return helper.make_tensor_type_proto(kind, importer.lengths.numbers(node.shape))
 
 
 def with_settings(proto: onnx.NodeProto, settings: dict[str, onnx.AttributeProto], absent: set[str]) -> onnx.NodeProto:

@@ -10,20 +10,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
-from reseau.errors import CycleError, ModelFileError
-from reseau.graph import Constant, Input, Node, Parameter, State, order_by_name
+from reseau.errors import ModelFileError
+from reseau.graph import Constant, Input, Node, Parameter, State
 from reseau.graph.backprop import evaluate
 from reseau.initializers import Given
+from reseau.modelfiles.onnx.foreign import Listed, NeedsInput, Value, leaves
 from reseau.modelfiles.onnx.lengths import Lengths
-from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays
+from reseau.modelfiles.onnx.node_order import in_order, read_by
+from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays, type_name
 from reseau.ops.base import BATCH, Dim, Shape
 
-__all__ = ["FAILURES", "Call", "Importer", "NeedsInput", "Rule", "type_name"]
+__all__ = ["FAILURES", "Call", "Importer", "Listed", "NeedsInput", "Rule", "Value", "type_name"]
 
 # what a graph that contradicts itself can make honest arithmetic raise
 FAILURES = (
@@ -40,14 +41,6 @@ FAILURES = (
 OWN_DOMAINS = ("", "ai.onnx")
 
 
-class NeedsInput(Exception):
-    """A rule needs the numbers of a value that depends on inputs of the graph."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(f"it needs the value of {', '.join(map(repr, names))} while the graph is read")
-        self.names = names
-
-
 @dataclass(frozen=True)
 class Call:
     """One ONNX node, as its rule sees it."""
@@ -55,13 +48,13 @@ class Call:
     importer: "Importer"
     kind: str
     opset: int
-    inputs: tuple[Node | None, ...]
+    inputs: tuple[Value | None, ...]
     attributes: Mapping[str, Any]
     outputs: tuple[str, ...]
-    scope: Mapping[str, Node]
+    scope: Mapping[str, Value | None]
     within: str
 
-    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Node], again: int = 0) -> tuple[Node, ...]:
+    def inner(self, graph: onnx.GraphProto, inputs: Sequence[Value | None], again: int = 0) -> tuple[Value | None, ...]:
         """The outputs of a graph inside this node, which also sees the values around it."""
         scope = dict(self.scope)
         for tensor in graph.initializer:
@@ -80,11 +73,21 @@ class Call:
 
     def get(self, i: int) -> Node | None:
         """Input `i`, where it is given."""
-        return self.inputs[i] if i < len(self.inputs) else None
+        value = self.inputs[i] if i < len(self.inputs) else None
+        if isinstance(value, Listed):
+            raise ValueError(f"its input {i} is a sequence, not an array")
+        return value
+
+    def listed(self, i: int) -> tuple[Value | None, ...]:
+        """The entries of input `i`, a sequence."""
+        value = self.inputs[i]
+        if not isinstance(value, Listed):
+            raise ValueError(f"its input {i} is not a sequence")
+        return value.entries
 
     def given(self) -> tuple[Node, ...]:
         """The inputs that are given."""
-        return tuple(n for n in self.inputs if n is not None)
+        return tuple(n for n in map(self.get, range(len(self.inputs))) if n is not None)
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """A setting, or its default."""
@@ -130,7 +133,7 @@ class Call:
         return i < len(self.outputs) and bool(self.outputs[i])
 
 
-Rule = Callable[[Call], Node | tuple[Node | None, ...]]
+Rule = Callable[[Call], Value | None | tuple[Value | None, ...]]
 
 
 @dataclass
@@ -142,23 +145,31 @@ class Importer:
         opsets: Version of every domain.
         rules: The rule of each operator; an operator of another domain is called `"domain/Operator"`.
         expand: Reads an operator without a rule, by its definition.
-        fixed: Numbers given for some inputs, which become constants.
+        fixed: Numbers given for some inputs, which become constants; a list for a sequence.
         functions: The model's own functions.
         lift: Whether a first axis of length 1 is read as the batch.
         blanks: Whether real inputs may hold NaN, for no value.
+        at_once: Whether all inputs are fixed and every value is computed while the graph is read.
+        defers: Whether nodes that need the numbers of an input are left for later, with those that read them.
     """
 
     arrays: Arrays
     opsets: Mapping[str, int]
     rules: Mapping[str, Rule]
-    expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Node | None]]"
-    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Value | None]]"
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
     given_lengths: Mapping[str, int] = field(default_factory=dict)
     lift: bool = True
     blanks: bool = False
+    at_once: bool = False
+    defers: bool = False
     lengths: Lengths = field(default_factory=Lengths)
-    values: dict[str, Node] = field(default_factory=dict)
+    values: dict[str, Value | None] = field(default_factory=dict)
+    deferred: list[onnx.NodeProto] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    causes: list[str] = field(default_factory=list)
+    listed_by: dict[str, onnx.NodeProto] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
     stored: dict[Node, np.ndarray] = field(default_factory=dict)
     types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
@@ -175,7 +186,7 @@ class Importer:
     def initializer(self, name: str, value: np.ndarray) -> Node:
         """An array of the file: what training moves if it holds real numbers and has an axis, else a constant."""
         real = jnp.issubdtype(value.dtype, jnp.floating)
-        if not real or value.ndim == 0 or value.size == 0:
+        if not real or value.ndim == 0 or value.size == 0 or self.at_once:
             return self.constant(value)
         node = Node(None, (), value.shape, name, Parameter(Given(value), name))
         self.stored[node] = value
@@ -192,12 +203,18 @@ class Importer:
             self.stored[known] = value
         return known
 
-    def input(self, declared: onnx.ValueInfoProto) -> Node:
+    def input(self, declared: onnx.ValueInfoProto) -> Value | None:
         """An input of the graph."""
         name = declared.name
         kind = declared.type.tensor_type
+        if name in self.fixed and not declared.type.HasField("tensor_type"):
+            return self.fixed_value(self.fixed[name])
         if not declared.type.HasField("tensor_type"):
-            raise self.arrays.damaged(f"input {name!r} is not an array")
+            what = str(declared.type.WhichOneof("value")).removesuffix("_type")
+            raise ModelFileError(
+                f"{self.arrays.path}: input {name!r} is not an array but of the kind {what!r}\n"
+                f"  fix: rs.onnx.read(path, fixed={{{name!r}: [array, ...]}})"
+            )
         dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:
             return self.constant(np.asarray(self.fixed[name], dtype))
@@ -214,9 +231,18 @@ class Importer:
                 raise self.arrays.damaged(f"input {name!r} has an axis of length {dim.dim_value}")
             else:
                 shape.append(BATCH if i == 0 and dim.dim_value == 1 and self.lift else dim.dim_value)
-        node = Node(None, (), tuple(shape), name, Input("float" if dtype == np.float32 else str(dtype), self.blanks))
+        said = {np.dtype(np.float32): "float", np.dtype(object): "str"}.get(dtype, str(dtype))
+        node = Node(None, (), tuple(shape), name, Input(said, self.blanks))
         self.types[node] = dtype
         return node
+
+    def fixed_value(self, value: Any) -> Value | None:
+        """A value that is given for an input: an array, a list of values, or nothing."""
+        if value is None:
+            return Listed((), False)
+        if isinstance(value, list | tuple):
+            return Listed(tuple(map(self.fixed_value, value)))
+        return self.constant(np.asarray(value))
 
     # questions about nodes
 
@@ -228,6 +254,13 @@ class Importer:
             else:
                 self.free[n] = frozenset().union(*(self.free[p] for p in n.parents))
         return self.free[node]
+
+    def node(self, name: str) -> Node:
+        """The array of this name."""
+        value = self.values[name]
+        if not isinstance(value, Node):
+            raise ValueError(f"{name!r} is a sequence, not an array")
+        return value
 
     def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
         """Nodes below `node`, parents first, that are not known yet."""
@@ -258,15 +291,19 @@ class Importer:
                 raise ValueError(f"it computes an array of shape {n.shape} while the graph is read")
             # most operations on shapes are NumPy's own: nothing is compiled for them
             known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
+            if self.at_once and n.op is not None and not n.op.host:
+                known = {p: v if v.dtype == object else jnp.asarray(v) for p, v in known.items()}
             self.stored[n] = np.asarray(evaluate([n], known)[n])
 
     def dtype(self, node: Node) -> np.dtype[Any]:
         """The type of a node's value."""
         for n in self.ancestors(node, self.types):
+            assert n in self.stored or n.op is not None
             if n in self.stored:
                 self.types[n] = self.stored[n].dtype
-            else:
-                assert n.op is not None
+            elif n.op is not None and n.op.host:
+                self.types[n] = np.dtype(n.op.gives)
+            elif n.op is not None:
                 stand_ins = [jax.ShapeDtypeStruct(self.lengths.numbers(p.shape), self.types[p]) for p in n.parents]
                 self.types[n] = np.dtype(jax.eval_shape(n.op.forward, *stand_ins).dtype)
         return self.types[node]
@@ -280,66 +317,53 @@ class Importer:
     # the walk
 
     def walk(
-        self, nodes: Sequence[onnx.NodeProto], scope: dict[str, Node], opsets: Mapping[str, int], within: str
+        self, nodes: Sequence[onnx.NodeProto], scope: dict[str, Value | None], opsets: Mapping[str, int], within: str
     ) -> None:
         """Give a value to every output of the nodes, in an order in which each finds what it reads."""
-        for proto in self.sorted(nodes, scope):
+        for proto in in_order(nodes, scope, self.arrays):
             kind = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}/{proto.op_type}"
             who = f"node {proto.name or next(iter(proto.output), '')!r} ({kind})"
+            if not within and not self.late.isdisjoint(read_by(proto)):
+                self.defer(proto)
+                continue
             inputs = tuple(scope[name] if name else None for name in proto.input)
             try:
                 attributes = {a.name: self.attribute(a, who) for a in proto.attribute}
                 opset = opsets.get("" if proto.domain in OWN_DOMAINS else proto.domain, 0)
                 call = Call(self, kind, opset, inputs, attributes, tuple(proto.output), scope, within)
                 results = self.apply(call, proto, within)
+            except NeedsInput as needs:
+                if within or not self.defers:
+                    raise
+                self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, needs.names))}")
+                self.defer(proto)
+                continue
             except ModelFileError:
                 raise
             except FAILURES as error:
                 said = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
                 raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:4]])) from error
             for name, node in zip(proto.output, results, strict=False):
-                if name and node is not None:
+                if name:
                     scope[name] = node
-                    if node.op is not None:
-                        self.names.setdefault(node, within + name)
+                if name and isinstance(node, Listed) and not within:
+                    self.listed_by[name] = proto
+                if name and isinstance(node, Node) and node.op is not None:
+                    self.names.setdefault(node, within + name)
 
-    def sorted(self, nodes: Sequence[onnx.NodeProto], scope: Mapping[str, Node]) -> list[onnx.NodeProto]:
-        """The nodes so that each comes after those it reads."""
-        made: dict[str, int] = {}
-        for i, proto in enumerate(nodes):
-            for name in filter(None, proto.output):
-                if name in made or name in scope:
-                    raise self.arrays.damaged(f"two values are called {name!r}, one of them of node {proto.name!r}")
-                made[name] = i
-        ready = set(scope)
-        for proto in nodes:
-            if not all(name in ready for name in filter(None, proto.input)):
-                break
-            ready.update(proto.output)
-        else:
-            return list(nodes)
-        reads = {str(i): [str(made[n]) for n in proto.input if n in made] for i, proto in enumerate(nodes)}
-        for proto in nodes:
-            for name in filter(None, proto.input):
-                if name not in made and name not in scope:
-                    raise self.arrays.damaged(
-                        f"node {proto.name or proto.output[0]!r} reads {name!r}, which nothing gives"
-                    )
-        called = {str(i): proto.name or next(iter(proto.output), "") for i, proto in enumerate(nodes)}
-        try:
-            return [nodes[int(i)] for i in order_by_name(reads)]
-        except CycleError as error:
-            steps = str(error).partition("\n")[0].removeprefix("the graph feeds itself: ").split(" -> ")
-            cycle = " -> ".join(called[i] for i in steps)
-            raise self.arrays.damaged(f"the graph feeds itself: {cycle} (read: -> is 'needs')") from error
+    def defer(self, proto: onnx.NodeProto) -> None:
+        """Leave a node, and with it what reads it, for when its numbers are there."""
+        self.deferred.append(proto)
+        self.late.update(filter(None, proto.output))
 
-    def apply(self, call: Call, proto: onnx.NodeProto, within: str) -> list[Node | None]:
+    def apply(self, call: Call, proto: onnx.NodeProto, within: str) -> list[Value | None]:
         """The values of one node's outputs."""
         rule = self.rules.get(call.kind)
         if rule is None:
             return self.expand(self, call, proto, within)
         results = rule(call)
-        return [r and self.folded(r) for r in (results if isinstance(results, tuple) else (results,))]
+        listed = results if isinstance(results, tuple) else (results,)
+        return [self.folded(r) if isinstance(r, Node) else r for r in listed]
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""
@@ -353,27 +377,3 @@ class Importer:
         if proto.type == AttributeProto.STRINGS:
             return [v.decode() for v in value]
         return list(value) if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
-
-
-def leaves(node: Node) -> list[Node]:
-    """The nodes that a new node was made from: constants end the search, and so does the first other source."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.op is None:
-            found.append(top)
-            if not isinstance(top.source, Constant):
-                return found
-        for parent in top.parents:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return found
-
-
-def type_name(number: int) -> str:
-    """The name of an ONNX type."""
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number))
-    return "bfloat16" if dtype == ml_dtypes.bfloat16 else str(dtype)

@@ -1,6 +1,7 @@
 """Reading an ONNX file as a network and its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Graph, Node
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
+from reseau.modelfiles.onnx.deferred import deferred_outputs
 from reseau.modelfiles.onnx.functions import expand
-from reseau.modelfiles.onnx.importer import FAILURES, Importer, NeedsInput
+from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, NeedsInput, Value
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
 from reseau.modelfiles.onnx.tensors import Arrays, open_model
 
-__all__ = ["imported", "read_graph", "read_words"]
+__all__ = ["imported", "read_graph", "read_words", "run"]
 
 NEWEST_OPSET = 28
 
@@ -61,12 +63,42 @@ def read_graph(
 def imported(
     model: onnx.ModelProto,
     arrays: Arrays,
-    fixed: Mapping[str, np.ndarray],
+    fixed: Mapping[str, Any],
     lengths: Mapping[str, int],
     lift: bool,
     blanks: bool = False,
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
+    importer = importer_of(model, arrays, fixed, given_lengths=lengths, lift=lift, blanks=blanks, defers=True)
+    with reading(arrays):
+        inputs, outputs = walked(importer, model.graph)
+        for name, node in deferred_outputs(importer, model, run).items():
+            outputs[name] = node
+            importer.names[node] = name
+        nodes = []
+        for name, value in outputs.items():
+            nodes += flattened(arrays, name, value, importer.names)
+        return simplified(inputs, nodes, importer.names, importer.stored)
+
+
+def run(model: onnx.ModelProto, given: Mapping[str, Any]) -> list[Any]:
+    """The outputs of a model for the values of its inputs, computed while it is read; a list for a sequence."""
+    arrays = Arrays(Path("model.onnx"))
+    importer = importer_of(model, arrays, given, lift=False, at_once=True)
+    with reading(arrays):
+        _, outputs = walked(importer, model.graph)
+        return [plain_value(importer, value) for value in outputs.values()]
+
+
+def plain_value(importer: Importer, value: Value | None) -> Any:
+    """A value as an array, a list, or nothing."""
+    if isinstance(value, Listed):
+        return [plain_value(importer, v) for v in value.entries] if value.present else None
+    return value and importer.array(value)
+
+
+def importer_of(model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, Any], **settings: Any) -> Importer:
+    """The state of reading a model from its start."""
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
     if not 1 <= opsets.get("", 1) <= NEWEST_OPSET:
         raise ModelFileError(
@@ -74,18 +106,23 @@ def imported(
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    importer = Importer(arrays, opsets, READ, expand, fixed, functions, lengths, lift, blanks)
-    with jax.enable_x64(True):  # shapes are computed in 64 bits
+    return Importer(arrays, opsets, READ, expand, fixed, functions, **settings)
+
+
+@contextmanager
+def reading(arrays: Arrays) -> Iterator[None]:
+    """Shapes are computed in 64 bits, and whatever a graph that contradicts itself makes fail is one error."""
+    with jax.enable_x64(True):
         try:
-            return run(importer, model.graph)
+            yield
         except (ModelFileError, GraphError):
             raise
         except FAILURES as error:
             raise arrays.damaged(f"its graph cannot be read: {error}") from error
 
 
-def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node, np.ndarray]]:
-    """The walk over a whole graph."""
+def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict[str, Value | None]]:
+    """The inputs of a whole graph, and its outputs but those that are left for later."""
     arrays, scope = importer.arrays, importer.values
     for tensor in graph.initializer:
         if not tensor.name or tensor.name in scope:
@@ -101,17 +138,30 @@ def run(importer: Importer, graph: onnx.GraphProto) -> tuple[Graph, Mapping[Node
         seen.add(declared.name)
         if declared.name not in scope:
             node = scope[declared.name] = importer.input(declared)
-            inputs += [node] if declared.name not in importer.fixed else []
+            inputs += [node] if isinstance(node, Node) and declared.name not in importer.fixed else []
     importer.walk(graph.node, scope, importer.opsets, "")
-    outputs = []
+    outputs: dict[str, Value | None] = {}
     for declared in graph.output:
-        if declared.name not in scope:
+        if declared.name not in scope and declared.name not in importer.late:
             raise arrays.damaged(f"output {declared.name!r} is given by no node")
-        node = scope[declared.name]
-        outputs.append(node)
-        if node.op is not None:
-            importer.names[node] = declared.name
-    return simplified(inputs, outputs, importer.names, importer.stored)
+        value = outputs[declared.name] = scope.get(declared.name)
+        if isinstance(value, Node) and value.op is not None:
+            importer.names[value] = declared.name
+    return inputs, outputs
+
+
+def flattened(arrays: Arrays, name: str, value: Value | None, names: dict[Node, str]) -> list[Node]:
+    """An output of the graph as arrays: a sequence is one output for each of its entries."""
+    if isinstance(value, Node):
+        return [value]
+    if value is None or not value.present:
+        raise arrays.damaged(f"output {name!r} has no value")
+    found = []
+    for i, entry in enumerate(value.entries):
+        found += flattened(arrays, f"{name}_{i}", entry, names)
+        if isinstance(entry, Node) and entry.op is not None:
+            names.setdefault(entry, f"{name}_{i}")
+    return found
 
 
 def read_words(path: Path) -> dict[str, str]:

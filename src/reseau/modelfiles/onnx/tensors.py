@@ -5,6 +5,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from reseau.errors import ModelFileError
 
-__all__ = ["Arrays", "open_model"]
+__all__ = ["Arrays", "open_model", "type_name"]
 
 LARGEST_CONSTANT = 2**31  # entries of an array that a graph may compute while it is read
 
@@ -59,8 +60,15 @@ class Arrays:
             raise self.damaged(f"{what} has the shape {tuple(tensor.dims)}")
         dtype = self.dtype(tensor.data_type, what)
         if tensor.data_location == TensorProto.EXTERNAL:
+            if tensor.data_type == TensorProto.STRING:
+                raise self.damaged(f"{what} is text that stands outside the file")
             return self.outside(tensor, dtype, what)
         entries = prod(tensor.dims)
+        if tensor.data_type == TensorProto.STRING:
+            texts = [t.decode(errors="replace") for t in tensor.string_data]
+            if len(texts) != entries:
+                raise self.damaged(f"{what} has {len(texts)} texts, its shape {tuple(tensor.dims)} wants {entries}")
+            return np.array(texts, object).reshape(tensor.dims)
         if tensor.HasField("raw_data") and _whole_bytes(tensor.data_type):
             raw = tensor.raw_data
             if len(raw) != entries * dtype.itemsize:
@@ -79,7 +87,7 @@ class Arrays:
     def dtype(self, number: int, what: str) -> np.dtype[Any]:
         """The type that ONNX knows by a number."""
         if number == TensorProto.STRING:
-            raise self.damaged(f"{what} holds text, not numbers")
+            return np.dtype(object)
         try:
             return np.dtype(helper.tensor_dtype_to_np_dtype(number))
         except (KeyError, ValueError, TypeError) as error:
@@ -126,3 +134,9 @@ def _whole_bytes(kind: int) -> bool:
     """Whether entries of this type are whole bytes; numbers of 2 and 4 bits are packed."""
     small = ("INT4", "UINT4", "INT2", "UINT2", "FLOAT4E2M1")
     return kind not in [getattr(TensorProto, name) for name in small if hasattr(TensorProto, name)]
+
+
+def type_name(number: int) -> str:
+    """The name of an ONNX type."""
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number))
+    return "bfloat16" if dtype == ml_dtypes.bfloat16 else str(dtype)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from reseau.disk import replace_file
 from reseau.graph import Graph, Node
-from reseau.modelfiles.onnx import origin
+from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.checks import Written, check
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
@@ -66,12 +66,14 @@ def to_model(
     else:
         read = declare_columns(recipe, w)
     texts = any(node.domain == DOMAIN for node in w.nodes)
-    opsets = opsets_of(opset, texts)
+    opsets = opsets_of(opset, w.domains | ({DOMAIN: max(VERSION, w.domains.get(DOMAIN, 0))} if texts else {}))
     types = output_types(w, read, [v.name for v in outputs], opsets)
     given = [declare(node, value, w, types.get(value.name)) for node, value in zip(graph.outputs, outputs, strict=True)]
     proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
     version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
-    model = helper.make_model(proto, opset_imports=opsets, producer_name="reseau", ir_version=version)
+    model = helper.make_model(
+        proto, opset_imports=opsets, producer_name="reseau", ir_version=version, functions=w.functions
+    )
     model = onnx.shape_inference.infer_shapes(model)
     described = origin.describe(graph, params, w.stored)
     if described is not None:
@@ -82,7 +84,7 @@ def to_model(
 
 def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: Channels) -> Emitter:
     """Every node of the graph, said in the forms of one opset."""
-    w = Emitter(graph, WRITE, params, precision(params), opset)
+    w = Emitter(graph, {**WRITE, **deferred.WRITE}, params, precision(params), opset)
     for node in graph.inputs:
         rank = len(node.shape)
         w.values[node] = Value(w.label(node), channels_first(rank) if channels == "first" and rank > 2 else plain(rank))
@@ -132,15 +134,15 @@ def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], 
     return {v.name: v.type.tensor_type.elem_type for v in inferred if v.type.HasField("tensor_type")}
 
 
-def opsets_of(opset: int, texts: bool) -> list[onnx.OperatorSetIdProto]:
-    """The operators that the file uses: ONNX's own, and for texts those of machine learning."""
-    return [helper.make_opsetid("", opset), *([helper.make_opsetid(DOMAIN, VERSION)] if texts else [])]
+def opsets_of(opset: int, domains: Mapping[str, int]) -> list[onnx.OperatorSetIdProto]:
+    """The operators that the file uses: ONNX's own, and those of other domains."""
+    return [helper.make_opsetid("", opset), *(helper.make_opsetid(d, v) for d, v in sorted(domains.items()))]
 
 
 def declare(node: Node, value: Value, w: Emitter, known: int | None = None) -> onnx.ValueInfoProto:
     """An input or output of the file, with its type and shape; the batch axis keeps its name."""
-    dtype = getattr(node.source, "dtype", "float")
-    kind = w.precision if dtype == "float" else np.dtype(dtype)
+    dtype = getattr(node.source or node.op, "dtype", "float")
+    kind = w.precision if dtype == "float" else np.dtype(object if dtype == "str" else dtype)
     lengths = [node.shape[a] if node.shape else BATCH for a in value.axes]
     return helper.make_tensor_value_info(value.name, known or helper.np_dtype_to_tensor_dtype(kind), lengths)
 

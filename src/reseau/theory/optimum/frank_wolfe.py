@@ -8,8 +8,11 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from reseau.errors import DataError
+from reseau.theory.optimum.dual_bound import constrained_dual, penalized_dual
 from reseau.theory.optimum.newton import refine_outputs
-from reseau.theory.score_losses import ScoreLoss, score_loss
+from reseau.theory.optimum.objective import examples_of, objective_up
+from reseau.theory.rounding import difference_up
+from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, lift
 from reseau.theory.shallow.projections import project_l1, prox_l1
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
@@ -17,6 +20,7 @@ from reseau.theory.shallow.strongest import Maximum, strongest_neuron
 __all__ = ["Solution", "fewer_neurons", "frank_wolfe", "frank_wolfe_penalized"]
 
 VARIANTS = ("plain", "line_search", "fully_corrective")
+RESOLUTION = 2.0**-50  # of the objective of the zero network: floats do not tell smaller gaps from rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +29,16 @@ class Solution:
 
     Attributes:
         network: What was trained.
-        objective: `(1/n) sum_i l(y_i, f(x_i))`, plus the penalty in penalized form.
+        objective: `(1/n) Σ_i l(y_i, f(x_i))`, plus the penalty in penalized form; rounded up.
         gap: The objective is at most this much above its infimum over networks of any width, when
             `certified`; otherwise the same number computed with a local search, which can be too small.
         certified_gap: The same from the certified bound of the oracle: true for any number of inputs,
-            coarse beyond two.
+            coarse beyond two, computed exactly and rounded up.
         certified: Whether the oracle was exact at every step.
-        objective_history: Objective before each step and at the end, shape (t + 1,).
-        gap_history: Gap at the same moments; it is not monotone, its running minimum is what is proved.
+        reached: Whether the gap is at most the tolerance that was asked; it is not when the steps ran out.
+        objective_history: Objective before each step and at the end, shape (t + 1,), as computed in floats.
+        gap_history: Gap at the same moments, as computed in floats; it is not monotone, and its running minimum is
+            the best one.
         curvature: `C_f`: after t steps of the constrained form the excess is at most `2 C_f / (t + 2)`.
     """
 
@@ -41,6 +47,7 @@ class Solution:
     gap: float
     certified_gap: float
     certified: bool
+    reached: bool
     objective_history: FloatArray
     gap_history: FloatArray
     curvature: float
@@ -87,7 +94,8 @@ class _Oracle:
     """The derivative of the empirical risk in the scores, and the neuron most correlated with minus it."""
 
     scores: FloatArray
-    slope: FloatArray  # (n,), divided by n
+    multiplier: FloatArray  # (n,)
+    slope: FloatArray  # (n,), the multiplier divided by n
     best: Maximum
 
     @property
@@ -137,30 +145,25 @@ def frank_wolfe(
     problem = _problem(X, y, radius, loss, oracle)
     if not (np.isfinite(bound) and bound >= 0) or variant not in VARIANTS or steps < 0:
         raise DataError(
-            f"frank_wolfe: bound={bound!r}, variant={variant!r}, steps={steps}; use a bound >= 0, "
+            f"frank_wolfe: bound={bound!r}, variant={variant!r}, steps={steps}\n  fix: give a bound >= 0, "
             f"steps >= 0 and one of {VARIANTS}"
         )
     state, certified, objectives, gaps = _empty(problem), True, [], []
     for step in range(steps + 1):
         look = _look(problem, state)
         certified = certified and look.best.certified
-        inner = float(look.slope @ look.scores)
         objectives.append(_risk(problem, look.scores))
-        gaps.append(max(inner + bound * look.found, 0.0))
+        gaps.append(float(look.slope @ look.scores) + bound * look.found)
         if step == steps or gaps[-1] <= tolerance or bound == 0:
             break
         state = _step(problem, state, look.best, bound, step, variant)
     moments = problem.lifted.T @ problem.lifted / len(problem.targets)
-    return Solution(
-        ShallowNetwork.from_neurons(state.neurons, state.outputs, radius),
-        objectives[-1],
-        gaps[-1],
-        max(inner + bound * look.best.upper, 0.0),
-        certified,
-        np.array(objectives),
-        np.array(gaps),
-        4 * problem.score.smoothness * bound**2 * float(np.linalg.eigvalsh(moments)[-1]),
-    )
+    curvature = 4 * problem.score.smoothness * bound**2 * float(np.linalg.eigvalsh(moments)[-1])
+    dual = constrained_dual(
+        problem.score, problem.points, problem.targets, look.multiplier, bound,
+        radius=radius, correlation=look.best.upper,
+    )  # fmt: skip
+    return _solution(problem, state, 0.0, dual, certified, objectives, gaps, tolerance, curvature)
 
 
 def frank_wolfe_penalized(
@@ -186,34 +189,50 @@ def frank_wolfe_penalized(
     Raises:
         DataError: If an argument is out of its range, or the loss has a kink.
 
-    >>> frank_wolfe_penalized([3.0], [1.0], strength=2.5, radius=4.0).objective   # soft(1, 2.5 / 5) = 1/2
-    0.375
+    Example:
+        >>> round(frank_wolfe_penalized([3.0], [1.0], 2.5, 4.0).objective, 12)   # soft(1, 2.5 / 5) = 1/2
+        0.375
     """
     problem = _problem(X, y, radius, loss, oracle)
     if not (np.isfinite(strength) and strength > 0) or steps < 0:
         raise DataError(
-            f"frank_wolfe_penalized: strength={strength!r}, steps={steps}; use a strength > 0 and steps >= 0"
+            f"frank_wolfe_penalized: strength={strength!r}, steps={steps}\n  fix: give a strength > 0 and steps >= 0"
         )
     state, certified, objectives, gaps = _empty(problem), True, [], []
     for step in range(steps + 1):
         look = _look(problem, state)
         certified = certified and look.best.certified
         objectives.append(_risk(problem, look.scores) + strength * float(np.sum(np.abs(state.outputs))))
-        gaps.append(max(objectives[-1] - _dual(problem, look.slope, strength, look.found), 0.0))
+        gaps.append(objectives[-1] - _dual(problem, look.slope, strength, look.found))
         if step == steps or gaps[-1] <= tolerance:
             break
         state = _corrected(state.add(look.best.neuron, problem), problem, lambda c, s: prox_l1(c, s * strength))
         state = _refined(state, problem, strength)
-    return Solution(
-        ShallowNetwork.from_neurons(state.neurons, state.outputs, radius),
-        objectives[-1],
-        gaps[-1],
-        max(objectives[-1] - _dual(problem, look.slope, strength, look.best.upper), 0.0),
-        certified,
-        np.array(objectives),
-        np.array(gaps),
-        np.inf,
-    )
+    dual = penalized_dual(
+        problem.score, problem.points, problem.targets, look.multiplier, strength,
+        radius=radius, correlation=look.best.upper,
+    )  # fmt: skip
+    return _solution(problem, state, strength, dual, certified, objectives, gaps, tolerance, np.inf)
+
+
+def _solution(
+    problem: _Problem,
+    state: _State,
+    strength: float,
+    dual: float,
+    certified: bool,
+    objectives: list[float],
+    gaps: list[float],
+    tolerance: float,
+    curvature: float,
+) -> Solution:
+    """The network with its objective and its gap computed anew: what was summed in floats on the way proves nothing."""
+    network = ShallowNetwork.from_neurons(state.neurons, state.outputs, problem.radius)
+    value = objective_up(network, problem.points, problem.targets, strength, problem.score, "penalized")
+    proved = difference_up(value, dual)
+    gap = proved if certified else min(gaps[-1], proved)
+    reached = gap <= max(tolerance, RESOLUTION * objectives[0])
+    return Solution(network, value, gap, proved, certified, reached, np.array(objectives), np.array(gaps), curvature)
 
 
 def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
@@ -251,12 +270,9 @@ def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
 
 
 def _problem(X: npt.ArrayLike, y: npt.ArrayLike, radius: float, loss: str, oracle: str) -> _Problem:
-    points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
-    if targets.shape != (len(points),) or not len(points):
-        raise DataError(f"targets: {len(points)} rows of inputs against shape {targets.shape}; give one each")
-    score = score_loss(loss, targets)
+    points, targets, score = examples_of(X, y, loss)
     if not np.isfinite(score.smoothness):
-        raise DataError(f"frank_wolfe: the {loss} loss has a kink; use squared or logistic")
+        raise DataError(f"frank_wolfe: the {loss} loss has a kink\n  fix: use squared or logistic")
     return _Problem(points, lift(points, radius), targets, score, radius, oracle)
 
 
@@ -271,10 +287,11 @@ def _risk(problem: _Problem, scores: FloatArray) -> float:
 
 def _look(problem: _Problem, state: _State) -> _Oracle:
     u = state.scores
-    slope = problem.score.derivative(problem.targets, u) / len(u)
+    multiplier = problem.score.derivative(problem.targets, u)
+    slope = multiplier / len(u)
     # A local search must start from the network's own neurons, which random starts may miss.
     best = strongest_neuron(-slope, problem.points, problem.radius, method=problem.oracle, starts=state.neurons)
-    return _Oracle(u, slope, best)
+    return _Oracle(u, multiplier, slope, best)
 
 
 def _step(problem: _Problem, state: _State, best: Maximum, bound: float, step: int, variant: str) -> _State:

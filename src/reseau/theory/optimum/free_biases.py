@@ -5,9 +5,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from reseau.theory.optimum.convex_program import Matrix, Program
-from reseau.theory.optimum.penalized_biases import dual_value, in_domain
+from reseau.theory.optimum.dual_bound import in_domain, penalized_dual
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["spline_optimum"]
 
@@ -17,29 +18,31 @@ Indices = npt.NDArray[np.intp]
 def spline_optimum(
     x: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, *, skip: bool
 ) -> tuple[ShallowNetwork, float]:
-    """A network optimal for free biases, and a bound below every objective.
+    """A network optimal for free biases, and a proved bound below every objective.
 
     Unknowns: values at the distinct abscissas, slopes between them, and bounds on the changes of
     slope. With an affine skip the norm is the sum of those changes; without it, an affine function
     too steep for the kinks to carry is paid for as well.
 
-    Source: docs/theory, section IV.7 (b), (c).
+    Source: docs/theory/optimum.md, section 3.
     """
-    low, width = float(x.min()), float(np.ptp(x)) or 1.0
-    unit = float(np.abs(targets).max()) if score.name in {"squared", "absolute"} and np.any(targets) else 1.0
+    places, place = np.unique(x, return_inverse=True)
+    low, width = float(places[0]), float(places[-1] - places[0]) or 1.0
+    middle = float(targets.min() / 2 + targets.max() / 2) if score.name in {"squared", "absolute"} else 0.0
+    centered = targets - middle  # a constant costs nothing
+    unit = float(np.abs(centered).max()) if middle or score.name in {"squared", "absolute"} else 1.0
+    unit = unit or 1.0
     # Abscissas in [0, 1] and targets of size one keep the interior point accurate.
     share = penalty / (width * unit if score.name == "squared" else width)
-    knots, place = np.unique((x - low) / width, return_inverse=True)
-    targets = targets / unit
-    values, multipliers = _solve(knots, knots[place], targets, share, score, skip)
-    slope = _balanced(score, targets, in_domain(score, targets, multipliers), knots[place], skip)
-    found = _strongest(-slope, knots, place)
-    dual = dual_value(score, targets, slope, share / found if found > 0 else np.inf)
+    knots = (places - low) / width
+    values, multipliers = _solve(knots, knots[place], centered / unit, share, score, skip)
+    multiplier = len(x) * in_domain(score, targets, multipliers) * (unit if score.name == "squared" else 1.0)
+    bias: NormKind = "free+skip" if skip else "free"
+    dual = penalized_dual(score, x[:, None], targets, multiplier, penalty, bias=bias)
     # The solver leaves small bends everywhere: solve again with the real ones alone.
     kept = _bent(knots, values)
-    values, _ = _solve(knots[kept], knots[place], targets, share, score, skip)
-    network = _network(low + width * knots[kept], unit * values, skip)
-    return network, dual * (unit**2 if score.name == "squared" else unit)
+    values, _ = _solve(knots[kept], knots[place], centered / unit, share, score, skip)
+    return _network(places[kept], middle + unit * values, skip), dual
 
 
 def _bent(knots: FloatArray, values: FloatArray) -> Indices:
@@ -95,36 +98,12 @@ def _hats(x: FloatArray, knots: FloatArray, columns: int) -> Matrix:
     return sparse.csc_matrix((entries, (np.tile(np.arange(n), 2), np.append(right - 1, right))), shape=(n, columns))
 
 
-def _balanced(score: ScoreLoss, targets: FloatArray, slope: FloatArray, x: FloatArray, skip: bool) -> FloatArray:
-    """Move the multipliers, by rounding, to be orthogonal to what is free: constants, and lines with a skip."""
-    free = np.column_stack([np.ones_like(x), x]) if skip else np.ones((len(x), 1))
-    room = np.ones_like(x)  # those at the edge of their domain cannot move
-    if score.name == "absolute":
-        room = np.maximum(1 - (len(x) * slope) ** 2, 0.0)
-    elif score.name != "squared":
-        t = -len(x) * targets * slope
-        room = np.maximum(t * (1 - t), 0.0)
-    for _ in range(3):
-        correction = np.linalg.lstsq(free.T * np.sqrt(room), free.T @ slope, rcond=None)[0]
-        slope = in_domain(score, targets, slope - np.sqrt(room) * correction)
-    return slope
-
-
-def _strongest(c: FloatArray, knots: FloatArray, place: Indices) -> float:
-    """`max_t |sum c_i (x_i - t)_+|` or `|sum c_i (t - x_i)_+|`: piecewise linear in t, hence at a knot."""
-    weights = np.bincount(place, c, minlength=len(knots))
-    gaps = np.diff(knots)
-    right = np.cumsum(np.cumsum(weights[::-1])[:-1] * gaps[::-1])
-    left = np.cumsum(np.cumsum(weights)[:-1] * gaps)
-    return float(max(np.abs(right).max(initial=0.0), np.abs(left).max(initial=0.0)))
-
-
 def _network(knots: FloatArray, values: FloatArray, skip: bool) -> ShallowNetwork:
     """The spline as a network: kinks turned so that as little slope as possible is left over."""
     radius = max(float(np.abs(knots).max()), 1e-300)
     slopes = np.diff(values) / np.diff(knots)
     if not len(slopes):
-        return _affine(np.zeros((0, 3)), 0.0, float(values[0]), radius)
+        return ShallowNetwork(np.zeros((1, 1)), np.ones(1), values[:1], radius)
     jumps = np.diff(slopes)
     turned = np.zeros(len(jumps))
     rest = float(slopes[0])
@@ -133,18 +112,16 @@ def _network(knots: FloatArray, values: FloatArray, skip: bool) -> ShallowNetwor
             turned[k] = min(1.0, -rest / jumps[k])
             rest += turned[k] * jumps[k]
     inner = knots[1:-1]
+    carried = float(turned @ (jumps * (inner - knots[0])))  # left-facing neurons at the left end
+    # What is left over is carried by a neuron that is active from one width before the data on, and a constant.
+    start = float(2 * knots[0] - knots[-1])
+    level = float(values[0]) - carried - rest * (float(knots[0]) - start)
     rows = np.concatenate(
         [
             np.column_stack([np.ones_like(inner), -inner, (1 - turned) * jumps]),
             np.column_stack([-np.ones_like(inner), inner, turned * jumps]),
+            [[1.0, -start, rest], [0.0, 1.0, level]],
         ]
     )
-    carried = float(turned @ (jumps * (inner - knots[0])))  # left-facing neurons at the left end
-    return _affine(rows[rows[:, 2] != 0], rest, float(values[0]) - carried - rest * float(knots[0]), radius)
-
-
-def _affine(rows: FloatArray, slope: float, offset: float, radius: float) -> ShallowNetwork:
-    """Add `slope x + offset`: a neuron active on the whole of `|x| <= R`, and a constant."""
-    extra = np.array([[1.0, radius, slope], [0.0, 1.0, offset - slope * radius]])
-    table = np.concatenate([rows, extra[extra[:, 2] != 0]])
-    return ShallowNetwork(table[:, :1], table[:, 1], table[:, 2], radius)
+    rows = rows[rows[:, 2] != 0]
+    return ShallowNetwork(rows[:, :1], rows[:, 1], rows[:, 2], radius)

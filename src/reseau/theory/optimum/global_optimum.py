@@ -7,40 +7,65 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.optimum.free_biases import spline_optimum
+from reseau.theory.optimum.objective import examples_of, objective, objective_up
 from reseau.theory.optimum.penalized_biases import cell_optimum
 from reseau.theory.plotting import new_axes
-from reseau.theory.score_losses import ScoreLoss, score_loss
+from reseau.theory.rounding import difference_up
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of
 from reseau.theory.univariate.variation import NormKind
 
-__all__ = ["Gap", "Optimum", "global_optimum", "objective", "optimality_gap"]
+__all__ = ["Gap", "Optimum", "global_optimum", "optimality_gap"]
 
 KINDS = ("penalized", "free", "free+skip")
+RESOLUTION = 2.0**-50  # of the objective of the zero network: floats do not tell smaller gaps from rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
     """A network, its objective, and a bound below the objective of every network.
 
+    Both numbers are proved: the objective of the network is computed exactly and rounded up, the bound comes from a
+    multiplier made feasible in rational arithmetic and is rounded down.
+
     Attributes:
         network: Optimal up to `gap`; its width is not made least.
-        primal: Its objective.
-        dual: No network of any width has a smaller objective, up to the rounding of sums.
+        primal: Its objective, rounded up.
+        dual: No network of any width has a smaller objective.
         attained: Whether some network reaches the infimum. False for the logistic loss when what is
             free of charge, a constant or an affine function, separates the classes: the infimum is
             then approached by functions that grow without end.
+        tolerance: The gap that was asked, relative to `primal`.
+        reached: Whether the gap is at most that, or at most what rounding leaves of the objective of the zero network.
     """
 
     network: ShallowNetwork
     primal: float
     dual: float
     attained: bool
+    tolerance: float = 1e-9
+    reached: bool = True
 
     @property
     def gap(self) -> float:
-        """How far above the infimum the network may be."""
-        return max(self.primal - self.dual, 0.0)
+        """How far above the infimum the network may be, at most."""
+        return difference_up(self.primal, self.dual)
+
+    def explain(self) -> str:
+        """What is proved, and whether the tolerance that was asked is reached.
+
+        Example:
+            >>> print(global_optimum([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], 0.01).explain().splitlines()[1])
+            the tolerance asked, 1e-09 of it, is reached
+        """
+        share = f"{self.tolerance:g} of it"
+        verdict = "is reached" if self.reached else f"is MISSED: the gap is {self.gap / self.primal:.3g} of it"
+        lines = [
+            f"objective {self.primal:.9g}, and no network has less than {self.dual:.9g}: at most {self.gap:.3g} above",
+            f"the tolerance asked, {share}, {verdict}",
+        ]
+        return "\n".join(lines if self.attained else [*lines, "no network reaches the infimum"])
 
     def plot(self, X: npt.ArrayLike, y: npt.ArrayLike, axes: Any = None) -> Any:
         """Draw the data and the optimal function of one input, and return the matplotlib axes.
@@ -61,81 +86,97 @@ class Gap:
     """How far a trained network is from the best network of any width.
 
     Attributes:
-        objective: Of the network.
+        objective: Of the network, rounded up.
         optimum: Of the best network known.
-        dual: A bound below the objective of every network.
+        dual: A proved bound below the objective of every network.
+        reached: Whether the optimum was found to the tolerance of `global_optimum`; when not, `excess` still holds,
+            and may be larger than it need be.
     """
 
     objective: float
     optimum: float
     dual: float
+    reached: bool = True
 
     @property
     def excess(self) -> float:
         """Upper bound on the objective minus the global optimum."""
-        return max(self.objective - self.dual, 0.0)
+        return difference_up(self.objective, self.dual)
 
 
+@keyword_renamed("penalty", "strength")
 def global_optimum(
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    penalty: float,
+    strength: float,
     loss: str = "squared",
     *,
     bias: NormKind = "penalized",
     radius: float = 1.0,
     tolerance: float = 1e-9,
 ) -> Optimum:
-    """Minimize `(1/n) sum_i l(y_i, f(x_i)) + penalty * norm(f)` over the networks of every width.
+    """Minimize `(1/n) Σ_i l(y_i, f(x_i)) + strength ‖f‖` over the networks of every width.
 
     Over functions the problem is convex, and what a network of enough neurons reaches: with
-    `penalty / 2` on the sum of the squares of the parameters the infimum is the same.
+    `strength / 2` on the sum of the squares of the parameters the infimum is the same.
 
     Args:
         X: Shape (n, 1) or (n,), or (n, 2) when the biases are penalized.
         y: Targets, shape (n,); -1 and +1 for `"hinge"` and `"logistic"`.
-        penalty: Positive, in the unit of the loss divided by that of the norm.
+        strength: Of the penalty; positive, in the unit of the loss divided by that of the norm.
         loss: `"squared"` (half of the square), `"absolute"`, `"hinge"` or `"logistic"`.
         bias: The norm, as in `variation_norm`: `"penalized"`, `"free"` or `"free+skip"`.
         radius: `R`, the scale of a bias; only penalized biases see it.
-        tolerance: Stop once the gap is at most this times the objective.
+        tolerance: Stop once the gap is at most this times the objective; `Optimum.reached` says whether it is.
 
     Raises:
-        DataError: If shapes disagree, an entry is not finite, the penalty is not positive, or there
+        DataError: If shapes disagree, an entry is not finite, the strength is not positive, or there
             are too many inputs.
         MissingExtraError: If clarabel is not installed.
 
-    >>> best = global_optimum([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], penalty=0.01)
-    >>> best.gap <= 1e-9 * best.primal
-    True
+    Example:
+        >>> best = global_optimum([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], 0.01)
+        >>> best.gap <= 1e-9 * best.primal, best.reached
+        (True, True)
 
     Source: M. Pilanci and T. Ergen, *Neural networks are convex regularizers*, 2020 (the convex
-        program, one cone for each activation pattern); docs/theory, section IV.7.
+        program, one cone for each activation pattern); docs/theory/optimum.md.
     """
-    points, targets, score = _data(X, y, loss)
-    if not (np.isfinite(penalty) and penalty > 0 and np.isfinite(radius) and radius > 0):
-        raise DataError(f"global_optimum: penalty={penalty!r} and radius={radius!r} must be positive and finite")
-    if bias not in KINDS or tolerance < 0:
-        raise DataError(f"global_optimum: bias {bias!r}, tolerance {tolerance!r}; use one of {KINDS}, 0 or more")
+    points, targets, score = examples_of(X, y, loss)
+    if not (np.isfinite(strength) and strength > 0 and np.isfinite(radius) and radius > 0):
+        raise DataError(
+            f"global_optimum: strength={strength!r} and radius={radius!r}\n  fix: give positive finite numbers"
+        )
+    if bias not in KINDS or not tolerance >= 0:
+        raise DataError(
+            f"global_optimum: bias {bias!r}, tolerance {tolerance!r}\n  fix: use one of {KINDS}, and a tolerance >= 0"
+        )
     most = 2 if bias == "penalized" else 1
     if points.shape[1] > most:
+        cure = "frank_wolfe_penalized" if bias == "penalized" else "bias='penalized', or one input"
         raise DataError(
-            f"global_optimum: {points.shape[1]} inputs with bias={bias!r}, but at most {most} can be solved "
-            "exactly; use frank_wolfe_penalized beyond"
+            f"global_optimum: {points.shape[1]} inputs with bias={bias!r}, but at most {most} can be solved exactly\n"
+            f"  fix: use {cure}"
         )
     if bias == "penalized":
-        network, dual = cell_optimum(points, targets, penalty, score, radius, tolerance)
+        network, dual = cell_optimum(points, targets, strength, score, radius, tolerance)
     else:
-        network, dual = spline_optimum(points[:, 0], targets, penalty, score, skip=bias == "free+skip")
-    primal = _objective(network, points, targets, penalty, score, bias)
-    return Optimum(network, primal, dual, _attained(points[:, 0], targets, loss, bias))
+        network, dual = spline_optimum(points[:, 0], targets, strength, score, skip=bias == "free+skip")
+    primal = objective_up(network, points, targets, strength, score, bias)
+    nothing = ShallowNetwork(np.zeros((0, points.shape[1])), np.zeros(0), np.zeros(0), radius)
+    at_zero = objective_up(nothing, points, targets, strength, score, bias)
+    if at_zero < primal:  # a solver that failed is not worse than no network
+        network, primal = nothing, at_zero
+    reached = difference_up(primal, dual) <= max(tolerance * primal, RESOLUTION * at_zero)
+    return Optimum(network, primal, dual, _attained(points[:, 0], targets, loss, bias), tolerance, reached)
 
 
+@keyword_renamed("penalty", "strength")
 def optimality_gap(
     network: ShallowNetwork,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    penalty: float,
+    strength: float,
     loss: str = "squared",
     *,
     bias: NormKind = "penalized",
@@ -144,65 +185,24 @@ def optimality_gap(
 
     Args:
         network: With one output; its radius is the scale of the biases.
-        X, y, penalty, loss, bias: The problem it was trained for, as in `global_optimum`. The norm of
-            the network is `sum |eta| nu`, or `sum |eta| |w|` with free biases.
+        X, y, strength, loss, bias: The problem it was trained for, as in `global_optimum`. The norm of
+            the network is `Σ_j |η_j| ν_j`, or `Σ_j |η_j| |w_j|` with free biases.
 
     Raises:
         DataError: As `global_optimum`, or if the network has other inputs or several outputs.
         MissingExtraError: If clarabel is not installed.
+        ReseauError: If the objective of the network is below the bound: a fault of this library.
 
-    >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
-    >>> round(optimality_gap(zero, [0.0, 1.0], [0.0, 1.0], penalty=1.0).excess, 9)   # zero is optimal
-    0.0
+    Example:
+        >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
+        >>> round(optimality_gap(zero, [0.0, 1.0], [0.0, 1.0], 1.0).excess, 9)   # zero is optimal
+        0.0
     """
-    value = objective(network, X, y, penalty, loss, bias=bias)
-    best = global_optimum(X, y, penalty, loss, bias=bias, radius=network.radius)
-    return Gap(value, best.primal, best.dual)
-
-
-def objective(
-    network: ShallowNetwork,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    penalty: float,
-    loss: str = "squared",
-    *,
-    bias: NormKind = "penalized",
-) -> float:
-    """The mean loss plus the penalty times the norm: what `global_optimum` minimizes, with its arguments.
-
-    Raises:
-        DataError: If shapes disagree, or the network has several outputs.
-
-    >>> objective(ShallowNetwork([[1.0]], [0.0], [1.0]), [1.0], [3.0], penalty=0.5)   # 4 / 2 + 0.5
-    2.5
-    """
-    points, targets, score = _data(X, y, loss)
-    if network.outputs.ndim != 1 or network.dimension != points.shape[1]:
-        raise DataError(
-            f"objective: the network has {network.dimension} inputs and outputs {network.outputs.shape}, "
-            f"the data {points.shape[1]} inputs; give one output and the same inputs"
-        )
-    return _objective(network, points, targets, penalty, score, bias)
-
-
-def _data(X: npt.ArrayLike, y: npt.ArrayLike, loss: str) -> tuple[FloatArray, FloatArray, ScoreLoss]:
-    points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
-    if targets.shape != (len(points),) or not len(points):
-        raise DataError(f"targets: {len(points)} rows of inputs against shape {targets.shape}; give one each")
-    return points, targets, score_loss(loss, targets)
-
-
-def _objective(
-    network: ShallowNetwork, points: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, bias: NormKind
-) -> float:
-    risk = float(np.mean(score.value(targets, network(points))))
-    if bias == "penalized":
-        return risk + penalty * network.path_norm
-    bent = np.ones(network.width, dtype=bool)
-    if bias == "free+skip":  # neurons active on the whole data are affine there, hence free
-        bent = np.min(points @ network.weights.T + network.biases, axis=0) < 0
-    return risk + penalty * float(np.sum(np.abs(network.outputs * network.weights[:, 0])[bent]))
+    value = objective(network, X, y, strength, loss, bias=bias)
+    best = global_optimum(X, y, strength, loss, bias=bias, radius=network.radius)
+    gap = Gap(value, best.primal, best.dual, best.reached)
+    difference_up(gap.objective, gap.dual)
+    return gap
 
 
 def _attained(x: FloatArray, y: FloatArray, loss: str, bias: NormKind) -> bool:

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.optimum.global_optimum import Optimum, global_optimum, objective
+from reseau.theory.deprecation import keyword_renamed
+from reseau.theory.optimum.global_optimum import Optimum, global_optimum
+from reseau.theory.optimum.objective import objective
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.variation import NormKind
@@ -51,11 +53,12 @@ class WidthFigure:
         return axes
 
 
+@keyword_renamed("penalty", "strength")
 def width_figure(
     train: Trainer,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    penalty: float,
+    strength: float,
     widths: Sequence[int],
     seeds: Sequence[int],
     loss: str = "squared",
@@ -67,7 +70,7 @@ def width_figure(
     Args:
         train: `train(width, seed)` gives a network trained for this problem, by any method; all of
             one radius.
-        X, y, penalty, loss, bias: The problem, as in `global_optimum`.
+        X, y, strength, loss, bias: The problem, as in `global_optimum`.
 
     Raises:
         DataError: If there is no width or no seed, the radii differ, or as `optimality_gap`.
@@ -84,6 +87,6 @@ def width_figure(
     radii = {run.radius for row in runs for run in row}
     if len(radii) > 1:
         raise DataError(f"width_figure: the networks have the radii {sorted(radii)}; train them all for one problem")
-    best = global_optimum(X, y, penalty, loss, bias=bias, radius=radii.pop())
-    reached = np.array([[objective(run, X, y, penalty, loss, bias=bias) for run in row] for row in runs])
+    best = global_optimum(X, y, strength, loss, bias=bias, radius=radii.pop())
+    reached = np.array([[objective(run, X, y, strength, loss, bias=bias) for run in row] for row in runs])
     return WidthFigure(tuple(widths), np.maximum(reached - best.dual, 0.0), best)

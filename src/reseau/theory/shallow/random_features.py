@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, lift, row_norms
 
@@ -102,30 +103,32 @@ class KernelRidge:
         return values
 
 
+@keyword_renamed("penalty", "strength")
 def kernel_ridge(
-    X: npt.ArrayLike, y: npt.ArrayLike, penalty: float, radius: float = 1.0, *, law: str = "gaussian"
+    X: npt.ArrayLike, y: npt.ArrayLike, strength: float, radius: float = 1.0, *, law: str = "gaussian"
 ) -> KernelRidge:
-    """Minimize `(1/2n) sum (f(x_i) - y_i)^2 + (penalty / 2) |f|^2` in the space of the arc-cosine kernel.
+    """Minimize `(1/2n) sum (f(x_i) - y_i)^2 + (strength / 2) |f|^2` in the space of the arc-cosine kernel.
 
-    A penalty of 0 interpolates, with the least norm; the kernel matrix is then inverted on what is
+    A strength of 0 interpolates, with the least norm; the kernel matrix is then inverted on what is
     above rounding.
 
     Raises:
-        DataError: If shapes disagree or the penalty is negative.
+        DataError: If shapes disagree or the strength is negative.
 
-    >>> f = kernel_ridge([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], penalty=0.0)
+    >>> f = kernel_ridge([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], strength=0.0)
     >>> [round(abs(float(v)), 9) for v in f([-1.0, 0.0, 1.0])]
     [1.0, 0.0, 1.0]
     """
-    points, targets = _regression(X, y, penalty)
+    points, targets = _regression(X, y, strength)
     kernel = arc_cosine(points, points, radius, law=law)
-    return KernelRidge(points, _ridge(kernel, targets, penalty), radius, law)
+    return KernelRidge(points, _ridge(kernel, targets, strength), radius, law)
 
 
+@keyword_renamed("penalty", "strength")
 def random_ridge(
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    penalty: float,
+    strength: float,
     width: int,
     seed: int,
     radius: float = 1.0,
@@ -134,23 +137,23 @@ def random_ridge(
 ) -> ShallowNetwork:
     """The same with `width` random neurons, outputs alone being trained: it tends to `kernel_ridge`.
 
-    The kernel is the mean of products of activations; the penalty is `(penalty / 2) width |outputs|^2`.
+    The kernel is the mean of products of activations; the penalty is `(strength / 2) width |outputs|^2`.
 
     Raises:
-        DataError: If shapes disagree, the penalty is negative, or there is no neuron.
+        DataError: If shapes disagree, the strength is negative, or there is no neuron.
 
-    >>> random_ridge([0.0, 1.0], [1.0, 2.0], penalty=0.1, width=5, seed=0).width
+    >>> random_ridge([0.0, 1.0], [1.0, 2.0], strength=0.1, width=5, seed=0).width
     5
     """
-    points, targets = _regression(X, y, penalty)
+    points, targets = _regression(X, y, strength)
     if width < 1:
         raise DataError(f"random_ridge: width={width!r}; give one neuron or more")
     neurons = random_neurons(width, points.shape[1], seed, law=law)
     hidden = np.maximum(lift(points, radius) @ neurons.T, 0.0) / math.sqrt(width)  # (n, width)
-    if penalty == 0:
+    if strength == 0:
         outputs = np.asarray(np.linalg.lstsq(hidden, targets, rcond=None)[0], dtype=np.float64)
     else:
-        outputs = hidden.T @ _ridge(hidden @ hidden.T, targets, penalty)
+        outputs = hidden.T @ _ridge(hidden @ hidden.T, targets, strength)
     return ShallowNetwork.from_neurons(neurons, outputs / math.sqrt(width), radius)
 
 
@@ -213,16 +216,16 @@ def random_feature_figure(
     return FeatureFigure(line, targets, grid, tuple(widths), np.array(curves), limit)
 
 
-def _regression(X: npt.ArrayLike, y: npt.ArrayLike, penalty: float) -> tuple[FloatArray, FloatArray]:
+def _regression(X: npt.ArrayLike, y: npt.ArrayLike, strength: float) -> tuple[FloatArray, FloatArray]:
     points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
     if targets.shape != (len(points),) or not len(points) or not np.isfinite(targets).all():
         raise DataError(f"targets: {len(points)} rows of inputs against shape {targets.shape}; give one finite each")
-    if not (math.isfinite(penalty) and penalty >= 0):
-        raise DataError(f"penalty: must be finite and not negative, not {penalty!r}")
+    if not (math.isfinite(strength) and strength >= 0):
+        raise DataError(f"strength: it is {strength!r}\n  fix: give a finite number that is not negative")
     return points, targets
 
 
-def _ridge(kernel: FloatArray, targets: FloatArray, penalty: float) -> FloatArray:
-    shifted = kernel + len(targets) * penalty * np.eye(len(targets))
+def _ridge(kernel: FloatArray, targets: FloatArray, strength: float) -> FloatArray:
+    shifted = kernel + len(targets) * strength * np.eye(len(targets))
     # Least squares, for a kernel matrix is singular as soon as a point is repeated.
     return np.asarray(np.linalg.lstsq(shifted, targets, rcond=None)[0], dtype=np.float64)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray, inputs_of, lift, row_norms
+from reseau.theory.shallow.strongest_in_plane import plane_candidates
 
 __all__ = ["Maximum", "line_candidates", "strongest_neuron", "supremum_bound"]
 
@@ -56,7 +57,7 @@ def strongest_neuron(
         X: Shape (n, d), or (n,) for d = 1.
         radius: `R`, the scale of a bias.
         norm: `"l2"` for `|w|^2 + b^2 / R^2 = 1`; `"w"` for `|w| = 1` and `|b| <= R` (d = 1 only).
-        method: `"exact"` (d <= 2: O(n log n) for one input, O(n^3) simple operations for two),
+        method: `"exact"` (d <= 2: O(n log n) for one input, O(n² log n) for two),
             `"local"` (ascent from many starts, with a certified upper bound), or `"auto"`, which is
             exact for d <= 2.
         starts: Neurons (k, d + 1) from which the local search also starts: give it those of the
@@ -92,7 +93,8 @@ def strongest_neuron(
         best = int(np.argmax(np.abs(values)))
         v, value = neurons[best], float(values[best])
     else:
-        v, value = _plane(c, points, radius)
+        values, neurons = plane_candidates(c, points, radius)
+        v, value = neurons[-1], float(values[-1])
     # Sums of n terms in any order err by at most n ulps of the sum of their sizes.
     rounding = 8 * (len(c) + 8) * EPS * float(np.abs(c) @ row_norms(lift(points, radius)))
     return Maximum(v, value, abs(value) + rounding, certified=True)
@@ -176,48 +178,6 @@ def _slope_candidates(
 def _correlations(c: FloatArray, lifted: FloatArray, neurons: FloatArray) -> FloatArray:
     values: FloatArray = np.maximum(neurons @ lifted.T, 0.0) @ c
     return values
-
-
-def _plane(c: FloatArray, points: FloatArray, radius: float) -> tuple[FloatArray, float]:
-    """Best neuron of two inputs: every cell of the sphere cut by the circles orthogonal to the points
-    has an arc of some circle on its border, and its extremum is inside it, on such an arc, or at a vertex."""
-    distinct, inverse = np.unique(points, axis=0, return_inverse=True)
-    weights = np.bincount(inverse.ravel(), c, minlength=len(distinct)).astype(np.float64)
-    lifted = lift(distinct, radius)
-    terms = weights[:, None] * lifted
-    best, value = np.eye(3)[-1], 0.0
-    for i in range(len(lifted)):
-        basis = np.linalg.svd(lifted[i][None, :])[2][1:]  # the plane orthogonal to (x_i, R)
-        flat = lifted @ basis.T
-        others = np.arange(len(lifted)) != i
-        angles = np.arctan2(flat[others, 1], flat[others, 0]) + np.pi / 2
-        turns = np.sort(np.concatenate([angles, angles + np.pi]) % (2 * np.pi))
-        turns = turns if turns.size else np.zeros(1)
-        middles = turns + np.diff(turns, append=turns[0] + 2 * np.pi) / 2
-        arcs = _circle(middles) @ basis
-        active = (arcs @ lifted.T > 0) & others
-        sums = active @ terms
-        on_circle = (sums @ basis.T) @ basis
-        candidates = [_circle(turns) @ basis, *_units(on_circle)]
-        cells = np.concatenate([sums, sums + terms[i]])
-        # A cell whose sum is shorter than the best value cannot beat it.
-        candidates += _units(cells[row_norms(cells) > abs(value)])
-        neurons = np.concatenate(candidates)
-        values = _correlations(weights, lifted, neurons)
-        top = int(np.argmax(np.abs(values)))
-        if abs(values[top]) > abs(value):
-            best, value = neurons[top], float(values[top])
-    return best / row_norms(best[None, :])[0], value
-
-
-def _circle(angles: FloatArray) -> FloatArray:
-    return np.column_stack([np.cos(angles), np.sin(angles)])
-
-
-def _units(rows: FloatArray) -> list[FloatArray]:
-    lengths = row_norms(rows)
-    units = rows[lengths > 0] / lengths[lengths > 0, None]
-    return [units, -units]
 
 
 def _local_search(

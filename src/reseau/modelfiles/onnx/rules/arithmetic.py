@@ -10,7 +10,9 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, pass_on, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
+from reseau.modelfiles.onnx.importer import Value as Read
 from reseau.ops.base import Op
+from reseau.ops.quantization import SMALL_REALS
 
 __all__ = ["READ", "WRITE"]
 
@@ -161,11 +163,24 @@ def cast_like(call: Call) -> Node:
 
 def converted(call: Call, dtype: str) -> Node:
     """The first input in another type; itself where it has it already."""
-    return call[0] if str(call.dtype()) == dtype else apply_op(ops.Cast(dtype), call[0])
+    if str(call.dtype()) == dtype:
+        return call[0]
+    if "object" in (dtype, str(call.dtype())):  # texts: read once they are there
+        return call.constant(as_text(call.array(0)) if dtype == "object" else call.array(0).astype(dtype))
+    if dtype in SMALL_REALS and call.real():
+        rounding = call.attribute("round_mode", "up") if dtype == "float8_e8m0fnu" else "nearest"
+        return apply_op(ops.Narrow(dtype, bool(call.attribute("saturate", 1)), rounding), call[0])
+    return apply_op(ops.Cast(dtype), call[0])
 
 
-def identity(call: Call) -> Node:
-    return call[0]
+def as_text(array: np.ndarray) -> np.ndarray:
+    """Numbers as texts: as few digits as tell them apart."""
+    texts = [np.format_float_positional(v, trim="-") if v.dtype.kind == "f" else str(v) for v in array.ravel()]
+    return np.array(texts, object).reshape(array.shape)
+
+
+def identity(call: Call) -> Read | None:
+    return call.inputs[0]
 
 
 def leaky_relu(call: Call) -> Node:

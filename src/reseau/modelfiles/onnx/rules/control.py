@@ -1,17 +1,17 @@
 """Graphs inside a node: a choice that is known while the graph is read, and a scan written out step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.importer import Call, Rule, Value
 
 __all__ = ["READ"]
 
 LONGEST_SCAN = 1024
 
 
-def choice(call: Call) -> tuple[Node, ...]:
+def choice(call: Call) -> tuple[Value | None, ...]:
     branch = "then_branch" if call.array(0).item() else "else_branch"
     return call.inner(call.attributes[branch], ())
 
@@ -35,7 +35,7 @@ def scan(call: Call) -> tuple[Node, ...]:
         entries = [
             entry(s, a, steps - 1 - t if back else t) for s, a, back in zip(sequences, axes, backwards, strict=True)
         ]
-        made = call.inner(body, [*states, *entries], t)
+        made = arrays(call.inner(body, [*states, *entries], t))
         states = made[: len(states)]
         kept.append(made[len(states) :])
     joined = []
@@ -44,6 +44,14 @@ def scan(call: Call) -> tuple[Node, ...]:
         rows = [apply_op(ops.ReshapeTo((*p.shape[:place], 1, *p.shape[place:])), p) for p in parts]
         joined.append(apply_op(ops.Concatenate(place), *(reversed(rows) if back else rows)))
     return (*states, *joined)
+
+
+def arrays(values: Sequence[Value | None]) -> tuple[Node, ...]:
+    """Values that are all arrays."""
+    found = tuple(v for v in values if isinstance(v, Node))
+    if len(found) < len(values):
+        raise ValueError("its body gives a sequence, not an array")
+    return found
 
 
 def entry(x: Node, axis: int, place: int) -> Node:

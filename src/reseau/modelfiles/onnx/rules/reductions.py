@@ -55,9 +55,10 @@ def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: b
     """One reduction, in the type of its input."""
     dtype = call.dtype()
     if kind in (ops.Max, ops.Min) and any(x.shape[a] == 0 for a in axes):  # the bound that every number keeps
-        real = call.real()
-        bound = np.inf if real else np.iinfo(dtype).max
-        bound = bound if kind is ops.Min else -np.inf if real else np.iinfo(dtype).min
+        real, truth = call.real(), dtype == np.bool_
+        bound = np.inf if real else truth or np.iinfo(dtype).max
+        if kind is ops.Max:
+            bound = -np.inf if real else 0 if truth else np.iinfo(dtype).min
         lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
         return apply_op(ops.BroadcastTo(lengths), call.constant(bound, dtype))
     y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]

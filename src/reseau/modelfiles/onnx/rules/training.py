@@ -41,11 +41,11 @@ class Derivative(Op):
 
 
 def gradient(call: Call) -> tuple[Node, ...]:
-    named = call.importer.values
-    root = named[call.attributes["y"]]
-    sources = tuple(named[n] for n in (*call.attributes["xs"], *call.attribute("zs", ())))
+    root, *sources = (
+        call.importer.node(n) for n in (call.attributes["y"], *call.attributes["xs"], *call.attribute("zs", ()))
+    )
     count = len(call.attributes["xs"])
-    return tuple(apply_op(Derivative(root, sources, i), *call.given()) for i in range(count))
+    return tuple(apply_op(Derivative(root, tuple(sources), i), *call.given()) for i in range(count))
 
 
 def optimizer(call: Call, states: int) -> tuple[Node, Node, list[tuple[Node, ...]]]:

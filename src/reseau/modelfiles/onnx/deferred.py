@@ -1,0 +1,198 @@
+"""The part of a graph that can be read only when its numbers are there: lengths that values decide, texts, loops.
+
+It is kept as it stands in the file, as one operation that reads it anew at every call, for the arrays that it is
+given. So it is evaluated outside compiled programs, and training refuses it.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
+from reseau.modelfiles.onnx.importer import Importer, Listed
+from reseau.modelfiles.onnx.node_order import read_by
+from reseau.modelfiles.onnx.tensors import type_name
+from reseau.ops.base import BATCH, Dim, Op, Shape
+
+__all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
+
+Run = Callable[[onnx.ModelProto, Mapping[str, Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Deferred(Op):
+    """Outputs of a part of an ONNX graph, as an array of arrays.
+
+    Attributes:
+        model: The part as a model of its own, in base64, whose inputs are what this reads.
+        causes: The nodes that need numbers, for errors.
+        run: Computes the outputs of a model for its inputs.
+    """
+
+    model: str
+    causes: tuple[str, ...]
+    run: Run
+
+    host: ClassVar[bool] = True
+    gives: ClassVar[str] = "object"
+
+    def proto(self) -> onnx.ModelProto:
+        """The part as a message."""
+        return onnx.ModelProto.FromString(base64.b64decode(self.model))
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (len(self.proto().graph.output),)
+
+    def forward(self, *inputs: Any) -> Any:
+        model = self.proto()
+        given = {i.name: np.asarray(x) for i, x in zip(model.graph.input, inputs, strict=True)}
+        found = self.run(model, given)
+        packed = np.empty(len(found), object)
+        packed[:] = found
+        return packed
+
+    def backward(self, g: Any, y: Any, *inputs: Any) -> tuple[None, ...]:
+        return (None,) * len(inputs)
+
+
+@dataclass(frozen=True)
+class Pick(Op):
+    """One of the outputs of a `Deferred`, of a shape that is known as far as the file declares it."""
+
+    place: int
+    lengths: Shape
+    dtype: str = "float"
+
+    host: ClassVar[bool] = True
+
+    def shape(self, packed: Shape) -> Shape:
+        return self.lengths
+
+    def forward(self, packed: Any) -> Any:
+        return packed[self.place]
+
+    def backward(self, g: Any, y: Any, packed: Any) -> tuple[None]:
+        return (None,)
+
+
+def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> dict[str, Node]:
+    """The outputs of a graph that were left for later, each by its name."""
+    late = [o for o in model.graph.output if o.name in importer.late]
+    if not late:
+        return {}
+    protos = with_sequences(importer, late)
+    made = {name for proto in protos for name in proto.output}
+    read = [n for n in dict.fromkeys(n for p in protos for n in sorted(read_by(p))) if n not in made]
+    values = {name: importer.values[name] for name in read}
+    given = {name: node for name, node in values.items() if isinstance(node, Node)}
+    inputs = [helper.make_tensor_value_info(name, element(importer.dtype(node)), None) for name, node in given.items()]
+    graph = helper.make_graph(protos, "deferred", inputs, late)
+    part = onnx.ModelProto(ir_version=model.ir_version)
+    part.opset_import.extend(model.opset_import)
+    part.functions.extend(model.functions)
+    part.graph.CopyFrom(graph)
+    text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
+    packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
+    lengths = declared_lengths(model, late)
+    return {o.name: apply_op(Pick(i, lengths[o.name], kind(o)), packed) for i, o in enumerate(late)}
+
+
+def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> list[onnx.NodeProto]:
+    """The nodes that were left for later and are needed, and before them those that make the sequences they read."""
+    makers = {name: proto for proto in importer.deferred for name in proto.output}
+    makers |= importer.listed_by
+    wanted, stack = {o.name for o in late}, [o.name for o in late]
+    chosen: list[onnx.NodeProto] = []
+    while stack:
+        proto = makers.get(stack.pop())
+        if proto is None or any(proto is p for p in chosen):
+            continue
+        chosen.append(proto)
+        for name in read_by(proto):
+            lists = isinstance(importer.values.get(name), Listed)
+            if name not in wanted and (name in importer.late or lists):
+                wanted.add(name)
+                stack.append(name)
+    places = {id(proto): i for i, proto in enumerate((*importer.listed_by.values(), *importer.deferred))}
+    return sorted(chosen, key=lambda proto: places[id(proto)])
+
+
+def kind(output: onnx.ValueInfoProto) -> str:
+    """The declared type of an output, as nodes name it."""
+    number = output.type.tensor_type.elem_type
+    if number in (TensorProto.FLOAT, TensorProto.UNDEFINED):
+        return "float"
+    return "str" if number == TensorProto.STRING else type_name(number)
+
+
+def element(dtype: np.dtype[Any]) -> int:
+    """The number by which ONNX knows a type."""
+    return TensorProto.STRING if dtype == np.dtype(object) else int(helper.np_dtype_to_tensor_dtype(dtype))
+
+
+def declared_lengths(model: onnx.ModelProto, outputs: Sequence[onnx.ValueInfoProto]) -> dict[str, Shape]:
+    """The shapes of outputs, as the file declares or implies them; no axes where it does neither."""
+    known = {o.name: o.type.tensor_type for o in outputs}
+    if not all(kind.HasField("shape") for kind in known.values()):
+        inferred = onnx.shape_inference.infer_shapes(model)
+        known = {o.name: o.type.tensor_type for o in inferred.graph.output}
+    found: dict[str, Shape] = {}
+    for o in outputs:
+        lengths: list[Dim] = []
+        for i, dim in enumerate(known[o.name].shape.dim):
+            word = dim.dim_param or f"{o.name} axis {i}"
+            fixed = dim.HasField("dim_value") and dim.dim_value >= 0
+            lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else word)
+        found[o.name] = tuple(lengths)
+    return found
+
+
+def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
+    """The part as it stood in the file it was read from, its inner values under names of their own."""
+    model = op.proto()
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+    w.require(opset)
+    if w.opset > opset:
+        model = onnx.version_converter.convert_version(model, w.opset)
+    label = w.label(node)
+    picks = {n.op.place: w.label(n) for n in w.graph.nodes if isinstance(n.op, Pick) and n.parents == (node,)}
+    said = {i.name: w.plain(parent) for i, parent in zip(model.graph.input, node.parents, strict=True)}
+    said |= {o.name: picks.get(i, f"{label}/{o.name}") for i, o in enumerate(model.graph.output)}
+    w.functions.extend(model.functions)
+    w.domains.update({o.domain: o.version for o in model.opset_import if o.domain not in ("", "ai.onnx")})
+    for proto in model.graph.node:
+        w.nodes.append(renamed(proto, said, label))
+    return Value(label, (0,))
+
+
+def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.NodeProto:
+    """The node with the names that its values have in another graph."""
+    made = onnx.NodeProto()
+    made.CopyFrom(proto)
+    for names in (made.input, made.output):
+        for i, name in enumerate(names):
+            if name:
+                names[i] = said.setdefault(name, f"{label}/{name}")
+    for attribute in made.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            inner = dict(said)
+            for value in (*graph.input, *graph.initializer):
+                inner[value.name] = value.name
+            for node in list(graph.node):
+                node.CopyFrom(renamed(node, inner, label))
+            for output in graph.output:
+                output.name = inner.get(output.name, output.name)
+    return made
+
+
+def write_pick(op: Pick, node: Node, w: Emitter) -> Value:
+    return Value(w.label(node), plain(len(node.shape)))
+
+
+WRITE: Mapping[type[Op], WriteRule] = {Deferred: write_deferred, Pick: write_pick}

@@ -1,0 +1,203 @@
+"""Operators of com.microsoft that programs put into files when they optimize them, said by plain ones."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules import normalization, windows
+
+__all__ = ["READ"]
+
+
+def activated(call: Call, y: Node) -> Node:
+    """The value after the activation that is fused into a node."""
+    kind = call.attribute("activation", "")
+    given = [float(v) for v in call.attribute("activation_params") or ()]
+    if kind in ("", "Relu", "Tanh", "Sigmoid"):
+        plain = {"Relu": ops.Relu(), "Tanh": ops.Tanh(), "Sigmoid": ops.Sigmoid()}
+        return apply_op(plain[kind], y) if kind else y
+    if kind == "LeakyRelu":
+        return apply_op(ops.LeakyRelu(given[0] if given else call.attribute("activation_alpha", 0.01)), y)
+    if kind == "Clip":
+        return apply_op(ops.Clip(given[0], given[1]), y)
+    if kind == "HardSigmoid":
+        like = call.importer.dtype(y)
+        return apply_op(ops.Clip(0.0, 1.0), call.constant(given[0], like) * y + call.constant(given[1], like))
+    raise ValueError(f"its activation {kind!r} is not supported")
+
+
+def fused_conv(call: Call) -> Node:
+    y = windows.conv(replace(call, kind="Conv", inputs=call.inputs[:3]))
+    return activated(call, y if call.get(3) is None else y + call[3])
+
+
+def turned(x: Node, last: bool, batch: bool) -> Node:
+    """The operand of a product with its last axes swapped, or its first ones moved behind."""
+    rank = len(x.shape)
+    axes = list(range(rank))
+    if batch:
+        axes = [*range(1, rank - 1), 0, rank - 1]
+    if last:
+        axes[-2:] = axes[:-3:-1]
+    return x if axes == list(range(rank)) else apply_op(ops.Transpose(tuple(axes)), x)
+
+
+def fused_matmul(call: Call) -> Node:
+    sides = (
+        turned(call[i], *(bool(call.attribute(f"{k}{s}", 0)) for k in ("trans", "transBatch")))
+        for i, s in enumerate("AB")
+    )
+    y = apply_op(ops.Matmul(), *sides)
+    alpha = call.attribute("alpha", 1.0)
+    return activated(call, y if alpha == 1.0 else y * call.like(alpha))
+
+
+def fused_gemm(call: Call) -> Node:
+    return activated(call, arithmetic_gemm(call))
+
+
+def arithmetic_gemm(call: Call) -> Node:
+    """`alpha A B + beta C`."""
+    a, b = (turned(call[i], bool(call.attribute(f"trans{s}", 0)), False) for i, s in enumerate("AB"))
+    y = apply_op(ops.Matmul(), a, b)
+    alpha, beta = call.attribute("alpha", 1.0), call.attribute("beta", 1.0)
+    y = y if alpha == 1.0 else y * call.like(alpha)
+    if call.get(2) is None:
+        return y
+    return y + (call[2] if beta == 1.0 else call[2] * call.like(beta))
+
+
+def gelu(call: Call) -> Node:
+    return apply_op(ops.Gelu(), call[0])
+
+
+def bias_gelu(call: Call) -> Node:
+    return apply_op(ops.Gelu(), call[0] + call[1])
+
+
+def fast_gelu(call: Call) -> Node:
+    return apply_op(ops.Gelu(approximate=True), call[0] if call.get(1) is None else call[0] + call[1])
+
+
+def quick_gelu(call: Call) -> Node:
+    return call[0] * apply_op(ops.Sigmoid(), call[0] * call.like(call.attribute("alpha", 1.702)))
+
+
+def normalized(call: Call, x: Node, scale: Node, shift: Node | None, epsilon: float) -> Node:
+    """The last axis with mean 0 and variance 1, scaled and shifted."""
+    centered = x - apply_op(ops.Mean((-1,), True), x)
+    return unit(call, centered, epsilon) * scale if shift is None else unit(call, centered, epsilon) * scale + shift
+
+
+def unit(call: Call, x: Node, epsilon: float) -> Node:
+    """The last axis divided by the root of its mean square."""
+    size = apply_op(ops.Mean((-1,), True), apply_op(ops.Square(), x))
+    return x / apply_op(ops.Sqrt(), size + call.constant(epsilon, call.importer.dtype(x)))
+
+
+def skip_layer_norm(call: Call) -> tuple[Node | None, ...]:
+    simple = call.kind.endswith("SkipSimplifiedLayerNormalization")
+    total = call[0] + call[1]
+    place = 3 if simple else 4
+    if call.get(place) is not None:
+        total = total + call[place]
+    epsilon = call.attribute("epsilon", 1e-12)
+    if simple:
+        return unit(call, total, epsilon) * call[2], None, None, total
+    return normalized(call, total, call[2], call.get(3), epsilon), None, None, total
+
+
+def simplified_layer_norm(call: Call) -> Node:
+    return unit(call, call[0], call.attribute("epsilon", 1e-5)) * call[1]
+
+
+def layer_norm(call: Call) -> Node | tuple[Node | None, ...]:
+    return normalization.layer_norm(call)
+
+
+def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
+    """Word, place and segment of every token looked up, added and normalized; and where each row ends."""
+    tokens, segments = call[0], call.get(1)
+    places = call.get(8)
+    if places is None:
+        places = call.constant(np.arange(call.numbers()[1]), np.int64)
+    total = apply_op(ops.Take(0), call[2], tokens) + apply_op(ops.Take(0), call[3], places)
+    if segments is not None and call.get(4) is not None:
+        total = total + apply_op(ops.Take(0), call[4], segments)
+    y = normalized(call, total, call[5], call[6], call.attribute("epsilon", 1e-12))
+    if call.get(7) is None:
+        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), tokens * call.like(0)))
+    else:
+        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), call[7]))
+    return y, ends, total
+
+
+def attention(call: Call) -> tuple[Node | None, ...]:
+    """Heads of scaled dot-product attention over one projection (features, 3 × hidden) of the input."""
+    x, weight = call[0], call[1]
+    if any(call.get(i) is not None for i in range(4, len(call.inputs))):
+        raise ValueError("its past, its attention bias or its lengths are not supported")
+    heads = call.attributes["num_heads"]
+    y = apply_op(ops.Matmul(), x, weight)
+    if call.get(2) is not None:
+        y = y + call[2]
+    batch, length, _ = x.shape
+    hidden = int(weight.shape[1]) // 3
+    widths = call.attribute("qkv_hidden_sizes") or [hidden] * 3
+    ends = np.cumsum([0, *widths]).tolist()
+    q, k, v = (
+        apply_op(
+            ops.Transpose((0, 2, 1, 3)),
+            apply_op(ops.ReshapeTo((batch, length, heads, w // heads)), apply_op(ops.Slice(2, s, s + w), y)),
+        )
+        for s, w in zip(ends, widths, strict=False)
+    )
+    scale = call.attribute("scale") or 1 / sqrt(widths[0] // heads)
+    scores = apply_op(ops.Matmul(), q, apply_op(ops.Transpose((0, 1, 3, 2)), k)) * call.like(scale)
+    scores = scores + masked(call, length) if call.get(3) is not None else scores
+    if call.attribute("unidirectional", 0):
+        n = call.numbers()[1]
+        scores = apply_op(ops.Where(), call.constant(np.tril(np.ones((n, n), bool))), scores, call.like(-np.inf))
+    read = apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), v)
+    joined = apply_op(ops.Transpose((0, 2, 1, 3)), read)
+    return (apply_op(ops.ReshapeTo((batch, length, widths[2])), joined),)
+
+
+def masked(call: Call, length: int | str) -> Node:
+    """What is added to the scores of entries that may not be read."""
+    mask = call[3]
+    low = call.like(call.attribute("mask_filter_value", -10000.0))
+    real = apply_op(ops.Cast(str(call.dtype())), mask)
+    rank = len(mask.shape)
+    if rank == 1 or (rank == 2 and mask.shape[1] != length):
+        raise ValueError(f"its mask of shape {mask.shape} gives lengths, which are not supported")
+    lengths = (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:])
+    return apply_op(ops.ReshapeTo(lengths), (call.like(1) - real) * low)
+
+
+READ: Mapping[str, Rule] = {
+    **{
+        f"com.microsoft/{name}": rule
+        for name, rule in (
+            ("Attention", attention),
+            ("BiasGelu", bias_gelu),
+            ("EmbedLayerNormalization", embed_layer_norm),
+            ("FastGelu", fast_gelu),
+            ("FusedConv", fused_conv),
+            ("FusedGemm", fused_gemm),
+            ("FusedMatMul", fused_matmul),
+            ("Gelu", gelu),
+            ("LayerNormalization", layer_norm),
+            ("QuickGelu", quick_gelu),
+            ("SimplifiedLayerNormalization", simplified_layer_norm),
+            ("SkipLayerNormalization", skip_layer_norm),
+            ("SkipSimplifiedLayerNormalization", skip_layer_norm),
+        )
+    },
+    "SimplifiedLayerNormalization": simplified_layer_norm,
+}

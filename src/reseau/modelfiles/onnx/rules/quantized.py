@@ -1,0 +1,389 @@
+"""Quantized operators: numbers on a grid of levels, and the products that are computed with levels.
+
+Levels are whole numbers; products of them are computed as real numbers, which hold them exactly up to 2²⁴. So one
+derivative serves all of them, the straight-through one of `ops.Quantize`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from onnx import TensorProto
+
+from reseau import ops
+from reseau.graph import Constant, Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, plain, reads
+from reseau.modelfiles.onnx.importer import Call, Rule, type_name
+from reseau.modelfiles.onnx.rules import windows
+from reseau.ops.base import Op
+from reseau.ops.quantization import SMALL_REALS
+
+__all__ = ["READ", "WRITE"]
+
+
+def quantize_linear(call: Call) -> Node:
+    zero = call.get(2)
+    dtype = type_name(call.attribute("output_dtype", 0) or TensorProto.UINT8) if zero is None else str(call.dtype(2))
+    axis, block = call.attribute("axis", 1), call.attribute("block_size", 0)
+    scale = aligned(call, setting(call, 1), axis, block)
+    center = call.constant(0, np.float32) if zero is None else aligned(call, setting(call, 2), axis, block)
+    return to_levels(call[0], scale, center, dtype, bool(call.attribute("saturate", 1)))
+
+
+def to_levels(x: Node, scale: Node, zero: Node, dtype: str, saturate: bool = True) -> Node:
+    """The levels of `x`, of a type."""
+    if dtype in SMALL_REALS:
+        if not saturate:
+            return apply_op(ops.Narrow(dtype, False), apply_op(ops.Divide(), x, scale))
+        return apply_op(ops.Quantize(dtype, -SMALL_REALS[dtype], SMALL_REALS[dtype], False), x, scale, zero)
+    return apply_op(ops.Quantize(dtype, *levels(dtype)), x, scale, zero)
+
+
+def levels(dtype: str) -> tuple[int, int]:
+    """The smallest and the largest number of a whole type."""
+    said: Any = ml_dtypes.iinfo(np.dtype(dtype))  # type: ignore[no-untyped-call]
+    return int(said.min), int(said.max)
+
+
+def dequantize_linear(call: Call) -> Node:
+    axis, block = call.attribute("axis", 1), call.attribute("block_size", 0)
+    scale = aligned(call, setting(call, 1), axis, block)
+    zero = call.constant(0, call.dtype()) if call.get(2) is None else aligned(call, setting(call, 2), axis, block)
+    y = weighed(call, 0, apply_op(ops.Dequantize(), call[0], scale, zero))
+    wanted = call.attribute("output_dtype", 0)
+    if wanted and type_name(wanted) != str(call.importer.dtype(y)):
+        return apply_op(ops.Cast(type_name(wanted)), y)
+    return y
+
+
+def setting(call: Call, i: int) -> Node:
+    """A scale or a level of zero, which training does not move."""
+    return call.importer.state(call[i])
+
+
+def weighed(call: Call, i: int, value: Node) -> Node:
+    """A value computed from the levels that input `i` stores, as what training moves; other values as they are."""
+    if not isinstance(call[i].source, Constant) or not call[i].shape:
+        return value
+    name = f"{call.within}{next(filter(None, call.outputs))}" if i == 0 else f"{call.within}{call.outputs[0]}.weight"
+    return call.importer.initializer(name, call.importer.array(value))
+
+
+def aligned(call: Call, x: Node, axis: int, block: int = 0, i: int = 0) -> Node:
+    """One number, or one for each entry or block of an axis of input `i`, so that it broadcasts against it."""
+    shape = call[i].shape
+    axis %= max(len(shape), 1)
+    if block:
+        places = np.arange(int(shape[axis])) // block
+        return apply_op(ops.Take(axis), x, call.constant(places, np.int64))
+    if not x.shape or x.shape == (1,):
+        return apply_op(ops.ReshapeTo(()), x) if x.shape else x
+    if len(x.shape) == len(shape):
+        return x
+    return apply_op(ops.ReshapeTo((1,) * axis + x.shape + (1,) * (len(shape) - axis - 1)), x)
+
+
+def plain_levels(call: Call, i: int, zero: int, axis: int | None = None) -> Node:
+    """The levels of input `i` less the level of zero, as real numbers."""
+    x = call[i]
+    center = call.constant(0, call.dtype(i)) if call.get(zero) is None else setting(call, zero)
+    if axis is not None and call.get(zero) is not None:
+        center = aligned(call, center, axis, 0, i)
+    return weighed(call, i, apply_op(ops.Dequantize(), x, call.constant(1, np.float32), center))
+
+
+def scale_of(call: Call, i: int) -> Node:
+    """The scale of an operand, in 32 bits."""
+    scale = setting(call, i)
+    if scale.shape == (1,):
+        scale = apply_op(ops.ReshapeTo(()), scale)
+    return scale if call.dtype(i) == np.float32 else apply_op(ops.Cast("float32"), scale)
+
+
+def requantized(call: Call, y: Node, ratio: Node, zero: int) -> Node:
+    """The levels of `y ratio`."""
+    center = setting(call, zero)
+    center = apply_op(ops.ReshapeTo(()), center) if center.shape == (1,) else center
+    return to_levels(y * ratio, call.constant(1, np.float32), center, str(call.dtype(zero)))
+
+
+def conv_of(call: Call, x: Node, weight: Node, bias: Node | None) -> Node:
+    """The convolution that the node describes, of other operands."""
+    return windows.conv(replace(call, kind="Conv", inputs=(x, weight, bias)))
+
+
+def whole(y: Node, call: Call) -> Node:
+    """Real numbers that are whole, as whole numbers of 32 bits."""
+    return apply_op(
+        ops.Quantize("int32", *levels("int32")), y, call.constant(1, np.float32), call.constant(0, np.int32)
+    )
+
+
+def matmul_integer(call: Call) -> Node:
+    return whole(apply_op(ops.Matmul(), rows_of(call, 0, 2), plain_levels(call, 1, 3, -1)), call)
+
+
+def rows_of(call: Call, i: int, zero: int) -> Node:
+    """The levels of the left operand of a product, whose level of zero may be one for each row."""
+    return plain_levels(call, i, zero, len(call[i].shape) - 2)
+
+
+def q_linear_matmul(call: Call) -> Node:
+    y = apply_op(ops.Matmul(), rows_of(call, 0, 2), plain_levels(call, 3, 5, -1))
+    a, b = scale_of(call, 1), scale_of(call, 4)
+    if len(a.shape) == 1:
+        a = apply_op(ops.ReshapeTo((*a.shape, 1)), a)
+    return requantized(call, y, a * b / scale_of(call, 6), 7)
+
+
+def conv_integer(call: Call) -> Node:
+    return whole(conv_of(call, plain_levels(call, 0, 2), plain_levels(call, 1, 3, 0), None), call)
+
+
+def q_linear_conv(call: Call) -> Node:
+    x, weight = plain_levels(call, 0, 2), plain_levels(call, 3, 5, 0)
+    bias = None
+    if call.get(8) is not None:
+        one = call.constant(1, np.float32)
+        bias = weighed(call, 8, apply_op(ops.Dequantize(), call[8], one, call.constant(0, np.int32)))
+        bias = bias if bias.source is None or bias.name is None else renamed(call, bias)
+    y = conv_of(call, x, weight, bias)
+    scale = scale_of(call, 4)
+    if scale.shape:
+        scale = apply_op(ops.ReshapeTo((*scale.shape, *(1,) * (len(y.shape) - 2))), scale)
+    return requantized(call, y, scale_of(call, 1) * scale / scale_of(call, 6), 7)
+
+
+def renamed(call: Call, bias: Node) -> Node:
+    """The bias under a name of its own."""
+    return call.importer.initializer(f"{call.within}{call.outputs[0]}.bias", call.importer.array(bias))
+
+
+def real_value(call: Call, i: int) -> Node:
+    """An operand with its scale and its level of zero behind it, as real numbers."""
+    zero = call.get(i + 2)
+    center = call.constant(0, call.dtype(i)) if zero is None else setting(call, i + 2)
+    return apply_op(ops.Dequantize(), call[i], scale_of(call, i + 1), single(center))
+
+
+def single(x: Node) -> Node:
+    """One number without axes."""
+    return apply_op(ops.ReshapeTo(()), x) if x.shape == (1,) else x
+
+
+def back(call: Call, y: Node, scale: int) -> Node:
+    """A real value as levels, their scale and level of zero being inputs of the node."""
+    zero = call.get(scale + 1)
+    center = call.constant(0, call.dtype()) if zero is None else single(setting(call, scale + 1))
+    return to_levels(y, scale_of(call, scale), center, str(call.importer.dtype(center)))
+
+
+BINARY: Mapping[str, Op] = {"com.microsoft/QLinearAdd": ops.Add(), "com.microsoft/QLinearMul": ops.Multiply()}
+
+
+def q_linear_binary(call: Call) -> Node:
+    return back(call, apply_op(BINARY[call.kind], real_value(call, 0), real_value(call, 3)), 6)
+
+
+def q_linear_sigmoid(call: Call) -> Node:
+    return back(call, apply_op(ops.Sigmoid(), real_value(call, 0)), 3)
+
+
+def q_linear_leaky_relu(call: Call) -> Node:
+    return back(call, apply_op(ops.LeakyRelu(call.attribute("alpha", 0.01)), real_value(call, 0)), 3)
+
+
+def q_linear_global_average(call: Call) -> Node:
+    rank = len(call[0].shape)
+    last = bool(call.attribute("channels_last", 0))
+    axes = tuple(range(1, rank - 1)) if last else tuple(range(2, rank))
+    return back(call, apply_op(ops.Mean(axes, True), real_value(call, 0)), 3)
+
+
+def q_linear_concat(call: Call) -> Node:
+    parts = [
+        apply_op(ops.Dequantize(), call[i], scale_of(call, i + 1), single(setting(call, i + 2)))
+        for i in range(2, len(call.inputs), 3)
+    ]
+    y = apply_op(ops.Concatenate(call.attributes["axis"] % len(parts[0].shape)), *parts)
+    return to_levels(y, scale_of(call, 0), single(setting(call, 1)), str(call.dtype(1)))
+
+
+def matmul_integer_to_float(call: Call) -> Node:
+    a, b = plain_levels(call, 0, 4), plain_levels(call, 1, 5, -1)
+    y = apply_op(ops.Matmul(), a, b) * (scale_of(call, 2) * scale_of(call, 3))
+    return y if call.get(6) is None else y + call[6]
+
+
+def dynamic_quantize_matmul(call: Call) -> Node:
+    """The left operand quantized to 8 bits by its own range, the product as a real number."""
+    zero = call.like(0)
+    axes = tuple(range(len(call[0].shape)))
+    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes), call[0]))
+    high = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes), call[0]))
+    scale = (high - low) / call.like(255)
+    center = apply_op(ops.Quantize("uint8", 0, 255), -low, scale, zero)
+    rows = apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), call[0], scale, center), scale, center)
+    y = apply_op(ops.Matmul(), rows, plain_levels(call, 1, 3, -1)) * scale_of(call, 2)
+    return y if call.get(4) is None else y + call[4]
+
+
+ROUNDINGS: Mapping[str, Op] = {"CEIL": ops.Ceil(), "FLOOR": ops.Floor()}
+
+
+def quant(call: Call) -> Node:
+    """Numbers put on a grid and kept as real numbers, as Brevitas and QONNX say it."""
+    bits = int(call.array(3).item())
+    signed, narrow = bool(call.attribute("signed", 1)), bool(call.attribute("narrow", 0))
+    high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
+    low = -(2 ** (bits - 1)) + narrow if signed else 0
+    scale, zero = single(setting(call, 1)), single(setting(call, 2))
+    mode = call.attribute("rounding_mode", "ROUND").upper()
+    if mode in ("ROUND", "HALF_EVEN"):
+        level = apply_op(ops.Quantize("float", low, high), call[0], scale, zero)
+    elif mode in ROUNDINGS:
+        level = apply_op(ops.Clip(low, high), apply_op(ROUNDINGS[mode], call[0] / scale + zero))
+    else:
+        raise ValueError(f"it rounds by {mode!r}, which is not supported")
+    return apply_op(ops.Dequantize(), level, scale, zero)
+
+
+def bipolar_quant(call: Call) -> Node:
+    above = apply_op(ops.LessOrEqual(), call.like(0), call[0])
+    sign = apply_op(ops.Where(), above, call.like(1), call.like(-1))
+    return sign * single(setting(call, 1))
+
+
+def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
+    x, scale, zero = node.parents
+    full = op.dtype in FIRST_QUANTIZED and (not op.whole or (op.low, op.high) == levels(op.dtype))
+    axis = along(scale, len(x.shape))
+    if full and axis is not None and fits(w, scale, zero):
+        w.require(max(FIRST_QUANTIZED[op.dtype], 13 if scale.shape else 10))
+        names = [w.plain(x), *one_axis(w, scale, zero, op.dtype)]
+        settings = {"axis": axis} if scale.shape else {}
+        return own(w, node, "QuantizeLinear", *names, **settings)
+    w.require(11)
+    label, names = w.label(node), reads(w, node)
+    ratio = w.emit("Div", names[0], names[1], name=f"{label}/ratio")
+    real = {"to": number_of(str(w.precision))}
+    center = w.emit("Cast", names[2], name=f"{label}/zero", **real)
+    rounded = w.emit("Round", ratio, name=f"{label}/rounded") if op.whole else ratio
+    level = w.emit("Add", rounded, center, name=f"{label}/level")
+    bounds = [w.constant(op.low), w.constant(op.high)]
+    if op.dtype == "float":
+        return own(w, node, "Clip", level, *bounds)
+    kept = w.emit("Clip", level, *bounds, name=f"{label}/within")
+    w.require(FIRST_CAST.get(op.dtype, 9))
+    return own(w, node, "Cast", kept, to=number_of(op.dtype))
+
+
+def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
+    x, scale, zero = node.parents
+    dtype, axis = level_type(x), along(scale, len(x.shape))
+    if dtype in FIRST_QUANTIZED and axis is not None and fits(w, scale, zero):
+        w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else 10))
+        settings = {"axis": axis} if scale.shape else {}
+        return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
+    w.require(9)
+    label = w.label(node)
+    real = {"to": number_of(str(w.precision))}
+    level, center = (w.emit("Cast", w.plain(n), name=f"{label}/{s}", **real) for n, s in ((x, "level"), (zero, "zero")))
+    return own(w, node, "Mul", w.emit("Sub", level, center, name=f"{label}/distance"), w.plain(scale))
+
+
+# the opset in which the type was first quantized to, and first cast to
+FIRST_QUANTIZED: Mapping[str, int] = {
+    "int8": 10,
+    "uint8": 10,
+    "int16": 21,
+    "uint16": 21,
+    "int4": 21,
+    "uint4": 21,
+    "float8_e4m3fn": 19,
+    "float8_e4m3fnuz": 19,
+    "float8_e5m2": 19,
+    "float8_e5m2fnuz": 19,
+    "float4_e2m1fn": 23,
+    "int2": 25,
+    "uint2": 25,
+}
+FIRST_CAST: Mapping[str, int] = {d: n for d, n in FIRST_QUANTIZED.items() if "int8" not in d and "int16" not in d}
+
+
+def fits(w: Emitter, scale: Node, zero: Node) -> bool:
+    """Whether both are arrays of the file that can be laid along one axis."""
+    return zero.shape in ((), scale.shape) and w.is_stored(scale) and w.is_stored(zero)
+
+
+def along(scale: Node, rank: int) -> int | None:
+    """The axis of `rank` axes along which a scale varies; 0 where it is one number, nothing where it varies in more."""
+    if not scale.shape:
+        return 0
+    longer = [i for i, n in enumerate(scale.shape) if n != 1]
+    return rank - len(scale.shape) + longer[0] if len(longer) == 1 else None
+
+
+def one_axis(w: Emitter, scale: Node, zero: Node, dtype: str) -> tuple[str, str]:
+    """Scale and level of zero as arrays of at most one axis."""
+    lengths = (max(int(n) for n in scale.shape),) if scale.shape else ()
+    name = w.store(scale, (("reshape", lengths),)) if scale.shape else w.plain(scale)
+    center = np.broadcast_to(w.array(zero).astype(dtype).reshape(lengths if zero.shape else ()), lengths)
+    return name, w.constant(center, np.dtype(dtype))
+
+
+def level_type(x: Node) -> str:
+    """The type of levels, where the node itself says it."""
+    if isinstance(x.op, ops.Quantize | ops.Cast | ops.Narrow):
+        return x.op.dtype
+    if x.op is not None and len(x.parents) == 1 and isinstance(x.op, KEEPING):
+        return level_type(x.parents[0])
+    source: Any = x.source
+    return str(source.value.dtype) if isinstance(source, Constant) else str(getattr(source, "dtype", ""))
+
+
+KEEPING = (ops.Transpose, ops.Reshape, ops.ReshapeTo, ops.Slice, ops.Cut, ops.Tile, ops.BroadcastTo)
+
+
+def write_narrow(op: ops.Narrow, node: Node, w: Emitter) -> Value:
+    w.require(FIRST_CAST[op.dtype])
+    return Value(
+        w.emit("Cast", *reads(w, node), name=w.label(node), to=number_of(op.dtype), saturate=int(op.saturate)),
+        plain(len(node.shape)),
+    )
+
+
+MICROSOFT: Mapping[str, Rule] = {
+    "DequantizeLinear": dequantize_linear,
+    "DynamicQuantizeMatMul": dynamic_quantize_matmul,
+    "MatMulIntegerToFloat": matmul_integer_to_float,
+    "QLinearAdd": q_linear_binary,
+    "QLinearConcat": q_linear_concat,
+    "QLinearGlobalAveragePool": q_linear_global_average,
+    "QLinearLeakyRelu": q_linear_leaky_relu,
+    "QLinearMul": q_linear_binary,
+    "QLinearSigmoid": q_linear_sigmoid,
+    "QuantizeLinear": quantize_linear,
+}
+
+QONNX = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
+
+READ: Mapping[str, Rule] = {
+    "ConvInteger": conv_integer,
+    "DequantizeLinear": dequantize_linear,
+    "MatMulInteger": matmul_integer,
+    "QLinearConv": q_linear_conv,
+    "QLinearMatMul": q_linear_matmul,
+    "QuantizeLinear": quantize_linear,
+    **{f"com.microsoft/{name}": rule for name, rule in MICROSOFT.items()},
+    **{f"{domain}/Quant": quant for domain in QONNX},
+    **{f"{domain}/BipolarQuant": bipolar_quant for domain in QONNX},
+}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.Dequantize: write_dequantize,
+    ops.Narrow: write_narrow,
+    ops.Quantize: write_quantize,
+}

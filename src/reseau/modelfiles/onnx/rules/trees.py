@@ -1,0 +1,257 @@
+"""Ensembles of decision trees, walked by all rows and all trees together, one level at a time.
+
+The leaves are what training moves; where a row falls has no derivative.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.encoders import named
+from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, transformed
+from reseau.ops.base import Op
+
+__all__ = ["READ"]
+
+LEQ, LT, GTE, GT, EQ, NEQ = range(6)
+MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
+
+
+@dataclass(frozen=True)
+class Forest:
+    """All trees in one table; a leaf leads to itself.
+
+    Attributes:
+        roots: The first node of each tree.
+        feature: The column that each node compares.
+        split: What it is compared with.
+        mode: How, as a place in `MODES`.
+        yes: The node that follows where the comparison holds.
+        no: The node that follows where it does not.
+        missing: Whether no number counts as holding.
+        values: What each node gives for each target: zeros but at leaves.
+        depth: The most comparisons on the way to a leaf.
+    """
+
+    roots: np.ndarray
+    feature: np.ndarray
+    split: np.ndarray
+    mode: np.ndarray
+    yes: np.ndarray
+    no: np.ndarray
+    missing: np.ndarray
+    values: np.ndarray
+    depth: int
+
+
+def depth_of(roots: np.ndarray, yes: np.ndarray, no: np.ndarray) -> int:
+    """The most steps from a root to a leaf."""
+    depth, reached = 0, np.unique(roots)
+    while (moving := reached[yes[reached] != reached]).size:
+        depth += 1
+        if depth > len(yes):
+            raise ValueError("one of its trees leads back to itself")
+        reached = np.unique(np.concatenate([yes[moving], no[moving]]))
+    return depth
+
+
+def grown(call: Call, forest: Forest, aggregate: str, base: Sequence[float]) -> Node:
+    """The sums (or means, least, largest) over the trees, (batch, targets)."""
+    x = call[0] if len(call[0].shape) > 1 else apply_op(ops.ReshapeTo((1, *call[0].shape)), call[0])
+    if not call.real():
+        x = apply_op(ops.Cast("float32"), x)
+    leaves = fallen(call, x, forest)
+    name = f"{call.within}{next(filter(None, call.outputs))}.leaves"
+    values = call.importer.initializer(name, forest.values.astype(call.importer.dtype(x)))
+    given = apply_op(ops.Take(0), values, leaves)
+    kinds: dict[str, Op] = {"SUM": ops.Sum((1,)), "AVERAGE": ops.Mean((1,)), "MIN": ops.Min((1,)), "MAX": ops.Max((1,))}
+    y = apply_op(kinds[aggregate], given)
+    return y + call.constant(np.asarray(base), call.importer.dtype(x)) if any(base) else y
+
+
+def fallen(call: Call, x: Node, forest: Forest) -> Node:
+    """The leaf of every row in every tree, (batch, trees)."""
+    dtype = call.importer.dtype(x)
+    tables = [call.constant(t, np.int32) for t in (forest.feature, forest.yes, forest.no)]
+    feature, yes, no = tables
+    split = call.constant(forest.split, dtype)
+    rows = apply_op(ops.Slice(1, 0, 1), x)
+    start = call.constant(forest.roots[None], np.int32)
+    # zeros for every row, whatever its numbers are
+    none = apply_op(ops.Cast("int32"), apply_op(ops.And(), apply_op(ops.IsNan(), rows), call.constant([[False]])))
+    place = start + none
+    for _ in range(forest.depth):
+        column = apply_op(ops.Take(0), feature, place)
+        read = apply_op(ops.TakeAlong(1), x, column)
+        holds = compared(call, forest, read, apply_op(ops.Take(0), split, place), place)
+        if forest.missing.any():
+            blank = apply_op(ops.Take(0), call.constant(forest.missing, np.bool_), place)
+            holds = apply_op(ops.Or(), holds, apply_op(ops.And(), apply_op(ops.IsNan(), read), blank))
+        place = apply_op(ops.Where(), holds, apply_op(ops.Take(0), yes, place), apply_op(ops.Take(0), no, place))
+    return place
+
+
+def compared(call: Call, forest: Forest, read: Node, split: Node, place: Node) -> Node:
+    """Whether the comparison of each node holds."""
+    inner = forest.yes != np.arange(len(forest.yes))
+    modes = np.unique(forest.mode[inner]).tolist()
+    kinds = [by_mode(mode, read, split) for mode in modes]
+    if len(modes) == 1:
+        return kinds[0]
+    chosen = apply_op(ops.Take(0), call.constant(forest.mode, np.int32), place)
+    holds = kinds[0]
+    for mode, kind in zip(modes[1:], kinds[1:], strict=True):
+        holds = apply_op(ops.Where(), apply_op(ops.Equal(), chosen, call.constant(mode, np.int32)), kind, holds)
+    return holds
+
+
+def by_mode(mode: int, read: Node, split: Node) -> Node:
+    """One kind of comparison; none holds for what is no number, but that it is unequal."""
+    if mode in (GTE, GT):
+        return apply_op(ops.LessOrEqual() if mode == GTE else ops.Less(), split, read)
+    if mode in (EQ, NEQ):
+        same = apply_op(ops.Equal(), read, split)
+        return same if mode == EQ else apply_op(ops.Not(), same)
+    return apply_op(ops.LessOrEqual() if mode == LEQ else ops.Less(), read, split)
+
+
+def either(call: Call, name: str, dtype: type = np.float32) -> np.ndarray:
+    """A setting that is a list, or an array of another type."""
+    given = call.attribute(f"{name}_as_tensor")
+    return np.asarray(call.attribute(name, ()) if given is None else given, None if given is not None else dtype)
+
+
+def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
+    """The trees of the older operators, whose nodes are lists of the same length."""
+    trees, ids = (np.asarray(call.attributes[f"nodes_{k}"]) for k in ("treeids", "nodeids"))
+    where = {key: i for i, key in enumerate(zip(trees.tolist(), ids.tolist(), strict=True))}
+    n, here = len(ids), np.arange(len(ids))
+    modes = call.attributes["nodes_modes"]
+    leaf = np.array([m == "LEAF" for m in modes])
+    yes, no = (
+        np.array(
+            [i if leaf[i] else where[trees[i], k] for i, k in enumerate(call.attributes[f"nodes_{branch}nodeids"])]
+        )
+        for branch in ("true", "false")
+    )
+    values = np.zeros((n, targets), np.float64)
+    leaves = zip(
+        *(call.attributes[f"{prefix}_{k}"] for k in ("treeids", "nodeids", column)),
+        either(call, f"{prefix}_weights").tolist(),
+        strict=True,
+    )
+    for tree, node, target, weight in leaves:
+        values[where[tree, node], target] += weight
+    aimed = np.zeros(n, bool)
+    aimed[yes[~leaf]] = aimed[no[~leaf]] = True
+    roots = here[~aimed]
+    return Forest(
+        roots=roots,
+        feature=np.where(leaf, 0, call.attributes["nodes_featureids"]),
+        split=np.where(leaf, 0, either(call, "nodes_values")),
+        mode=np.array([0 if m == "LEAF" else MODES.index(m) for m in modes]),
+        yes=yes,
+        no=no,
+        missing=np.asarray(call.attribute("nodes_missing_value_tracks_true") or [0] * n, bool) & ~leaf,
+        values=values,
+        depth=depth_of(roots, yes, no),
+    )
+
+
+def tree_regressor(call: Call) -> Node:
+    targets = call.attribute("n_targets", 1)
+    forest = listed_forest(call, "target", "ids", targets)
+    y = grown(call, forest, call.attribute("aggregate_function", "SUM"), either(call, "base_values").tolist())
+    return transformed(call, y)
+
+
+def tree_classifier(call: Call) -> tuple[Node, Node]:
+    labels = labeled(call, "classlabels_int64s")
+    classes = call.attributes["class_ids"]
+    base = either(call, "base_values").tolist()
+    if len(labels) == 2 and len(set(classes)) == 1:  # one score for both classes
+        forest = listed_forest(call, "class", "ids", max(classes) + 1)
+        values = forest.values[:, max(classes) :]
+        forest = Forest(**{**vars(forest), "values": values})
+        score = grown(call, forest, "SUM", base[-1:])
+        return one_of_two(call, score, labels, bool((values >= 0).all()))
+    forest = listed_forest(call, "class", "ids", len(labels))
+    scores = grown(call, forest, "SUM", base)
+    best = apply_op(ops.ArgMax(1), scores)
+    return named(call, labels, best), transformed(call, scores)
+
+
+def tree_ensemble(call: Call) -> Node:
+    """The newer operator: inner nodes and leaves are numbered apart, and a node may ask for one of several numbers."""
+    said = {k: np.asarray(call.attribute(k, ())).ravel() for k in TABLES}
+    inner = len(said["nodes_featureids"])
+    targets = call.attributes["n_targets"]
+    yes, no = (
+        np.where(said[f"nodes_{b}leafs"].astype(bool), inner + said[f"nodes_{b}nodeids"], said[f"nodes_{b}nodeids"])
+        for b in ("true", "false")
+    )
+    leaves = len(said["leaf_weights"])
+    members = member_sets(said["membership_values"])
+    feature, split, mode = (said[k].tolist() for k in ("nodes_featureids", "nodes_splits", "nodes_modes"))
+    missing = (said["nodes_missing_value_tracks_true"].astype(bool).tolist() or [False] * inner) + [False] * leaves
+    yes, no = yes.tolist() + list(range(inner, inner + leaves)), no.tolist() + list(range(inner, inner + leaves))
+    feature, split, mode = (t + [0] * leaves for t in (feature, split, mode))
+    for i in range(inner):
+        if mode[i] != MEMBER:
+            continue
+        first, *others = next(members)
+        mode[i], split[i], last, otherwise = EQ, first, i, no[i]
+        for value in others:  # one more comparison for each further number
+            no[last] = last = len(yes)
+            for table, entry in ((feature, feature[i]), (split, value), (mode, EQ), (yes, yes[i]), (no, otherwise)):
+                table.append(entry)
+            missing.append(missing[i])
+    values = np.zeros((len(yes), targets))
+    values[np.arange(inner, inner + leaves), said["leaf_targetids"]] = said["leaf_weights"]
+    roots = said["tree_roots"]
+    forest = Forest(
+        roots=roots,
+        feature=np.array(feature),
+        split=np.array(split),
+        mode=np.array(mode),
+        yes=np.array(yes),
+        no=np.array(no),
+        missing=np.array(missing, bool),
+        values=values,
+        depth=depth_of(roots, np.array(yes), np.array(no)),
+    )
+    aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[call.attribute("aggregate_function", 1)]
+    kinds = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+    return transformed(call, grown(call, forest, aggregate, ()), kinds[call.attribute("post_transform", 0)])
+
+
+MEMBER = 6
+TABLES = (
+    *("nodes_featureids", "nodes_splits", "nodes_modes", "nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs"),
+    *("nodes_falseleafs", "nodes_missing_value_tracks_true", "membership_values", "leaf_targetids", "leaf_weights"),
+    "tree_roots",
+)
+
+
+def member_sets(values: np.ndarray) -> Iterator[list[float]]:
+    """The sets of numbers, which are separated by what is no number."""
+    found: list[float] = []
+    for value in values.tolist():
+        if np.isnan(value):
+            yield found
+            found = []
+        else:
+            found.append(value)
+    if found:
+        yield found
+
+
+READ: Mapping[str, Rule] = {
+    "ai.onnx.ml/TreeEnsemble": tree_ensemble,
+    "ai.onnx.ml/TreeEnsembleClassifier": tree_classifier,
+    "ai.onnx.ml/TreeEnsembleRegressor": tree_regressor,
+}

@@ -1,0 +1,186 @@
+"""Lengths that numbers decide, texts, loops whose count is an input: evaluated, written back, refused in training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import reseau as rs
+from reseau.errors import DataError
+from tools.onnx_graphs import check_both_ways, model
+
+RNG = np.random.default_rng(0)
+node = helper.make_node
+
+
+def test_the_places_of_what_is_not_zero_are_found_at_every_call(tmp_path: Path) -> None:
+    m = model(
+        [node("Relu", ["x"], ["r"]), node("NonZero", ["r"], ["at"]), node("Cast", ["at"], ["y"], to=TensorProto.FLOAT)],
+        {"x": ("float", ["batch", 3])},
+        {"y": ("float", [2, "found"])},
+    )
+    feeds = [{"x": RNG.normal(size=(n, 3)).astype(np.float32)} for n in (1, 2, 5)]
+    check_both_ways(tmp_path, m, *feeds, {"x": np.zeros((2, 3), np.float32)})
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_compress_keeps_what_its_condition_says(tmp_path: Path, axis: int | None) -> None:
+    settings = {} if axis is None else {"axis": axis}
+    m = model(
+        [node("Greater", ["c", "half"], ["k"]), node("Compress", ["x", "k"], ["y"], **settings)],
+        {"x": ("float", [2, 3]), "c": ("float", [2])},
+        {"y": ("float", ["n"] if axis is None else ["n", "m"])},
+        {"half": np.float32(0.5)},
+    )
+    for condition in ([1, 0], [1, 1], [0, 0]):
+        given = {"x": RNG.normal(size=(2, 3)).astype(np.float32), "c": np.array(condition, np.float32)}
+        check_both_ways(tmp_path, m, given)
+
+
+@pytest.mark.parametrize("sort", [0, 1])
+def test_unique_gives_values_places_and_counts(tmp_path: Path, sort: int) -> None:
+    m = model(
+        [node("Unique", ["x"], ["y", "first", "back", "count"], sorted=sort)],
+        {"x": ("float", [7])},
+        {"y": ("float", ["n"]), "first": ("int64", ["n"]), "back": ("int64", [7]), "count": ("int64", ["n"])},
+    )
+    check_both_ways(tmp_path, m, {"x": np.array([3, 1, 3, 2, 1, 1, 9], np.float32)}, {"x": np.zeros(7, np.float32)})
+
+
+def test_a_loop_runs_as_often_as_its_input_says(tmp_path: Path) -> None:
+    body = helper.make_graph(
+        [
+            node("Add", ["a", "x"], ["b"]),
+            node("Identity", ["going"], ["still"]),
+            node("Mul", ["b", "two"], ["scan"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, [3]),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, [3]),
+            helper.make_tensor_value_info("scan", TensorProto.FLOAT, [3]),
+        ],
+    )
+    m = model(
+        [node("Loop", ["count", "", "start"], ["last", "all"], body=body)],
+        {"count": ("int64", []), "x": ("float", [3])},
+        {"last": ("float", [3]), "all": ("float", ["steps", 3])},
+        {"start": np.zeros(3, np.float32), "two": np.float32(2)},
+    )
+    x = RNG.normal(size=3).astype(np.float32)
+    check_both_ways(tmp_path, m, *({"count": np.array(n), "x": x} for n in (1, 2, 4)))
+
+
+def test_a_loop_of_a_fixed_count_is_trained(tmp_path: Path) -> None:
+    body = helper.make_graph(
+        [node("MatMul", ["a", "w"], ["c"]), node("Tanh", ["c"], ["b"]), node("Identity", ["going"], ["still"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, ["batch", 3]),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, ["batch", 3]),
+        ],
+    )
+    m = model(
+        [node("Loop", ["count", "", "x"], ["y"], body=body)],
+        {"x": ("float", ["batch", 3])},
+        {"y": ("float", ["batch", 3])},
+        {"count": np.int64(3), "w": RNG.normal(size=(3, 3)).astype(np.float32)},
+    )
+    x = RNG.normal(size=(4, 3)).astype(np.float32)
+    net, params = check_both_ways(tmp_path, m, {"x": x})
+    found = rs.fit(
+        rs.Objective(net, loss=rs.losses.SquaredError()), (x, np.zeros((4, 3), np.float32)),
+        epochs=3, params=params, progress=False, optimizer=rs.optimizers.SGD(0.1),
+    )  # fmt: skip
+    assert not np.array_equal(found.params["w"], params["w"])
+
+
+def test_the_boxes_that_are_kept_are_those_of_onnxruntime(tmp_path: Path) -> None:
+    m = model(
+        [node("NonMaxSuppression", ["boxes", "scores", "most", "overlap", "least"], ["y"])],
+        {"boxes": ("float", [1, 20, 4]), "scores": ("float", [1, 2, 20])},
+        {"y": ("int64", ["n", 3])},
+        {"most": np.array([5], np.int64), "overlap": np.array([0.3], np.float32), "least": np.array([0.2], np.float32)},
+    )
+    feeds = []
+    for _ in range(3):
+        corner = RNG.uniform(0, 1, (1, 20, 2))
+        boxes = np.concatenate([corner, corner + RNG.uniform(0.1, 0.6, (1, 20, 2))], -1)
+        feeds.append({"boxes": boxes.astype(np.float32), "scores": RNG.uniform(size=(1, 2, 20)).astype(np.float32)})
+    check_both_ways(tmp_path, m, *feeds)
+
+
+def test_texts_become_numbers_and_numbers_texts(tmp_path: Path) -> None:
+    m = model(
+        [
+            node("LabelEncoder", ["x"], ["k"], domain="ai.onnx.ml", keys_strings=["a", "b"], values_floats=[1.0, 5.0],
+                 default_float=-1.0),
+            node("Mul", ["k", "k"], ["y"]),
+            node("LabelEncoder", ["n"], ["z"], domain="ai.onnx.ml", keys_int64s=[3, 4], values_strings=["u", "v"],
+                 default_string="?"),
+        ],
+        {"x": ("str", ["batch", 2]), "n": ("int64", ["batch"])},
+        {"y": ("float", ["batch", 2]), "z": ("str", ["batch"])},
+        ai_onnx_ml=2,
+    )  # fmt: skip
+    texts = np.array([["a", "b"], ["c", "a"], ["", "b"]], object)
+    net, params = check_both_ways(tmp_path, m, {"x": texts, "n": np.array([4, 3, 9])})
+    net.save(tmp_path / "m.safetensors", params)
+    again, kept = rs.load(tmp_path / "m.safetensors")
+    assert again(kept, texts, np.array([4, 3, 9]))[1].tolist() == ["v", "u", "?"]
+
+
+def test_texts_are_normalized_as_onnxruntime_does(tmp_path: Path) -> None:
+    m = model(
+        [
+            node(
+                "StringNormalizer",
+                ["x"],
+                ["y"],
+                case_change_action="UPPER",
+                is_case_sensitive=0,
+                stopwords=["the"],
+                locale="C",
+            )
+        ],
+        {"x": ("str", [4])},
+        {"y": ("str", ["n"])},
+    )
+    check_both_ways(
+        tmp_path, m, {"x": np.array(["The", "cat", "the", "Mat"], object)}, {"x": np.array(["the"] * 4, object)}
+    )
+
+
+def test_training_names_the_operator_and_its_cure_works(tmp_path: Path) -> None:
+    m = model(
+        [
+            node("MatMul", ["x", "w"], ["h"]),
+            node("NonZero", ["h"], ["at"], name="finder"),
+            node("Shape", ["at"], ["y"]),
+        ],
+        {"x": ("float", ["batch", 3])},
+        {"y": ("int64", [2]), "h": ("float", ["batch", 2])},
+        {"w": RNG.normal(size=(3, 2)).astype(np.float32)},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    loss = rs.losses.SquaredError()
+    with pytest.raises(DataError, match=r"'y' cannot be trained: node 'finder' \(NonZero\)(.|\n)*fix: "):
+        rs.Objective(net, loss=(loss, loss))
+    part = rs.Network(net.graph.inputs, net.graph["h"])
+    x = RNG.normal(size=(5, 3)).astype(np.float32)
+    found = rs.fit(
+        rs.Objective(part, loss=loss), (x, np.zeros((5, 2), np.float32)), epochs=1, params=params, progress=False
+    )
+    assert not np.array_equal(found.params["w"], params["w"])
