@@ -140,3 +140,16 @@ def test_runs_that_do_different_things_are_not_compared(reseau):
     Path("numbers-run/report.json").write_text("{")
     assert "train it again" in reseau("compare", "numbers-run", "numbers-run").err
     assert "fix: give folders" in reseau("compare", "absent", "numbers-run").err
+
+
+def test_the_worst_rows_are_named_by_their_line(reseau):
+    lines = Path("numbers.csv").read_text().splitlines()
+    size, town, _ = lines[57].split(",")
+    Path("check.csv").write_text("\n".join([*lines[:57], f"{size},{town},500", *lines[58:]]) + "\n")
+    trained(reseau, "numbers", "--test", "check.csv")
+    text = Path("numbers-run/report.md").read_text()
+    first = re.search(r"\| line \| true \| predicted \| error \| size \| town \|\n.*\n\| (.*) \|\n", text)[1].split(
+        " | "
+    )
+    assert first[:2] == ["58", "500"]
+    assert first[4:] == [f"{float(size):.6g}", town]

@@ -7,6 +7,7 @@ from reseau.cli.model import Model
 from reseau.cli.report import Evaluation
 from reseau.data import Table
 from reseau.report.baselines import Baseline
+from reseau.report.document import Table as Block
 from reseau.report.importance import Importance, permutation_importance
 from reseau.report.measures import measure_classes, measure_numbers
 from reseau.report.pictures import can_draw, draw_calibration, draw_confusion, draw_importance, draw_numbers
@@ -16,6 +17,8 @@ __all__ = ["evaluation"]
 MOST_ROWS = 2000  # of the test part, that columns are shuffled in
 MOST_EVALUATED = 4_000_000  # rows that the network reads for it
 REPEATS = 5
+MOST_WORST = 10  # rows that are shown, with at most
+MOST_SHOWN = 5  # columns
 
 
 def evaluation(model: Model, test: Table, baselines: tuple[Baseline, ...], seed: int) -> Evaluation:
@@ -39,7 +42,43 @@ def evaluation(model: Model, test: Table, baselines: tuple[Baseline, ...], seed:
             pictures["predictions.svg"] = draw_numbers(np.asarray(test.target), predicted, model.recipe.target)
     if importance and can_draw():
         pictures["importance.svg"] = draw_importance(importance, unit)
-    return Evaluation(measures, baselines, importance, unit, pictures)
+    return Evaluation(measures, baselines, importance, unit, pictures, _worst(model, test, scores))
+
+
+def _worst(model: Model, test: Table, scores: np.ndarray) -> Block | None:
+    """The rows of a table whose number is farthest off, or whose class was found least probable."""
+    if test.lines is None or test.target is None:
+        return None
+    target = np.asarray(test.target)
+    if test.classes:
+        shares = probabilities(scores, model.loss)
+        if shares is None:
+            return None
+        badness = -shares[np.arange(len(test)), target]
+        head = ("true", "predicted", "probability of the true class")
+        found = chosen(scores)
+    else:
+        predicted = scores[:, 0].astype(np.float64)
+        badness = np.abs(predicted - target)
+        head = ("true", "predicted", "error")
+
+    def told(i: int) -> tuple[str, str, str]:
+        if test.classes:
+            return test.classes[target[i]], test.classes[found[i]], f"{-badness[i]:.3g}"
+        return f"{target[i]:.6g}", f"{predicted[i]:.6g}", f"{predicted[i] - target[i]:.6g}"
+
+    worst = np.argsort(-badness, kind="stable")[:MOST_WORST]
+    rows = [(str(test.lines[i]), *told(i), *_cells(test, i)) for i in worst]
+    return Block((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
+
+
+def _cells(test: Table, row: int) -> list[str]:
+    """The first columns of a row as they stood."""
+    shown = []
+    for column, value in list(zip(test.recipe.columns, test.features[row], strict=True))[:MOST_SHOWN]:
+        texts = (*column.categories, "(another)")
+        shown.append("" if np.isnan(value) else texts[int(value)] if column.categories else f"{value:.6g}")
+    return shown
 
 
 def _importance(model: Model, test: Table, seed: int) -> tuple[Importance, ...]:

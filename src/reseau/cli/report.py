@@ -34,6 +34,7 @@ class Evaluation:
         importance: What each column is worth to the model.
         unit: What grows when a column is shuffled, in words.
         pictures: Content of each picture by its file's name.
+        worst: The rows that are predicted worst, with their place in the data.
     """
 
     measures: Measures
@@ -41,6 +42,7 @@ class Evaluation:
     importance: tuple[Importance, ...]
     unit: str
     pictures: Mapping[str, bytes]
+    worst: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
     ):
         if name in found.pictures:
             yield Picture(name, alt)
+    if found.worst is not None:
+        yield Text("The rows that are predicted worst:")
+        yield found.worst
     if found.importance:
         yield Text(f"What each column is worth: how much {found.unit} grows when its entries are shuffled.")
         rows = [(i.name, f"{i.mean:.4g}", f"± {i.error:.2g}") for i in found.importance[:MOST_COLUMNS]]
@@ -188,7 +193,7 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
     rows = [
         (
             column.name,
-            f"{len(column.categories)} categories" if column.categories else "number",
+            f"{len(column.categories)} categories" if column.categories else column.kind,
             "" if column.categories else f"{column.mean:.4g}",
             "" if column.categories else f"{column.deviation:.4g}",
             str(column.blanks) if column.blanks else "",
@@ -198,6 +203,12 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
     yield Table(("column", "taken for", "mean", "deviation", "blanks"), tuple(rows), 2)
     if len(recipe.columns) > MOST_COLUMNS:
         yield Text(f"… and {len(recipe.columns) - MOST_COLUMNS} more columns.")
+    if recipe.left_out:
+        left = [(column.name, column.kind, column.why) for column in recipe.left_out]
+        yield Table(("left out", "taken for", "because"), tuple(left), 3)
+    told = [d for d in recipe.decisions() if "is left out" not in d]
+    if told:
+        yield Text("Decided: " + "; ".join(told) + ".")
 
 
 def _from_python(recipe: Recipe) -> str:
