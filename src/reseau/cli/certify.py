@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.loading import load, name_of
-from reseau.cli.run_folder import find_model
+from reseau.cli.run_folder import ROWS, find_model
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 
@@ -99,13 +99,14 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
     from reseau.cli.metrics import chosen
     from reseau.theory import binomial_upper
 
-    if unseen is None and name_of(arguments) == model.data:
+    path = find_model(arguments.run)
+    if unseen is None and name_of(arguments) == model.data and not path.with_name(ROWS).is_file():
         raise DataError(
             f"{why}; and {model.data} is what it was trained on, which no hold-out bound may use\n"
             "  fix: --holdout with labeled examples that nothing was chosen on"
         )
     use_compile_cache()
-    examples = _not_trained_on(find_model(arguments.run), sample, name_of(arguments)) if unseen is None else unseen
+    examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
         what, wrong = "error rate", chosen(scores) != examples.target
