@@ -40,6 +40,7 @@ MODULES = (
     "ops",
     "optimizers",
     "penalties",
+    "tabular",
     "theory",
 )
 
