@@ -20,7 +20,7 @@ TABLES = {
         "column 'a', line 2: 'red' is not a number\n  fix: text='one-hot' (--text one-hot)",
     ),
     "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: missing='impute' (--missing impute)"),
-    "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: 'NaN' stands for no value"),
+    "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: the cell is blank"),
     "infinite": (GOOD.replace("\n5,", "\n-inf,"), "column 'a', line 7: '-inf' is not finite"),
     "empty": ("", "it is empty"),
     "header alone": ("a,b,y\n", "it has a header but no rows"),

@@ -9,9 +9,6 @@ import pytest
 
 from reseau import data
 from tools.refusals import refused
-from tools.shared_data import SHARED
-
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
 
 
 def test_npz(tmp_path):
@@ -141,13 +138,6 @@ def test_shares_that_are_none(fraction):
 def test_too_few_rows_to_split():
     refused(data.split, 1, 0.5, 0)
     refused(data.split, 3, 0.5, 0, np.arange(3))
-
-
-@needs_shared
-def test_fashion_mnist():
-    table = data.read_idx(SHARED / "fashion-mnist", part="test")
-    assert table.features.shape == (10_000, 28, 28, 1)
-    assert np.bincount(table.target).tolist() == [1000] * 10
 
 
 def test_arrays_with_blanks(tmp_path):

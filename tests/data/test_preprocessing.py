@@ -263,3 +263,17 @@ def test_double_precision(tmp_path):
         np.testing.assert_allclose(
             session.run(None, fed)[0], net(params, [[1.5, 1], [np.nan, 2]]), rtol=1e-12, atol=1e-12
         )
+
+
+def test_fit_takes_a_table():
+    _, table = small()
+    x, h = preprocess(table.recipe)
+    objective = rs.Objective(rs.Network(x, rs.affine(h, 2)), loss=rs.losses.CrossEntropy())
+    settings = {"optimizer": rs.optimizers.Adam(0.01), "epochs": 2, "progress": False}
+    pair = (table.features, table.target)
+    a = rs.fit(objective, table, validation=table, **settings)
+    b = rs.fit(objective, pair, validation=pair, **settings)
+    assert all(np.array_equal(a.params[k], b.params[k]) for k in a.params)
+    np.testing.assert_array_equal(a.history["validation_loss"], b.history["validation_loss"])
+    with pytest.raises(DataError, match=r"data is a Table, not inputs and targets\n  fix: data=\(X, y\), or a table"):
+        rs.fit(objective, rs.data.Table(table.features, None, table.recipe), **settings)

@@ -256,7 +256,7 @@ def test_ctrl_c_ends_the_thread(folder):
 def test_an_error_of_the_thread_is_the_callers(folder):
     data = stream(folder, window=WINDOW)
     (folder / "X-002.npy").write_bytes(b"")
-    with pytest.raises(DataError, match=r"X-002.npy: rows 0 to 5 cannot be read: the file ends before them"):
+    with pytest.raises(DataError, match=r"X-002.npy: it was changed while it was read"):
         fit(data, batches=Cyclic(8))
     assert threads() == []
 
@@ -456,7 +456,7 @@ def test_a_window_that_begins_within_a_row_group_does_not_read_it_again(parts, m
     opened, opens = [], parquet._open
     data = stream(parts / "whole.parquet", **SETTINGS, window=WINDOW)
     objective = on_table(data.recipe)
-    monkeypatch.setattr(parquet, "_open", lambda file: opened.append(file.name) or opens(file))
+    monkeypatch.setattr(parquet, "_open", lambda file, footer=None: opened.append(file.name) or opens(file, footer))
     fit(data, objective, batches=Cyclic(8), epochs=1)
     assert len(opened) == 1 + len(data.blocks)
 
@@ -466,7 +466,7 @@ def test_tables_that_cannot_be_streamed_are_one_clear_error(parts):
         stream(parts / "parts", missing="drop")
     with pytest.raises(DataError, match=r"part-0.parquet: there is no column 'price'"):
         _ = stream(parts / "parts", target="price").recipe
-    with pytest.raises(DataError, match=r"part-0.parquet: column 'kind', row \d+: '[uvw]' is not a number"):
+    with pytest.raises(DataError, match=r"for 3 reasons\n(.*\n)*    column 'kind', row \d+: '[uvw]' is not a number"):
         _ = stream(parts / "parts").recipe
     pq.write_table(table().drop_columns("size"), parts / "parts" / "part-9.parquet")
     with pytest.raises(DataError, match=r"part-9.parquet: it and .* differ in column 'size'"):

@@ -2,7 +2,6 @@
 
 import datetime
 import decimal
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from reseau import data
 from reseau.data.table.columns import as_numbers
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
 from tools.refusals import refused
 
 FRAME = pd.DataFrame(
@@ -121,8 +120,6 @@ def test_texts_that_are_numbers_serve_a_model_that_reads_numbers():
 
 
 TYPES = {
-    "date": (pa.array([datetime.date(2020, 1, 1)]), "column 'a' holds date32[day], neither numbers nor texts"),
-    "time": (pa.array([datetime.datetime(2020, 1, 1)]), "fix: give it as numbers, such as the days since a date"),
     "list": (pa.array([[1, 2]]), "column 'a' holds list"),
     "struct": (pa.array([{"x": 1}]), "column 'a' holds struct"),
     "bytes": (pa.array([b"1"]), "fix: decode it to text"),
@@ -160,12 +157,6 @@ def test_tables_without_rows(tmp_path):
     assert "it has no rows" in refused(
         data.Survey("a").add(data.sheet_of(FRAME[["age", "city"]].rename(columns={"age": "a"})[:0])).recipe
     )
-
-
-def test_without_pyarrow(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'reseau\[data\]'"):
-        data.read_parquet(tmp_path / "t.parquet", "y")
 
 
 # Surveys

@@ -1,4 +1,4 @@
-"""How a refusal is asserted: one message, and one cure on its last line."""
+"""How a refusal is asserted: one message, perhaps with a list under it, and one cure on its last line."""
 
 import pytest
 
@@ -11,5 +11,5 @@ def refused(read, *arguments, **options):
         read(*arguments, **options)
     message, _, cure = str(caught.value).partition("\n  fix: ")
     assert cure
-    assert "\n" not in message
+    assert all(line.startswith("    ") for line in message.split("\n")[1:])
     return str(caught.value)

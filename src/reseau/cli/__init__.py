@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.certify import certify
 
             return certify(arguments)
+        if arguments.command == "verify":
+            from reseau.cli.verify import verify
+
+            return verify(arguments)
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 

@@ -21,7 +21,8 @@ EXAMPLES = """examples:
   reseau predict houses-run new-houses.csv --out prices.csv
   reseau show digits-run
   reseau convert digits-run digits.onnx
-  reseau certify fashion-run fashion-mnist/"""
+  reseau certify fashion-run fashion-mnist/
+  reseau verify model.onnx property.vnnlib --timeout 60"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +50,21 @@ def parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", allow_abbrev=False, help="predict new rows, as CSV")
     _run(predict)
     _data(predict, "data of the kind it was trained on; the target may be missing")
-    predict.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
+    predict.add_argument("--out", metavar="FILE", help="CSV file to write (default, and -: print)")
+    predict.add_argument(
+        "--key",
+        metavar="NAME,NAME",
+        type=_names,
+        default=(),
+        help="columns to write beside the predictions, as they stand",
+    )
+    predict.add_argument("--keep-columns", action="store_true", help="write all columns of the data beside them")
+    predict.add_argument(
+        "--missing",
+        choices=("error", "drop", "impute"),
+        default="error",
+        help="blanks that the network does not know: refuse, leave their rows out, or put the mean (default: error)",
+    )
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
@@ -75,6 +90,15 @@ def parser() -> argparse.ArgumentParser:
         type=_nonnegative,
         help="of a model that predicts a number: an error is a prediction off by more than E",
     )
+    verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
+    verify.add_argument("model", metavar="MODEL", help="ONNX file of affine maps of a row and ReLUs")
+    verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
+    verify.add_argument(
+        "--timeout", metavar="S", type=_positive, default=60.0, help="seconds after which to give up (default: 60)"
+    )
+    verify.add_argument(
+        "--float32", action="store_true", help="prove it for every order of float32 sums, not for real numbers alone"
+    )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
@@ -88,9 +112,18 @@ def _data(command: argparse.ArgumentParser, what: str) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help=f"CSV, Parquet, Arrow, .npz file, MNIST folder, or folder of Parquet or X*.npy and y*.npy: {what}",
+        help="CSV (also packed: gz, bz2, xz, zip), JSON Lines, Parquet, Arrow or .npz file, MNIST folder, folder of "
+        f"Parquet or X*.npy and y*.npy, - for CSV on standard input: {what}",
     )
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
+    csv = command.add_argument_group("CSV files")
+    csv.add_argument("--delimiter", metavar="C", type=_delimiter, help="what stands between cells (default: found)")
+    header = csv.add_mutually_exclusive_group()
+    header.add_argument(
+        "--header", action="store_true", default=None, help="the first row holds names (default: found)"
+    )
+    header.add_argument("--no-header", dest="header", action="store_false", default=None, help="it holds none")
+    csv.add_argument("--names", metavar="NAME,NAME", type=_names, help="names of the columns, in place of the file's")
 
 
 def _approximate(command: argparse.ArgumentParser) -> None:
@@ -132,6 +165,18 @@ def _train(command: argparse.ArgumentParser) -> None:
         default="error",
         help="what to do about text columns (default: error)",
     )
+    data.add_argument(
+        "--auto",
+        action="store_true",
+        help="take the usual decision wherever nothing is said (impute blanks, texts one-hot, ...), and list them",
+    )
+    data.add_argument("--drop", metavar="NAME,NAME", type=_names, default=(), help="columns to leave out")
+    data.add_argument("--columns", metavar="NAME,NAME", type=_names, help="columns to learn from (default: all)")
+    data.add_argument(
+        "--key", metavar="NAME,NAME", type=_names, default=(), help="columns that name a row: predict writes them back"
+    )
+    data.add_argument("--decimal", choices=(".", ","), default="", help="decimal mark, where 1,234 could be either")
+    data.add_argument("--dates", choices=("dmy", "mdy"), default="", help="order of day and month (default: found)")
     data.add_argument(
         "--test",
         metavar="DATA|SHARE",
@@ -202,6 +247,20 @@ def _train(command: argparse.ArgumentParser) -> None:
         const="",
         help="go on with a run that was interrupted; with the FOLDER it was to write, no other words are needed",
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas between them, as a line of a CSV file: one that holds a comma stands in quotes."""
+    import csv
+
+    return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+
+
+def _delimiter(text: str) -> str:
+    mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(mark) != 1 or mark in '"\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one letter, such as ; or tab")
+    return mark
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """From what the user names to tables: which reader, which parts."""
 
 import argparse
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from reseau.cli.run_folder import find_model
 from reseau.data import (
     Recipe,
+    Sheet,
     Stream,
     Table,
     digits,
@@ -21,9 +23,10 @@ from reseau.data import (
     stream,
 )
 from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
+from reseau.data.table.survey import without_blanks
 from reseau.errors import DataError
 
-__all__ = ["Parts", "load", "load_parts", "name_of"]
+__all__ = ["Parts", "load", "load_parts", "load_rows", "name_of"]
 
 DEFAULT_TEST_SHARE = 0.2
 STREAMED_BYTES = 2**30  # from this size on a Parquet file is not read at once
@@ -73,7 +76,32 @@ def load(arguments: argparse.Namespace, recipe: Recipe, *, labeled: bool) -> tup
         if table.recipe.shape != recipe.shape or table.classes != recipe.classes:
             raise DataError(f"the digits are {table.recipe.shape}, the model reads {recipe.shape}\n  fix: give DATA")
         return table, name
-    return _read(name, recipe, labeled=labeled)
+    return _read(name, recipe, arguments, labeled=labeled)
+
+
+def load_rows(
+    arguments: argparse.Namespace, recipe: Recipe, beside: Collection[str] | None
+) -> tuple[Table, Sheet, str]:
+    """The rows of a table to be predicted, some of its columns as they are spelled, and what it is, in words.
+
+    Args:
+        arguments: What the user said: `missing` is what to do about blanks that the network does not know.
+        recipe: That of the network.
+        beside: The columns to write beside the predictions; all of them where it is None.
+    """
+    name = name_of(arguments)
+    wanted = None if beside is None else {*_wanted(recipe), *beside}
+    sheet = _sheet(name, arguments, columns=wanted, texts=beside)
+    absent = [n for n in beside or () if n not in sheet.places]
+    if absent:
+        raise DataError(
+            f"{sheet.path}: there is no column {absent[0]!r} to write beside the predictions\n"
+            f"  fix: --key with one of {', '.join(sheet.names[:12])}{', ...' if len(sheet.names) > 12 else ''}"
+        )
+    if arguments.missing == "drop":
+        sheet = without_blanks(sheet, tuple(n for n in recipe.sources if n in sheet.places))
+    table = read_rows(sheet, recipe, target=False, drop=False, fill=arguments.missing == "impute")
+    return table, sheet if beside is None else sheet.only(beside), name
 
 
 def load_parts(arguments: argparse.Namespace) -> Parts:
@@ -82,7 +110,7 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
         return _streamed(arguments)
     table, test, source = _whole(arguments)
     if arguments.test is not None:
-        test, source = _asked_test(arguments.test, table.recipe)
+        test, source = _asked_test(arguments, table.recipe)
     share = _share(arguments.test)
     seed, classes = arguments.seed, table.target if table.classes else None
     stay: np.ndarray = np.arange(len(table))
@@ -117,7 +145,19 @@ def _streamed(arguments: argparse.Namespace) -> Parts:
     if own is not None:
         _leave_to(own, arguments)
     target = own.target if own else arguments.target or "y"
-    train = stream(name, target=target, task=task, missing=arguments.missing, text=arguments.text, recipe=own)
+    _refuse(arguments, name, "columns", "drop", "names")
+    train = stream(
+        *(name,),
+        target=target,
+        task=task,
+        missing=arguments.missing,
+        text=arguments.text,
+        auto=arguments.auto,
+        decimal=arguments.decimal,
+        dates=arguments.dates,
+        keys=arguments.key,
+        recipe=own,
+    )
     rows = len(train)
     if train.table is None:
         _refuse(arguments, name, "missing", "text")
@@ -134,7 +174,7 @@ def _streamed(arguments: argparse.Namespace) -> Parts:
     if test is not None:
         source = f"{100 * len(test) / rows:.4g} % of the rows, held out"
     elif arguments.test is not None:
-        test, source = _asked_test(arguments.test, recipe)
+        test, source = _asked_test(arguments, recipe)
     shown = Table(*train.sample(SHOWN_ROWS, arguments.seed), recipe)
     return Parts(shown, tables.get("validation"), test, source, 0, train)
 
@@ -163,7 +203,8 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
         whole = read_npz(path, target=target, task=task, missing=missing)
         assert whole is not None
         return whole, None, ""
-    sheet, own = read_sheet(path), _own_recipe(arguments)
+    own = _own_recipe(arguments)
+    sheet = _chosen(_sheet(name, arguments, without=arguments.drop, texts=arguments.key), arguments)
     if own is not None:
         _leave_to(own, arguments)
         return read_rows(sheet, own), None, ""
@@ -172,8 +213,55 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
             f"{name}: which column is to be predicted is not said\n"
             f"  fix: --target with one of {', '.join(sheet.names[:12])}{', ...' if len(sheet.names) > 12 else ''}"
         )
-    recipe = learn_recipe(sheet, target, task=task, missing=arguments.missing, text=arguments.text)
+    recipe = learn_recipe(
+        *(sheet, target),
+        task=task,
+        missing=arguments.missing,
+        text=arguments.text,
+        auto=arguments.auto,
+        decimal=arguments.decimal,
+        dates=arguments.dates,
+        keys=arguments.key,
+    )
     return read_rows(sheet, recipe), None, ""
+
+
+def _chosen(sheet: Sheet, arguments: argparse.Namespace) -> Sheet:
+    """The columns that the arguments ask for; names that are none are refused."""
+    for option in ("columns", "key"):
+        absent = [name for name in getattr(arguments, option) or () if name not in sheet.places]
+        if absent:
+            names = ", ".join(sheet.names[:12]) + (", ..." if len(sheet.names) > 12 else "")
+            raise DataError(f"{sheet.path}: there is no column {absent[0]!r}\n  fix: --{option} with some of {names}")
+    if arguments.columns is None:
+        return sheet
+    return sheet.only({*arguments.columns, *arguments.key, arguments.target})
+
+
+def _sheet(
+    name: str,
+    arguments: argparse.Namespace,
+    *,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    texts: Collection[str] | None = (),
+) -> Sheet:
+    """The columns of a file, read as the arguments say."""
+    return read_sheet(
+        *(name,),
+        columns=columns,
+        without=without,
+        texts=texts,
+        decimal=getattr(arguments, "decimal", ""),
+        delimiter=getattr(arguments, "delimiter", None),
+        header=getattr(arguments, "header", None),
+        names=getattr(arguments, "names", None),
+    )
+
+
+def _wanted(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the columns that a recipe knows."""
+    return (*recipe.sources, recipe.target, *(c.name for c in recipe.left_out))
 
 
 def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
@@ -189,7 +277,8 @@ def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
 
 def _leave_to(own: Recipe, arguments: argparse.Namespace) -> None:
     """Refuse options that a network's own recipe settles."""
-    if (arguments.missing, arguments.text) != ("error", "error") or arguments.target not in (None, own.target):
+    said = arguments.auto or arguments.decimal or arguments.dates
+    if said or (arguments.missing, arguments.text) != ("error", "error") or arguments.target not in (None, own.target):
         raise DataError(
             f"{arguments.source}: the network knows how its table is read, and predicts {own.target!r}\n"
             "  fix: leave --target, --missing and --text out"
@@ -199,15 +288,15 @@ def _leave_to(own: Recipe, arguments: argparse.Namespace) -> None:
 def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:
     """Refuse options that mean nothing for this kind of data, rather than ignore them."""
     for option in options:
-        if getattr(arguments, option) not in (None, "error"):
+        if getattr(arguments, option) not in (None, "error", ()):
             raise DataError(f"--{option} is for tables with named columns, {name} is none\n  fix: leave --{option} out")
 
 
-def _asked_test(asked: str, recipe: Recipe) -> tuple[Table | None, str]:
+def _asked_test(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table | None, str]:
     """The test part from a file or a folder; nothing where a share is asked for."""
-    if _share(asked) is not None:
+    if _share(arguments.test) is not None:
         return None, ""
-    return _read(asked, recipe, labeled=True)
+    return _read(arguments.test, recipe, arguments, labeled=True)
 
 
 def _share(asked: str | None) -> float | None:
@@ -223,7 +312,7 @@ def _share(asked: str | None) -> float | None:
     return share
 
 
-def _read(name: str, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
+def _read(name: str, recipe: Recipe, arguments: argparse.Namespace, *, labeled: bool) -> tuple[Table, str]:
     """Data of the kind that a model was trained on."""
     path = Path(name)
     _exists(path)
@@ -245,10 +334,10 @@ def _read(name: str, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
         whole = read_npz(path, target=target, recipe=recipe, labeled=labeled)
         assert whole is not None
         return whole, name
-    wanted = [c.name for c in recipe.columns] + [recipe.target]
-    return read_rows(read_sheet(path, columns=wanted), recipe, target=labeled, drop=labeled), name
+    sheet = _sheet(name, arguments, columns=_wanted(recipe))
+    return read_rows(sheet, recipe, target=labeled, drop=labeled), name
 
 
 def _exists(path: Path) -> None:
-    if not path.exists():
+    if str(path) != "-" and not path.exists():
         raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")

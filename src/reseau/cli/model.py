@@ -41,12 +41,12 @@ class Model:
         modelfile.write(path, self.network.graph, params, words)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """The output for every row, (n, outputs).
+        """The output for every row, (n, outputs). Absurd numbers are clipped first, see `Column.limits`.
 
         Raises:
             DataError: An output is not finite.
         """
-        scores: np.ndarray = self.network.in_blocks(self.params, features)
+        scores: np.ndarray = self.network.in_blocks(self.params, self.recipe.clipped(features))
         if not np.isfinite(scores).all():
             row = int(np.argwhere(~np.isfinite(scores))[0][0])
             raise DataError(

@@ -4,44 +4,95 @@ import argparse
 import csv
 import io
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reseau.cli.loading import load, name_of
+import numpy as np
+
+from reseau.cli.loading import load, load_rows, name_of
 from reseau.cli.run_folder import find_model
+from reseau.data import Sheet, Table
+from reseau.data.table.columns import spelled
+from reseau.errors import DataError
+
+if TYPE_CHECKING:
+    from reseau.cli.model import Model
 
 __all__ = ["predict"]
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Write one prediction a row, and the probability of each class where there are classes."""
+    """Write one prediction a row, with the columns that name it, and the probability of each class if there are any."""
     name_of(arguments)
     path = find_model(arguments.run)
     from reseau.cache import use_compile_cache
-    from reseau.cli.metrics import chosen, probabilities
     from reseau.cli.model import read_model
     from reseau.disk import replace_file
 
     use_compile_cache()
     model = read_model(path)
-    table, name = load(arguments, model.recipe, labeled=False)
-    for column, count in table.unseen().items():
-        told = f"the text of {count} of {len(table)} rows did not occur in training"
-        print(f"warning: column {column!r}: {told}", file=sys.stderr)
-    scores = model.scores(table.features)
+    table, beside, name = _rows(arguments, model)
+    for warning in _warnings(table):
+        print(f"warning: {warning}", file=sys.stderr)
     text = io.StringIO()
+    head, rows = _predictions(model, table)
     writer = csv.writer(text, lineterminator="\n")
-    classes, target = model.recipe.classes, model.recipe.target
-    if not classes:
-        writer.writerow([f"predicted {target}"])
-        writer.writerows([f"{value:.7g}"] for value in scores[:, 0].tolist())
-    else:
-        shares = probabilities(scores, model.loss)
-        writer.writerow([f"predicted {target}", *(f"probability of {c}" for c in classes if shares is not None)])
-        for i, k in enumerate(chosen(scores)):
-            writer.writerow([classes[k], *(f"{p:.6f}" for p in (() if shares is None else shares[i]))])
-    if arguments.out is None:
+    writer.writerow([*(beside.names if beside else ()), *head])
+    writer.writerows([*kept, *row] for kept, row in zip(_cells(beside, len(table)), rows, strict=True))
+    if arguments.out in (None, "-"):
         sys.stdout.write(text.getvalue())
     else:
         replace_file(Path(arguments.out), [text.getvalue().encode()])
         print(f"{name}: {len(table)} predictions in {arguments.out}")
     return 0
+
+
+def _rows(arguments: argparse.Namespace, model: "Model") -> tuple[Table, Sheet | None, str]:
+    """The rows, and the columns that are written beside their predictions."""
+    suffix = Path(arguments.data or "").suffix.lower()
+    if model.recipe.columns and arguments.data and suffix != ".npz" and not Path(arguments.data).is_dir():
+        keys = arguments.key or model.recipe.keys
+        table, sheet, name = load_rows(arguments, model.recipe, None if arguments.keep_columns else keys)
+        return table, sheet if keys or arguments.keep_columns else None, name
+    if arguments.key or arguments.keep_columns or arguments.missing != "error":
+        raise DataError(
+            f"--key, --keep-columns and --missing are for tables with named columns, {name_of(arguments)} is none\n"
+            "  fix: leave them out"
+        )
+    table, name = load(arguments, model.recipe, labeled=False)
+    return table, None, name
+
+
+def _warnings(table: Table) -> Iterator[str]:
+    """What is strange about the rows: texts that training never met, and absurd numbers."""
+    for column, count in table.unseen().items():
+        yield f"column {column!r}: the text of {count} of {len(table)} rows did not occur in training"
+    known = {c.name: c for c in table.recipe.columns}
+    for column, count in table.outside().items():
+        low, high = known[column].limits
+        yield (
+            f"column {column!r}: the number of {count} of {len(table)} rows lies far outside training "
+            f"({known[column].low:g} to {known[column].high:g}), and was clipped to {low:g} to {high:g}"
+        )
+
+
+def _predictions(model: "Model", table: Table) -> tuple[list[str], Iterator[Sequence[str]]]:
+    """Names of the columns, and the cells of each row."""
+    from reseau.cli.metrics import chosen, probabilities
+
+    scores = model.scores(table.features) if len(table) else np.empty((0, max(len(model.recipe.classes), 1)))
+    classes, target = model.recipe.classes, model.recipe.target
+    if not classes:
+        return [f"predicted {target}"], ([f"{value:.7g}"] for value in scores[:, 0].tolist())
+    shares = probabilities(scores, model.loss) if len(table) else scores
+    head = [f"predicted {target}", *(f"probability of {c}" for c in classes if shares is not None)]
+    return head, (
+        [classes[k], *(f"{p:.6f}" for p in (() if shares is None else shares[i]))] for i, k in enumerate(chosen(scores))
+    )
+
+
+def _cells(beside: Sheet | None, rows: int) -> Iterator[list[str]]:
+    """The cells of each row that are written beside its prediction."""
+    columns = beside.columns if beside else ()
+    return ([spelled(cells, i) for cells in columns] for i in range(rows))

@@ -35,7 +35,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
-    out = Path(arguments.out or f"{Path(name).resolve().name.partition('.')[0]}-run")
+    called = "table" if name == "-" else Path(name).resolve().name.partition(".")[0]
+    out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
     check_partial(out, resume=resume, force=arguments.force)
     check_place(out, force=arguments.force or resume)
@@ -50,6 +51,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
     print(_about(name, arguments, parts), flush=True)
+    for decision in parts.train.recipe.decisions():
+        print(decision)
     words = [word for word in words if word not in ("--resume", "--force")]
     with partial_run(out, words, resume=resume) as partial:
         run = _train(arguments, parts, name, partial)

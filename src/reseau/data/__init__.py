@@ -7,14 +7,14 @@ rows became numbers, so that new rows become the same numbers, and `preprocess` 
 from typing import TYPE_CHECKING, Any
 
 from reseau.data.readers.arrays import from_arrays, read_npz
-from reseau.data.readers.arrow import sheet_of
+from reseau.data.readers.arrow import matrix, sheet_of
 from reseau.data.readers.images import digits, read_idx
 from reseau.data.readers.tables import read_arrow, read_csv, read_parquet, read_sheet
 from reseau.data.splits import split
 from reseau.data.streams.stream import Stream, stream
 from reseau.data.table.columns import Sheet, Texts
 from reseau.data.table.encoding import read_rows
-from reseau.data.table.recipe import Column, Recipe, Table
+from reseau.data.table.recipe import Column, LeftOut, Recipe, Table
 from reseau.data.table.survey import Survey, learn_recipe
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "LeftOut",
     "Recipe",
     "Sheet",
     "Stream",
@@ -31,6 +32,7 @@ __all__ = [
     "digits",
     "from_arrays",
     "learn_recipe",
+    "matrix",
     "preprocess",
     "read_arrow",
     "read_csv",

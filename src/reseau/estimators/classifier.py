@@ -245,7 +245,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 f"{type(self).__name__}: loss={loss!r} cannot be used\n  fix: 'log_loss', 'hinge', or a reseau.losses"
             )
         if self.multilabel_ and loss.target_dtype == "int32":
-            raise DataError(f"{type(self).__name__}: {loss!r} takes one class a row, y has several labels")
+            raise DataError(
+                f"{type(self).__name__}: {loss!r} takes one class a row, y has several labels\n  fix: loss='log_loss'"
+            )
         if loss.target_dtype == "int32":
             return max(classes, 2), loss
         return (1 if classes <= 2 and not self.multilabel_ else classes), loss

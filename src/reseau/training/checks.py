@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 
 from reseau.batches import Batches
+from reseau.data.table.recipe import Table
 from reseau.errors import DataError
 from reseau.graph.values import check_params
 from reseau.objective import Objective
@@ -16,10 +17,12 @@ __all__ = ["check_batches", "check_seed", "pair", "start_of"]
 
 
 def pair(given: Any, what: str) -> tuple[Any, Any]:
-    """Inputs and targets, where it is these that were given."""
+    """Inputs and targets, where it is these that were given, or a table that has both."""
+    if isinstance(given, Table) and given.target is not None:
+        return given.features, given.target
     if isinstance(given, tuple | list) and len(given) == 2:
         return given[0], given[1]
-    raise DataError(f"{what} is a {type(given).__name__}, not inputs and targets\n  fix: {what}=(X, y)")
+    raise DataError(f"{what} is a {type(given).__name__}, not inputs and targets\n  fix: {what}=(X, y), or a table")
 
 
 def check_batches(batches: Any) -> None:

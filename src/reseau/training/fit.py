@@ -21,6 +21,7 @@ from jax import Array
 
 from reseau.batches import Batches, Shuffled
 from reseau.data.streams.stream import Stream
+from reseau.data.table.recipe import Table
 from reseau.errors import DataError
 from reseau.graph.values import precision_of
 from reseau.logs import Log, as_log, writing
@@ -64,7 +65,7 @@ class FitResult:
 
 def train(
     objective: Objective,
-    data: tuple[Any, Any] | Stream,
+    data: tuple[Any, Any] | Table | Stream,
     *,
     optimizer: Any,
     batches: Batches,
@@ -79,7 +80,7 @@ def train(
 
     Args:
         objective: What is minimized.
-        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
+        data: Inputs and targets, `(X, y)`; a `rs.data.Table`; or a `rs.data.stream` of files larger than memory.
         optimizer: One of `reseau.optimizers`, or an optax transformation.
         batches: One of `reseau.batches`.
         epochs: Passes to make; or else
@@ -112,13 +113,13 @@ def train(
 
 def fit(
     objective: Objective,
-    data: tuple[Any, Any] | Stream,
+    data: tuple[Any, Any] | Table | Stream,
     *,
     optimizer: Any = None,
     batches: Batches | None = None,
     epochs: int | None = None,
     steps: int | None = None,
-    validation: tuple[Any, Any] | None = None,
+    validation: tuple[Any, Any] | Table | None = None,
     patience: int | None = None,
     best: Literal["loss", "accuracy"] = "loss",
     params: Mapping[str, Array] | None = None,
@@ -140,12 +141,12 @@ def fit(
 
     Args:
         objective: What is minimized.
-        data: Inputs and targets, `(X, y)`, or a `rs.data.stream` of files larger than memory.
+        data: Inputs and targets, `(X, y)`; a `rs.data.Table`; or a `rs.data.stream` of files larger than memory.
         optimizer: `optimizers.Adam(1e-3)` by default; an optax transformation is accepted too.
         batches: `batches.Shuffled(32)` by default.
         epochs: Passes to make; or else
         steps: steps to take.
-        validation: Inputs and targets measured after every epoch.
+        validation: Inputs and targets, or a table, measured after every epoch.
         patience: Stop when the validation loss has not improved for this many epochs, and return the best epoch's
             parameters. Needs `validation`.
         best: What makes an epoch the best: the least validation loss, or the highest validation accuracy.
@@ -244,7 +245,7 @@ def follow(
 
 def feed_of(
     objective: Objective,
-    data: tuple[Any, Any] | Stream,
+    data: tuple[Any, Any] | Table | Stream,
     sample_weight: Any,
     batches: Batches,
     seed: int,

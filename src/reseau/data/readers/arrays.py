@@ -7,23 +7,25 @@ from contextlib import contextmanager
 from math import prod
 from os import PathLike
 from tokenize import TokenError
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from reseau.data.table.columns import Cells, Sheet, Texts, label
+from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, label
+from reseau.data.table.decide import looks_few
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Recipe, Table
-from reseau.data.table.survey import check_task, learn_recipe, looks_like_classes
+from reseau.data.table.survey import check_task, learn_recipe
 from reseau.errors import DataError
 
-__all__ = ["from_arrays", "read_npz"]
+__all__ = ["FAILURES", "from_arrays", "npy_header", "read_npz"]
 
 FEATURES = ("X", "x", "features", "images", "data")
 FAILURES = (
     *(ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError, SyntaxError, OverflowError),
     *(zipfile.BadZipFile, zlib.error, TokenError),
 )
+MOST_UNPACKED = 2 << 30  # bytes of compressed members: a small file can claim to hold a disk
 MOST_DEFLATED = 1032  # bytes that one byte of a zip archive can stand for, at most
 TARGETS = ("y", "target", "targets", "label", "labels")
 
@@ -166,25 +168,57 @@ def _refusals(path: str | PathLike[str]) -> Iterator[None]:
 def _check_sizes(opened: BinaryIO) -> None:
     """Refuse an archive in which an array declares another size than its bytes have, before any is allocated."""
     with zipfile.ZipFile(opened) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        unpacked = sum(m.file_size for m in members if m.compress_type != zipfile.ZIP_STORED)
+        if unpacked > MOST_UNPACKED:
+            raise DataError(
+                f"{opened.name}: its members unpack to {unpacked} bytes, at most {MOST_UNPACKED} are read\n"
+                "  fix: np.savez, which does not compress, or a folder of X*.npy and y*.npy, which is streamed"
+            )
+        for member in members:
             if member.file_size > MOST_DEFLATED * (member.compress_size + 1):
                 raise ValueError(f"{member.filename} cannot have {member.file_size} bytes")
             with archive.open(member) as file:
-                version = np.lib.format.read_magic(file)
-                if version not in ((1, 0), (2, 0)):
-                    raise ValueError(f"{member.filename} is in the version {version} of its format")
-                old = version == (1, 0)
-                read_header = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read_header(file)
+                shape, _, dtype = npy_header(file)
                 if not dtype.hasobject and prod(shape) * dtype.itemsize != member.file_size - file.tell():
                     raise ValueError(f"{member.filename} declares {shape}, but has {member.file_size} bytes")
     opened.seek(0)
 
 
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the numbers stand by columns, and type of a .npy file; NumPy reads the header as a literal.
+
+    Raises:
+        ValueError: It is damaged, or of a version that is for tables of named fields.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        if version == (2, 0):
+            return np.lib.format.read_array_header_2_0(file)
+    except FAILURES as error:
+        raise ValueError(f"its header is damaged: {str(error).partition(chr(10))[0]}") from error
+    raise ValueError(f"version {version} of the format is for tables of named fields")
+
+
 def _classes(y: np.ndarray, source: str, task: str) -> tuple[str, ...]:
     """Names of the classes; none for a regression."""
-    text = y.dtype.kind == "U"
-    if task == "regression" or (task == "auto" and not text and y.dtype.kind != "b" and not looks_like_classes(y)):
+    text, few = y.dtype.kind == "U", looks_few(y)
+    whole = y.dtype.kind != "f" or bool((y == np.floor(y)).all())
+    if text and (blank := np.flatnonzero([v.strip().lower() in BLANKS for v in y.tolist()])).size:
+        raise DataError(
+            f"{source}: the target of row {blank[0] + 1} is blank ({str(y[blank[0]])!r})\n"
+            "  fix: leave such rows out, for example X[known], y[known] with known = y != 'nan'"
+        )
+    if task == "auto" and few and not whole and len(np.unique(y)) > 1:
+        values = np.unique(y)
+        odd = values[values != np.floor(values)][0]
+        raise DataError(
+            f"{source}: the target has {len(values)} different values, such as {odd}: classes, or a number?\n"
+            "  fix: task='regression' (--task regression) or task='classification' (--task classification)"
+        )
+    if task == "regression" or (task == "auto" and not text and y.dtype.kind != "b" and not (whole and few)):
         if text:
             raise DataError(f"{source}: the targets are texts\n  fix: task='classification' (--task classification)")
         if len(np.unique(y)) == 1:

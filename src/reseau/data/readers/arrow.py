@@ -10,27 +10,29 @@ from typing import Any
 import numpy as np
 
 from reseau.data.readers.csv import check_names
+from reseau.data.readers.files import Source
+from reseau.data.readers.packages import pyarrow
 from reseau.data.table.columns import Cells, Sheet, Texts, label
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
 
-__all__ = ["arrow_sheet", "parquet_sheet", "pyarrow", "reading", "sheet_of"]
+__all__ = ["arrow_sheet", "json_sheet", "matrix", "parquet_sheet", "reading", "sheet_of"]
 
 EXACT = 2**53  # the whole numbers up to here are float64
 
 
 def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | None = None, start: int = 0) -> Sheet:
-    """The columns of a table in memory: numbers, texts (which may be categories), and truths, which are either.
+    """The columns of a table in memory: numbers, texts (which may be categories), truths, which are either, and dates.
 
     Args:
-        table: A pyarrow Table or RecordBatch, or a pandas DataFrame.
+        table: A pyarrow Table or RecordBatch, a pandas or polars DataFrame, or any other that hands itself over as an
+            Arrow stream (`__arrow_c_stream__`).
         path: What messages call it.
         columns: Names of the columns that are read, those that are there; all of them by default.
         start: How many rows stand before these, for messages.
 
     Raises:
-        DataError: Two columns have one name, or a column holds something else: dates, lists, objects, whole numbers
+        DataError: Two columns have one name, or a column holds something else: lists, bytes, objects, whole numbers
             that float64 does not hold. The message names the column and the cure.
-        MissingExtraError: pyarrow is not installed.
 
     Example:
         >>> import pyarrow as pa
@@ -42,10 +44,12 @@ def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | 
         names, arrays = list(table.schema.names), table.columns
     elif hasattr(table, "columns") and hasattr(table, "iloc"):
         names, arrays = [str(name) for name in table.columns], _Frame(table)
+    elif hasattr(table, "__arrow_c_stream__"):
+        return sheet_of(pa.table(table), path, columns=columns, start=start)
     else:
         raise DataError(
             f"{path}: it is {type(table).__name__}, not a table\n"
-            "  fix: give a pyarrow Table or RecordBatch, or a pandas DataFrame"
+            "  fix: give a pyarrow Table or RecordBatch, or a pandas or polars DataFrame"
         )
     check_names(path, tuple(names))
     wanted = [i for i, name in enumerate(names) if columns is None or name in columns]
@@ -82,17 +86,6 @@ def arrow_sheet(path: str | PathLike[str], columns: Collection[str] | None = Non
     return _read(path, "Arrow", partial(_ipc, pyarrow()), columns)
 
 
-def pyarrow() -> Any:
-    """The package that reads these files."""
-    try:
-        return import_module("pyarrow")
-    except ImportError as error:
-        raise MissingExtraError(
-            "Parquet and Arrow tables and data frames are read by pyarrow, which is not installed\n"
-            "  fix: pip install 'reseau[data]'"
-        ) from error
-
-
 class _Frame:
     """The columns of a data frame as Arrow arrays, each when it is asked for."""
 
@@ -113,6 +106,54 @@ def _read(path: str | PathLike[str], kind: str, read: Callable[[Any], Any], colu
     if not len(sheet):
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
     return sheet
+
+
+def json_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+    """The columns of a file of JSON Lines, one object a row, plain or packed; of `columns`, those that are there."""
+    pa, json, source = pyarrow(), import_module("pyarrow.json"), Source(path)
+    content = b"".join(source.chunks())
+    try:
+        options = json.ReadOptions(use_threads=False, block_size=max(len(content), 1))
+        table = json.read_json(pa.BufferReader(content), options, json.ParseOptions(newlines_in_values=True))
+    except (pa.ArrowException, ValueError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise DataError(
+            f"{source}: it is not JSON Lines: {said}\n  fix: one object a line, a column of the same kind in each"
+        ) from error
+    sheet = sheet_of(table, str(source), columns=columns)
+    if not len(sheet):
+        raise DataError(f"{source}: it has no rows\n  fix: give at least one row")
+    return sheet
+
+
+def matrix(table: Any, path: str = "the table") -> tuple[np.ndarray, tuple[str, ...]]:
+    """The columns of a table in memory as an array of float64, (rows, columns), NaN where blank; and their names.
+
+    Args:
+        table: As for `sheet_of`.
+        path: What messages call it.
+
+    Raises:
+        DataError: A column holds texts or dates; the message names it.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> matrix(pa.table({"a": [1, None], "b": [True, False]}))
+        (array([[ 1.,  1.],
+               [nan,  0.]]), ('a', 'b'))
+    """
+    sheet = sheet_of(table, path)
+    columns = []
+    for name, cells in zip(sheet.names, sheet.columns, strict=True):
+        values, wrong = sheet.numbers(name)
+        if wrong or (isinstance(cells, Texts) and not cells.truths and cells.values):
+            kind = "texts" if isinstance(cells, Texts) else "dates"
+            raise DataError(
+                f"{path}: column {name!r} holds {kind}, not numbers\n"
+                "  fix: leave it out, or rs.data.read_rows makes numbers of a table by a recipe"
+            )
+        columns.append(values)
+    return np.stack(columns, axis=1) if columns else np.empty((len(sheet), 0)), sheet.names
 
 
 @contextmanager
@@ -154,10 +195,25 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
         return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes)
     if types.is_integer(kind):
         _check_exact(array, who, start)
+    elif types.is_date(kind) or types.is_timestamp(kind):  # of a zone: in UTC
+        return _instants(array.cast(pa.timestamp("us"), safe=False), "datetime64[us]")
+    elif types.is_time(kind):
+        return _instants(array.cast(pa.time64("us"), safe=False), "timedelta64[us]")
+    elif types.is_duration(kind):
+        return _instants(array.cast(pa.duration("us"), safe=False), "timedelta64[us]") / np.timedelta64(1, "D")
     elif not (types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)):
         raise DataError(f"{who} holds {kind}, neither numbers nor texts\n  fix: {_cure(types, kind)}")
     numbers: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return numbers
+
+
+def _instants(array: Any, kind: str) -> np.ndarray:
+    """Dates, times of day or durations in microseconds; NaT where blank."""
+    pa = pyarrow()
+    blank = array.is_null().to_numpy(zero_copy_only=False)
+    found = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(kind)
+    found[blank] = "NaT"
+    return found
 
 
 def _check_exact(array: Any, who: str, start: int) -> None:
@@ -175,8 +231,6 @@ def _check_exact(array: Any, who: str, start: int) -> None:
 
 def _cure(types: Any, kind: Any) -> str:
     """What to do about a column whose type is neither a number nor a text."""
-    if types.is_temporal(kind):
-        return "give it as numbers, such as the days since a date, or leave it out"
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
         return "decode it to text, or leave it out"
     return "give it one number or one text a row, or leave it out"

@@ -1,115 +1,88 @@
-"""CSV files: columns of text, checked for shape but not yet understood."""
+"""CSV files as columns: pyarrow cuts the cells and reads the numbers, block by block; no file is held as text."""
 
 import csv
-import gzip
 import io
-import zlib
 from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from math import isnan
 from os import PathLike
-from pathlib import Path
+from typing import Any
 
-from reseau.data.table.columns import Sheet, is_number
+import numpy as np
+
+from reseau.data.readers.files import Source
+from reseau.data.readers.packages import pyarrow
+from reseau.data.readers.sniffing import Layout, sniff
+from reseau.data.readers.text import BLOCK_BYTES, Feed, Pieces, utf8
+from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts
+from reseau.data.table.notation import read_number
 from reseau.errors import DataError
 
-__all__ = ["check_names", "read_bytes", "read_delimited"]
+__all__ = ["check_absent", "check_names", "read_delimited"]
 
-DELIMITERS = ",;\t|"
 MOST_COLUMNS = 100_000
-MOST_UNPACKED = 2 << 30  # bytes of a gzipped file: a small one can claim to hold a disk
-UNPACKED_AT_ONCE = 1 << 24
+MANY_COLUMNS = 500
+EXACT = 2**53  # the whole numbers up to here are float64
 
 
-def read_delimited(path: str | PathLike[str], *, delimiter: str | None = None, header: bool | None = None) -> Sheet:
-    """Read a CSV file, plain or gzipped.
+def read_delimited(
+    path: str | PathLike[str],
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    names: Sequence[str] | None = None,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    texts: Collection[str] | None = (),
+    decimal: str = "",
+) -> Sheet:
+    """Read a CSV file, plain or packed by gzip, bzip2, xz or zip.
 
     Args:
-        path: The file, in UTF-8.
+        path: The file, in UTF-8, UTF-16 or UTF-32; "-" for standard input.
         delimiter: What stands between cells; found among comma, semicolon, tab and bar where it is not given.
-        header: Whether the first row holds names; where it is not given, it does unless one of its cells is a number.
+        header: Whether the first row holds names; found where it is not given.
+        names: Names of the columns, in the place of those in the file.
+        columns: Names of the columns that are read; all by default.
+        without: Names of columns that are not read.
+        texts: Names of columns that are read as texts, numerals as they are spelled; all of them where it is None.
+        decimal: The decimal mark, where the file's numbers are written with a comma and could be read in two ways.
 
     Raises:
         DataError: The file is missing, empty, not text, ragged, or names a column twice; the message says where.
     """
-    text = _text(Path(path))
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = delimiter or max(DELIMITERS, key=first.count)
-    rows, lines = _rows(path, text, delimiter)
-    width = len(rows[0])
+    source = Source(path)
+    feed = Feed(source)
+    layout = sniff(str(source), feed.shown, whole=feed.whole, delimiter=delimiter, header=header)
+    width = len(layout.first)
     if width > MOST_COLUMNS:
         raise DataError(
-            f"{path}: its rows have {width} columns, at most {MOST_COLUMNS} are read\n"
+            f"{source}: its rows have {width} columns, at most {MOST_COLUMNS} are read\n"
             "  fix: one example per row; for large examples use an .npz file"
         )
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != width:
-            raise DataError(
-                f"{path}: line {line} has {len(row)} cells, line {lines[0]} has {width}\n"
-                f"  fix: give every row {width} cells, quoting those that hold {delimiter!r}"
-            )
-    names = tuple(cell.strip() for cell in rows[0])
-    if header is None:
-        header = not any(is_number(name) for name in names)
-    if header:
-        check_names(path, names)
-        rows, lines = rows[1:], lines[1:]
-    else:
-        names = tuple(str(i + 1) for i in range(width))
-    if not rows:
-        raise DataError(f"{path}: it has a header but no rows\n  fix: give at least one row")
-    columns = tuple(tuple(cell.strip() for cell in column) for column in zip(*rows, strict=True))
-    return Sheet(str(path), names, columns, tuple(lines), header)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The whole file, unpacked where it is gzipped; `DataError` where that fails or it grows too large."""
-    try:
-        data = path.read_bytes()
-        if data[:2] != b"\x1f\x8b":
-            return data
-        file, unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)), bytearray()
-        while part := file.read(UNPACKED_AT_ONCE):
-            unpacked += part
-            if len(unpacked) <= MOST_UNPACKED:
-                continue
-            raise DataError(
-                f"{path}: {len(data)} bytes unpack to more than {MOST_UNPACKED}\n"
-                "  fix: unpack the file yourself, or train from a folder of Parquet files, which are streamed"
-            )
-        return bytes(unpacked)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: it is a damaged gzip file: {error}\n  fix: get the file again") from error
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
-
-
-def _text(path: Path) -> str:
-    data = read_bytes(path)
-    if not data.strip():
-        raise DataError(f"{path}: it is empty\n  fix: give a file with a header and rows")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    found = tuple(names or (layout.first if layout.header else (str(i + 1) for i in range(width))))
+    if names is not None and len(names) != width:
         raise DataError(
-            f"{path}: byte {error.start} is not UTF-8 text\n"
-            "  fix: convert it, for example: iconv -f latin1 -t utf-8 old.csv > new.csv"
-        ) from error
+            f"{source}: {len(names)} names are given for {width} columns\n  fix: one name a column, in their order"
+        )
+    check_names(source, found)
+    check_absent(source, found, without)
+    if not layout.header and names is None:
+        columns = None  # the number of a column says nothing without the others
+    wanted = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
+    spelled = {i for i in wanted if texts is None or found[i] in texts}
+    cells, rows = _read(feed, layout, wanted, spelled, found, decimal)
+    if not rows:
+        raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
+    first = 1 + layout.header
+    simple = feed.lines == rows + layout.header
+    lines: Sequence[int] = range(first, first + rows) if simple else _Lines(source, layout, rows)
+    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, layout.header or names is not None)
 
 
-def _rows(path: str | PathLike[str], text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The rows that are not blank, and the line on which each ends."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    rows, lines = [], []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num} is not CSV: {error}\n  fix: quote the cell") from error
-    return rows, lines
-
-
-def check_names(path: str | PathLike[str], names: tuple[str, ...]) -> None:
+def check_names(path: object, names: Sequence[str]) -> None:
     """Refuse columns that cannot be told apart by name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -118,4 +91,211 @@ def check_names(path: str | PathLike[str], names: tuple[str, ...]) -> None:
             f"{path}: columns {' and '.join(places[:3])} are both called {twice[0]!r}\n  fix: give each its own name"
         )
     if "" in names:
-        raise DataError(f"{path}: column {names.index('') + 1} has no name\n  fix: name it")
+        raise DataError(f"{path}: column {[*names].index('') + 1} has no name\n  fix: name it")
+
+
+def check_absent(path: object, names: Sequence[str], without: Collection[str]) -> None:
+    """Refuse to leave out columns that are not there."""
+    absent = [name for name in without if name not in names]
+    if absent:
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise DataError(f"{path}: there is no column {absent[0]!r} to leave out\n  fix: --drop with some of {shown}")
+
+
+def _read(
+    feed: Feed, layout: Layout, wanted: list[int], spelled: set[int], names: Sequence[str], decimal: str
+) -> tuple[list[Cells], int]:
+    """The wanted columns and how many rows there are.
+
+    A column is read as numbers until a cell is none; then the file is read again, with that column as texts.
+    """
+    texts: set[int] = set(spelled)
+    while True:
+        pieces, failed, rows = _blocks(feed, layout, wanted, texts)
+        if not failed:
+            columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
+            failed = _doubtful(columns, decimal)
+        if not failed:
+            break
+        texts |= failed
+        del pieces
+        feed.again()
+    for i, cells in columns.items():
+        if isinstance(cells, np.ndarray):
+            _check_exact(feed.source, layout, names[i], i, cells)
+    return [columns[i] for i in wanted], rows
+
+
+def _blocks(
+    feed: Feed, layout: Layout, wanted: list[int], texts: set[int]
+) -> tuple[dict[int, list[Any]], set[int], int]:
+    """The blocks of each column; those that begin as numbers and do not go on so; the number of rows."""
+    pieces: dict[int, list[Any]] = {i: [] for i in wanted}
+    failed: set[int] = set()
+    rows = 0
+    for batch in _batches(feed, layout, wanted):
+        rows += batch.num_rows
+        at_once = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
+        for place, (i, column) in enumerate(zip(wanted, batch.columns, strict=True)):
+            if at_once is not None:
+                numbers: np.ndarray | None = at_once[place]
+            else:
+                numbers = None if i in texts or i in failed else _numbers(column)
+            if numbers is not None:
+                pieces[i].append(numbers)
+            elif i in texts or not pieces[i]:
+                texts.add(i)
+                pieces[i].append(column.dictionary_encode())
+            else:
+                failed.add(i)
+                pieces[i].clear()
+                pieces[i].append(None)
+    return pieces, failed, rows
+
+
+def _batches(feed: Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
+    """The rows of the file as batches of strings."""
+    pa, arrow, source = pyarrow(), import_module("pyarrow.csv"), feed.source
+    width, bad = len(layout.first), []
+
+    def refuse(row: Any) -> str:
+        bad.append(row)
+        return "error"
+
+    feed.spaced = layout.delimiter.encode() if layout.spaced else b""
+    names = [str(i) for i in range(width)]
+    try:
+        reader = arrow.open_csv(
+            pa.PythonFile(feed, mode="r"),
+            read_options=arrow.ReadOptions(
+                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows_after_names=int(layout.header)
+            ),
+            parse_options=arrow.ParseOptions(
+                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            convert_options=arrow.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                include_columns=[names[i] for i in wanted],
+                strings_can_be_null=False,
+                check_utf8=False,  # it was decoded already
+            ),
+        )
+        yield from reader
+    except pa.ArrowException as error:
+        if bad:
+            raise _ragged(source, layout, bad[0]) from error
+        said = str(error).strip().partition("\n")[0]
+        raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error
+
+
+def _all_as_numbers(batch: Any) -> np.ndarray | None:
+    """A block of many columns of numbers, (columns, rows): read at once, for each reading has its cost."""
+    numbers = _numbers(pyarrow().concat_arrays(batch.columns))
+    return None if numbers is None else numbers.reshape(batch.num_columns, batch.num_rows)
+
+
+def _numbers(column: Any) -> np.ndarray | None:
+    """A block of cells as float64, NaN where blank; nothing where a cell is no number. The bits are those of Python."""
+    pa, compute = pyarrow(), import_module("pyarrow.compute")
+    for step in ("plain", "tidied"):
+        if step == "tidied":
+            column = compute.utf8_trim_whitespace(column)
+            blank = compute.is_in(compute.utf8_lower(column), value_set=pa.array(sorted(BLANKS)))
+            column = compute.if_else(blank, None, column)
+        try:
+            numbers: np.ndarray = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return numbers
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _joined(pieces: list[Any], texts: bool, spelled: bool) -> Cells:
+    """A column of its blocks."""
+    if not texts:
+        return np.concatenate(pieces) if len(pieces) > 1 else np.array(pieces[0] if pieces else (), np.float64)
+    pa = pyarrow()
+    whole = pa.chunked_array(pieces, type=pa.dictionary(pa.int32(), pa.string())).unify_dictionaries().combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks)
+    codes = whole.indices.to_numpy(zero_copy_only=False)
+    return Texts.of(whole.dictionary.to_pylist(), codes, typed=spelled)
+
+
+def _doubtful(columns: dict[int, Cells], decimal: str) -> set[int]:
+    """Columns of numbers whose points may set thousands apart: the decimal mark of the file is a comma."""
+    marks = {decimal} if decimal else set()
+    for cells in columns.values():
+        if marks or not isinstance(cells, Texts) or cells.typed:
+            continue
+        plain, comma, point = (_all_numbers(cells, n) for n in ("", ",.", ".,"))
+        if comma and not plain and not point:
+            marks.add(",")
+    if "," not in marks:
+        return set()
+    return {i for i, cells in columns.items() if isinstance(cells, np.ndarray) and _in_thousandths(cells)}
+
+
+def _all_numbers(cells: Texts, notation: str) -> bool:
+    return bool(cells.values) and not any(isnan(read_number(v, notation)) for v in cells.values)
+
+
+def _in_thousandths(cells: np.ndarray) -> bool:
+    """Whether there are decimals, and no number has more than three."""
+    rest = cells[np.isfinite(cells) & (cells != np.floor(cells))]
+    return bool(len(rest)) and bool((np.abs(rest * 1000 - np.round(rest * 1000)) < 1e-6 * np.abs(rest) + 1e-9).all())
+
+
+def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.ndarray) -> None:
+    """Refuse whole numbers that float64 rounds: two identifiers would become one."""
+    large = np.flatnonzero((np.abs(cells) >= EXACT) & (np.abs(cells) < 1e38))
+    if not len(large):
+        return
+    wanted = {*large.tolist()}
+    for row, (line, given) in enumerate(_lines(source, layout)):
+        cell = given[i].strip() if row in wanted else ""
+        if cell.lstrip("+-").isdigit() and int(cell) != int(cells[row]):
+            raise DataError(
+                f"{source}: column {name!r}, line {line}: {cell} is beyond 2**53, and float64 would round it\n"
+                f"  fix: leave an identifier out (--drop {name}), or write a quantity with a decimal point"
+            )
+
+
+def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line on which it ends, for messages."""
+    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
+    reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
+    rows = ((reader.line_num, row) for row in reader if row)
+    if layout.header:
+        next(rows, None)
+    return rows
+
+
+def _ragged(source: Source, layout: Layout, bad: Any) -> DataError:
+    """Which row has more or fewer cells than the first."""
+    width, place = len(layout.first), f"row {bad.number}"
+    start = 1
+    for row, (line, cells) in enumerate(_lines(source, Layout(layout.delimiter, layout.spaced, layout.first, False))):
+        start = line if row == 0 else start
+        if len(cells) != width:
+            place = f"line {line}"
+            break
+    return DataError(
+        f"{source}: {place} has {bad.actual_columns} cells, line {start} has {width}\n"
+        f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}"
+    )
+
+
+@dataclass(frozen=True)
+class _Lines(Sequence[int]):
+    """The line of each row where a row is not a line: looked up in the file when a message asks for it."""
+
+    source: Source
+    layout: Layout
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
+        return next((line for row, (line, _) in enumerate(_lines(self.source, self.layout)) if row == i), i + 1)

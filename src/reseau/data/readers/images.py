@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reseau.data.readers.arrays import from_arrays
-from reseau.data.readers.csv import read_bytes
+from reseau.data.readers.files import read_bytes
 from reseau.data.table.recipe import Recipe, Table
 from reseau.errors import DataError, MissingExtraError
 

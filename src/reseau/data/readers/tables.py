@@ -1,11 +1,12 @@
 """Files of tables, whatever their kind: read as sheets, and as examples with the recipe that they give."""
 
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 
-from reseau.data.readers.arrow import arrow_sheet, parquet_sheet
-from reseau.data.readers.csv import read_delimited
+from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet
+from reseau.data.readers.csv import check_absent, read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Table
@@ -15,6 +16,8 @@ __all__ = ["read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
 ARROW = (".arrow", ".feather")
 PARQUET = (".parquet",)
+JSON_LINES = (".jsonl", ".ndjson")
+PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
 def read_csv(
@@ -24,29 +27,68 @@ def read_csv(
     task: str = "auto",
     missing: str = "error",
     text: str = "error",
+    auto: bool = False,
+    decimal: str = "",
+    dates: str = "",
     delimiter: str | None = None,
     header: bool | None = None,
+    names: Sequence[str] | None = None,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    keys: Sequence[str] = (),
 ) -> Table:
     """Read a table and learn how to read others like it.
 
-    A column is one of numbers unless most of its cells are texts; `true` is 1 and `false` is 0. Texts are read without
-    surrounding spaces. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, `None` in letters of either case.
+    A column is one of numbers unless most of its cells are texts; `true` is 1 and `false` is 0. Numbers may be written
+    with decimal commas, thousands set apart, currencies and percent signs, as `1.234,5 €` or `$1,000.00`. Dates become
+    year, month, weekday, hour, and the days since the first one. Texts are read without surrounding spaces; a column of
+    texts that differ in most rows, and one of numbers that is called an identifier and is one, is left out, with a
+    warning. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, `None` and Excel's `#N/A` in letters of either
+    case. What is not clear is not guessed: one error names all such columns.
 
     Args:
-        path: A CSV file in UTF-8, plain or gzipped.
+        path: A CSV file in UTF-8, UTF-16 or UTF-32, plain or packed by gzip, bzip2, xz or zip; "-" for standard input.
         target: Name of the column to predict; its number from 1 where the file has no header.
         task: "classification", "regression", or "auto": classes for text and for few whole numbers.
         missing: What to do about blanks: "error", "drop" the row, or "impute": the network reads the mean of the
             column in their place and, where a column had blanks in training, one more feature that says so.
         text: What to do about columns of text: "error"; "one-hot", one 0 or 1 for each text; or "embed", a few
-            learned numbers for each text.
+            learned numbers for each text, which more than 1,000 different texts always get.
+        auto: Whether to take the usual decision wherever nothing is said: blanks are imputed, and rows without a
+            target left out; texts one-hot; cells that are not of their column's kind are blank.
+        decimal: The decimal mark, "." or ",", for columns such as `1,234` that could be either of two numbers.
+        dates: "dmy" or "mdy", for dates such as 01/02/2020 that could be either of two days.
         delimiter: What stands between cells; found where it is not given.
         header: Whether the first row holds names; found where it is not given.
+        names: Names of the columns, in the place of those in the file.
+        columns: Names of the columns that are read, the target among them; all by default.
+        without: Names of columns that are not read.
+        keys: Names of columns that name a row: they are not learned from.
 
     Raises:
         DataError: Something cannot be read; the message names the column, the line, the value and the cure.
     """
-    return _table(read_delimited(path, delimiter=delimiter, header=header), target, task, missing, text)
+    sheet = read_delimited(
+        *(path,),
+        delimiter=delimiter,
+        header=header,
+        names=names,
+        columns=columns,
+        without=without,
+        texts=keys,
+        decimal=decimal,
+    )
+    recipe = learn_recipe(
+        *(sheet, target),
+        task=task,
+        missing=missing,
+        text=text,
+        auto=auto,
+        decimal=decimal,
+        dates=dates,
+        keys=tuple(keys),
+    )
+    return _told(read_rows(sheet, recipe), sheet.path)
 
 
 def read_parquet(
@@ -55,8 +97,7 @@ def read_parquet(
     """`read_csv` for a Parquet file, whose columns have types: a text is a text even if a numeral.
 
     Raises:
-        DataError: The file is damaged, or a column holds something else than numbers and texts.
-        MissingExtraError: pyarrow is not installed.
+        DataError: The file is damaged, or a column holds something else than numbers, texts and dates.
     """
     return _table(parquet_sheet(path), target, task, missing, text)
 
@@ -69,20 +110,57 @@ def read_arrow(
 
 
 def read_sheet(
-    path: str | PathLike[str], *, columns: Collection[str] | None = None, header: bool | None = None
+    path: str | PathLike[str],
+    *,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    texts: Collection[str] | None = (),
+    delimiter: str | None = None,
+    header: bool | None = None,
+    names: Sequence[str] | None = None,
+    decimal: str = "",
 ) -> Sheet:
-    """The columns of a file: Parquet, Arrow or, under any other suffix, CSV; `read_rows` makes numbers of them.
+    """The columns of a file: Parquet, Arrow, JSON Lines or, under any other suffix, CSV; `read_rows` makes numbers.
 
     Args:
-        path: The file.
+        path: The file; "-" for a CSV file on standard input.
         columns: Names of the columns that are needed; others may be left out. All of them by default.
-        header: Whether the first row of a CSV file holds names; found where it is not given.
+        without: Names of columns that are not read.
+        texts: Of a CSV file, as the next four: names of columns that are read as texts, numerals as they are spelled;
+            all where it is None.
+        delimiter: What stands between cells; found where it is not given.
+        header: Whether the first row holds names; found where it is not given.
+        names: Names of the columns, in the place of those in the file.
+        decimal: The decimal mark, for numbers such as `1,234` that could be either of two.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix in PARQUET:
-        return parquet_sheet(path, columns)
-    return arrow_sheet(path, columns) if suffix in ARROW else read_delimited(path, header=header)
+    suffixes = [s.lower() for s in Path(path).suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in (*PARQUET, *ARROW, *JSON_LINES):
+        read = parquet_sheet if suffix in PARQUET else arrow_sheet if suffix in ARROW else json_sheet
+        sheet = read(path, columns)
+        check_absent(sheet.path, sheet.names, without)
+        return sheet.only([n for n in sheet.names if n not in without]) if without else sheet
+    return read_delimited(
+        *(path,),
+        delimiter=delimiter,
+        header=header,
+        names=names,
+        columns=columns,
+        without=without,
+        texts=texts,
+        decimal=decimal,
+    )
 
 
 def _table(sheet: Sheet, target: str, task: str, missing: str, text: str) -> Table:
-    return read_rows(sheet, learn_recipe(sheet, target, task=task, missing=missing, text=text))
+    return _told(read_rows(sheet, learn_recipe(sheet, target, task=task, missing=missing, text=text)), sheet.path)
+
+
+def _told(table: Table, path: str) -> Table:
+    """The table, after a warning for each column that nobody asked to leave out."""
+    for left in table.recipe.left_out:
+        if left.kind != "key":
+            warnings.warn(f"{path}: column {left.name!r} is left out: {left.why}", stacklevel=3)
+    return table

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 
-from reseau.data.readers.arrays import from_arrays
+from reseau.data.readers.arrays import from_arrays, npy_header
+from reseau.data.streams.identity import Identity, digest_of
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError
 
@@ -28,23 +28,26 @@ class NpyFile:
         dtype: Type of its numbers.
         shape: Its shape, rows first.
         start: Where its first number stands, in bytes.
+        identity: The file as its header was read.
     """
 
     path: Path
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     start: int
+    identity: Identity
 
     @classmethod
     def of(cls, path: Path) -> "NpyFile":
         """Read the header and check it against the file's size."""
         try:
             with open(path, "rb") as file:
-                shape, by_columns, dtype = _header(file)
-                start, size = file.tell(), path.stat().st_size
+                shape, by_columns, dtype = npy_header(file)
+                start, identity = file.tell(), Identity.of(path, file)
+                size = identity.size
         except OSError as error:
             raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
-        except (ValueError, TypeError, EOFError) as error:
+        except ValueError as error:
             said = str(error).partition("\n")[0]
             raise DataError(f"{path}: it is not a whole .npy file: {said}\n  fix: write it with np.save") from error
         if dtype.kind not in "fiub" or not shape or min(shape) < 1:
@@ -59,14 +62,24 @@ class NpyFile:
                 f"{path}: its header promises {dtype} of shape {shape}, {prod(shape) * dtype.itemsize} bytes, but "
                 f"{size - start} follow\n  fix: the copy may have been cut off; get the file again"
             )
-        return cls(path, dtype, shape, start)
+        return cls(path, dtype, shape, start, identity)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return prod(self.shape[1:]) * self.dtype.itemsize
+
+    def digest(self, first: int, last: int) -> str:
+        """A digest of bytes sampled from the rows `first` to `last`."""
+        return digest_of(self.path, self.start + first * self.row_bytes, self.start + last * self.row_bytes)
 
     def read(self, first: int, last: int) -> np.ndarray:
         """The rows `first` to `last`."""
         rows = np.empty((last - first, *self.shape[1:]), self.dtype)
         try:
             with open(self.path, "rb", buffering=0) as file:
-                file.seek(self.start + first * prod(self.shape[1:]) * self.dtype.itemsize)
+                self.identity.check(file)
+                file.seek(self.start + first * self.row_bytes)
                 _fill(file, rows.reshape(-1).view(np.uint8).data)
         except (OSError, EOFError) as error:
             raise DataError(
@@ -103,6 +116,12 @@ class NpyBlock:
             assert table.target is not None
             x, y = table.features, table.target
         yield x[..., None] if x.ndim == 3 else x, y
+
+    def digest(self) -> str:
+        """What its rows hold, by samples."""
+        times = [file.identity.time for file in (self.inputs, self.targets)]
+        last = self.first + self.rows
+        return f"{times} {self.inputs.digest(self.first, last)} {self.targets.digest(self.first, last)}"
 
     def place(self, row: int) -> str:
         """Where a row stands, in words."""
@@ -148,16 +167,6 @@ def _check(x: NpyFile, y: NpyFile, first_x: NpyFile, first_y: NpyFile) -> None:
 def _blocks(x: NpyFile, y: NpyFile) -> list[NpyBlock]:
     rows = max(BYTES_A_BLOCK // (prod(x.shape[1:]) * x.dtype.itemsize), 1)
     return [NpyBlock(x, y, first, min(rows, x.shape[0] - first)) for first in range(0, x.shape[0], rows)]
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether it stands by columns, and type; NumPy reads the header as a literal and limits its length."""
-    version = npy.read_magic(file)
-    if version == (1, 0):
-        return npy.read_array_header_1_0(file)
-    if version == (2, 0):
-        return npy.read_array_header_2_0(file)
-    raise ValueError(f"version {version} of the format is for tables of named fields")
 
 
 def _fill(file: BinaryIO, memory: memoryview) -> None:

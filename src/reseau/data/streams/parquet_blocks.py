@@ -1,14 +1,16 @@
 """Parquet files as blocks of rows: row groups, known by the files' metadata and read some thousand rows at a time."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reseau.data.readers.arrow import pyarrow, reading, sheet_of
+from reseau.data.readers.arrow import reading, sheet_of
+from reseau.data.readers.packages import pyarrow
+from reseau.data.streams.identity import Identity, digest_of
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Recipe
@@ -22,6 +24,14 @@ MOST_ROWS = 2**26  # of a row group: what one promises is believed up to here
 
 
 @dataclass(frozen=True)
+class Opened:
+    """A file whose footer was read: once, for it is long where there are many row groups."""
+
+    identity: Identity
+    footer: Any
+
+
+@dataclass(frozen=True)
 class ParquetBlock:
     """A row group of a file.
 
@@ -31,6 +41,9 @@ class ParquetBlock:
         first: Number of its first row in the file.
         rows: How many it has.
         schema: Names and types of the columns.
+        begins: Where its first byte stands in the file, and
+        ends: its last.
+        opened: The file as its footer was read, and the footer.
     """
 
     path: Path
@@ -38,6 +51,9 @@ class ParquetBlock:
     first: int
     rows: int
     schema: str
+    begins: int
+    ends: int
+    opened: "Opened" = field(repr=False, compare=False)
 
     @property
     def header(self) -> str:
@@ -49,9 +65,11 @@ class ParquetBlock:
         row = 0
         with reading(self.path, "Parquet"):
             with open(self.path, "rb") as file:
-                opened = _open(file)
+                self.opened.identity.check(file)
+                opened = _open(file, self.opened.footer)
                 names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
                 size = max(BYTES_A_PART // (8 * max(len(names), 1)), 1)
+                size = min(size, self.rows)  # what is asked for is allocated
                 for batch in opened.iter_batches(size, row_groups=[self.group], columns=names):
                     batch.validate(full=True)  # offsets and texts of a damaged file may point anywhere
                     skipped, row = max(start - row, 0), row + batch.num_rows
@@ -64,10 +82,14 @@ class ParquetBlock:
     def read(self, start: int, recipe: Recipe | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Features and targets of the rows from `start` on, as the recipe reads them."""
         assert recipe is not None
-        for sheet in self.sheets(start, [c.name for c in recipe.columns] + [recipe.target]):
+        for sheet in self.sheets(start, [*recipe.sources, recipe.target]):
             table = read_rows(sheet, recipe)
             assert table.target is not None
             yield table.features, table.target
+
+    def digest(self) -> str:
+        """What its rows hold, by samples of its bytes."""
+        return f"{self.opened.identity.time} {digest_of(self.path, self.begins, self.ends)}"
 
     def place(self, row: int) -> str:
         """Where a row stands, in words."""
@@ -84,7 +106,9 @@ def _blocks(path: Path) -> list[ParquetBlock]:
     with reading(path, "Parquet"), open(path, "rb") as file:
         opened = _open(file)
         metadata, schema = opened.metadata, str(opened.schema_arrow.remove_metadata())
-        counts = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
+        counts = [group.num_rows for group in groups]
+        known = Opened(Identity.of(path, file), metadata)
     large = next((g for g, rows in enumerate(counts) if not 0 <= rows <= MOST_ROWS), None)
     if large is not None:
         raise DataError(
@@ -92,11 +116,22 @@ def _blocks(path: Path) -> list[ParquetBlock]:
             "  fix: write the file with row_group_size=100_000"
         )
     firsts = np.cumsum([0, *counts]).tolist()
-    return [ParquetBlock(path, g, firsts[g], rows, schema) for g, rows in enumerate(counts) if rows]
+    return [
+        ParquetBlock(path, g, firsts[g], rows, schema, *_extent(groups[g]), known)
+        for g, rows in enumerate(counts)
+        if rows
+    ]
 
 
-def _open(file: Any) -> Any:
+def _extent(group: Any) -> tuple[int, int]:
+    """Where the bytes of a row group begin and end."""
+    columns = [group.column(i) for i in (0, group.num_columns - 1)]
+    begin, last = (c.dictionary_page_offset or c.data_page_offset for c in columns)
+    return begin, last + columns[1].total_compressed_size
+
+
+def _open(file: Any, footer: Any = None) -> Any:
     """The file, to be read in pieces: without these settings whole columns of a row group are in memory at once."""
     parquet = import_module("pyarrow.parquet")
     settings = {"pre_buffer": False, "buffer_size": BYTES_BUFFERED, "page_checksum_verification": True}
-    return parquet.ParquetFile(file, **settings)
+    return parquet.ParquetFile(file, metadata=footer, **settings)

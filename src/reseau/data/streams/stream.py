@@ -1,9 +1,10 @@
 """Data larger than memory: a stream knows its blocks from headers alone, and reads one block at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from hashlib import sha256
+from operator import add
 from os import PathLike
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +22,7 @@ from reseau.errors import DataError
 __all__ = ["Block", "Reader", "Stream", "stream"]
 
 WINDOW_BYTES = 2**27
-
+FEWEST_BLOCKS = 16  # that rows are held out from
 
 Rows = tuple[np.ndarray, np.ndarray]
 """Inputs and targets of some rows."""
@@ -39,6 +40,9 @@ class Block(Protocol):
     def rows(self) -> int: ...
     @property
     def header(self) -> str: ...
+
+    def digest(self) -> str:
+        """When its files were written, and a digest of bytes sampled from its rows."""
 
     def read(self, start: int, recipe: Recipe | None) -> Iterator[Rows]:
         """The rows from `start` on, in parts as large as it is easy to read; those of a table by the recipe."""
@@ -104,15 +108,18 @@ class Stream:
         """How the columns of tables become numbers; nothing for .npy files. Where it is learned, all rows are read."""
         if not isinstance(self.table, Survey):
             return self.table.recipe if isinstance(self.table, Stream) else self.table
-        survey = self.table
+        surveys: list[Survey] = []
         for b, block in enumerate(self.blocks):
             assert isinstance(block, ParquetBlock)
             kept, row = np.zeros(block.rows, bool), 0
             kept[self.kept(b)] = True
             for sheet in block.sheets():
-                survey = survey.add(sheet.kept(kept[row : row + len(sheet)]))
+                surveys.append(self.table.of(sheet.kept(kept[row : row + len(sheet)])))
                 row += len(sheet)
-        return survey.recipe()
+                while len(surveys) > 1 and surveys[-2].rows <= 2 * surveys[-1].rows:  # each row is merged few times
+                    last = surveys.pop()
+                    surveys[-1] += last
+        return reduce(add, surveys).recipe()
 
     @cached_property
     def example(self) -> Rows:
@@ -150,6 +157,9 @@ class Stream:
     def split(self, share: float, seed: int, most: int = 100_000) -> tuple["Stream", "Stream"]:
         """Hold rows out at random, the same proportion of each block.
 
+        Where `most` is less than that share, they come from as few blocks, drawn at random, as hold the share of their
+        rows (16 at least): then those alone are read for them.
+
         Args:
             share: Share of the rows that is held out, between 0 and 1.
             seed: The same seed gives the same split.
@@ -169,17 +179,25 @@ class Stream:
             raise DataError(f"of {len(self)} rows, at most {most} cannot be held out\n  fix: give more rows")
         rows: np.ndarray = np.array(self.counts)
         total = min(max(round(share * len(self)), 1), most, len(self) - 1)
-        counts = tuple(np.minimum(quotas(rows * (total / len(self)), total), rows).tolist())
+        if most < round(share * len(self)):
+            order = np.random.default_rng(seed).permutation(len(rows))
+            enough = int(np.searchsorted(np.cumsum(rows[order]) * share, total)) + 1
+            rows[order[max(enough, FEWEST_BLOCKS) :]] = 0
+        counts = tuple(np.minimum(quotas(rows * (total / int(rows.sum())), total), rows).tolist())
         stay = replace(self, splits=(*self.splits, Split(seed, counts, False)))
         held = replace(self, splits=(*self.splits, Split(seed, counts, True)))
         return stay, replace(held, table=stay) if self.table is not None else held
 
     def fingerprint(self) -> str:
-        """A digest of everything that decides what is read in which order: names, headers, sizes, window, splits."""
+        """A digest of everything that decides what is read in which order.
+
+        That is names, headers, sizes and times of the files, bytes sampled from the rows of each block, window and
+        splits: rows that changed under the same names are told from those before.
+        """
         table = self.table.fingerprint() if isinstance(self.table, Stream) else self.table
         digest = sha256(f"{self.window} {self.splits} {table} {self.unit}".encode())
         for block in self.blocks:
-            digest.update(f"{block.header} {block.rows};".encode())
+            digest.update(f"{block.header} {block.rows} {block.digest()};".encode())
         return digest.hexdigest()
 
 
@@ -191,6 +209,7 @@ class Reader:
         self.block, self.row = -1, 0  # where it stands
         self.source: Iterator[Rows] = iter(())
         self.rest: Rows | None = None  # rows that were read and not yet asked for
+        self.kept: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # a block, and its rows that the stream keeps
 
     def read(self, piece: Piece) -> Iterator[Rows]:
         """The rows of a piece, part by part."""
@@ -198,7 +217,9 @@ class Reader:
             for x, y in self.rows(piece.block, piece.start, piece.stop):
                 yield x, self.stream.in_unit(y)
             return
-        places = self.stream.kept(piece.block)[piece.start : piece.stop]
+        if self.kept[0] != piece.block:
+            self.kept = piece.block, self.stream.kept(piece.block)
+        places = self.kept[1][piece.start : piece.stop]
         first = int(places[0])
         for x, y in self.rows(piece.block, first, int(places[-1]) + 1):
             inside = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(x))] - first
@@ -231,6 +252,10 @@ def stream(
     task: str = "auto",
     missing: str = "error",
     text: str = "error",
+    auto: bool = False,
+    decimal: str = "",
+    dates: str = "",
+    keys: Sequence[str] = (),
     recipe: Recipe | None = None,
     window: int = WINDOW_BYTES,
 ) -> Stream:
@@ -249,7 +274,11 @@ def stream(
         target: Name of the column to predict; of .npy files, the beginning of the names of the files of targets.
         task: For tables, as the next two: "classification", "regression" or "auto".
         missing: What to do about blanks: "error", or "impute", see `read_csv`.
-        text: What to do about columns of text: "error", "one-hot" or "embed", see `read_csv`.
+        text: What to do about columns of text: "error", "one-hot" or "embed", see `read_csv`, as for the next four.
+        auto: Whether to take the usual decision wherever nothing is said.
+        decimal: The decimal mark, for numbers in texts that could be either of two.
+        dates: "dmy" or "mdy", for dates in texts that could be either of two.
+        keys: Names of columns that name a row: they are not learned from.
         recipe: That of a model, which is then not learned from the rows; for .npy files it numbers the classes.
         window: Bytes of a window of rows, of which two are in memory.
 
@@ -285,4 +314,6 @@ def stream(
     blocks = parquet_blocks(tables)
     if not blocks:
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
-    return Stream(blocks, window, table=recipe or Survey(target, task, missing, text))
+    return Stream(
+        blocks, window, table=recipe or Survey(target, task, missing, text, auto, decimal, dates, tuple(keys))
+    )

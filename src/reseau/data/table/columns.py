@@ -1,17 +1,38 @@
-"""A table as columns that have a type: numbers, texts, or the cells of a CSV file, whose type shows in its recipe."""
+"""A table as columns that have a type: numbers, texts, dates. Each cell of a file is read once, when its column is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isinf, isnan
 
 import numpy as np
 
+from reseau.data.table.dates import read_dates
+from reseau.data.table.notation import is_number, read_number
 from reseau.errors import DataError
 
-__all__ = ["BLANKS", "Cells", "Sheet", "Texts", "as_numbers", "as_texts", "blanks", "is_number", "label", "spelled"]
+__all__ = [
+    "BLANKS",
+    "LARGEST",
+    "Cells",
+    "Sheet",
+    "Texts",
+    "as_dates",
+    "as_numbers",
+    "as_texts",
+    "blanks",
+    "label",
+    "spelled",
+]
 
-BLANKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+BLANKS = frozenset(
+    {
+        *("", "?", "na", "n/a", "nan", "-nan", "+nan", "null", "none", "<na>", "nat", "#n/a", "#na", "#null!"),
+        *("#div/0!", "#num!", "#value!", "#ref!", "#name?", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    }
+)
+"""What stands for no value, in letters of either case: what Python, C, R, pandas, SQL and Excel write."""
+
 TRUTHS = {"false": 0.0, "true": 1.0}
 LARGEST = 1e38
 """The largest number that is read: networks compute in 32 bits, where a difference of two such numbers is finite."""
@@ -19,20 +40,27 @@ LARGEST = 1e38
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of texts: row `i` holds `values[codes[i]]`, and nothing where its code is -1."""
+    """A column of texts: row `i` holds `values[codes[i]]`, and nothing where its code is -1.
+
+    Attributes:
+        values: The different texts.
+        codes: Which of them each row holds.
+        typed: Whether the file says that they are texts, so that a numeral is one too; in a CSV file it is a number.
+    """
 
     values: tuple[str, ...]
     codes: np.ndarray
+    typed: bool = True
 
     @classmethod
-    def of(cls, values: Sequence[str | None], codes: np.ndarray) -> "Texts":
+    def of(cls, values: Sequence[str | None], codes: np.ndarray, *, typed: bool = True) -> "Texts":
         """The same texts without surrounding spaces, equal ones joined, and those that stand for no value blank."""
         places: dict[str, int] = {}
         new = np.full(len(values) + 1, -1, np.int32)  # the last entry is that of the code -1
         for i, value in enumerate(values):
             if value is not None and (text := value.strip()).lower() not in BLANKS:
                 new[i] = places.setdefault(text, len(places))
-        return cls(tuple(places), new[codes])
+        return cls(tuple(places), new[codes], typed)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -42,9 +70,26 @@ class Texts:
         """Whether all of them are `true` or `false`."""
         return bool(self.values) and all(v.lower() in TRUTHS for v in self.values)
 
+    @cached_property
+    def _read(self) -> dict[str, np.ndarray]:
+        return {}
 
-Cells = np.ndarray | Texts | tuple[str, ...]
-"""Numbers as float64, NaN where blank; texts; or the cells of a file in which everything is text."""
+    def numbers(self, notation: str) -> np.ndarray:
+        """The number that each of the values is, NaN where it is none, and NaN once more at the end, for blanks."""
+        if notation not in self._read:
+            self._read[notation] = np.array([*(read_number(v, notation) for v in self.values), np.nan])
+        return self._read[notation]
+
+    def dates(self, form: str) -> np.ndarray:
+        """The date that each of the values is, NaT where it is none, and NaT once more at the end, for blanks."""
+        key = f"date {form}"
+        if key not in self._read:
+            self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT"))
+        return self._read[key]
+
+
+Cells = np.ndarray | Texts
+"""Numbers as float64; dates as datetime64, times of day as timedelta64; or texts. NaN and NaT are blank."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +130,21 @@ class Sheet:
     def kept(self, rows: np.ndarray) -> "Sheet":
         """The rows for which `rows` is true."""
         places = np.flatnonzero(rows)
-        columns = tuple(_taken(cells, places) for cells in self.columns)
-        return replace(self, columns=columns, lines=tuple(self.lines[i] for i in places.tolist()))
+        return replace(self, columns=tuple(_taken(c, places) for c in self.columns), lines=_Chosen(self.lines, places))
 
-    def numbers(self, name: str, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
+    def only(self, names: Collection[str]) -> "Sheet":
+        """The columns of these names."""
+        stay = [i for i, name in enumerate(self.names) if name in names]
+        return replace(self, names=tuple(self.names[i] for i in stay), columns=tuple(self.columns[i] for i in stay))
+
+    def numbers(self, name: str, notation: str = "", *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
         """`as_numbers` of a column.
 
         Raises:
             DataError: One of them is infinite, or larger than 1e38; the message says where.
         """
         cells = self.column(name)
-        values, wrong = as_numbers(cells, truths=truths)
+        values, wrong = as_numbers(cells, notation, truths=truths)
         large = np.abs(values) > LARGEST
         if large.any():
             i = int(np.flatnonzero(large)[0])
@@ -105,69 +154,74 @@ class Sheet:
         return values, wrong
 
 
-def as_numbers(cells: Cells, *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
+@dataclass(frozen=True)
+class _Chosen(Sequence[int]):
+    """Some entries of a sequence that may be costly to compute: they are looked up when they are asked for."""
+
+    whole: Sequence[int]
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
+        return self.whole[int(self.places[i])]
+
+
+def as_numbers(cells: Cells, notation: str = "", *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
     """The cells as float64, NaN where blank, and the places of those that are not numbers.
 
     Args:
         cells: The cells.
+        notation: How numbers are written in texts, see `reseau.data.table.notation`.
         truths: Whether `true` and `false` are the numbers 1 and 0.
     """
     if isinstance(cells, np.ndarray):
-        return cells, []
-    if isinstance(cells, Texts):
-        values, wrong = as_numbers((*cells.values, ""), truths=truths)
-        return values[cells.codes], np.flatnonzero(np.isin(cells.codes, wrong)).tolist()
-    try:
-        return np.array(cells).astype(np.float64), []
-    except ValueError:
-        values, wrong = np.full(len(cells), np.nan), []
-        for i, cell in enumerate(cells):
-            if is_number(cell):
-                values[i] = float(cell)
-            elif truths and cell.lower() in TRUTHS:
-                values[i] = TRUTHS[cell.lower()]
-            elif cell.lower() not in BLANKS:
-                wrong.append(i)
-        return values, wrong
+        return (cells, []) if cells.dtype.kind == "f" else (np.full(len(cells), np.nan), [*range(len(cells))])
+    values = cells.numbers(notation)
+    if truths and any(v.lower() in TRUTHS for v in cells.values):
+        values = np.array([*(TRUTHS.get(v.lower(), x) for v, x in zip(cells.values, values, strict=False)), np.nan])
+    found: np.ndarray = values[cells.codes]
+    return found, np.flatnonzero(np.isnan(found) & (cells.codes >= 0)).tolist()
+
+
+def as_dates(cells: Cells, form: str) -> tuple[np.ndarray, list[int]]:
+    """The cells as dates, NaT where blank, and the places of those that are none.
+
+    Args:
+        cells: The cells.
+        form: How dates are written in texts, see `reseau.data.table.dates`; of no account where they have a type.
+    """
+    if isinstance(cells, np.ndarray):
+        if cells.dtype.kind == "f":
+            return np.full(len(cells), "NaT", "datetime64[us]"), np.flatnonzero(~np.isnan(cells)).tolist()
+        return cells + np.datetime64(0, "us") if cells.dtype.kind == "m" else cells, []
+    found = cells.dates(form)[cells.codes]
+    return found, np.flatnonzero(np.isnat(found) & (cells.codes >= 0)).tolist()
 
 
 def as_texts(cells: Cells) -> Texts:
     """The cells as texts; numbers in the spelling of `label`."""
     if isinstance(cells, Texts):
         return cells
-    if isinstance(cells, np.ndarray):
-        values, codes = np.unique(cells, return_inverse=True)
-        return Texts.of([label(str(v)) for v in values], codes)
-    places: dict[str, int] = {}
-    codes = np.array([places.setdefault(cell, len(places)) for cell in cells], np.int32)
-    return Texts.of(tuple(places), codes)
+    values, codes = np.unique(cells, return_inverse=True)
+    return Texts.of([label(str(v)) for v in values], codes)
 
 
 def blanks(cells: Cells) -> np.ndarray:
     """Which cells hold no value."""
     if isinstance(cells, np.ndarray):
-        return np.isnan(cells)
-    if isinstance(cells, Texts):
-        return cells.codes < 0
-    empty = {cell for cell in set(cells) if cell.lower() in BLANKS}
-    return np.array([cell in empty for cell in cells], bool) if empty else np.zeros(len(cells), bool)
+        return np.isnan(cells) if cells.dtype.kind == "f" else np.isnat(cells)
+    return cells.codes < 0
 
 
 def spelled(cells: Cells, row: int) -> str:
-    """A cell as it is shown in messages; empty where a typed cell is blank."""
-    if isinstance(cells, tuple):
-        return cells[row]
+    """A cell as it is shown in messages; empty where it is blank."""
     if isinstance(cells, Texts):
         return "" if cells.codes[row] < 0 else cells.values[cells.codes[row]]
+    if cells.dtype.kind != "f":
+        return "" if np.isnat(cells[row]) else str(cells[row])
     return "" if isnan(cells[row]) else label(str(cells[row]))
-
-
-def is_number(cell: str) -> bool:
-    """Whether the text is a number; `nan`, which stands for a blank, is not."""
-    try:
-        return not isnan(float(cell))
-    except ValueError:
-        return False
 
 
 def label(value: str) -> str:
@@ -179,8 +233,4 @@ def label(value: str) -> str:
 
 
 def _taken(cells: Cells, places: np.ndarray) -> Cells:
-    if isinstance(cells, np.ndarray):
-        return cells[places]
-    if isinstance(cells, Texts):
-        return Texts(cells.values, cells.codes[places])
-    return tuple(cells[i] for i in places)
+    return cells[places] if isinstance(cells, np.ndarray) else replace(cells, codes=cells.codes[places])

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from reseau.data.table.columns import Sheet, as_texts, blanks, label, spelled
+from reseau.data.table.columns import LARGEST, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
+from reseau.data.table.dates import parts_of
 from reseau.data.table.recipe import Column, Recipe, Table
 from reseau.data.table.survey import without_blanks
 from reseau.errors import DataError
@@ -10,7 +11,7 @@ from reseau.errors import DataError
 __all__ = ["read_rows"]
 
 
-def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool = True) -> Table:
+def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool = True, fill: bool = False) -> Table:
     """The rows as the recipe reads them; see `Table.features`.
 
     Args:
@@ -18,6 +19,7 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
         recipe: How they become numbers.
         target: Whether the target is read too.
         drop: Whether rows with blanks may be left out, where the recipe says so; if not, they are errors.
+        fill: Whether a blank may be replaced by the mean of its column, where the recipe knows no blanks.
     """
     if not recipe.columns:
         raise DataError(
@@ -25,24 +27,29 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
             "  fix: give data of the kind it was trained on"
         )
     names, all_rows = _found(sheet, recipe, target), len(sheet)
-    if recipe.missing == "drop" and drop:
-        sheet = without_blanks(sheet, names)
+    if drop and (recipe.missing == "drop" or (target and recipe.unreadable == "blank")):
+        checked = tuple(names.values()) if recipe.missing == "drop" else (names[recipe.target],)
+        sheet = without_blanks(sheet, checked)
         if all_rows and not len(sheet):
             raise DataError(f"{sheet.path}: every row has a blank\n  fix: missing='impute' (--missing impute)")
     features = np.empty((len(sheet), len(recipe.columns)))
-    for i, (name, column) in enumerate(zip(names, recipe.columns, strict=False)):
-        features[:, i] = (_categories if column.categories else _numbers)(sheet, name, column, recipe)
-    values = _target(sheet, names[-1], recipe) if target else None
+    for i, column in enumerate(recipe.columns):
+        name = names[column.source or column.name]
+        read = _categories if column.categories else _dates if column.part else _numbers
+        features[:, i] = _filled(sheet, name, column, recipe, read(sheet, name, column, recipe), fill)
+    values = _target(sheet, names[recipe.target], recipe) if target else None
     return Table(features, values, recipe, all_rows - len(sheet))
 
 
-def _found(sheet: Sheet, recipe: Recipe, target: bool) -> tuple[str, ...]:
-    """What the recipe's columns are called in the sheet, the target last if it is wanted."""
-    wanted = tuple(c.name for c in recipe.columns) + ((recipe.target,) if target else ())
-    by_number = all(name.isdigit() for name in wanted)
-    if not sheet.header and by_number and not target and len(sheet.names) == len(wanted):
-        return sheet.names  # rows without their target
-    width = len(recipe.columns) + 1
+def _found(sheet: Sheet, recipe: Recipe, target: bool) -> dict[str, str]:
+    """What the recipe's columns are called in the sheet, and the target if it is wanted."""
+    wanted = recipe.sources + ((recipe.target,) if target else ())
+    every = {*recipe.sources, recipe.target, *(c.name for c in recipe.left_out)}
+    by_number = all(name.isdigit() for name in every)
+    if not sheet.header and by_number and not target and len(sheet.names) == len(every) - 1:
+        bare = sorted(every - {recipe.target}, key=int)  # rows without their target
+        return {name: sheet.names[bare.index(name)] for name in wanted}
+    width = len(every)
     if not sheet.header and not by_number and len(sheet.names) in (width, width - 1):
         raise DataError(
             f"{sheet.path}: it has no header, and the model knows its columns by name\n"
@@ -52,26 +59,39 @@ def _found(sheet: Sheet, recipe: Recipe, target: bool) -> tuple[str, ...]:
     if absent or (not sheet.header and len(sheet.names) != width):
         named = f"column {absent[0]!r} is missing" if sheet.header else f"it has {len(sheet.names)} columns"
         raise DataError(
-            f"{sheet.path}: {named}; the model reads {len(recipe.columns)} columns"
+            f"{sheet.path}: {named}; the model reads {len(recipe.sources)} columns"
             f"{f' and the target {recipe.target!r}' if target else ''}\n"
             f"  fix: give the columns {', '.join(wanted[:8])}{', ...' if len(wanted) > 8 else ''}"
         )
-    return wanted
+    return {name: name for name in wanted}
 
 
 def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
     """A column of numbers as they stand; NaN where blank."""
-    values, wrong = sheet.numbers(name)
-    empty = np.isnan(values)
-    empty[wrong] = False
-    bad = wrong[:1] if recipe.missing == "impute" else sorted([*wrong[:1], *np.flatnonzero(empty)[:1].tolist()])
-    if bad and empty[bad[0]]:
-        raise _blank(sheet, name, bad[0], recipe)
-    if bad:
+    cells = sheet.column(name)
+    if recipe.unreadable == "blank":
+        values, _ = as_numbers(cells, column.written)
+        return np.where(np.abs(values) > LARGEST, np.nan, values)
+    values, wrong = sheet.numbers(name, column.written)
+    if wrong:
+        written = f" in the notation {column.written!r} of the training rows" if column.written else ""
         raise DataError(
-            f"{sheet.place(name, bad[0])}: {spelled(sheet.column(name), bad[0])!r} is not a number\n"
+            f"{sheet.place(name, wrong[0])}: {spelled(cells, wrong[0])!r} is not a number{written}\n"
             "  fix: correct the cell, or leave it blank"
         )
+    return values
+
+
+def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+    """A part of a column of dates; NaN where blank."""
+    cells = sheet.column(name)
+    dates, wrong = as_dates(cells, column.written)
+    if wrong and recipe.unreadable == "error":
+        raise DataError(
+            f"{sheet.place(name, wrong[0])}: {spelled(cells, wrong[0])!r} is not a date as those of the training rows\n"
+            "  fix: correct the cell, or leave it blank"
+        )
+    values: np.ndarray = parts_of(dates, clock=column.written == "clock")[column.part] - column.origin
     return values
 
 
@@ -80,21 +100,28 @@ def _categories(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.n
     texts = as_texts(sheet.column(name))
     number = {text: float(k) for k, text in enumerate(column.categories)}
     lookup = np.array([*(number.get(text, len(number)) for text in texts.values), np.nan])
-    if recipe.missing != "impute" and (texts.codes < 0).any():
-        raise _blank(sheet, name, int(np.argmax(texts.codes < 0)), recipe)
     values: np.ndarray = lookup[texts.codes]
     return values
 
 
-def _blank(sheet: Sheet, name: str, row: int, recipe: Recipe) -> DataError:
-    cell = spelled(sheet.column(name), row)
-    shown = f"{cell!r} stands for no value" if cell else "the cell is blank"
+def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.ndarray, fill: bool) -> np.ndarray:
+    """The values, in which blanks are replaced or refused unless the network reads them."""
+    if recipe.missing == "impute":
+        return values
+    blank = np.isnan(values)
+    if not blank.any():
+        return values
+    if fill:
+        return np.where(blank, float(len(column.categories)) or column.mean, values)
+    said, cure = "the cell is blank", ""
     if recipe.missing == "drop":
-        cure = "fill in the cell"
-        shown += ", and the model was trained without such rows"
+        said, cure = f"{said}, and the model was trained without such rows", "; fill in the cell"
     else:
-        cure = "missing='impute' (--missing impute) learns from blanks, missing='drop' leaves such rows out"
-    return DataError(f"{sheet.place(name, row)}: {shown}\n  fix: {cure}")
+        cure = "; missing='impute' (--missing impute) when it is trained learns from blanks"
+    raise DataError(
+        f"{sheet.place(name, int(np.argmax(blank)))}: {said}\n"
+        f"  fix: fill=True (predict --missing impute) takes the mean in its place{cure}"
+    )
 
 
 def _target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
@@ -111,7 +138,7 @@ def _target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
                 f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(number) > 8 else ''}"
             )
         return found
-    values, wrong = sheet.numbers(name, truths=False)
+    values, wrong = sheet.numbers(name, recipe.written, truths=False)
     bad = wrong[:1] or np.flatnonzero(blanks(cells))[:1].tolist()
     if bad:
         raise DataError(

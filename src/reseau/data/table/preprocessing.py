@@ -1,11 +1,10 @@
 """The part of a network that makes features of the raw columns of a table: it is saved and exported with the rest."""
 
 from collections.abc import Callable, Sequence
-from math import inf
 
 import numpy as np
 
-from reseau.data.table.recipe import Column, Recipe
+from reseau.data.table.recipe import MOST_ONE_HOT, Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, input, parameter, state
 from reseau.initializers import zeros
@@ -29,10 +28,11 @@ def preprocess(
 
     - the numbers, minus their mean and divided by their deviation in the training rows; a blank is replaced by the
       mean, so it becomes 0. A column that hardly varies is not divided;
-    - where `missing="impute"`, for each column of numbers that had blanks in the training rows, 1 where it is blank,
-      else 0;
+    - where `missing="impute"`, for each column of numbers or dates that had blanks in the training rows, 1 where it is
+      blank, else 0;
     - of each column of texts, one 0 or 1 for each category, all of them 0 where the cell is blank or holds a text that
-      did not occur in training; or with `text="embed"` a vector of `embedding_width` learned numbers for each
+      did not occur in training; or with `text="embed"`, and of more than 1,000 categories always, a vector of
+      `embedding_width` learned numbers for each
       category and one more for blank and unknown texts. They begin as zeros: a text that training never met adds
       nothing.
 
@@ -68,9 +68,10 @@ def preprocess(
         taken = _taken(filled, numeric, "numbers")
         made = _standardized(taken, [columns[i] for i in numeric]) if numbers is None else numbers(taken, numeric)
         parts.append(made)
-    if indicated := [i for i in numeric if impute and columns[i].blanks]:
+    sources = [c.source or c.name for c in columns]
+    if indicated := [i for i in numeric if impute and columns[i].blanks and sources.index(sources[i]) == i]:
         parts.append(_zero_or_one(_taken(blank, indicated, "number is blank"), "indicators"))
-    most = most_one_hot if most_one_hot is not None else 0 if recipe.text == "embed" else inf
+    most = most_one_hot if most_one_hot is not None else 0 if recipe.text == "embed" else MOST_ONE_HOT
     few = [i for i in texts if len(columns[i].categories) <= most]
     if few:
         parts.append(_one_hot(filled, few, [len(columns[i].categories) for i in few]))

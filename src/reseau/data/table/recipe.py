@@ -1,18 +1,24 @@
 """How rows become numbers, as data: what a model must remember of the table it was trained on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import inf, isfinite
+from typing import Any
 
 import numpy as np
 
+from reseau.data.table.dates import FORMATS, PARTS
+from reseau.data.table.moments import Moments
+from reseau.data.table.notation import NOTATIONS
 from reseau.errors import DataError
 
-__all__ = ["MISSING", "TEXT", "Column", "Recipe", "Table"]
+__all__ = ["MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "Table", "measured"]
 
 MISSING = ("error", "drop", "impute")
 TEXT = ("error", "one-hot", "embed")
+UNREADABLE = ("error", "blank")
+MOST_ONE_HOT = 1_000  # a column of more different texts is embedded
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,12 @@ class Column:
         mean: Mean of its numbers.
         deviation: Their standard deviation.
         blanks: In how many rows it is blank.
+        low: The smallest of its numbers, where it is known, and
+        high: the largest.
+        source: The column of the table that it is read from, where that has another name.
+        part: What it is of a date: "year", "month", "weekday", "hour" or "days".
+        written: How the numbers or the dates are written in texts, see `table.notation` and `table.dates`.
+        origin: What its numbers are reduced by when they are read: for the days of a date, its first day since 1970.
     """
 
     name: str
@@ -32,6 +44,40 @@ class Column:
     mean: float = 0.0
     deviation: float = 0.0
     blanks: int = 0
+    low: float | None = None
+    high: float | None = None
+    source: str = ""
+    part: str = ""
+    written: str = ""
+    origin: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        """What it was taken for: "number", "category" or "date"."""
+        return "category" if self.categories else "date" if self.part else "number"
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Beyond these a number is absurd: farther from those of training than they are from each other."""
+        if self.categories or self.low is None or self.high is None:
+            return -inf, inf
+        reach = self.high - self.low or max(abs(self.low), 1.0)
+        return self.low - reach, self.high + reach
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column of the table that is not learned from.
+
+    Attributes:
+        name: Its name.
+        kind: What it was taken for: "identifier", "key" or "blank".
+        why: The reason, in words.
+    """
+
+    name: str
+    kind: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +90,10 @@ class Recipe:
         classes: Names of the classes, in the order of their numbers; none where the target is a number.
         columns: The columns that are read, for tables.
         missing: What is done about blanks: "error", "drop" (the row) or "impute" (the column's mean and an indicator).
-        text: What is done about texts: "error", "one-hot" or "embed".
+        text: What is done about texts: "error", "one-hot" or "embed"; more than 1,000 different ones are embedded.
+        unreadable: What is done about cells that are not of their column's kind: "error", or "blank".
+        left_out: The columns of the table that are not learned from.
+        written: How the target's numbers are written in texts.
     """
 
     shape: tuple[int, ...]
@@ -53,11 +102,42 @@ class Recipe:
     columns: tuple[Column, ...] = ()
     missing: str = "error"
     text: str = "error"
+    unreadable: str = "error"
+    left_out: tuple[LeftOut, ...] = ()
+    written: str = ""
 
     @property
     def task(self) -> str:
         """What is learned: "classification" or "regression"."""
         return "classification" if self.classes else "regression"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of a table that are read, each once."""
+        return tuple(dict.fromkeys(c.source or c.name for c in self.columns))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that name a row, for predictions to be written beside."""
+        return tuple(column.name for column in self.left_out if column.kind == "key")
+
+    def decisions(self) -> list[str]:
+        """What was decided about columns that are not plain numbers, in words."""
+        said = [f"column {c.name!r} is left out: {c.why}" for c in self.left_out]
+        for source in self.sources:
+            read = [c for c in self.columns if (c.source or c.name) == source]
+            if read[0].part:
+                how = {"dmy": " (day first)", "mdy": " (month first)"}.get(read[0].written, "")
+                said.append(f"column {source!r} holds dates{how}: {', '.join(c.part for c in read)}")
+            elif read[0].written:
+                said.append(f"column {source!r} holds {_notation(read[0].written)}")
+            elif len(read[0].categories) > MOST_ONE_HOT and self.text == "one-hot":
+                said.append(f"column {source!r} holds {len(read[0].categories)} different texts: embedded")
+            if self.unreadable == "blank":
+                said += _usual(source, read[0], self.text)
+        if self.written:
+            said.append(f"the target {self.target!r} holds {_notation(self.written)}")
+        return said
 
     def fitted(self, features: np.ndarray) -> "Recipe":
         """The recipe that these rows give: their means, deviations, blanks, and the categories that occur in them."""
@@ -65,6 +145,14 @@ class Recipe:
             return self
         columns = tuple(_fitted(c, v) for c, v in zip(self.columns, features.T, strict=True))
         return replace(self, columns=columns)
+
+    def clipped(self, features: np.ndarray) -> np.ndarray:
+        """The rows with absurd numbers replaced by the limits of their columns."""
+        if all(c.limits == (-inf, inf) for c in self.columns):
+            return features
+        low, high = np.array([c.limits for c in self.columns]).T
+        clipped: np.ndarray = np.clip(features, low, high)
+        return clipped
 
     def to_json(self) -> str:
         """The recipe as text."""
@@ -82,6 +170,9 @@ class Recipe:
                 tuple(_column(c) for c in given["columns"]),
                 _word(given["missing"]),
                 _word(given["text"]),
+                _word(given.get("unreadable", "error")),  # the next three are not in files of 0.1
+                tuple(LeftOut(*(_word(c[k]) for k in ("name", "kind", "why"))) for c in given.get("left_out", ())),
+                _word(given.get("written", "")),
             )
             if not all(type(n) is int and n > 0 for n in recipe.shape):
                 raise ValueError("a length is not a number")
@@ -89,7 +180,7 @@ class Recipe:
                 raise ValueError("its shape is not that of its columns")
             if len({c.name for c in recipe.columns}) < len(recipe.columns):
                 raise ValueError("two columns have one name")
-            if recipe.missing not in MISSING or recipe.text not in TEXT:
+            if recipe.missing not in MISSING or recipe.text not in TEXT or recipe.unreadable not in UNREADABLE:
                 raise ValueError("what to do about blanks or texts is not known")
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
             raise DataError(f"the model's recipe for its data is damaged: {error}\n  fix: train it again") from error
@@ -151,6 +242,16 @@ class Table:
             features[:, i] = lookup[np.where(np.isnan(codes), -1, codes).astype(int)]
         return replace(self, features=features, recipe=recipe)
 
+    def outside(self) -> dict[str, int]:
+        """In how many rows a number is absurd, see `Column.limits`, by column; columns without such rows left out."""
+        found = {}
+        for i, column in enumerate(self.recipe.columns):
+            low, high = column.limits
+            count = int(np.sum((self.features[:, i] < low) | (self.features[:, i] > high)))
+            if count:
+                found[column.name] = count
+        return found
+
     def unseen(self) -> dict[str, int]:
         """In how many rows a text is none of its column's categories, by column; columns without such rows left out."""
         counts = {
@@ -163,25 +264,62 @@ class Table:
 
 def _fitted(column: Column, values: np.ndarray) -> Column:
     """The column as these rows alone show it."""
-    known = values[~np.isnan(values)]
-    blank = len(values) - len(known)
+    blank = int(np.isnan(values).sum())
     if column.categories:
+        known = values[~np.isnan(values)]
         codes = np.unique(known[known < len(column.categories)]).astype(int)
         categories = tuple(column.categories[k] for k in codes)
         if categories:
             return replace(column, categories=categories, blanks=blank)
-    elif len(known):
-        return replace(column, mean=float(known.mean()), deviation=float(known.std()), blanks=blank)
+    elif blank < len(values):
+        return measured(column, Moments.of(values), blank)
     raise DataError(f"column {column.name!r} is blank in every training row\n  fix: remove the column")
 
 
-def _column(given: dict[str, object]) -> Column:
-    mean, deviation, blank = given["mean"], given["deviation"], given["blanks"]
-    if type(mean) is not float or type(deviation) is not float or type(blank) is not int:
+def measured(column: Column, moments: Moments, blank: int) -> Column:
+    """The column with what was measured of its numbers."""
+    return replace(
+        *(column,),
+        mean=moments.mean,
+        deviation=moments.deviation,
+        blanks=blank,
+        low=moments.low,
+        high=moments.high,
+    )
+
+
+def _usual(source: str, column: Column, text: str) -> list[str]:
+    """What was decided because nothing was said."""
+    said = []
+    if column.categories and len(column.categories) <= MOST_ONE_HOT:
+        how = "one 0 or 1 each" if text == "one-hot" else "embedded"
+        said.append(f"column {source!r} holds {len(column.categories)} different texts: {how}")
+    if column.blanks:
+        how = "a category of none" if column.categories else "their mean, and a feature that says so"
+        said.append(f"column {source!r} is blank or unreadable in {column.blanks} rows: {how}")
+    return said
+
+
+def _notation(written: str) -> str:
+    return f"numbers whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
+
+
+def _column(given: Mapping[str, Any]) -> Column:
+    mean, deviation, blank, origin = given["mean"], given["deviation"], given["blanks"], given.get("origin", 0.0)
+    if not all(type(v) is float for v in (mean, deviation, origin)) or type(blank) is not int:
         raise TypeError("a statistic is not a number")
-    if not isfinite(mean) or not 0 <= deviation < float("inf") or blank < 0:
+    if not (isfinite(mean) and isfinite(origin)) or not 0 <= deviation < inf or blank < 0:
         raise ValueError("a statistic is not one")
-    return Column(_word(given["name"]), _words(given["categories"]), mean, deviation, blank)
+    low, high = given.get("low"), given.get("high")
+    if not all(v is None or (type(v) is float and isfinite(v)) for v in (low, high)):
+        raise ValueError("a limit is not one")
+    part, written = (_word(given.get(k, "")) for k in ("part", "written"))
+    if (part and part not in PARTS) or written not in ("", *(FORMATS if part else NOTATIONS)):
+        raise ValueError(f"the form of a column {part!r}, {written!r} is not known")
+    return Column(
+        *(_word(given["name"]), _words(given["categories"]), mean, deviation, blank, low, high),
+        *(_word(given.get("source", "")), part, written, origin),
+    )
 
 
 def _word(value: object) -> str:

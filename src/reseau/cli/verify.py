@@ -1,0 +1,50 @@
+"""`reseau verify`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reseau.errors import DataError
+
+if TYPE_CHECKING:
+    from reseau.verification.witness import Replay
+
+__all__ = ["verify"]
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Print sat with a witness, unsat, unknown or timeout; what that means goes to the other stream."""
+    from reseau.verification.onnx_chain import read_chain
+    from reseau.verification.verdict import decide
+    from reseau.verification.vnnlib import read_property
+
+    path = Path(arguments.model)
+    if path.suffix.lower() != ".onnx":
+        raise DataError(f"{path}: verify reads ONNX files\n  fix: reseau convert {path} model.onnx")
+    asked = read_property(Path(arguments.property))
+    found = decide(read_chain(path), asked, timeout=arguments.timeout, float32=arguments.float32, replay=_replay(path))
+    print(found.text())
+    print(f"{found.semantics}{f' ({found.why})' if found.why else ''}; {found.boxes} boxes", file=sys.stderr)
+    return 0
+
+
+def _replay(path: Path) -> "Replay":
+    """Runs the file by onnxruntime, where that is installed."""
+
+    def replay(x: "object") -> "object":
+        try:
+            import onnxruntime
+        except ImportError:
+            return None
+        import numpy as np
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        declared = session.get_inputs()[0]
+        shape = [n if isinstance(n, int) and n > 0 else 1 for n in declared.shape]
+        given = np.asarray(x, np.float32).reshape(shape)
+        return session.run(None, {declared.name: given})[0].reshape(-1)
+
+    return replay  # type: ignore[return-value]

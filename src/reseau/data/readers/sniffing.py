@@ -1,0 +1,130 @@
+"""What a CSV file looks like, decided from its first lines: what stands between cells, and whether names come first."""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from math import isnan
+
+from reseau.data.table.columns import BLANKS
+from reseau.data.table.dates import FORMATS, read_date
+from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.errors import DataError
+
+__all__ = ["Layout", "sniff"]
+
+DELIMITERS = ",;\t|"
+SHOWN_ROWS = 200
+YEARS = range(1800, 2101)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the cells of a file stand.
+
+    Attributes:
+        delimiter: What stands between them.
+        spaced: Whether spaces stand between a delimiter and the quote that opens a cell.
+        first: The cells of the first row.
+        header: Whether they are names.
+    """
+
+    delimiter: str
+    spaced: bool
+    first: tuple[str, ...]
+    header: bool
+
+
+def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: bool | None) -> Layout:
+    """The layout that the first lines show.
+
+    Args:
+        path: What messages call the file.
+        text: Its beginning.
+        whole: Whether that is all of it; if not, its last line may be cut off.
+        delimiter: What stands between cells; decided from all of these lines where it is not given.
+        header: Whether the first row holds names. Where it is not given, it does if none of its cells is a number or a
+            date, or if one is not above a column of numbers and dates.
+
+    Raises:
+        DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...
+    """
+    tried = {d: _rows(text, d, whole, True) for d in ([delimiter] if delimiter else DELIMITERS)}
+    chosen = max(tried, key=lambda d: _score(tried[d], d))
+    rows = tried[chosen]
+    tight = _rows(text, chosen, whole, False)
+    spaced = [len(r) for r in rows] != [len(r) for r in tight] or any(
+        c.lstrip(" ").startswith('"') and c.startswith(" ") for r in tight for c in r
+    )
+    first = tuple(c.strip() for c in rows[0]) if rows else ()
+    if header is None:
+        header = _is_header(path, first, rows[1:])
+    return Layout(chosen, spaced, first, header)
+
+
+def _rows(text: str, delimiter: str, whole: bool, spaced: bool) -> list[list[str]]:
+    """The first rows that are not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=spaced)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+            if len(rows) > SHOWN_ROWS:
+                break
+    except csv.Error:
+        pass
+    return rows if whole or len(rows) > SHOWN_ROWS or len(rows) < 2 else rows[:-1]
+
+
+def _score(rows: list[list[str]], delimiter: str) -> tuple[float, float, float, int]:
+    """How well the rows agree in their number of cells; then how few cells hold another delimiter and are no number."""
+    widths = Counter(len(row) for row in rows)
+    if not widths or (width := widths.most_common(1)[0][0]) < 2:
+        return 0.0, 0.0, 0.0, 0
+    agreeing = [row for row in rows if len(row) == width]
+    cells = [c.strip() for row in agreeing for c in row[:50]]
+    others = [d for d in DELIMITERS if d != delimiter]
+    clean = sum(not any(d in c for d in others) or _is_data(c) for c in cells) / len(cells)
+    share = len(agreeing) / len(rows)
+    return (
+        float(len(rows[0]) == width) * (share > 0.5),
+        clean * share,
+        share,
+        -DELIMITERS.index(delimiter) if delimiter in DELIMITERS else 0,
+    )
+
+
+def _is_data(cell: str) -> bool:
+    """Whether a cell is a number in some notation, or a date, and so hardly a name."""
+    return (
+        is_number(cell)
+        or not all(isnan(read_number(cell, n)) for n in NOTATIONS)
+        or any(read_date(cell, form) is not None for form in FORMATS)
+    )
+
+
+def _is_header(path: str, first: tuple[str, ...], rest: list[list[str]]) -> bool:
+    data = [_is_data(cell) for cell in first]
+    if not any(data):
+        return True
+    columns = [
+        [c for row in rest if j < len(row) and (c := row[j].strip()).lower() not in BLANKS] for j in range(len(first))
+    ]
+    below = [bool(cells) and sum(map(_is_data, cells)) > 0.8 * len(cells) for cells in columns]
+    if any(b and not d and cell.lower() not in BLANKS for cell, d, b in zip(first, data, below, strict=True)):
+        return True
+    numbers = [(float(cell), columns[j]) for j, cell in enumerate(first) if is_number(cell)]
+    if not numbers or len(numbers) != sum(data) or not rest:
+        return False
+    values = [v for v, _ in numbers]
+    running = len(values) > 2 and values in ([*range(len(values))], [*range(1, len(values) + 1)])
+    years = all(v in YEARS for v in values) and len({*values}) == len(values)
+    unlike = all(not any(is_number(c) and float(c) in YEARS for c in cells) for _, cells in numbers)
+    if running or (years and unlike):
+        shown = ", ".join(first[:6]) + (", ..." if len(first) > 6 else "")
+        raise DataError(
+            f"{path}: its first row ({shown}) may hold names or numbers\n"
+            "  fix: header=True (--header) if they are names, header=False (--no-header) if they are not"
+        )
+    return False

@@ -1,0 +1,104 @@
+"""Dates and times as numbers: year, month, weekday, hour, and the days that have passed."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+__all__ = ["FORMATS", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
+
+PARTS = ("year", "month", "weekday", "hour", "days")
+
+CLOCK = (
+    r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r"(?:\s*(?P<zone>Z|UTC|GMT|[+\-]\d{2}:?\d{2}))?"
+)
+THEN = rf"(?:[T ]\s*{CLOCK})?"
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+NAMED = (
+    r"(?P<b>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+
+FORMATS = {
+    "ymd": re.compile(rf"(?P<y>\d{{4}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark)(?P<d>\d{{1,2}}){THEN}"),
+    "dmy": re.compile(rf"(?P<d>\d{{1,2}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark)(?P<y>\d{{4}}|\d{{2}}),?{THEN}"),
+    "mdy": re.compile(rf"(?P<m>\d{{1,2}})(?P<mark>[-/])(?P<d>\d{{1,2}})(?P=mark)(?P<y>\d{{4}}|\d{{2}}),?{THEN}"),
+    "named": re.compile(rf"(?P<d>\d{{1,2}})[ \-]{NAMED}[ \-,.]+(?P<y>\d{{4}}),?{THEN}", re.IGNORECASE),
+    "american": re.compile(rf"{NAMED}\.? (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}),?{THEN}", re.IGNORECASE),
+    "clock": re.compile(CLOCK),
+}
+"""How dates are written, by name: the order of day, month and year; months by name; or a time of day alone."""
+
+PIVOT = 69  # a year of two digits from here on is one of the last century, as in C's strptime
+
+
+def is_like_date(cell: str) -> bool:
+    """Whether the text begins as a date does: quick, to leave the others out."""
+    return (cell[:1].isdigit() and any(c in "-/.: " for c in cell[1:5])) or cell[:3].lower() in MONTHS
+
+
+def read_date(cell: str, form: str) -> datetime | None:
+    """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
+    found = FORMATS[form].fullmatch(cell)
+    if found is None:
+        return None
+    said = found.groupdict()
+    year, month, day = 1970, 1, 1
+    if form != "clock":
+        year, day = int(said["y"]), int(said["d"])
+        if len(said["y"]) == 2:
+            year += 1900 if year >= PIVOT else 2000
+        month = MONTHS.index(said["b"][:3].lower()) + 1 if "b" in said else int(said["m"])
+    hour = int(said["H"] or 0)
+    if said["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (said["half"] in "pP")
+    micro = int((said["f"] or "0").ljust(6, "0")[:6])
+    try:
+        when = datetime(year, month, day, hour, int(said["M"] or 0), int(said["S"] or 0), micro)
+        return when - _offset(said["zone"])
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_dates(values: Sequence[str], form: str) -> np.ndarray:
+    """The texts as datetime64[us], NaT where one is no date in this form."""
+    return np.array([read_date(v, form) for v in values], "datetime64[us]")
+
+
+def parts_of(dates: np.ndarray, *, clock: bool) -> dict[str, np.ndarray]:
+    """Year, month 1 to 12, weekday 0 (Monday) to 6, hour of the day, days since 1970; NaN where blank.
+
+    Args:
+        dates: As datetime64.
+        clock: Whether they are times of day: then the hour is all there is.
+    """
+    blank = np.isnat(dates)
+    filled = np.where(blank, np.datetime64(0, "us"), dates.astype("datetime64[us]"))
+    days = filled.astype("datetime64[D]")
+    seconds = (filled - days) / np.timedelta64(1, "s")
+    found = {"hour": seconds / 3600}
+    if not clock:
+        months = filled.astype("datetime64[M]").astype(np.int64)
+        number = days.astype(np.int64)
+        found = {
+            "year": (months // 12 + 1970).astype(np.float64),
+            "month": (months % 12 + 1).astype(np.float64),
+            "weekday": ((number + 3) % 7).astype(np.float64),  # the first day of 1970 was a Thursday
+            "hour": seconds / 3600,
+            "days": number + seconds / 86400,
+        }
+    for values in found.values():
+        values[blank] = np.nan
+    return found
+
+
+def _offset(zone: str | None) -> timedelta:
+    """How far a zone's clock is ahead of UTC."""
+    if zone is None or zone[0] not in "+-":
+        return timedelta(0)
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return ahead if zone[0] == "+" else -ahead

@@ -1,0 +1,76 @@
+"""Numbers as people write them: decimal commas, thousands in groups, currencies, percent signs.
+
+A notation is two letters, the decimal mark and the mark between thousands: ",." reads 1.234,5 and ".," reads 1,234.5.
+The empty notation is that of programming languages, and nothing else: Python's `float` without underscores.
+"""
+
+import re
+from math import isnan, nan
+
+__all__ = ["NOTATIONS", "is_number", "plain_number", "read_number", "unit_of"]
+
+NOTATIONS = (".,", ",.", ". ", ", ", ".'", ",'")
+
+CURRENCIES = (
+    r"(?:US|R|A|C|HK|S|NZ)?\$|[€£¥₹₽₩₺₴₪฿₫₱¢]|USD|EUR|GBP|JPY|CHF|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|"
+    r"ZAR|RUB|TRY|KRW|SGD|HKD|THB|ILS|Fr\.|kr\.?|zł|Kč|Ft|Rs\.?"
+)
+SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
+WRITTEN = re.compile(
+    rf"(?P<open>\()?[{SPACES}]*(?P<sign>[+\-−]?)[{SPACES}]*(?P<before>{CURRENCIES}|)[{SPACES}]*(?P<inner>[+\-−]?)"
+    rf"(?P<digits>(?:\d|[.,]\d)(?:[\d.,'’{SPACES}]*\d)?[.,]?)(?P<power>[eE][+\-]?\d+|)"
+    rf"[{SPACES}]*(?P<after>{CURRENCIES}|%|‰|)[{SPACES}]*(?P<close>\))?"
+)
+MARKS = {",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]"}
+
+
+def _whole(thousands: str) -> str:
+    """Digits in groups of three; before the last group India writes groups of two."""
+    mark = MARKS[thousands]
+    groups = rf"\d{{1,3}}(?:{mark}\d{{3}})+"
+    if thousands == ",":
+        groups += r"|\d{1,2}(?:,\d{2})+,\d{3}"
+    return rf"(?P<whole>{groups}|\d+|)"
+
+
+DIGITS = {n: re.compile(rf"{_whole(n[1])}(?:{MARKS[n[0]]}(?P<part>\d*))?") for n in NOTATIONS}
+NOT_DIGITS = re.compile(r"\D")
+
+
+def is_number(cell: str) -> bool:
+    """Whether the text is a number; `nan`, which stands for a blank, is not."""
+    return not isnan(plain_number(cell))
+
+
+def plain_number(cell: str) -> float:
+    """The number that the text is in the notation of programming languages; NaN where it is none."""
+    try:
+        return nan if "_" in cell else float(cell)
+    except ValueError:
+        return nan
+
+
+def read_number(cell: str, notation: str) -> float:
+    """The number that the text is in a notation; NaN where it is none.
+
+    Example:
+        >>> read_number("1.234,5 €", ",."), read_number("(1,234)", ".,"), read_number("12 %", ".,")
+        (1234.5, -1234.0, 12.0)
+    """
+    if not notation:
+        return plain_number(cell)
+    found = WRITTEN.fullmatch(cell)
+    if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
+        return nan
+    digits = DIGITS[notation].fullmatch(found["digits"])
+    if digits is None or not (digits["whole"] or digits["part"]):
+        return nan
+    negative = bool(found["open"]) or (found["sign"] or found["inner"]) in ("-", "−")
+    whole = NOT_DIGITS.sub("", digits["whole"]) or "0"
+    return float(f"{'-' if negative else ''}{whole}.{digits['part'] or '0'}{found['power']}")
+
+
+def unit_of(cell: str) -> str:
+    """The currency or the percent sign beside a number; empty where there is none."""
+    found = WRITTEN.fullmatch(cell)
+    return "" if found is None else (found["before"] or found["after"])

@@ -1,0 +1,137 @@
+"""A network's graph as a chain of affine maps and ReLUs, one rule for each operation."""
+
+from collections.abc import Mapping
+from functools import singledispatch
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from reseau.errors import UnsupportedError
+from reseau.graph import Constant, Graph, Node
+from reseau.graph.values import check_params
+from reseau.ops.activations import LeakyRelu, Relu
+from reseau.ops.arithmetic import Add, Multiply, Negative, Subtract
+from reseau.ops.base import Op
+from reseau.ops.dropout import Dropout
+from reseau.ops.linear import Affine, Matmul
+from reseau.ops.shapes import Reshape
+from reseau.verification.chain import Chain, Layer, appended, checked
+
+__all__ = ["chain_of"]
+
+
+def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
+    """The chain that a graph with one input and one output is.
+
+    Raises:
+        UnsupportedError: A node is not an affine map of a row or a ReLU, or has several readers; the message names it.
+    """
+    check_params(graph.stored, params)
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise _refused(f"the network has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs")
+    current, layers = graph.inputs[0], list[Layer]()
+    dots = True
+    seen = {current}
+    for node in graph.nodes:
+        reads = [p for p in node.parents if p in seen]
+        if node.op is None or not reads:
+            continue
+        if reads != [current]:
+            raise _refused(f"node {graph.names[node]!r} does not read just what the node before it gives")
+        shape = tuple(int(n) for n in current.shape[1:])
+        others = [_array(graph, params, p) for p in node.parents if p is not current]
+        made = _layer(node.op, node.parents.index(current), shape, *others)
+        if made is None:
+            raise _refused(f"node {graph.names[node]!r} is a {node.kind}")
+        layers, current = appended(layers, made), node
+        dots &= isinstance(node.op, Affine | Matmul | Add | Subtract | Relu | Reshape | Dropout)
+        seen.add(node)
+    if current is not graph.outputs[0] or not layers:
+        raise _refused("its output is not what its last node gives")
+    return checked(Chain(tuple(layers), dots))
+
+
+def _array(graph: Graph, params: Mapping[str, Any], node: Node) -> np.ndarray:
+    if isinstance(node.source, Constant):
+        return np.asarray(node.source.value, np.float64)
+    if graph.names[node] not in params:
+        raise _refused(f"node {graph.names[node]!r} is computed from stored arrays alone")
+    return np.asarray(params[graph.names[node]], np.float64)
+
+
+@singledispatch
+def _layer(op: Op, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer | None:
+    """The layer of one operation, whose input has this shape and is argument `place`; nothing without a rule."""
+    return None
+
+
+@_layer.register
+def _(op: Affine, place: int, shape: tuple[int, ...], weight: np.ndarray, *bias: np.ndarray) -> Layer | None:
+    if place != 0 or len(shape) != 1:
+        return None
+    return Layer(weight, bias[0] if bias else np.zeros(weight.shape[1]))
+
+
+@_layer.register
+def _(op: Matmul, place: int, shape: tuple[int, ...], other: np.ndarray) -> Layer | None:
+    if place != 0 or len(shape) != 1 or other.ndim != 2:
+        return None
+    return Layer(other, np.zeros(other.shape[1]))
+
+
+@_layer.register
+def _(op: Add, place: int, shape: tuple[int, ...], other: np.ndarray) -> Layer | None:
+    row = _row(other, shape)
+    return None if row is None else Layer(np.eye(prod(shape)), row)
+
+
+@_layer.register
+def _(op: Subtract, place: int, shape: tuple[int, ...], other: np.ndarray) -> Layer | None:
+    row, sign = _row(other, shape), 1.0 if place == 0 else -1.0
+    return None if row is None else Layer(sign * np.eye(prod(shape)), -sign * row)
+
+
+@_layer.register
+def _(op: Multiply, place: int, shape: tuple[int, ...], other: np.ndarray) -> Layer | None:
+    row = _row(other, shape)
+    return None if row is None else Layer(np.diag(row), np.zeros(prod(shape)))
+
+
+@_layer.register
+def _(op: Negative, place: int, shape: tuple[int, ...]) -> Layer:
+    return Layer(-np.eye(prod(shape)), np.zeros(prod(shape)))
+
+
+@_layer.register(Reshape)
+@_layer.register(Dropout)
+def _(op: Op, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer:
+    return Layer(np.eye(prod(shape)), np.zeros(prod(shape)))
+
+
+@_layer.register
+def _(op: Relu, place: int, shape: tuple[int, ...]) -> Layer:
+    return Layer(np.eye(prod(shape)), np.zeros(prod(shape)), 0.0)
+
+
+@_layer.register
+def _(op: LeakyRelu, place: int, shape: tuple[int, ...]) -> Layer:
+    return Layer(np.eye(prod(shape)), np.zeros(prod(shape)), op.slope)
+
+
+def _row(other: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The array for each entry of a row; nothing where it would make the row longer."""
+    if other.ndim > len(shape) + 1 or (other.ndim == len(shape) + 1 and other.shape[0] != 1):
+        return None
+    own = other[0] if other.ndim == len(shape) + 1 else other
+    try:
+        return np.broadcast_to(own, shape).reshape(-1)
+    except ValueError:
+        return None
+
+
+def _refused(what: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"verify: {what}; it follows affine maps of a row and ReLUs, one after another\n"
+        "  fix: net.bounds(params, low, high), intervals for every node of any graph"
+    )

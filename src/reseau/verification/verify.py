@@ -1,0 +1,58 @@
+"""Verdicts on a network that a person holds."""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reseau.network import Network
+from reseau.verification.graph_chain import chain_of
+from reseau.verification.verdict import Verdict, decide
+from reseau.verification.vnnlib import Property, read_property
+
+__all__ = ["verify"]
+
+
+def verify(
+    network: Network,
+    params: Mapping[str, Any],
+    asked: Property | str | PathLike[str],
+    *,
+    timeout: float = 60.0,
+    float32: bool = False,
+) -> Verdict:
+    """Whether some input of a box gives outputs that meet a property: a proof that none does, or a witness.
+
+    Args:
+        network: Affine maps of a row and ReLUs, one after another.
+        params: Its parameters.
+        asked: A `.vnnlib` file, or what `read_property` gave.
+        timeout: Seconds after which the verdict is "timeout".
+        float32: Prove it for every order of the network's float32 sums too.
+
+    Raises:
+        UnsupportedError: The network has another form; the message names the node.
+        DataError: The property cannot be read, is about other inputs, or asks for low > high.
+
+    Example:
+        >>> import reseau as rs
+        >>> from reseau.verification.vnnlib import parsed
+        >>> x = rs.input("x", (1,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 2, name="a")), 1, name="b"))
+        >>> params = {"a.weight": np.ones((1, 2)), "a.bias": np.array([0.0, -1.0]),
+        ...           "b.weight": np.array([[1.0], [-2.0]]), "b.bias": np.zeros(1)}
+        >>> above = '''(declare-const X_0 Real) (declare-const Y_0 Real)
+        ...     (assert (>= X_0 -3)) (assert (<= X_0 3)) (assert (>= Y_0 1.25))'''
+        >>> rs.verify(net, params, parsed(above)).verdict
+        'unsat'
+    """
+    property_ = asked if isinstance(asked, Property) else read_property(Path(asked))
+
+    def replay(x: np.ndarray) -> np.ndarray | None:
+        shape = [int(n) for n in network.graph.inputs[0].shape[1:]]
+        return np.asarray(network(params, x.reshape(1, *shape))).reshape(-1)
+
+    chain = chain_of(network.graph, params)
+    return decide(chain, property_, timeout=timeout, float32=float32, replay=replay)

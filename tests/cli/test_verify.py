@@ -1,0 +1,71 @@
+"""`reseau verify`: the verdict of `rs.verify`, from the file and without JAX."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import reseau as rs
+
+PROPERTY = """
+(declare-const X_0 Real) (declare-const X_1 Real)
+(declare-const Y_0 Real) (declare-const Y_1 Real)
+(assert (>= X_0 -1)) (assert (<= X_0 1)) (assert (>= X_1 0)) (assert (<= X_1 0.25))
+"""
+
+
+@pytest.fixture
+def network(tmp_path):
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.affine(rs.relu(rs.affine(rs.relu(rs.affine(x - 0.5, 8)), 8)), 2))
+    params = net.init(seed=3)
+    net.save(tmp_path / "net.onnx", params)
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 201), np.linspace(0, 0.25, 51)), -1).reshape(-1, 2)
+    return net, params, float(np.asarray(net(params, grid))[:, 0].max()), tmp_path
+
+
+def asked(folder, name, assertion):
+    (folder / name).write_text(PROPERTY + assertion)
+    return folder / name
+
+
+def test_a_network_and_its_file_have_the_same_verdicts(network, reseau):
+    net, params, largest, folder = network
+    above = asked(folder, "above.vnnlib", f"(assert (>= Y_0 {largest + 0.02}))")
+    below = asked(folder, "below.vnnlib", f"(assert (>= Y_0 {largest - 0.001}))")
+    assert rs.verify(net, params, above).verdict == "unsat"
+    found = rs.verify(net, params, below)
+    assert found.witness.replayed
+    x = np.array([[float(v) for v in found.witness.inputs]], np.float32)
+    assert np.asarray(net(params, x))[0, 0] >= largest - 0.001
+
+    told = reseau("verify", str(folder / "net.onnx"), str(above), "--float32")
+    assert (told.status, told.out) == (0, "unsat\n")
+    assert "every order of float32 sums" in told.err
+    told = reseau("verify", str(folder / "net.onnx"), str(below), "--timeout", "30")
+    assert told.out.startswith("sat\n((X_0 ")
+    assert told.out.endswith("))\n")
+    assert "the program was run on it in float32" in told.err
+
+
+def test_the_command_starts_without_jax(network):
+    *_, folder = network
+    path = asked(folder, "p.vnnlib", "(assert (>= Y_0 100))")
+    code = (
+        "import sys; from reseau.cli import main; "
+        f"main(['verify', {str(folder / 'net.onnx')!r}, {str(path)!r}]); "
+        "sys.exit(any(m.split('.')[0] in ('jax', 'scipy', 'sklearn') for m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "unsat\n"), done.stderr
+
+
+def test_bad_input_is_one_error(network, reseau):
+    *_, folder = network
+    none = asked(folder, "none.vnnlib", "(assert (<= X_1 -1))(assert (>= Y_0 1))")
+    told = reseau("verify", str(folder / "net.onnx"), str(none))
+    assert told.status == 2
+    assert "low <= high" in told.err
+    assert reseau("verify", str(folder / "missing.onnx"), str(none)).status == 2
+    assert reseau("verify", str(folder / "net.safetensors"), str(none)).status == 2

@@ -1,0 +1,138 @@
+"""Dates and times, against pandas: year, month, weekday, hour and the days since the first."""
+
+import datetime
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import polars
+import pyarrow as pa
+import pytest
+
+import reseau as rs
+from reseau import data
+from tools.refusals import refused
+
+WHEN = pd.date_range("2019-11-28 09:30", periods=80, freq="31h")
+
+FORMS = {
+    "ISO": "%Y-%m-%d",
+    "ISO with time": "%Y-%m-%dT%H:%M:%S",
+    "SQL": "%Y-%m-%d %H:%M:%S.%f",
+    "slashes": "%Y/%m/%d",
+    "German": "%d.%m.%Y",
+    "British": "%d/%m/%Y %H:%M",
+    "American": "%m/%d/%Y %I:%M %p",
+    "named": "%d %b %Y",
+    "named in full": "%B %d, %Y",
+    "two digits": "%d/%m/%y",
+    "zone": "%Y-%m-%d %H:%M:%S+02:00",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_dates_in_texts_become_numbers(tmp_path, form):
+    pd.DataFrame({"t": WHEN.strftime(FORMS[form]), "y": np.arange(80) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    expected = pd.to_datetime(pd.Series(WHEN.strftime(FORMS[form])), format=FORMS[form])
+    check(table, expected - pd.Timedelta(hours=2) if form == "zone" else expected)
+
+
+def check(table, when):
+    """The features are the parts of the dates, and the recipe says what they are."""
+    parts = dict(zip([c.part for c in table.recipe.columns], table.features.T, strict=True))
+    np.testing.assert_array_equal(parts["year"], when.dt.year)
+    np.testing.assert_array_equal(parts["month"], when.dt.month)
+    np.testing.assert_array_equal(parts["weekday"], when.dt.day_of_week)
+    days = (when - when.min().normalize()) / pd.Timedelta(days=1)
+    np.testing.assert_allclose(parts["days"], days, atol=1e-9)
+    clock = (when - when.dt.normalize()) / pd.Timedelta(hours=1)
+    if clock.any():
+        np.testing.assert_allclose(parts["hour"], clock, atol=1e-9)
+    else:
+        assert "hour" not in parts
+    assert {c.kind for c in table.recipe.columns} == {"date"}
+    assert {c.source for c in table.recipe.columns} == {"t"}
+
+
+TYPED = {
+    "pandas": lambda y: pd.DataFrame({"t": WHEN, "y": y}),
+    "pandas in nanoseconds": lambda y: pd.DataFrame({"t": WHEN.astype("datetime64[ns]"), "y": y}),
+    "pandas in a zone": lambda y: pd.DataFrame({"t": WHEN.tz_localize("Asia/Tokyo"), "y": y}),
+    "pyarrow": lambda y: pa.table({"t": pa.array(WHEN.to_pydatetime(), pa.timestamp("ms")), "y": y}),
+    "polars": lambda y: polars.DataFrame({"t": WHEN.to_pydatetime().tolist(), "y": y}),
+}
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_columns_of_dates_become_the_same_numbers(kind):
+    sheet = data.sheet_of(TYPED[kind](np.arange(80) % 2))
+    table = data.read_rows(sheet, data.learn_recipe(sheet, "y"))
+    when = pd.Series(WHEN)
+    check(table, when - pd.Timedelta(hours=9) if "zone" in kind else when)
+
+
+def test_times_of_day_and_durations(tmp_path):
+    clock = [datetime.time(i % 24, 30) for i in range(60)]
+    table = pa.table({"c": clock, "d": [datetime.timedelta(hours=6 * i) for i in range(60)], "y": np.arange(60) % 2})
+    sheet = data.sheet_of(table)
+    found = data.read_rows(sheet, data.learn_recipe(sheet, "y"))
+    np.testing.assert_array_equal(found.features, [[i % 24 + 0.5, i / 4] for i in range(60)])
+    (tmp_path / "t.csv").write_text("c,y\n" + "".join(f"{c:%H:%M},{i % 2}\n" for i, c in enumerate(clock)))
+    texts = data.read_csv(tmp_path / "t.csv", "y")
+    np.testing.assert_array_equal(texts.features[:, 0], found.features[:, 0])
+
+
+def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("t,y\n" + "".join(f"0{1 + i % 9}/0{1 + i % 7}/2020,{i % 2}\n" for i in range(40)))
+    message = refused(data.read_csv, path, "y")
+    assert "column 't', line 2: '01/01/2020' could be either of two dates" in message
+    months = [c.part for c in data.read_csv(path, "y", dates="dmy").recipe.columns].index("month")
+    assert data.read_csv(path, "y", dates="dmy").features[8, months] == 1 + 8 % 7
+    assert data.read_csv(path, "y", dates="mdy").features[8, months] == 1 + 8 % 9
+    clear = path.read_text() + "25/02/2020,1\n"
+    path.write_text(clear)
+    assert data.read_csv(path, "y").features[-1, months] == 2
+
+
+def test_a_cell_that_is_no_date_is_told_and_blanks_are_blanks(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"2020-01-{1 + i % 28:02}" for i in range(40)]
+    rows[5] = "2020-02-30"
+    path.write_text("t,y\n" + "".join(f"{c},{i % 2}\n" for i, c in enumerate(rows)))
+    assert "column 't', line 7: '2020-02-30' is not a date, as most of the column is" in refused(
+        data.read_csv, path, "y"
+    )
+    path.write_text(path.read_text().replace("2020-02-30", ""))
+    table = data.read_csv(path, "y", missing="impute")
+    assert np.isnan(table.features[5]).all()
+    assert table.recipe.columns[0].blanks == 1
+    _, h = data.preprocess(table.recipe)
+    assert h.shape[1] == len(table.recipe.columns) + 1  # one feature says that the date is blank
+    assert "holds dates" in refused(data.read_csv, path, "t", missing="drop")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_dates_go_where_the_network_goes(tmp_path, suffix):
+    frame = pd.DataFrame({"t": WHEN, "a": np.arange(80.0), "y": np.arange(80) % 2})
+    sheet = data.sheet_of(frame)
+    table = data.read_rows(sheet, data.learn_recipe(sheet, "y"))
+    x, h = data.preprocess(table.recipe)
+    net = rs.Network(x, rs.affine(h, 2))
+    params = net.init()
+    path = tmp_path / f"net{suffix}"
+    net.save(path, params, recipe=table.recipe)
+    again, theirs = rs.load(path)
+    assert rs.load_recipe(path) == table.recipe
+    frame.drop(columns="y").to_csv(tmp_path / "new.csv", index=False)
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), rs.load_recipe(path), target=False)
+    np.testing.assert_array_equal(new.features, table.features)
+    np.testing.assert_allclose(again(theirs, new.features), net(params, table.features), rtol=1e-6)
+    if suffix == ".onnx":
+        session = onnxruntime.InferenceSession(path)
+        fed = dict(
+            zip([i.name for i in session.get_inputs()], new.features.T.astype(np.float32)[..., None], strict=True)
+        )
+        assert next(iter(fed)) == "t (year)"
+        np.testing.assert_allclose(session.run(None, fed)[0], net(params, table.features), rtol=1e-4, atol=1e-4)

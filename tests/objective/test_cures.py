@@ -1,0 +1,151 @@
+"""The cures in the errors of objectives, losses, penalties and their data work."""
+
+import numpy as np
+import pytest
+
+import reseau as rs
+from reseau import losses, penalties
+from reseau.objective import examples, objective
+from tools.cures import Cure, cured, raises_without_a_case
+
+KNOWN = {"np": np, "rs": rs, "losses": losses, "penalties": penalties, **vars(losses), **vars(penalties)}
+X = np.random.RandomState(0).randn(6, 3)
+Y = np.array([0, 1, 0, 1, 1, 0])
+
+
+def value(text, **names):
+    return eval(text, KNOWN | names)
+
+
+def made(outputs=1, **settings):
+    net = rs.Network(x := rs.input("x", (3,)), rs.affine(x, outputs))
+    return rs.Objective(net, **{"loss": losses.SquaredError()} | settings)
+
+
+def read(X=X, y=X[:, 0], loss=None, sample_weight=None, outputs=1, penalty=None):
+    thing = made(outputs, loss=loss or losses.SquaredError(), penalty=penalty)
+    return thing.value_and_grad(thing.network.init(0, "float32"), X, y, sample_weight)
+
+
+def two_outputs(losses):
+    return rs.Objective(rs.Network(x := rs.input("x", (3,)), (rs.affine(x, 1), rs.affine(x, 1))), losses)
+
+
+def with_entry(entry):
+    changed = X.copy()
+    changed[2, 1] = entry
+    return changed
+
+
+def deep(penalty):
+    net = rs.Network(x := rs.input("x", (3,)), rs.affine(rs.relu(rs.affine(rs.relu(rs.affine(x, 4)), 4)), 1))
+    return rs.Objective(net, losses.SquaredError(), penalty)
+
+
+CASES = {
+    "a loss by name": Cure(
+        lambda: made(loss="squared"), r"one of reseau.losses, such as (.*)", lambda t: made(loss=value(t))
+    ),
+    "a penalty by name": Cure(
+        lambda: made(penalty="l2"), r"one of reseau.penalties, such as (.*)", lambda t: made(penalty=value(t))
+    ),
+    "what is kept": Cure(
+        lambda: made(keep="some"),
+        "(keep='all') or (keep='sqrt')",
+        lambda *texts: [made(**value(f"dict({t})")) for t in texts],
+    ),
+    "losses of outputs": Cure(
+        lambda: two_outputs(losses.SquaredError()),
+        "give a tuple with one loss for each output",
+        lambda: two_outputs((losses.SquaredError(), losses.SquaredError())),
+    ),
+    "inputs": Cure(lambda: read((X, X)), "give X as a tuple(?: of .*)?", lambda: read((X,))),
+    "targets that are texts": Cure(
+        lambda: read(y=np.array(["a", "b"] * 3), outputs=2, loss=losses.CrossEntropy()),
+        r"number the classes: (.*)",
+        lambda t: read(y=value(t, y=np.array(["a", "b"] * 3))[1], outputs=2, loss=losses.CrossEntropy()),
+    ),
+    "a blank": Cure(
+        lambda: read(with_entry(np.nan)),
+        "drop such rows, or fill them in, before training",
+        lambda: (read(np.delete(with_entry(np.nan), 2, 0), np.delete(X[:, 0], 2)), read(with_entry(0.0))),
+    ),
+    "a number that is too large": Cure(
+        lambda: read(with_entry(1e200)),
+        "scale it to the range of (float32) before training",
+        lambda t: read(with_entry(1e200) / 1e200 * float(np.sqrt(np.sqrt(np.finfo(t).max)))),
+    ),
+    "masked entries": Cure(
+        lambda: read(np.ma.masked_greater(X, 0.5)),
+        "fill them in, or drop such rows",
+        lambda: read(np.ma.masked_greater(X, 0.5).filled(0.0)),
+    ),
+    "rows of other lengths": Cure(
+        lambda: read([[1.0, 2.0], [1.0]]), "give rows of the same length", lambda: read([[1.0, 2.0, 3.0]] * 6)
+    ),
+    "weights that are texts": Cure(
+        lambda: read(sample_weight=["a"] * 6),
+        "one number of at least 0 for each row",
+        lambda: read(sample_weight=[0.0, *[1.0] * 5]),
+    ),
+    "sides": Cure(
+        lambda: read(y=Y, loss=losses.Logistic()),
+        r"for targets 0 and 1 give (.*); for several classes use (.*)",
+        lambda one, other: (
+            read(y=value(one, y=Y), loss=losses.Logistic()),
+            read(y=Y, loss=value(other), outputs=2),
+        ),
+    ),
+    "one score for classes": Cure(
+        lambda: made(loss=losses.CrossEntropy()),
+        r"end the network with affine\(h, classes\), or use (losses.Logistic\(\)) with one score",
+        lambda t: (made(2, loss=losses.CrossEntropy()), made(loss=value(t))),
+    ),
+    "fractions of classes": Cure(
+        lambda: read(y=Y + 0.5, loss=losses.CrossEntropy(), outputs=2),
+        "give labels 0 … C - 1",
+        lambda: read(y=Y, loss=losses.CrossEntropy(), outputs=2),
+    ),
+    "classes from 1": Cure(
+        lambda: read(y=Y + 1, loss=losses.CrossEntropy(), outputs=2),
+        r"number the classes from 0 \((.*)\), or widen the last layer",
+        lambda t: (
+            read(y=value(t, y=Y + 1)[1], loss=losses.CrossEntropy(), outputs=2),
+            read(y=Y + 1, loss=losses.CrossEntropy(), outputs=3),
+        ),
+    ),
+    "counts": Cure(
+        lambda: read(y=-np.abs(X[:, 0]), loss=losses.Poisson()),
+        "counts start at 0",
+        lambda: read(y=np.abs(X[:, 0]), loss=losses.Poisson()),
+    ),
+    "targets of another shape": Cure(
+        lambda: losses.SquaredError().shape(("batch", 2), ("batch", 3)),
+        "give one target for each score",
+        lambda: losses.SquaredError().shape(("batch", 2), ("batch", 2)),
+    ),
+    "no weights": Cure(
+        lambda: rs.Objective(
+            rs.Network(x := rs.input("x", (3,)), rs.relu(x)), losses.SquaredError(), penalties.L2(0.1)
+        ),
+        "leave the penalty out",
+        lambda: rs.Objective(rs.Network(x := rs.input("x", (3,)), rs.relu(x)), losses.SquaredError()),
+    ),
+    "a path norm of two hidden layers": Cure(
+        lambda: deep(penalties.PathNorm(0.1)),
+        r"use (penalties\.L2\(strength\))",
+        lambda t: deep(value(t, strength=0.1)),
+    ),
+}
+
+
+ELSEWHERE = ["beyond the largest number of {dtype}"]  # met by the cases of the estimators
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_cure_works(name):
+    cured(CASES[name])
+
+
+def test_every_error_of_these_files_with_a_cure_has_a_case():
+    assert raises_without_a_case([objective, examples, losses, penalties], CASES.values(), ELSEWHERE) == []
