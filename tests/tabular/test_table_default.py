@@ -60,10 +60,13 @@ def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_
     found.network.save(tmp_path / "m.safetensors", found.params, recipe=table.recipe)
     again, read = rs.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again(read, table.features[:20]), wanted)
-    rs.onnx.write(tmp_path / "m.onnx", found.network, found.params)
+    found.network.save(tmp_path / "m.onnx", found.params, recipe=table.recipe)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
-    (by_onnx,) = session.run(None, {"features": table.features[:20].astype(np.float32)})
-    np.testing.assert_allclose(by_onnx, wanted, rtol=1e-3, atol=1e-3)
+    cells = {"a": [0.5, 1.0], "b": [3.0, np.nan], "constant": [7.0, 7.0], "few": ["x", "new"], "many": ["a", "l"]}
+    feeds = {k: np.array(v, object if isinstance(v[0], str) else np.float32)[:, None] for k, v in cells.items()}
+    (by_onnx,) = session.run(None, feeds)
+    rows = np.array([[0.5, 3.0, 7.0, 0, 0], [1.0, np.nan, 7.0, 3, 11]])
+    np.testing.assert_allclose(by_onnx, found.network(found.params, rows), rtol=1e-3, atol=1e-3)
     assert "<svg" in found.network.draw()
 
 
