@@ -11,7 +11,7 @@ from jax import Array
 
 from reseau.errors import DataError
 from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
-from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.base import Optimizer, Params, wide
 from reseau.optimizers.schedules import Schedule
 from reseau.optimizers.sgd import SGD
 
@@ -36,7 +36,7 @@ class Clipped(Optimizer):
         return self.optimizer.init(params)
 
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
-        length = jnp.sqrt(sum((jnp.sum(g * g) for g in grads.values()), start=jnp.zeros(())))
+        length = jnp.sqrt(sum((jnp.sum(g * g) for g in wide(grads).values()), start=jnp.zeros(())))
         scale = jnp.minimum(1.0, self.norm / jnp.maximum(length, self.norm))
         return self.optimizer.update(params, {k: scale.astype(g.dtype) * g for k, g in grads.items()}, state, t)
 
@@ -147,6 +147,14 @@ class Held(Schedule):
         return self.rate
 
 
+def with_rate(optimizer: Optimizer, rate: Array) -> Optimizer:
+    """The optimizer with this learning rate, an array of the running program, in place of its own."""
+    if isinstance(optimizer, Projected):
+        return replace(optimizer, optimizer=with_rate(optimizer.optimizer, rate))
+    assert isinstance(optimizer, SGD | Adam | AdamW | RMSProp | Adagrad)
+    return replace(optimizer, learning_rate=Held(rate))
+
+
 @dataclass(frozen=True)
 class Steered(Optimizer):
     """Lets `optimizer` step with the learning rate that the state holds, `(rate, earlier steps, its own state)`.
@@ -169,7 +177,7 @@ class Steered(Optimizer):
         self, params: Params, grads: Params, state: tuple[Any, Any, Any], t: Array
     ) -> tuple[Params, tuple[Any, Any, Any]]:
         rate, before, inner = state
-        params, inner = replace(self.optimizer, learning_rate=Held(rate)).update(params, grads, inner, t + before)
+        params, inner = with_rate(self.optimizer, rate).update(params, grads, inner, t + before)
         return params, (rate, before, inner)
 
 
