@@ -146,5 +146,5 @@ def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> No
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(DataError, match="fix: give 10 rows or more"):
         fit_table(mixed(9), progress=False)
-    with pytest.raises(DataError, match=r"not a row\n  fix: rs.fit"):
+    with pytest.raises(DataError, match=r"not a row of a table\n  fix: rs.fit"):
         table_features(Recipe((8, 8, 1), "y"), np.zeros((20, 8, 8, 1)))

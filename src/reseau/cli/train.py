@@ -3,16 +3,11 @@
 import argparse
 import shlex
 import shutil
-<<<<<<< HEAD
-from collections.abc import Sequence
-from dataclasses import replace
-=======
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
->>>>>>> main
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
