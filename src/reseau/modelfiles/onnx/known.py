@@ -27,7 +27,7 @@ class Known:
     Attributes:
         budget: What the whole reading may still take.
         exact: Whether the file's types of real numbers are more than one, so that each keeps its own.
-        at_once: Whether all inputs are fixed and every value is computed while the graph is read.
+        at_once: Whether all inputs are fixed, and every value is computed when a rule or the caller asks for it.
     """
 
     budget: Budget
@@ -87,6 +87,9 @@ class Known:
     def array(self, node: Node) -> np.ndarray:
         """The numbers of a node that depends on no input, or on lengths that are numbers."""
         if node in self.stored:
+            return self.stored[node]
+        if self.is_fixed(node):  # symbols are for lengths: other numbers would become fractions
+            self.compute(node)
             return self.stored[node]
         found = self.symbol(node)
         if found is not None and not (words := words_of(*(n for n in found.ravel() if isinstance(n, str)))):
