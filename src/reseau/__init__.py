@@ -41,6 +41,7 @@ MODULES = (
     "ops",
     "optimizers",
     "penalties",
+    "tabular",
     "theory",
 )
 

@@ -72,4 +72,4 @@ def _draw(path: Path, runs: list[str]) -> None:
         with (Path(run) / "history.csv").open(encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))
         histories[run] = {name: [float(line[name]) for line in lines] for name in (lines[0] if lines else {})}
-    replace_file(path, [draw_runs(histories, path.suffix.lower()[1:])], DataError)
+    replace_file(path, [draw_runs(histories, path.suffix.lower()[1:])])

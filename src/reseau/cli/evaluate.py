@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from reseau.cli.loading import load, name_of
 from reseau.cli.run_folder import find_model
-from reseau.errors import DataError
 
 if TYPE_CHECKING:
     from reseau.cli.model import Model
@@ -56,5 +55,5 @@ def _report(path: Path, model: "Model", table: "Table", title: str) -> None:
     found = evaluation(model, table, (), seed=0)
     about = Text(f"{len(table)} rows; it predicts {model.recipe.target!r} and was trained on {model.data}.")
     document = Document(title, (about,), (Section("Result", tuple(result_blocks(found))),))
-    replace_file(path, [to_html(document, found.pictures).encode()], DataError)
+    replace_file(path, [to_html(document, found.pictures).encode()])
     print(f"wrote {path}")
