@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import jax
@@ -233,6 +233,40 @@ class Network:
         own = self.graph.stored
         given = dict(zip(self.graph.inputs, inputs, strict=True))
         return given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, precision_of(params))
+
+    def bounds(
+        self,
+        params: Params,
+        low: Any,
+        high: Any,
+        *,
+        without_rule: Literal["refuse", "unbounded"] = "refuse",
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Bounds of every node over a box of inputs, in real arithmetic: intervals, rounded outward in float64.
+
+        Args:
+            params: The parameters.
+            low, high: The box, of the shape of one example or of a batch of them; with several inputs, dicts by name.
+            without_rule: What to do at an operation that has no rule: refuse it by name, or take its values to be
+                anything.
+
+        Returns:
+            For each node's name its smallest and its largest values.
+
+        Raises:
+            UnsupportedError: An operation has no rule; the message names the node.
+            DataError: low > high, NaN in the box, or arrays of another shape.
+
+        Example:
+            >>> import reseau as rs
+            >>> x = rs.input("x", (2,))
+            >>> net = rs.Network(x, rs.relu(rs.sum(x, axis=1), name="y"))
+            >>> [end.round(6).tolist() for end in net.bounds({}, [-1.0, 0.0], [1.0, 2.0])["y"]]
+            [[0.0], [3.0]]
+        """
+        from reseau.bounds.walk import bounds
+
+        return bounds(self.graph, params, low, high, without_rule)
 
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
