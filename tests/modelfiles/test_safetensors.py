@@ -72,7 +72,7 @@ def test_every_precision_is_kept(tmp_path, dtype):
     params = {"y.weight": values.T.copy().T, "y.bias": values[0]}
 
     modelfile.write(tmp_path / "m.safetensors", net.graph, params)
-    _, read = modelfile.read(tmp_path / "m.safetensors")
+    _, read, _ = modelfile.read(tmp_path / "m.safetensors")
 
     assert read["y.weight"].dtype == values.dtype
     assert read["y.weight"].tobytes() == values.tobytes()
@@ -82,7 +82,7 @@ def test_arrays_of_foreign_byte_order_keep_their_values(tmp_path):
     x = rs.input("x", (3,))
     y = x * np.array([1.5, 2.5, 3.5], dtype=">f4") + np.array([True, False, True])
     modelfile.write(tmp_path / "m.safetensors", rs.Network(x, y).graph, {})
-    graph, _ = modelfile.read(tmp_path / "m.safetensors")
+    graph, *_ = modelfile.read(tmp_path / "m.safetensors")
 
     values = [n.source.value.tolist() for n in graph.nodes if isinstance(n.source, Constant)]
     assert values == [[1.5, 2.5, 3.5], [True, False, True]]
@@ -108,7 +108,7 @@ def test_depth_ten_thousand(tmp_path):
     for _ in range(5_000):
         h = rs.relu(h) + x
     modelfile.write(tmp_path / "deep.safetensors", rs.Network(x, h).graph, {})
-    graph, _ = modelfile.read(tmp_path / "deep.safetensors")
+    graph, *_ = modelfile.read(tmp_path / "deep.safetensors")
 
     assert len(graph.nodes) == 10_001
 

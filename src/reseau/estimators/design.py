@@ -15,7 +15,7 @@ from reseau.layers import affine, dropout, relu, sigmoid, tanh
 from reseau.losses import Loss
 from reseau.network import Network
 from reseau.objective import Objective
-from reseau.optimizers import SGD, Adam, Optimizer, Projected, Steered, as_optimizer
+from reseau.optimizers import SGD, Adam, Optimizer, Projected, as_optimizer
 from reseau.penalties import L2, Penalty
 
 __all__ = ["ACTIVATIONS", "Builder", "Design", "first_params", "objective_of", "optimizer_of"]
@@ -121,13 +121,13 @@ class Settings(Protocol):
 
 
 def optimizer_of(settings: Settings, network: Network) -> Optimizer:
-    """The optimizer: `Steered`, whose learning rate is set from outside, for the solvers that have names."""
+    """The optimizer; the learning rate of the solvers that have names is a setting of the step."""
     made: Optimizer
     if settings.solver == "sgd":
         nesterov = bool(settings.nesterovs_momentum) and settings.momentum > 0
-        made = Steered(SGD(1.0, float(settings.momentum), nesterov))
+        made = SGD(1.0, float(settings.momentum), nesterov)
     elif settings.solver == "adam":
-        made = Steered(Adam(1.0, float(settings.beta_1), float(settings.beta_2), float(settings.epsilon)))
+        made = Adam(1.0, float(settings.beta_1), float(settings.beta_2), float(settings.epsilon))
     else:
         made = as_optimizer(settings.solver)
     return made if settings.constraint is None else Projected(made, settings.constraint(network))

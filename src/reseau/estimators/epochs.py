@@ -13,10 +13,10 @@ from reseau.errors import DivergenceError
 from reseau.graph.values import precision_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
-from reseau.objective.objective import STRENGTH
-from reseau.optimizers import Optimizer, Projected, Steered
+from reseau.optimizers import Optimizer
 from reseau.training.feed import Resident
 from reseau.training.fit import interruptions
+from reseau.training.program import StepSettings
 from reseau.training.run import TrainingRun
 
 __all__ = ["Ending", "Rules", "Standing", "start_run", "train_epochs"]
@@ -104,19 +104,17 @@ def start_run(
     strength: float,
     seed: int,
 ) -> TrainingRun:
-    """A training run that starts where the estimator stands, with `strength` times the penalty."""
-    feed = Resident(examples, batches, seed, precision_of(standing.params))
-    run = TrainingRun(objective, feed, optimizer, standing.params, seed)
-    states = run.carry.states | {STRENGTH: np.asarray(strength, run.dtype)}
-    state = run.carry.optimizer
-    if str(jax.tree.structure(standing.optimizer)) == str(jax.tree.structure(state)):
-        state = standing.optimizer  # other settings, such as no momentum, may keep another one
-    run.carry = run.carry._replace(states=states, optimizer=state)
-    if steered(optimizer):
-        _, _, inner = state
-        run.carry = run.carry._replace(
-            optimizer=(np.asarray(standing.learning_rate, run.dtype), np.int32(standing.steps), inner)
-        )
+    """A training run that starts where the estimator stands, with `strength` times the penalty.
+
+    The learning rate is where the estimator stands too, unless its solver is an optimizer, which brings its own.
+    """
+    precision = precision_of(standing.params)
+    rate = np.asarray(standing.learning_rate, precision) if isinstance(standing.solver, str) else None
+    settings = StepSettings(rate, np.asarray(strength, precision), np.int32(standing.steps))
+    feed = Resident(examples, batches, seed, precision)
+    run = TrainingRun(objective, feed, optimizer, standing.params, seed, settings)
+    if str(jax.tree.structure(standing.optimizer)) == str(jax.tree.structure(run.carry.optimizer)):
+        run.carry = run.carry._replace(optimizer=standing.optimizer)  # other settings may keep another state
     return run
 
 
@@ -173,7 +171,7 @@ def train_epochs(
             standing.rates.append(standing.learning_rate)
             standing.params = dict(error.params)
             return "diverged"
-    standing.params = {k: np.array(v) for k, v in run.params().items() if k != STRENGTH}
+    standing.params = {k: np.array(v) for k, v in run.params().items()}
     standing.optimizer = jax.tree.map(np.array, run.carry.optimizer)
     return ending
 
@@ -192,7 +190,7 @@ def _judge(standing: Standing, rules: Rules, score: Callable[[dict[str, Any]], f
         progress = standing.losses[-1] <= standing.best_loss - rules.tolerance
         standing.best_loss = min(standing.best_loss, standing.losses[-1])
     else:
-        now = {k: v for k, v in run.params().items() if k != STRENGTH}
+        now = run.params()
         found = score(now)
         standing.scores.append(found)
         progress = not found < standing.best_score + rules.tolerance
@@ -215,9 +213,8 @@ def _exhausted(standing: Standing, rules: Rules) -> bool:
 
 
 def _set_rate(run: TrainingRun, standing: Standing) -> None:
-    if steered(run.optimizer) and standing.rates[-1:] != [standing.learning_rate] and isfinite(standing.learning_rate):
-        _, before, inner = run.carry.optimizer
-        run.carry = run.carry._replace(optimizer=(np.asarray(standing.learning_rate, run.dtype), before, inner))
+    if run.settings.learning_rate is not None and isfinite(standing.learning_rate):
+        run.settings = run.settings._replace(learning_rate=np.asarray(standing.learning_rate, run.dtype))
 
 
 def differs(solver: Any, other: Any) -> bool:
@@ -228,8 +225,3 @@ def differs(solver: Any, other: Any) -> bool:
 def all_finite(arrays: Any) -> bool:
     """Whether all real numbers in a tree of arrays are finite."""
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays) if leaf.dtype.kind == "f")
-
-
-def steered(optimizer: Optimizer) -> bool:
-    """Whether the learning rate is in the optimizer's state."""
-    return isinstance(optimizer.optimizer if isinstance(optimizer, Projected) else optimizer, Steered)

@@ -318,7 +318,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
         def fitted() -> dict[str, Any]:
             if run is not None:
-                standing.params = {k: np.array(v) for k, v in run.params().items() if k in self.params_}
+                standing.params = {k: np.array(v) for k, v in run.params().items()}
             self._publish()
             return self._fitted()
 

@@ -1,7 +1,7 @@
 """The objective F(θ) = weighted mean loss + Ω(θ), itself one more graph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +28,6 @@ from reseau.optimizers.schedules import Schedule
 from reseau.penalties import Penalty
 
 __all__ = ["Objective"]
-
-STRENGTH = "(penalty strength)"  # may stand beside the parameters; no node of a network has such a name
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,7 @@ class Objective:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For copies, in other processes too: what it was made of; its nodes and compiled programs are made anew."""
-        return type(self), (self.network, self.loss, self.penalty, self.keep)
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -124,7 +122,7 @@ class Objective:
     @cached_property
     def strength(self) -> Node:
         """The input of F that multiplies Ω, 1 unless a sweep over strengths shares one compiled program."""
-        return Node(None, (), (), STRENGTH, Input())
+        return Node(None, (), (), "(penalty strength)", Input())
 
     def _value(self, outputs: tuple[Node, ...]) -> Node:
         """F as a node, from the nodes of the network's outputs."""
@@ -169,8 +167,8 @@ class Objective:
         precision = precision_of(checked)
         mean = np.zeros(examples.inputs[0].shape[0], precision)  # rows beyond the weights count for nothing
         mean[: len(examples)] = examples.weights / len(examples)
-        given = checked | {STRENGTH: np.asarray(strength, precision)}
-        value, grads = self._value_and_grad(given, examples.inputs, examples.targets, jnp.asarray(mean))
+        given = examples.inputs, examples.targets, jnp.asarray(mean), np.asarray(strength, precision)
+        value, grads = self._value_and_grad(checked, *given)
         return value, dict(zip(self.network.graph.parameters, grads, strict=True))
 
     @cached_property
@@ -179,22 +177,31 @@ class Objective:
         run = value_and_grad(self.root, wanted, keep=self.keep)
 
         def compute(
-            params: dict[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+            params: dict[str, Array],
+            inputs: tuple[Array, ...],
+            targets: tuple[Array, ...],
+            mean: Array,
+            strength: Array,
         ) -> tuple[Array, tuple[Array, ...]]:
-            value, grads, _ = run(self.sources(params, inputs, targets, mean))
+            value, grads, _ = run(self.sources(params, inputs, targets, mean, strength))
             return value, grads
 
         return jax.jit(compute)
 
     def sources(
-        self, params: Mapping[str, Array], inputs: tuple[Array, ...], targets: tuple[Array, ...], mean: Array
+        self,
+        params: Mapping[str, Array],
+        inputs: tuple[Array, ...],
+        targets: tuple[Array, ...],
+        mean: Array,
+        strength: Array | None = None,
     ) -> Values:
-        """Values of all the sources of F."""
+        """Values of all the sources of F; the penalty is multiplied by `strength`, by 1 where none is given."""
         given = self.network.sources(params, inputs)
         given |= dict(zip(self.targets, targets, strict=True))
         precision = precision_of(params)
-        strength: Any = params.get(STRENGTH, np.ones((), precision))
-        return given | {self.weights: mean, self.strength: strength} | constants(self.nodes, precision)
+        factor: Any = np.ones((), precision) if strength is None else strength
+        return given | {self.weights: mean, self.strength: factor} | constants(self.nodes, precision)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

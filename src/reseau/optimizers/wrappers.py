@@ -147,6 +147,14 @@ class Held(Schedule):
         return self.rate
 
 
+def with_rate(optimizer: Optimizer, rate: Array) -> Optimizer:
+    """The optimizer with this learning rate, an array of the running program, in place of its own."""
+    if isinstance(optimizer, Projected):
+        return replace(optimizer, optimizer=with_rate(optimizer.optimizer, rate))
+    assert isinstance(optimizer, SGD | Adam | AdamW | RMSProp | Adagrad)
+    return replace(optimizer, learning_rate=Held(rate))
+
+
 @dataclass(frozen=True)
 class Steered(Optimizer):
     """Lets `optimizer` step with the learning rate that the state holds, `(rate, earlier steps, its own state)`.
@@ -169,7 +177,7 @@ class Steered(Optimizer):
         self, params: Params, grads: Params, state: tuple[Any, Any, Any], t: Array
     ) -> tuple[Params, tuple[Any, Any, Any]]:
         rate, before, inner = state
-        params, inner = replace(self.optimizer, learning_rate=Held(rate)).update(params, grads, inner, t + before)
+        params, inner = with_rate(self.optimizer, rate).update(params, grads, inner, t + before)
         return params, (rate, before, inner)
 
 

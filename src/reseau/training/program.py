@@ -13,9 +13,10 @@ from reseau.graph.cost import graph_multiply_adds
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
+from reseau.optimizers.wrappers import with_rate
 from reseau.training.kernel import Kernel
 
-__all__ = ["Carry", "Plan", "Program"]
+__all__ = ["Carry", "Plan", "Program", "StepSettings"]
 
 
 class Carry(NamedTuple):
@@ -42,6 +43,24 @@ class Plan(NamedTuple):
     shares: Any
 
 
+class StepSettings(NamedTuple):
+    """What steps are taken with besides the data; as arguments of the compiled program, other values compile nothing.
+
+    Attributes:
+        learning_rate: In place of the optimizer's own, which serves where there is none.
+        strength: What the penalty is multiplied by; 1 where there is none.
+        earlier_steps: Steps that the optimizer's state has from an earlier run, added to a step's number.
+    """
+
+    learning_rate: Any = None
+    strength: Any = None
+    earlier_steps: Any = None
+
+
+AS_THEY_ARE = StepSettings()
+"""The learning rate of the optimizer, the penalty as it is, and no earlier steps."""
+
+
 class Program:
     """One training step and a loop of them, compiled once for an objective, an optimizer and the shapes of the data."""
 
@@ -65,7 +84,16 @@ class Program:
         self.one = jax.jit(self._one, donate_argnums=0)
 
     def run(
-        self, carry: Carry, examples: Examples, plan: Plan, first: int, epochs: int, count: int, fresh: bool, seed: int
+        self,
+        carry: Carry,
+        examples: Examples,
+        plan: Plan,
+        first: int,
+        epochs: int,
+        count: int,
+        fresh: bool,
+        seed: int,
+        settings: StepSettings,
     ) -> tuple[Carry, np.ndarray]:
         """Run `epochs` times `count` steps from step number `first` on.
 
@@ -78,6 +106,7 @@ class Program:
             count: Steps in each.
             fresh: Whether the first step begins an epoch.
             seed: Seed of dropout.
+            settings: What the steps are taken with.
 
         Returns:
             Where training stands, and the carry's loss at the end of each epoch.
@@ -85,7 +114,7 @@ class Program:
         data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
         batch_size = plan.indices.shape[-1]
         if self.looped and batch_size * self.work < WORK_OF_A_LONG_STEP:
-            arguments = carry, data, plan, np.array([first, epochs, count, fresh], np.int32), np.uint32(seed)
+            arguments = carry, data, plan, np.array([first, epochs, count, fresh], np.int32), np.uint32(seed), settings
             ran = self.kernel(*arguments) if batch_size <= self.largest_kernel else None
             carry, losses = self.many(*arguments) if ran is None else ran
             return carry, np.asarray(losses)[:epochs]
@@ -94,15 +123,16 @@ class Program:
             e, s = divmod(step, count)
             batch = Plan(*(a[e % len(a), s] for a in plan))
             begins = np.bool_(fresh and s == 0)
-            carry = self.one(carry, data, batch, np.int32(first + step), begins, np.uint32(seed))
+            carry = self.one(carry, data, batch, np.int32(first + step), begins, np.uint32(seed), settings)
             if s == count - 1:
                 losses.append(np.asarray(carry.loss))
         return carry, np.asarray(losses)
 
-    def sources(self, carry: Carry, data: Any, batch: Any, t: Any, seed: Any) -> Values:
+    def sources(self, carry: Carry, data: Any, batch: Any, t: Any, seed: Any, settings: StepSettings) -> Values:
         """Values of all the sources of the objective for one batch."""
         rows, targets = (tuple(x.at[batch.indices].get(mode="promise_in_bounds") for x in part) for part in data)
-        sources = self.objective.sources(carry.params | carry.states, rows, targets, batch.weights)
+        stored = carry.params | carry.states
+        sources = self.objective.sources(stored, rows, targets, batch.weights, settings.strength)
         sources[self.extra.present] = (batch.weights > 0).astype(batch.weights.dtype)
         if self.random:
             dropout = self.objective.dropout
@@ -111,17 +141,24 @@ class Program:
             sources[self.extra.dropping] = jnp.asarray(factor, batch.weights.dtype)
         return sources
 
-    def _step(self, carry: Carry, data: Any, batch: Any, t: Array, seed: Array) -> Carry:
-        value, grads, news = self.walk(self.sources(carry, data, batch, t, seed))
+    def _step(self, carry: Carry, data: Any, batch: Any, t: Array, seed: Array, settings: StepSettings) -> Carry:
+        value, grads, news = self.walk(self.sources(carry, data, batch, t, seed, settings))
         named = dict(zip(self.graph.parameters, grads, strict=True))
-        params, state = self.optimizer.update(carry.params, named, carry.optimizer, t)
+        rate, earlier = settings.learning_rate, settings.earlier_steps
+        optimizer = self.optimizer if rate is None else with_rate(self.optimizer, rate)
+        number = t if earlier is None else t + earlier
+        params, state = optimizer.update(carry.params, named, carry.optimizer, number)
         states = carry.states | dict(zip(self.updates, news, strict=True))
         return Carry(params, states, state, carry.loss + batch.shares * value)
 
-    def _one(self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array) -> Carry:
-        return self._step(carry._replace(loss=jnp.where(fresh, 0, carry.loss)), data, batch, t, seed)
+    def _one(
+        self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array, settings: StepSettings
+    ) -> Carry:
+        return self._step(carry._replace(loss=jnp.where(fresh, 0, carry.loss)), data, batch, t, seed, settings)
 
-    def _many(self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array) -> tuple[Carry, Array]:
+    def _many(
+        self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array, settings: StepSettings
+    ) -> tuple[Carry, Array]:
         """A chunk of steps; `numbers` are those of the first step, the epochs, the steps in each, and `fresh`."""
         first, epochs, count, fresh = numbers
         capacity = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
@@ -132,7 +169,7 @@ class Program:
 
             def step(s: Array, carry: Carry) -> Carry:
                 batch = Plan(*(a[row, s] for a in plan))
-                return self._step(carry, data, batch, first + e * count + s, seed)
+                return self._step(carry, data, batch, first + e * count + s, seed, settings)
 
             carry = jax.lax.fori_loop(0, count, step, carry._replace(loss=jnp.where(fresh, 0, carry.loss)))
             return carry, losses.at[e].set(carry.loss)

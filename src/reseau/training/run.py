@@ -19,7 +19,7 @@ from reseau.graph.values import check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
-from reseau.training.program import EPOCHS_IN_TURN, Carry, Plan, Program
+from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Plan, Program, StepSettings
 
 __all__ = ["Record", "TrainingRun"]
 
@@ -65,11 +65,12 @@ class TrainingRun:
         optimizer: Optimizer,
         params: Mapping[str, Array],
         seed: int,
+        settings: StepSettings = AS_THEY_ARE,
     ) -> None:
         check_process()
         graph = objective.network.graph
         check_params(graph.stored, params)
-        self.objective, self.feed, self.seed = objective, feed, seed
+        self.objective, self.feed, self.seed, self.settings = objective, feed, seed, settings
         self.dtype = precision_of(params)
         self.program: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
         self.optimizer, self.start = optimizer, params
@@ -123,7 +124,8 @@ class TrainingRun:
         examples = self.feed.examples(step, total)
         started = time.perf_counter()
         plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
-        self.carry, self.losses = self.program.run(self.carry, examples, plan, step, epochs, count, fresh, self.seed)
+        chunk = step, epochs, count, fresh, self.seed, self.settings
+        self.carry, self.losses = self.program.run(self.carry, examples, plan, *chunk)
         if not np.isfinite(self.losses).all():
             raise self.diverged(step + epochs * count)
         return time.perf_counter() - started
@@ -170,7 +172,8 @@ class TrainingRun:
             examples, plan = self.feed.examples(step, stop), self.feed.plan(step, 1, 1, (1, 1))
             batch = Plan(*(jnp.asarray(a[0, 0]) for a in plan))
             data = (examples.inputs, examples.targets)
-            sources = self.program.sources(jax.tree.map(jnp.asarray, carry), data, batch, step, self.seed & 0xFFFFFFFF)
+            drawn = step, self.seed & 0xFFFFFFFF
+            sources = self.program.sources(jax.tree.map(jnp.asarray, carry), data, batch, *drawn, self.settings)
             values = evaluate(nodes, sources)
             found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
             for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
@@ -178,7 +181,7 @@ class TrainingRun:
                 if bad is not None:
                     return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = self.program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed)
+            carry, _ = self.program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
             step += 1
         return self.error(root, "value", stop - 1, good)

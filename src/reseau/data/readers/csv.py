@@ -203,8 +203,8 @@ def _numbers(column: Any) -> np.ndarray | None:
             blank = compute.is_in(compute.utf8_lower(column), value_set=pa.array(sorted(BLANKS)))
             column = compute.if_else(blank, None, column)
         try:
-            numbers: np.ndarray = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            return numbers
+            # a copy: memory of pyarrow that is kept would hold much that is free around it
+            return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
             continue
     return None

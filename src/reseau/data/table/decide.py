@@ -81,21 +81,22 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         stray = t.known - t.as_dates(form)
         problems += () if skip else _strays(t, stray, f"not {form}", "a date")
-        return Decided(_dated(name, t, form), problems=problems)
+        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems)
     notation, doubt = _notation(t, choices)
     if doubt:
         return Decided(problems=(*problems, doubt))
     if notation:
         read = t.notations[notation]
         problems += _units(t)
-        problems += () if skip else _strays(t, t.known - read.count, f"not {notation}", "a number")
-        return Decided((measured(Column(name, written=notation), read, t.blanks),), problems=problems)
+        stray = t.known - read.count
+        problems += () if skip else _strays(t, stray, f"not {notation}", "a number")
+        return Decided((measured(Column(name, written=notation), read, t.blanks + stray),), problems=problems)
     if t.wrong <= t.plain.count:
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
         problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
-        return Decided((measured(Column(name), t.plain, t.blanks),), problems=problems)
+        return Decided((measured(Column(name), t.plain, t.blanks + t.wrong + t.large),), problems=problems)
     if t.texts is None or (t.known >= FEWEST_NAMED and 2 * len(t.texts) > t.known):
         count = f"more than {MOST_TEXTS}" if t.texts is None else str(len(t.texts))
         why = f"names or free texts, {count} different ones in {t.known} rows"
@@ -286,7 +287,7 @@ def _form(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     return best[0], None
 
 
-def _dated(name: str, t: Tally, form: str) -> tuple[Column, ...]:
+def _dated(name: str, t: Tally, form: str, blank: int) -> tuple[Column, ...]:
     """The features that are read from dates: those parts that say something."""
     parts = t.dates[form]
     columns = []
@@ -296,5 +297,5 @@ def _dated(name: str, t: Tally, form: str) -> tuple[Column, ...]:
         origin = float(np.floor(found.low)) if part == "days" else 0.0
         column = Column(f"{name} ({part})", source=name, part=part, written=form, origin=origin)
         shifted = Moments(found.count, found.mean - origin, found.squares, found.low - origin, found.high - origin)
-        columns.append(measured(column, shifted, t.blanks))
+        columns.append(measured(column, shifted, blank))
     return tuple(columns)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf, isfinite
 from typing import Any
 
@@ -44,12 +44,12 @@ class Column:
     mean: float = 0.0
     deviation: float = 0.0
     blanks: int = 0
-    low: float | None = None
-    high: float | None = None
-    source: str = ""
-    part: str = ""
-    written: str = ""
-    origin: float = 0.0
+    low: float | None = field(default=None, repr=False)
+    high: float | None = field(default=None, repr=False)
+    source: str = field(default="", repr=False)
+    part: str = field(default="", repr=False)
+    written: str = field(default="", repr=False)
+    origin: float = field(default=0.0, repr=False)
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,4 @@
-"""Fewest neurons within a tolerance of a function, with proof: a lower count, an upper one, an error."""
+"""Fewest pieces within a tolerance of a function, with proof: a lower count, an upper one, an error."""
 
 import math
 from collections.abc import Callable, Sequence

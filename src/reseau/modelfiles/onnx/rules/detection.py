@@ -75,7 +75,7 @@ def max_roi_pool(call: Call) -> Node:
 
 def max_unpool(call: Call) -> Node:
     kernel = call.attributes["kernel_shape"]
-    rank, lengths = len(kernel), call.numbers()[2:]
+    rank, lengths = len(kernel), call.known(call[0].shape[2:])
     strides = per_axis(call, "strides", rank)
     pads = padding(call, lengths, tuple(kernel), strides)
     axes = zip(lengths, strides, kernel, pads, strict=True)

@@ -7,6 +7,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.lengths import size
 
 __all__ = ["READ"]
 
@@ -19,7 +20,7 @@ def compress(call: Call) -> Node:
     x, kept = call[0], np.flatnonzero(call.array(1))
     axis = call.attribute("axis")
     if axis is None:
-        x, axis = apply_op(ops.ReshapeTo(call.shape([call.importer.lengths.size(x.shape)])), x), 0
+        x, axis = call.reshaped(x, (size(x.shape),)), 0
     return apply_op(ops.Take(axis % len(x.shape)), x, call.constant(kept, np.int64))
 
 
