@@ -19,7 +19,7 @@ from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool, WindowMax
 from reseau.ops.reduction import Max, Mean, Min, Softmax, Sum
-from reseau.ops.shapes import BroadcastTo, Concatenate, Cut, Reshape, ReshapeTo, Slice, Tile, Transpose
+from reseau.ops.shapes import Concatenate, Reshape, Slice, Transpose
 
 __all__ = ["rule"]
 
@@ -58,13 +58,9 @@ def known(x: Interval) -> bool:
 @rule.register(MaxPool)
 @rule.register(WindowMax)
 @rule.register(Reshape)
-@rule.register(ReshapeTo)
 @rule.register(Transpose)
 @rule.register(Concatenate)
 @rule.register(Slice)
-@rule.register(Cut)
-@rule.register(Tile)
-@rule.register(BroadcastTo)
 def _(op: Any, *inputs: Interval) -> Interval:
     """Operations that choose among entries, or do not fall, without rounding: both ends pass through them."""
     return Interval(forward(op, *(i.low for i in inputs)), forward(op, *(i.high for i in inputs)))

@@ -2,8 +2,8 @@
 
 For a rate p, errors k among n rows and a prior Beta(a, b), let `M_n(p) = ∫ (q/p)^k ((1-q)/(1-p))^(n-k) dΠ(q)` over the
 rates q on one side of p. For every true rate on the other side, one more row multiplies it by at most 1 in the mean: it
-is a supermartingale that starts at 1, and by Ville's inequality ever reaches 1/δ with probability at most δ (J. Ville, 1939;
-H. Robbins, *Statistical methods related to the law of the iterated logarithm*, 1970).
+is a supermartingale that starts at 1, and by Ville's inequality ever reaches 1/δ with probability at most δ (J. Ville,
+1939; H. Robbins, *Statistical methods related to the law of the iterated logarithm*, 1970).
 """
 
 import math
