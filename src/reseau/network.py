@@ -15,6 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
+from reseau.cache import Recent
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
@@ -26,6 +27,7 @@ from reseau.ops.base import BATCH, show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
 
+PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 NO_WORDS: Mapping[str, str] = {}
 
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
@@ -134,9 +136,13 @@ class Network:
         return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
-        """Inference, compiled once for each batch size; a graph of 64 bits computes in 64 bits."""
+        """Inference, compiled once for each number of rows; the programs for the last 32 of them are kept.
+
+        A graph of 64 bits computes in 64 bits. For rows in ever other numbers, `in_blocks` compiles for a few only.
+        """
         with self._bits(params):
-            return self._compiled(*self.read(params, inputs))
+            own, given = self.read(params, inputs)
+            return self._programs.get(tuple(np.shape(x) for x in given), self._compiled)(own, given)
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -164,6 +170,11 @@ class Network:
         return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
+    def _programs(self) -> Recent[tuple[tuple[int, ...], ...], Any]:
+        """Inference for the shapes of inputs that were asked for last."""
+        return Recent(most=PROGRAMS)
+
+    @cached_property
     def _wide(self) -> bool:
         return is_wide(self.graph.nodes)
 
@@ -177,8 +188,8 @@ class Network:
         wide = self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
         return jax.enable_x64(True) if wide else nullcontext()
 
-    @cached_property
     def _compiled(self) -> Any:
+        """A program of its own, which goes when it is no longer kept."""
         if any(n.op is not None and n.op.host for n in self.graph.nodes):
             return self._partly_compiled()
 

@@ -283,6 +283,21 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("scale", [1e20, 1e30])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_running_statistic_that_leaves_the_finite_numbers_is_divergence(scale, deep):
+    rows = scale * np.random.default_rng(0).standard_normal((64, 3))
+    x = rs.input("x", (3,))
+    read = rs.affine(x, 3, name="first") if deep else x
+    objective = rs.Objective(rs.Network(x, rs.affine(rs.batch_norm(read, name="norm"), 1)), rs.losses.SquaredError())
+    with pytest.raises(
+        DivergenceError, match=r"batch_variance.* is not finite\n  fix: .* inputs of unit scale"
+    ) as caught:
+        fit(objective, (rows, np.zeros((64, 1))), epochs=3)
+    assert all(np.isfinite(value).all() for value in caught.value.params.values())
+    fit(objective, (rows / scale, np.zeros((64, 1))), epochs=3)  # the cure
+
+
 def test_dropout_follows_its_schedule():
     x = rs.input("x", (2000,))
     net = rs.Network(x, rs.sum(rs.dropout(x, 0.5), name="total") * rs.parameter((), rs.initializers.zeros, name="w"))

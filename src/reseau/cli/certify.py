@@ -112,7 +112,9 @@ def _examples(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table, Tab
     """The sample, and unseen examples: those that are named, or the test part that the data brings."""
     unseen = None
     if arguments.holdout is not None:
-        unseen = load(argparse.Namespace(data=arguments.holdout, dataset=None), recipe, labeled=True)[0]
+        unseen = load(
+            argparse.Namespace(**vars(arguments) | {"data": arguments.holdout, "dataset": None}), recipe, labeled=True
+        )[0]
     path = Path(arguments.data or "")
     if arguments.data is None or not (path.is_dir() or path.suffix.lower() == ".npz") or not path.exists():
         return load(arguments, recipe, labeled=True)[0], unseen

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reseau.disk import replace_folder
+from reseau.disk import WRITTEN, refusals, replace_folder
 from reseau.errors import DataError
 
 __all__ = ["FILES", "MODEL", "check_place", "find_model", "new_folder"]
@@ -28,7 +28,7 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     absent = [p for p in (path, *path.parents) if not p.exists()][1:]
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
+    with refusals(path, WRITTEN, "--out with a folder that can be written"):
         try:
             new.mkdir(parents=True)
             yield new
@@ -39,10 +39,6 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
             for parent in absent:
                 with suppress(OSError):
                     parent.rmdir()
-    except OSError as error:
-        raise DataError(
-            f"the folder {path} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
-        ) from error
 
 
 def find_model(run: str) -> Path:

@@ -3,7 +3,10 @@
 import argparse
 import shlex
 import shutil
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ import numpy as np
 
 from reseau.cli.arguments import parser
 from reseau.cli.loading import Parts, load_parts, name_of
-from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, partial_run, remove, words_of
+from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
 from reseau.cli.run_folder import MODEL, check_place, find_model, new_folder
 from reseau.errors import DataError
 
@@ -51,17 +54,32 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     for decision in parts.train.recipe.decisions():
         print(decision)
     words = [word for word in words if word not in ("--resume", "--force")]
-    with partial_run(out, words, resume=resume) as partial:
+    import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
+
+    with raising_interrupts(), partial_run(out, words, resume=resume) as partial:
         run = _train(arguments, parts, name, partial)
         with new_folder(out, force=arguments.force or resume) as folder:
             _write(arguments, parts, run, folder, shlex.join(["reseau", *words]))
             shutil.copyfile(partial / HISTORY, folder / HISTORY)
         interrupted = run.result.stopped == "interrupted"
         if not interrupted:
-            remove(partial)
+            clear(partial)
     files = ", ".join(sorted(p.name for p in out.iterdir()))
     print(f"wrote {out}/ ({files})" + (f"\nreseau train --resume {out} goes on" if interrupted else ""))
     return INTERRUPTED if interrupted else FINISHED
+
+
+@contextmanager
+def raising_interrupts() -> Iterator[None]:
+    """Ctrl-C as an exception, since from now on there is something to clear away."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from reseau.disk import replace_file
+from reseau.disk import file_error, replace_file
 from reseau.errors import ModelFileError
 from reseau.graph import Graph
 from reseau.modelfiles import description
@@ -97,9 +97,7 @@ def open_arrays(path: Path, take: Callable[[Any], Any]) -> Any:
         with safe_open(path, "np") as opened:
             return take(opened)
     except OSError as error:
-        raise ModelFileError(
-            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
-        ) from error
+        raise file_error(path, error, cure="give the path of a model file") from error
     except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
         if isinstance(error, ModelFileError):
             raise

@@ -134,9 +134,11 @@ def fit(
 
     Ctrl-C ends the run after the current chunk, and what was learned so far is returned; a second one raises.
 
-    With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again,
-    and ends with the same bits as a run that was not. A run that is over returns at once; more `epochs` go on from its
-    end. A damaged checkpoint is set aside with a warning, and the one before it is used.
+    With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again.
+    It ends with the same bits as a run that was not, on the same machine: the version of JAX, the model of the CPU and
+    the number of its cores decide how sums are taken, and where they differ there is a warning. A run that is over
+    returns at once; more `epochs` go on from its end. A damaged checkpoint is set aside with a warning, and the one
+    before it is used.
 
     Args:
         objective: What is minimized.
@@ -162,7 +164,8 @@ def fit(
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
         DataError: The checkpoints are of another run: other data, settings, seed or first parameters, which it names.
-        ModelFileError: All checkpoints are damaged, or the disk refuses one, or the log; those before it stay whole.
+        ModelFileError: All checkpoints are damaged.
+        FileError: The disk refuses a checkpoint, or the log; the checkpoints before it stay whole.
 
     Example:
         >>> import numpy as np, reseau as rs

@@ -127,7 +127,11 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         return _asked(f"{who} holds dates", "choose another target, or give it as a number of days")
     if notation and choices.task != "classification":
-        strays = _strays(t, t.known - t.notations[notation].count, f"not {notation}", "a number")
+        read = t.notations[notation]
+        few = t.texts is not None and 1 < len(t.texts) <= min(MOST_CLASSES, read.count // 2)
+        if choices.task == "auto" and few and not read.whole and not choices.auto:
+            return _few_values(who, t)
+        strays = _strays(t, t.known - read.count, f"not {notation}", "a number")
         return Decided(problems=_units(t) + strays, written=notation)
     few = t.texts is not None and len(t.texts) <= min(MOST_CLASSES, t.plain.count // 2)
     if choices.task == "auto" and few and not t.plain.whole and not t.wrong and not choices.auto:
@@ -162,7 +166,7 @@ def _few_values(who: str, t: Tally) -> Decided:
     values = t.texts or {}
     if len(values) == 1:
         return _asked(f"{who} is {next(iter(values))} in every row", "give rows that differ in it")
-    odd = next(v for v in values if not float(v).is_integer())
+    odd = next((v for v in values if is_number(v) and not float(v).is_integer()), next(iter(values)))
     said = f"{who} has {len(values)} different values, such as {odd}: classes, or a number?"
     fix = "task='regression' (--task regression) or task='classification' (--task classification)"
     return _asked(said, fix, "--task regression", "task='regression'")

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from reseau.data.table.recipe import Recipe
+from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
 from reseau.graph import Graph, Input, Node, is_text
 from reseau.graph.backprop import constants, evaluate
@@ -63,9 +64,10 @@ def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.nd
         said = str(error).strip().partition("\n")[0]
         raise ModelFileError(f"{path}: ONNX refuses the model: {said}\n  fix: save to .safetensors") from error
     except OSError as error:
-        raise ModelFileError(f"{path}: it cannot be written: {error.strerror or error}") from error
+        raise file_error(path, error, WRITTEN) from error
     finally:
-        trial.unlink(missing_ok=True)
+        with suppress(OSError):  # it must not hide what went wrong
+            trial.unlink(missing_ok=True)
 
 
 def random_inputs(graph: Graph) -> list[np.ndarray]:

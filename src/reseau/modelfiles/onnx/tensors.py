@@ -12,6 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from reseau.disk import file_error
 from reseau.errors import ModelFileError
 
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
@@ -65,9 +66,7 @@ def open_model(path: Path) -> onnx.ModelProto:
             )
         raw = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(
-            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
-        ) from error
+        raise file_error(path, error, cure="give the path of a model file") from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(raw)
