@@ -278,35 +278,9 @@ class Network:
         )
 
     def bounds(
-        self,
-        params: Params,
-        low: Any,
-        high: Any,
-        *,
-        without_rule: Literal["refuse", "unbounded"] = "refuse",
+        self, params: Params, low: Any, high: Any, *, without_rule: Literal["refuse", "unbounded"] = "refuse"
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Bounds of every node over a box of inputs, in real arithmetic: intervals, rounded outward in float64.
-
-        Args:
-            params: The parameters.
-            low, high: The box, of the shape of one example or of a batch of them; with several inputs, dicts by name.
-            without_rule: What to do at an operation that has no rule: refuse it by name, or take its values to be
-                anything.
-
-        Returns:
-            For each node's name its smallest and its largest values.
-
-        Raises:
-            UnsupportedError: An operation has no rule; the message names the node.
-            DataError: low > high, NaN in the box, or arrays of another shape.
-
-        Example:
-            >>> import reseau as rs
-            >>> x = rs.input("x", (2,))
-            >>> net = rs.Network(x, rs.relu(rs.sum(x, axis=1), name="y"))
-            >>> [end.round(6).tolist() for end in net.bounds({}, [-1.0, 0.0], [1.0, 2.0])["y"]]
-            [[0.0], [3.0]]
-        """
+        """The smallest and largest values of every node over a box of inputs: see `reseau.bounds.walk.bounds`."""
         from reseau.bounds.walk import bounds
 
         return bounds(self.graph, params, low, high, without_rule)

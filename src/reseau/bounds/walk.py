@@ -23,7 +23,28 @@ def bounds(
     high: ArrayLike | Mapping[str, ArrayLike],
     without_rule: Literal["refuse", "unbounded"] = "refuse",
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The smallest and the largest value of every node over a box, as `Network.bounds` describes."""
+    """Bounds of every node over a box of inputs, in real arithmetic: intervals, rounded outward in float64.
+
+    Args:
+        graph: The graph.
+        params: Its parameters.
+        low, high: The box, of the shape of one example or of a batch of them; with several inputs, dicts by name.
+        without_rule: What to do at an operation that has no rule: refuse it by name, or take its values to be anything.
+
+    Returns:
+        For each node's name its smallest and its largest values.
+
+    Raises:
+        UnsupportedError: An operation has no rule; the message names the node.
+        DataError: low > high, NaN in the box, or arrays of another shape.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.relu(rs.sum(x, axis=1), name="y"))
+        >>> [end.round(6).tolist() for end in net.bounds({}, [-1.0, 0.0], [1.0, 2.0])["y"]]
+        [[0.0], [3.0]]
+    """
     if without_rule not in ("refuse", "unbounded"):
         raise DataError(f'without_rule is "refuse" or "unbounded", got {without_rule!r}')
     check_params(graph.stored, params)
