@@ -42,6 +42,7 @@ MODULES = (
     "ops",
     "optimizers",
     "penalties",
+    "tabular",
     "theory",
 )
 

@@ -234,6 +234,13 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--epochs", metavar="N", type=_count, help="passes over the data (default: about 4000 steps, 10 to 500 epochs)"
     )
+    training.add_argument(
+        "--time",
+        metavar="SECONDS",
+        type=_positive,
+        help="of a table: choose network, members, optimizer and epochs for the accuracy that this time gives, counted "
+        "for two idle CPU cores; options of layers and training are not read (docs/tabular.md)",
+    )
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,11 @@ from reseau.cli.arguments import parser
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
 from reseau.cli.run_folder import MODEL, check_place, find_model, new_folder
+from reseau.cli.trained import Trained
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
-    from reseau.cli.design import Design
     from reseau.cli.metrics import Measured
-    from reseau.cli.model import Model
-    from reseau.objective import Objective
-    from reseau.optimizers import Optimizer
     from reseau.training import FitResult
 
 __all__ = ["train"]
@@ -46,7 +43,13 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     resume = arguments.resume is not None
     check_partial(out, resume=resume, force=arguments.force)
     check_place(out, force=arguments.force or resume)
+    if arguments.time:
+        if arguments.source:
+            raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
+        arguments.validation = 0.0  # members hold out rows themselves
     parts = load_parts(arguments)
+    if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
+        raise DataError("--time is for tables that fit in memory\n  fix: leave --time out")
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
@@ -96,27 +99,6 @@ def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[a
     return arguments, before
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A run that is over, before it is written down.
-
-    Attributes:
-        objective: What was minimized.
-        made: The networks.
-        optimizer: The optimizer.
-        result: What `fit` returned.
-        model: The model that is kept.
-        name: What it was trained on.
-    """
-
-    objective: "Objective"
-    made: "Design"
-    optimizer: "Optimizer"
-    result: "FitResult"
-    model: "Model"
-    name: str
-
-
 def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
@@ -125,8 +107,11 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     from reseau.cli.design import design, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
+    from reseau.cli.train_within import train_within
 
     use_compile_cache()
+    if arguments.time:
+        return train_within(arguments, parts, name, partial)
     params = None
     if arguments.source is None:
         made = design(arguments, parts.train)

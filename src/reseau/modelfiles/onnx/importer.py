@@ -249,7 +249,7 @@ class Importer(Known):
             what = str(declared.type.WhichOneof("value")).removesuffix("_type")
             raise ModelFileError(
                 f"{self.arrays.path}: input {name!r} is not an array but of the kind {what!r}\n"
-                f"  fix: rs.onnx.read(path, fixed={{{name!r}: [array, ...]}})"
+                f"  fix: rs.onnx.read(path, fixed={{{name!r}: {'{key: value}' if what == 'map' else '[array, ...]'}}})"
             )
         dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:
@@ -289,7 +289,7 @@ class Importer(Known):
 
     def folded(self, node: Node, call: Call, name: str) -> Node:
         """The node, as a constant if it depends on constants or on known lengths alone."""
-        if node.op is None:
+        if node.op is None or self.at_once:
             return node
         if self.is_fixed(node):
             value = self.array(node)

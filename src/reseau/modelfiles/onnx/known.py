@@ -11,7 +11,7 @@ import numpy as np
 from reseau.graph import Constant, Input, Node, order
 from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx.foreign import Needs
-from reseau.modelfiles.onnx.symbols import Symbols, as_symbols, symbolic
+from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
 from reseau.modelfiles.onnx.types import type_of
 from reseau.ops.lengths import words_of
@@ -27,7 +27,7 @@ class Known:
     Attributes:
         budget: What the whole reading may still take.
         exact: Whether the file's types of real numbers are more than one, so that each keeps its own.
-        at_once: Whether all inputs are fixed and every value is computed while the graph is read.
+        at_once: Whether all inputs are fixed, and every value is computed when a rule or the caller asks for it.
     """
 
     budget: Budget
@@ -58,7 +58,9 @@ class Known:
     def symbol(self, node: Node) -> Symbols | None:
         """The value of a node that is arithmetic of lengths; nothing where it is not."""
         for n in self.ancestors(node, self.symbols):
-            if n.op is None:
+            if prod(m for m in n.shape if isinstance(m, int)) > LARGEST:
+                self.symbols[n] = None
+            elif n.op is None:
                 self.symbols[n] = as_symbols(n.source.value) if isinstance(n.source, Constant) else None
             elif isinstance(n.op, ShapeOf):
                 lengths = n.parents[0].shape[n.op.start : n.op.stop]
@@ -85,6 +87,9 @@ class Known:
     def array(self, node: Node) -> np.ndarray:
         """The numbers of a node that depends on no input, or on lengths that are numbers."""
         if node in self.stored:
+            return self.stored[node]
+        if self.is_fixed(node):  # symbols are for lengths: other numbers would become fractions
+            self.compute(node)
             return self.stored[node]
         found = self.symbol(node)
         if found is not None and not (words := words_of(*(n for n in found.ravel() if isinstance(n, str)))):

@@ -11,7 +11,8 @@ import onnx
 from onnx import AttributeProto
 
 from reseau.errors import GraphError, ModelFileError
-from reseau.graph import Graph, Node
+from reseau.graph import Graph, Node, order
+from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
@@ -27,6 +28,9 @@ __all__ = ["Model", "imported", "read_model", "read_words", "run"]
 
 NEWEST_OPSET = 28
 DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
+
+# what runs once: the time goes into compilation, not into what is compiled
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 NOTHING: Mapping[str, Any] = {}
 AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
@@ -54,7 +58,7 @@ def read_model(
         raise ModelFileError(f"{path}: {error}") from error
     if recipe is not None:  # ours, changed by another program
         model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
-    given = {name: np.asarray(value) for name, value in fixed.items()}
+    given = dict(fixed)
     try:
         graph, stored = imported(model, arrays, given, lengths, batch, blanks)
     except Needs as error:
@@ -121,14 +125,46 @@ def given_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     return [i for i in model.graph.input if i.name not in stored]
 
 
-def run(model: onnx.ModelProto, given: Mapping[str, Any]) -> list[Any]:
-    """The outputs of a model for the values of its inputs, computed while it is read; a list for a sequence."""
+def run(model: onnx.ModelProto, given: Mapping[str, Any], compiled: bool = False) -> list[Any]:
+    """The outputs of a model for the values of its inputs; a list for a sequence.
+
+    What rules ask for is computed while the model is read, the rest operation by operation, which pays for graphs that
+    are run again with the same lengths, or `compiled` as one program.
+    """
     arrays = Arrays(Path("model.onnx"))
     *_, way = readings(given_inputs(model), arrays, NOTHING, False)
     importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, at_once=True)
     with reading(arrays):
         _, outputs = walked(importer, model.graph)
+        if compiled:
+            compute_together(importer, [n for value in outputs.values() for n in nodes_of(value)])
         return [plain_value(importer, value) for value in outputs.values()]
+
+
+def nodes_of(value: Value | None) -> list[Node]:
+    """The arrays of a value."""
+    if isinstance(value, Listed):
+        return [n for v in value.entries for n in nodes_of(v)]
+    return [] if value is None else [value]
+
+
+def compute_together(importer: Importer, outputs: list[Node]) -> None:
+    """Compute what outputs need as one program, for which the compiler takes little time."""
+    nodes = order(outputs)
+    steps = [n for n in nodes if n not in importer.stored]
+    if any(n.op is not None and n.op.host for n in steps):
+        return
+    known = {
+        n: importer.stored[n] for n in nodes if n in importer.stored and importer.stored[n].dtype != np.dtype(object)
+    }
+
+    def compute(values: list[Any]) -> list[Any]:
+        found = evaluate(steps, dict(zip(known, values, strict=True)))
+        return [found[n] for n in wanted]
+
+    wanted = [n for n in outputs if n in steps]
+    found = jax.jit(compute, compiler_options=QUICK)(list(known.values()))
+    importer.stored.update(zip(wanted, map(np.asarray, found), strict=True))
 
 
 def plain_value(importer: Importer, value: Value | None) -> Any:

@@ -1,6 +1,7 @@
 """Operators whose output has a length that numbers decide: they are read once the numbers are there."""
 
 from collections.abc import Mapping
+from io import BytesIO
 
 import numpy as np
 
@@ -69,8 +70,23 @@ def tf_idf(call: Call) -> Node:
     return call.constant((y[0] if x.ndim < 2 else y).astype(np.float32))
 
 
+def decode_image(call: Call) -> Node:
+    """The rows, columns and channels of an image in the bytes of a file; pictures are read by Pillow."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ValueError("images are decoded by Pillow\n  fix: pip install pillow") from error
+    with Image.open(BytesIO(call.array(0).tobytes())) as image:
+        wanted = call.attribute("pixel_format", "RGB")
+        pixels = np.array(image.convert("L" if wanted == "Grayscale" else "RGB"))
+    if wanted == "Grayscale":
+        return call.constant(pixels[..., None])
+    return call.constant(pixels[..., ::-1] if wanted == "BGR" else pixels)
+
+
 READ: Mapping[str, Rule] = {
     "Compress": compress,
+    "ImageDecoder": decode_image,
     "NonZero": non_zero,
     "TfIdfVectorizer": tf_idf,
     "Unique": unique,
