@@ -51,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.verify import verify
 
             return verify(arguments)
+        if arguments.command == "monitor":
+            from reseau.cli.monitor import monitor
+
+            return monitor(arguments)
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 

@@ -103,6 +103,20 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--float32", action="store_true", help="prove it for every order of float32 sums, not for real numbers alone"
     )
+    monitor = commands.add_parser("monitor", allow_abbrev=False, help="watch a promised error rate, row by row")
+    monitor.add_argument("data", metavar="CSV", help="a column of 0 and 1, 1 for a row that was predicted wrong")
+    monitor.add_argument(
+        "--promised", metavar="P", type=_probability, required=True, help="error rate that was promised"
+    )
+    monitor.add_argument("--column", metavar="NAME", help="which column, where there are several")
+    monitor.add_argument(
+        "--delta",
+        metavar="P",
+        type=_probability,
+        default=0.05,
+        help="probability of a false alarm, ever (default: 0.05)",
+    )
+    monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
