@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import threading
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 import reseau as rs
 from reseau import logs
-from reseau.errors import DataError, MissingExtraError, ModelFileError
+from reseau.errors import DataError, FileError, MissingExtraError, ModelFileError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 3)), RNG.integers(0, 2, 40)
@@ -151,3 +152,47 @@ def test_python_logging_is_told_and_left_as_it_was(tmp_path, caplog):
         "training from step 20 to 25, 5 an epoch",
         f"wrote {second}",
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_two_fits_with_one_log_do_not_mix_their_rows(tmp_path, suffix):
+    path = tmp_path / f"h{suffix}"
+    kind = {".csv": logs.Csv, ".jsonl": logs.JsonLines}[suffix](path)
+    with kind.writing(("epoch", "loss"), []) as write:
+        write([{"epoch": 1, "loss": 2.0}])
+        before = path.read_bytes()
+        with pytest.raises(DataError, match=r"another fit writes its log there.*\n  fix: log= with another name"):
+            fit(log=path)
+        assert path.read_bytes() == before
+        write([{"epoch": 2, "loss": 1.0}])
+    assert path.read_bytes().startswith(before)
+    fit(log=path)  # the first is over
+    fit(log=tmp_path / f"other{suffix}")
+
+
+def test_fits_in_threads_with_one_log_leave_the_rows_of_one(tmp_path):
+    path, refused = tmp_path / "h.csv", []
+
+    def go():
+        try:
+            with logs.Csv(path).writing(("epoch", "loss"), []) as write:
+                for epoch in range(1, 41):
+                    write([{"epoch": epoch, "loss": 0.5}])
+        except DataError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = path.read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_events_that_cannot_be_written_are_one_error(tmp_path, place):
+    pytest.importorskip("tensorboardX")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match=r"the log cannot be written: .*\n  fix: "):
+        fit(log=rs.logs.TensorBoard(tmp_path / place))

@@ -1,6 +1,7 @@
 """The network as a value: copied to other processes, and used on any number of rows."""
 
 import pickle
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -47,3 +48,23 @@ def test_rows_up_to_a_power_of_two_share_a_compilation():
     jax.monitoring.register_event_duration_secs_listener(lambda event, _, **data: names.append(event))
     net.in_blocks(params, np.ones((33, 3)))
     assert "/jax/core/compile/backend_compile_duration" not in names
+
+
+def maps() -> int:
+    return len(Path("/proc/self/maps").read_text().splitlines())
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")
+@pytest.mark.parametrize("sizes", [36, pytest.param(2000, marks=pytest.mark.slow)])
+def test_programs_for_ever_other_numbers_of_rows_are_let_go(sizes):
+    x = rs.input("x", (3,))
+    net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 4)), 2))
+    params, rows = net.init(1), np.random.default_rng(0).standard_normal((sizes, 3)).astype(np.float32)
+    whole = np.asarray(net(params, rows))
+    net._programs.most = 4
+    for n in range(1, 11):
+        net(params, rows[:n])
+    before = maps()
+    for n in range(11, sizes):
+        np.testing.assert_allclose(net(params, rows[:n]), whole[:n], rtol=1e-5, atol=1e-6)
+    assert maps() < before + 30  # the programs of 26 sizes are 150

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+import reseau as rs
 from reseau.errors import DataError
 from reseau.optimizers import (
     SGD,
@@ -185,6 +186,44 @@ def test_schedules_at_their_landmarks():
 def test_senseless_settings_are_refused(make):
     with pytest.raises(DataError):
         make()
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        Adam(1e-3),
+        AdamW(1e-3),
+        RMSProp(1e-3),
+        Adagrad(1e-2),
+        Clipped(Adam(1e-3), norm=1.0),
+        SGD(Cosine(1e-2, 100), momentum=0.9),
+    ],
+    ids=repr,
+)
+def test_half_precision_is_trained_with_averages_in_single(optimizer):
+    x = rs.input("x", (4,))
+    net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 8)), 3))
+    rng = np.random.default_rng(0)
+    X, start = rng.standard_normal((64, 4)), net.init(0, dtype="float16")
+    y = np.argmax(X[:, :3], axis=1)
+    half = rs.fit(
+        rs.Objective(net, rs.losses.CrossEntropy()),
+        (X, y),
+        params=start,
+        optimizer=optimizer,
+        epochs=10,
+        progress=False,
+    )
+    assert all(value.dtype == np.float16 for value in half.params.values())
+    single = rs.fit(
+        rs.Objective(net, rs.losses.CrossEntropy()),
+        (X, y),
+        params={name: np.float32(value) for name, value in start.items()},
+        optimizer=optimizer,
+        epochs=10,
+        progress=False,
+    )
+    np.testing.assert_allclose(half.history["loss"], single.history["loss"], rtol=0.02)
 
 
 def test_schedules_of_the_papers_are_their_formulas():

@@ -5,7 +5,8 @@ ReseauError
 │   ├── ShapeError                  two shapes that do not fit
 │   └── CycleError                  a foreign graph that feeds itself
 ├── DataError (ValueError)          arrays, tables or settings that cannot be used
-├── ModelFileError (ValueError)     a model file, checkpoint or log that cannot be read or written
+├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
+│   └── FileError (OSError)         a file that is missing, or that the disk refuses
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
 ├── ForkError (RuntimeError)        computing in a process forked from one that has computed
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
@@ -19,6 +20,7 @@ __all__ = [
     "CycleError",
     "DataError",
     "DivergenceError",
+    "FileError",
     "ForkError",
     "GraphError",
     "MissingExtraError",
@@ -50,7 +52,17 @@ class DataError(ReseauError, ValueError):
 
 
 class ModelFileError(ReseauError, ValueError):
-    """A model file, a checkpoint or a log that cannot be read or written; the message names the file."""
+    """A model file or a checkpoint that is damaged, or cannot hold what it should; the message names the file."""
+
+
+class FileError(ModelFileError, DataError, OSError):
+    """A file that is missing, or that the disk refuses: a model, data, a checkpoint, a log, a picture.
+
+    It is a `DataError` and a `ModelFileError` since programs catch those where data or a model is read.
+
+    Attributes:
+        errno: The system's number of the refusal, as in any `OSError`.
+    """
 
 
 class DivergenceError(ReseauError, ArithmeticError):

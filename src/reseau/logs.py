@@ -23,19 +23,19 @@ Example:
 
 import csv
 import json
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from glob import escape
 from io import StringIO
 from math import isfinite
 from os import PathLike
 from pathlib import Path
 
-from reseau.disk import replace_file
-from reseau.errors import DataError, MissingExtraError, ModelFileError
+from reseau.disk import locked, refusals, replace_file, same_file
+from reseau.errors import DataError, MissingExtraError
 
 __all__ = ["Csv", "JsonLines", "Log", "TensorBoard", "as_log", "writing"]
 
@@ -56,8 +56,8 @@ class Csv(Log):
     """A CSV file, numbers with all their digits.
 
     Raises:
-        DataError: The file that is there is no log.
-        ModelFileError: The disk refuses.
+        DataError: The file that is there is no log, or another fit writes to it.
+        FileError: The disk refuses.
     """
 
     path: str | PathLike[str]
@@ -77,8 +77,8 @@ class JsonLines(Log):
     """A file of one JSON object a line; a number that is not finite is null.
 
     Raises:
-        DataError: The file that is there is no log.
-        ModelFileError: The disk refuses.
+        DataError: The file that is there is no log, or another fit writes to it.
+        FileError: The disk refuses.
     """
 
     path: str | PathLike[str]
@@ -109,17 +109,22 @@ class TensorBoard(Log):
                 "TensorBoard needs tensorboardX, which is not installed\n  fix: pip install 'reseau[tensorboard]'"
             ) from error
         suffix = f".{time.time_ns()}"  # two files of one second would have one name; TensorBoard reads them in order
-        with SummaryWriter(str(self.folder), purge_step=len(rows) + 1, filename_suffix=suffix) as writer:
+        with refusals(self.folder, CANNOT, CURE):
+            writer = SummaryWriter(str(self.folder), purge_step=len(rows) + 1, filename_suffix=suffix)
 
-            def write(rows: Sequence[Row]) -> None:
+        def write(rows: Sequence[Row]) -> None:
+            with refusals(self.folder, CANNOT, CURE):
                 for row in rows:
                     for name, value in row.items():
                         if name != "epoch":
                             writer.add_scalar(name, value, int(row["epoch"]))
                 writer.flush()
 
+        with writer:
             yield write
 
+
+CANNOT, CURE = "the log cannot be written", "a folder that exists, may be written and has room"
 
 # one line for each kind of file
 SUFFIXES: Mapping[str, type[Csv] | type[JsonLines]] = {".csv": Csv, ".jsonl": JsonLines}
@@ -159,31 +164,30 @@ def _text(
     path: Path, beginning: str, head: str, lines: Callable[[Iterable[Row]], str], rows: Sequence[Row]
 ) -> Iterator[Write]:
     """A text file that starts with `head` and these rows, in the place of what is there."""
-    try:
-        with open(path, "rb") as file:
-            there = file.read(len(beginning))
-    except FileNotFoundError:
-        there = b""
-    except OSError as error:
-        raise _refused(path, error) from error
+    there, free = b"", True
+    with refusals(path, CANNOT, CURE), suppress(FileNotFoundError), open(path, "rb+") as file:
+        there, free = file.read(len(beginning)), locked(file.fileno())
     if there and not beginning.encode().startswith(there):
         raise DataError(f"{path} is there, and is not the log of a fit\n  fix: log= with another name")
-    for unfinished in path.parent.glob(f".{escape(path.name)}.????????.tmp"):  # a process was killed in the next line
-        unfinished.unlink(missing_ok=True)
-    replace_file(path, [(head + lines(rows)).encode()])
+    if not free:
+        raise _taken(path)
+    text = (head + lines(rows)).encode()
+    replace_file(path, [text])
+    with refusals(path, CANNOT, CURE):
+        holder = open(path, "rb+")  # noqa: SIM115 (the lock lasts as long as it is open)
+    with holder:
+        whole = locked(holder.fileno()) and same_file(holder.fileno(), path) and holder.read() == text
+        if not whole:  # by a fit that began in the same moment
+            raise _taken(path)
 
-    def write(rows: Sequence[Row]) -> None:
-        try:
-            with open(path, "ab") as file:
+        def write(rows: Sequence[Row]) -> None:
+            with refusals(path, CANNOT, CURE), open(path, "ab") as file:
+                if not os.path.sameopenfile(holder.fileno(), file.fileno()):  # by a fit that began in the same moment
+                    raise _taken(path)
                 file.write(lines(rows).encode())
-        except OSError as error:
-            raise _refused(path, error) from error
 
-    yield write
+        yield write
 
 
-def _refused(path: Path, error: OSError) -> ModelFileError:
-    return ModelFileError(
-        f"{path}: the log cannot be written: {error.strerror or error}\n"
-        "  fix: a folder that exists, may be written and has room"
-    )
+def _taken(path: Path) -> DataError:
+    return DataError(f"{path}: another fit writes its log there, or it was replaced\n  fix: log= with another name")

@@ -1,10 +1,11 @@
 """The network a person holds: a graph, and every interpreter of it as a method."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import jax
@@ -14,16 +15,20 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
+from reseau.cache import Recent
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
-from reseau.graph.values import Params, check_dtype, check_params, fixed_shape, precision_of, read_input
+from reseau.graph.values import WIDE, Params, check_dtype, check_params, fixed_shape, is_wide, precision_of, read_inputs
 from reseau.modelfiles import formats as modelfile
-from reseau.ops.base import show_shape
+from reseau.ops.base import BATCH, show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
+
+PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
+NO_WORDS: Mapping[str, str] = {}
 
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
@@ -81,6 +86,15 @@ class Network:
 
     def __init__(self, inputs: Node | Sequence[Node], outputs: Node | Sequence[Node]) -> None:
         self.graph = Graph(inputs, outputs)
+        self.metadata: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, graph: Graph, metadata: Mapping[str, str] = NO_WORDS) -> "Network":
+        """The network of a graph that is made already, and what its file says besides."""
+        net = cls.__new__(cls)
+        net.graph = graph
+        net.metadata = dict(metadata)
+        return net
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{n.name} {show_shape(n.shape)}" for n in self.graph.inputs)
@@ -101,7 +115,7 @@ class Network:
         nodes = (*self.graph.inputs, *(n for n in self.graph.nodes if n not in self.graph.inputs))
         place = {n: i for i, n in enumerate(nodes)}
         flat = [(n.op, tuple(place[p] for p in n.parents), n.shape, n.name, n.source) for n in nodes]
-        return _rebuilt, (flat, len(self.graph.inputs), [place[n] for n in self.graph.outputs])
+        return _rebuilt, (flat, len(self.graph.inputs), [place[n] for n in self.graph.outputs], self.metadata)
 
     def init(self, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
         """Fresh parameters, `{"hidden.weight": ..., "hidden.bias": ...}`, with the stored states beside them.
@@ -122,8 +136,13 @@ class Network:
         return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
-        """Inference, compiled once for each batch size."""
-        return self._compiled(*self.read(params, inputs))
+        """Inference, compiled once for each number of rows; the programs for the last 32 of them are kept.
+
+        A graph of 64 bits computes in 64 bits. For rows in ever other numbers, `in_blocks` compiles for a few only.
+        """
+        with self._bits(params):
+            own, given = self.read(params, inputs)
+            return self._programs.get(tuple(np.shape(x) for x in given), self._compiled)(own, given)
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -137,6 +156,9 @@ class Network:
         Returns:
             The output as an array of NumPy; a tuple of them where there are several.
         """
+        if any(n.shape[:1] != (BATCH,) for n in (*self.graph.inputs, *self.graph.outputs)):
+            found = self(params, *inputs)
+            return _one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
         rows = min(1 << max(n - 1, 0).bit_length(), ROWS_AT_ONCE)
         blocks = []
@@ -148,7 +170,26 @@ class Network:
         return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
+    def _programs(self) -> Recent[tuple[tuple[int, ...], ...], Any]:
+        """Inference for the shapes of inputs that were asked for last."""
+        return Recent(most=PROGRAMS)
+
+    @cached_property
+    def _wide(self) -> bool:
+        return is_wide(self.graph.nodes)
+
+    def _precision(self, params: Params) -> np.dtype[Any]:
+        """The type of real numbers that follow the parameters: whole numbers of 64 bits do not make them longer."""
+        bare = not any(jnp.issubdtype(v.dtype, jnp.floating) for v in params.values())
+        return np.dtype(np.float32) if bare and self._wide else precision_of(params)
+
+    def _bits(self, params: Params) -> AbstractContextManager[Any]:
+        """The setting of JAX under which nothing of this network is cut to 32 bits."""
+        wide = self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
+        return jax.enable_x64(True) if wide else nullcontext()
+
     def _compiled(self) -> Any:
+        """A program of its own, which goes when it is no longer kept."""
         if any(n.op is not None and n.op.host for n in self.graph.nodes):
             return self._partly_compiled()
 
@@ -181,9 +222,10 @@ class Network:
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
-        own, given = self.read(params, inputs)
-        arrays = [x if is_text(n) else jax.device_put(x) for n, x in zip(self.graph.inputs, given, strict=True)]
-        return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, arrays)))
+        with self._bits(params):
+            own, given = self.read(params, inputs)
+            arrays = [x if is_text(n) else jax.device_put(x) for n, x in zip(self.graph.inputs, given, strict=True)]
+            return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, arrays)))
 
     def backward(self, run: Run, d_output: Any) -> Gradients:
         """Backpropagation: the derivative at every node of the scalar whose derivative at the output is `d_output`.
@@ -192,7 +234,8 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
-        found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
+        with self._bits({}):
+            found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
         unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
 
@@ -223,16 +266,24 @@ class Network:
         if len(inputs) != len(self.graph.inputs):
             names = ", ".join(str(n.name) for n in self.graph.inputs)
             raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
-        precision = precision_of(arrays)
-        return arrays, tuple(
-            read_input(node, given, precision) for node, given in zip(self.graph.inputs, inputs, strict=True)
-        )
+        precision = self._precision(arrays)
+        return arrays, read_inputs(self.graph.inputs, inputs, precision)
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
         """Values of all the graph's sources."""
         own = self.graph.stored
         given = dict(zip(self.graph.inputs, inputs, strict=True))
-        return given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, precision_of(params))
+        return (
+            given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, self._precision(params))
+        )
+
+    def bounds(
+        self, params: Params, low: Any, high: Any, *, without_rule: Literal["refuse", "unbounded"] = "refuse"
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The smallest and largest values of every node over a box of inputs: see `reseau.bounds.walk.bounds`."""
+        from reseau.bounds.walk import bounds
+
+        return bounds(self.graph, params, low, high, without_rule)
 
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
@@ -276,27 +327,48 @@ class Network:
                 then reads the raw columns: see `onnx.write`.
         """
         check_params(self.graph.stored, params)
-        words = {} if recipe is None else {"recipe": recipe.to_json()}
+        words = self.metadata | ({} if recipe is None else {"recipe": recipe.to_json()})
         modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()}, words)
 
 
-def load(path: str | PathLike[str]) -> tuple[Network, dict[str, Array]]:
-    """The network and the parameters that `Network.save` wrote.
+def load(
+    path: str | PathLike[str],
+    *,
+    fixed: Mapping[str, Any] = modelfile.DECIDED.fixed,
+    lengths: Mapping[str, int] = modelfile.DECIDED.lengths,
+    batch: bool | None = None,
+) -> tuple[Network, dict[str, Array]]:
+    """The network and the parameters that `Network.save` wrote, or those of any other ONNX file.
+
+    Args:
+        path: The file, `.safetensors` or `.onnx`.
+        fixed: For ONNX, values of inputs that the graph uses as shapes or settings; they are inputs no more.
+        lengths: For ONNX, numbers for axes that the file only names, `{"sequence": 128}`; else a call gives them.
+        batch: For ONNX, whether the first axis of the inputs is the batch; by default it is where the file leaves it
+            open or says 1, and each row of the outputs is computed from its own row alone.
 
     Raises:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
     """
     check_process()
-    graph, params = modelfile.read(path)
-    return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+    graph, params, words = modelfile.read(path, modelfile.Choices(fixed, lengths, batch))
+    return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
 
 
-def _rebuilt(flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int]) -> Network:
+def arrays_of(params: Mapping[str, np.ndarray]) -> dict[str, Array]:
+    """Arrays of JAX, those of 64 bits whole."""
+    with jax.enable_x64(any(str(v.dtype) in WIDE for v in params.values()) or jnp.result_type(float) == np.float64):
+        return {name: jnp.asarray(v) for name, v in params.items()}
+
+
+def _rebuilt(
+    flat: Sequence[tuple[Any, ...]], inputs: int, outputs: Sequence[int], metadata: Mapping[str, str]
+) -> Network:
     """The network that `__reduce__` took apart."""
     nodes: list[Node] = []
     for op, parents, shape, name, source in flat:
         nodes.append(Node(op, tuple(nodes[p] for p in parents), shape, name, source))
-    return Network(nodes[:inputs], [nodes[p] for p in outputs])
+    return Network.of(Graph(nodes[:inputs], [nodes[p] for p in outputs]), metadata)
 
 
 def load_recipe(path: str | PathLike[str]) -> Recipe:

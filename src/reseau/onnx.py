@@ -8,38 +8,46 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from reseau.data.table.recipe import Recipe
 from reseau.graph.values import check_params
 from reseau.modelfiles.onnx.backend import Backend
-from reseau.modelfiles.onnx.reading import NOTHING, read_graph
+from reseau.modelfiles.onnx.reading import NOTHING, read_model
 from reseau.modelfiles.onnx.writing import Channels, write_graph
-from reseau.network import Network
+from reseau.network import Network, arrays_of
 
 __all__ = ["Backend", "read", "write"]
 
 
 def read(
-    path: str | PathLike[str], *, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING
+    path: str | PathLike[str],
+    *,
+    fixed: Mapping[str, Any] = NOTHING,
+    lengths: Mapping[str, int] = NOTHING,
+    batch: bool | None = None,
 ) -> tuple[Network, dict[str, Array]]:
     """The network of an ONNX file and its parameters.
 
     Real-number initializers with at least one axis are what training moves; running statistics are states; everything
     else is constant. The first axis of the inputs is the batch if the file leaves it open, or was made for one row.
 
+    Axes that the file only names stay words: a call gives them their numbers. Numbers have the types that the file
+    declares, and a network with whole or real numbers of 64 bits computes in 64 bits.
+
     Args:
         path: The file.
         fixed: Values of inputs that the graph uses as shapes or settings; they are inputs no more.
         lengths: Numbers for axes that the file only names, `{"sequence": 128}`.
+        batch: Whether the first axis of the inputs is the batch; by default it is where the file leaves it open or
+            says 1, and each row of the outputs is computed from its own row alone.
 
     Raises:
         ModelFileError: The file is damaged, or it says what cannot be read; the message names the node.
     """
-    graph, params = read_graph(Path(path), fixed, lengths)
-    return Network(graph.inputs, graph.outputs), {name: jnp.asarray(v) for name, v in params.items()}
+    graph, params, words = read_model(Path(path), fixed, lengths, batch)
+    return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
 
 
 def write(
@@ -67,5 +75,5 @@ def write(
         ModelFileError: The disk refuses, or the written model does not compute what the network computes.
     """
     check_params(network.graph.stored, params)
-    words = {} if recipe is None else {"recipe": recipe.to_json()}
+    words = network.metadata | ({} if recipe is None else {"recipe": recipe.to_json()})
     write_graph(Path(path), network.graph, {k: np.asarray(v) for k, v in params.items()}, words, channels)

@@ -60,7 +60,7 @@ WORDS = {
     "unwritable": (["train", "t.csv", "--target", "y", "--out", "t.csv/run"], "cannot be written: Not a directory"),
     "unwritable root": (
         ["train", "t.csv", "--target", "y", "--out", "/proc/run"],
-        "the folder /proc/run cannot be written",
+        "/proc/run: it cannot be written",
     ),
     "unknown command": (["fly"], "invalid choice: 'fly'"),
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),

@@ -110,8 +110,9 @@ def test_a_row_that_overflows_the_network_is_named(reseau):
     frame.loc[2, "area"] = 300
     frame.to_csv("far.csv", index=False)
     net, params = rs.load("run/model.safetensors")
-    params["features.mean"] = params["features.mean"] * 0 + np.float32(50)
-    params["features.scale"] = params["features.scale"] * 0 + np.float32(1e-36)
+    mean, scale = np.array(params["features.mean"]), np.array(params["features.scale"])
+    mean[0], scale[0] = 50, 1e-36  # the area, all of which but one is 50
+    params |= {"features.mean": mean, "features.scale": scale}
     params["hidden1.weight"] = params["hidden1.weight"] * 1e5
     net.save("mine.safetensors", params, recipe=rs.load_recipe("run/model.safetensors"))
     result = reseau("predict", "mine.safetensors", "far.csv")

@@ -169,6 +169,12 @@ def test_a_row_of_numbers_that_may_be_names_is_asked_and_the_cures_work(file, fi
     assert len(data.read_csv(path, "1", header=False, task="regression")) == 41
 
 
+def test_the_index_that_pandas_writes_is_an_identifier(file):
+    frame = pd.DataFrame({"a": np.arange(40) / 2, "y": np.arange(40) % 2})
+    with pytest.warns(UserWarning, match="column 'Unnamed: 0' is left out: an identifier"):
+        assert data.read_csv(file(frame.to_csv()), "y").names == ("a",)
+
+
 def test_names_in_the_place_of_those_in_the_file(file):
     path = file("1,x,0\n2,y,1\n3,x,0\n4,y,1\n")
     table = data.read_csv(path, "bought", names=["age", "city", "bought"], text="one-hot")

@@ -107,6 +107,13 @@ def test_points_set_thousands_apart_where_the_decimal_mark_is_a_comma(read):
     assert read(mixed).features[[0, -1], 0].tolist() == [1100, 1234.5]
 
 
+def test_few_values_with_a_decimal_comma_are_asked_about(read):
+    cells = [f"{i % 3},5" for i in range(ROWS)]
+    assert "has 3 different values, such as 0,5: classes, or a number?" in refused(read, cells, target="a")
+    assert read(cells, target="a", task="regression").target[:3].tolist() == [0.5, 1.5, 2.5]
+    assert read(cells, target="a", task="classification").classes == ("0,5", "1,5", "2,5")
+
+
 def test_different_units_in_one_column_are_told(read):
     cells = [f"{'$' if i % 2 else '€'}{i}.50" for i in range(ROWS)]
     assert "the column holds numbers in different units ($, €)" in refused(read, cells)

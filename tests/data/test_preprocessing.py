@@ -13,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import reseau as rs
 from reseau.data import Column, Recipe, preprocess
+from reseau.data.table.preprocessing import embedding_width
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import may_be_blank
 
@@ -71,8 +72,8 @@ def test_an_embedding_has_a_row_for_every_category_and_one_for_the_rest():
     params = net.init() | {"a embedded.weight": table}
     found = net(params, [[0, 3], [2, np.nan], [3, 1], [np.nan, 1]])
     np.testing.assert_array_equal(found, [[1, 0, 10, 11], [0, 1, 14, 15], [0, 0, 16, 17], [0, 0, 16, 17]])
-    assert rs.data.preprocessing.embedding_width(1) == 1
-    assert rs.data.preprocessing.embedding_width(300) == 50
+    assert embedding_width(1) == 1
+    assert embedding_width(300) == 50
     assert not np.any(net.init()["a embedded.weight"])
 
 

@@ -72,7 +72,7 @@ def test_every_precision_is_kept(tmp_path, dtype):
     params = {"y.weight": values.T.copy().T, "y.bias": values[0]}
 
     modelfile.write(tmp_path / "m.safetensors", net.graph, params)
-    _, read = modelfile.read(tmp_path / "m.safetensors")
+    _, read, _ = modelfile.read(tmp_path / "m.safetensors")
 
     assert read["y.weight"].dtype == values.dtype
     assert read["y.weight"].tobytes() == values.tobytes()
@@ -82,7 +82,7 @@ def test_arrays_of_foreign_byte_order_keep_their_values(tmp_path):
     x = rs.input("x", (3,))
     y = x * np.array([1.5, 2.5, 3.5], dtype=">f4") + np.array([True, False, True])
     modelfile.write(tmp_path / "m.safetensors", rs.Network(x, y).graph, {})
-    graph, _ = modelfile.read(tmp_path / "m.safetensors")
+    graph, *_ = modelfile.read(tmp_path / "m.safetensors")
 
     values = [n.source.value.tolist() for n in graph.nodes if isinstance(n.source, Constant)]
     assert values == [[1.5, 2.5, 3.5], [True, False, True]]
@@ -108,7 +108,7 @@ def test_depth_ten_thousand(tmp_path):
     for _ in range(5_000):
         h = rs.relu(h) + x
     modelfile.write(tmp_path / "deep.safetensors", rs.Network(x, h).graph, {})
-    graph, _ = modelfile.read(tmp_path / "deep.safetensors")
+    graph, *_ = modelfile.read(tmp_path / "deep.safetensors")
 
     assert len(graph.nodes) == 10_001
 
@@ -246,3 +246,14 @@ def test_another_program_can_read_the_arrays(saved):
     with safe_open(saved, "np") as file:
         assert set(params) <= set(file.keys())
         assert (file.get_tensor("conv.weight") == np.asarray(params["conv.weight"])).all()
+
+
+def test_slices_of_several_axes_are_read_from_files_of_0_1() -> None:
+    x = rs.input("x", (6, 4))
+    net = rs.Network(x, apply_op(ops.Slice(2, 1, 3), apply_op(ops.Slice(1, None, None, -2), x), name="y"))
+    described, arrays = description.describe(net.graph, {})
+    source, _, last = described["nodes"]
+    old = last | {"op": "Cut", "settings": {"bounds": [[1, None, None, -2], [2, 1, 3, 1]]}, "parents": ["x"]}
+    graph, _ = description.build(described | {"nodes": [source, old]}, arrays)
+    values = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    np.testing.assert_array_equal(rs.Network.of(graph)({}, values), values[:, ::-2, 1:3])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from hypothesis import given, settings
 
 import reseau as rs
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
+from reseau.disk import FolderLock, alone_in, take
 from reseau.errors import DataError, DivergenceError, ModelFileError
-from reseau.modelfiles import formats as modelfile
+from reseau.modelfiles import safetensors as modelfile
 from reseau.optimizers import SGD, Adam, AdamW, Clipped, RMSProp
-from reseau.training import checkpoints
+from reseau.training import checkpoint_file, checkpoints
 from reseau.training import run as training_run
 from reseau.training.fingerprint import digest
 from tools.saved_models import header_of, write_header
@@ -413,7 +415,7 @@ def test_senseless_settings_are_refused(tmp_path, setting, value):
 
 
 def test_a_folder_serves_one_process_at_a_time(tmp_path):
-    with checkpoints.alone_in(tmp_path), pytest.raises(DataError, match="another process is training in"):
+    with alone_in(tmp_path), pytest.raises(DataError, match="another process is training in"):
         fit(tmp_path)
     fit(tmp_path)
 
@@ -435,3 +437,80 @@ def test_by_default_writing_takes_little_time(tmp_path, caplog):
     assert told[0] == "training from step 0 to 1400, 7 an epoch"
     assert told[-1].startswith("finished after 1400 steps")
     assert 2 <= len(wrote) < 100
+
+
+def test_a_disk_full_of_checkpoints_has_room_again_when_fewer_are_kept(tmp_path):
+    fit(tmp_path, keep=5, every=1, epochs=5)
+    assert len(names(tmp_path)) == 5
+
+    def seen(path, *_):
+        left.append(sum(name.startswith("checkpoint-") for name in names(tmp_path)))
+
+    left, written = [], checkpoints.write_checkpoint
+    checkpoints.write_checkpoint = lambda *given: (seen(*given), written(*given))
+    try:
+        same(fit(tmp_path, keep=1, every=1, epochs=6), fit(epochs=6))
+    finally:
+        checkpoints.write_checkpoint = written
+    assert left == [1]
+    assert len(names(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_that_was_removed_while_it_was_trained_in_is_locked_again(tmp_path, again):
+    folder = tmp_path / "c"
+    lock = FolderLock(folder)
+    with alone_in(folder) as first:
+        shutil.rmtree(folder)
+        assert not first.held()
+        if again:  # another process makes it again, and trains there
+            folder.mkdir()
+            assert lock.acquire()
+            with pytest.raises(DataError, match=r"another process is training in .*\n  fix: "):
+                take(first, folder)
+            lock.release()
+        take(first, folder)
+        assert first.held()
+        assert not FolderLock(folder).acquire()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_run_whose_folder_is_taken_by_another_stops_and_writes_nothing_there(tmp_path):
+    folder, lock = tmp_path / "c", FolderLock(tmp_path / "c")
+    calls = []
+
+    class Thief(rs.logs.Log):
+        @contextmanager
+        def writing(self, columns, rows):
+            def write(rows):
+                if not calls:
+                    shutil.rmtree(folder)
+                    folder.mkdir()
+                    assert lock.acquire()
+                calls.extend(rows)
+
+            yield write
+
+    with pytest.raises(DataError, match="another process is training in"):
+        fit(folder, log=Thief(), every=1)
+    assert [path.name for path in folder.iterdir()] == [lock.path.name]
+    lock.release()
+
+
+def test_the_engine_names_the_cores_and_the_processor(monkeypatch):
+    before = checkpoint_file.engine()
+    assert f" on {checkpoint_file.cores()} cores of " in before
+    monkeypatch.setattr(checkpoint_file, "cores", lambda: 1000)
+    assert checkpoint_file.engine() != before
+    monkeypatch.undo()
+    monkeypatch.setattr(checkpoint_file, "processor", lambda: "an abacus")
+    assert checkpoint_file.engine().endswith("cores of an abacus")
+
+
+def test_a_run_that_goes_on_elsewhere_is_told(tmp_path, monkeypatch, caplog):
+    fit(tmp_path, epochs=2)
+    monkeypatch.setattr(checkpoint_file, "cores", lambda: 1000)
+    fit(tmp_path, epochs=3)
+    assert any(
+        "1000 cores" in r.getMessage() and "may not be those of one run" in r.getMessage() for r in caplog.records
+    )

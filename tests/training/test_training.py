@@ -283,6 +283,21 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("scale", [1e20, 1e30])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_running_statistic_that_leaves_the_finite_numbers_is_divergence(scale, deep):
+    rows = scale * np.random.default_rng(0).standard_normal((64, 3))
+    x = rs.input("x", (3,))
+    read = rs.affine(x, 3, name="first") if deep else x
+    objective = rs.Objective(rs.Network(x, rs.affine(rs.batch_norm(read, name="norm"), 1)), rs.losses.SquaredError())
+    with pytest.raises(
+        DivergenceError, match=r"batch_variance.* is not finite\n  fix: .* inputs of unit scale"
+    ) as caught:
+        fit(objective, (rows, np.zeros((64, 1))), epochs=3)
+    assert all(np.isfinite(value).all() for value in caught.value.params.values())
+    fit(objective, (rows / scale, np.zeros((64, 1))), epochs=3)  # the cure
+
+
 def test_dropout_follows_its_schedule():
     x = rs.input("x", (2000,))
     net = rs.Network(x, rs.sum(rs.dropout(x, 0.5), name="total") * rs.parameter((), rs.initializers.zeros, name="w"))
@@ -316,3 +331,18 @@ def test_an_averaging_optimizer_returns_and_measures_the_average():
     weight = float(mean.params["line.weight"][0, 0])
     assert weight < float(plain.params["line.weight"][0, 0])  # it comes behind
     assert objective.evaluate(mean.params, *data)["loss"] == pytest.approx(min(mean.history["validation_loss"]))
+
+
+def test_the_best_epoch_may_be_that_of_the_highest_accuracy():
+    x = rs.input("x", (2,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 2, name="line")), loss=rs.losses.CrossEntropy())
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    y = (X[:, 0] + rng.standard_normal(60) > 0).astype(int)
+    data = (X[:30], y[:30])
+    wanted = {"optimizer": SGD(3.0), "epochs": 30, "validation": (X[30:], y[30:]), "patience": 30, "progress": False}
+    found = rs.fit(objective, data, best="accuracy", **wanted)
+    right = objective.evaluate(found.params, X[30:], y[30:])["accuracy"]
+    assert right == pytest.approx(max(found.history["validation_accuracy"]))
+    with pytest.raises(DataError, match="fix: best='loss'"):
+        rs.fit(objective, data, best="error", **wanted)

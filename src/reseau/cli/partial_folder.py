@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reseau.disk import LOCK, WRITTEN, alone_in, is_locked, refusals, replace_file
 from reseau.errors import DataError, DivergenceError
 
-__all__ = ["CHECKPOINTS", "HISTORY", "check_partial", "partial_run", "remove", "words_of"]
+__all__ = ["CHECKPOINTS", "HISTORY", "check_partial", "clear", "partial_run", "words_of"]
 
 COMMAND, CHECKPOINTS, HISTORY = "command.json", "checkpoints", "history.csv"
 UNFINISHED = re.compile(r"\.(command\.json|history\.csv)\.[0-9a-f]{8}\.tmp")
@@ -28,6 +29,8 @@ def check_partial(out: Path, *, resume: bool, force: bool) -> None:
     there = (folder / COMMAND).is_file()
     if not there and folder.exists() and not (folder.is_dir() and all(_ours(p.name) for p in folder.iterdir())):
         raise DataError(f"{folder} is there, and no interrupted run left it\n  fix: --out with another name")
+    if there and is_locked(folder):
+        raise DataError(f"another process is training in {folder}\n  fix: wait for it, or --out with another name")
     if there and not resume and not force:
         raise DataError(
             f"an interrupted run is there, in {folder}\n"
@@ -63,53 +66,43 @@ def partial_run(out: Path, words: Sequence[str], *, resume: bool) -> Iterator[Pa
         words: The command.
         resume: Whether to go on from what is there, or to start again.
     """
-    from reseau.disk import replace_file  # these load jax
-    from reseau.training.checkpoints import alone_in
-
     folder = _partial(out)
     absent = [p for p in folder.parents if not p.exists()]
-    try:
+    with refusals(out, WRITTEN, "--out with a folder that can be written"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"the folder {out} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
-        ) from error
-    with alone_in(folder):
-        try:
-            if not resume:
-                _clear(folder)
-                replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
-            yield folder
-        except BaseException as error:
-            if isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).glob("checkpoint-*")):
-                remove(folder)
-                for parent in absent:
-                    with suppress(OSError):
-                        parent.rmdir()
-            else:
-                print(f"what was learned is in {folder}: reseau train --resume {out} goes on", file=sys.stderr)
-            raise
+    failed = False
+    try:
+        with alone_in(folder):
+            try:
+                if not resume:
+                    clear(folder)
+                    replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
+                yield folder
+            except BaseException as error:
+                failed = isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).glob("checkpoint-*"))
+                if failed:
+                    clear(folder)
+                else:
+                    print(f"what was learned is in {folder}: reseau train --resume {out} goes on", file=sys.stderr)
+                raise
+    finally:
+        for place in (folder, *(absent if failed else ())):
+            with suppress(OSError):  # something is in it
+                place.rmdir()
 
 
-def remove(folder: Path) -> None:
-    """Remove what this command wrote, and the folder if nothing else is in it."""
-    _clear(folder)
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
     """Remove everything of ours. The command goes first: without it, what a kill leaves here is no run."""
     (folder / COMMAND).unlink(missing_ok=True)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     for path in folder.iterdir():
-        if _ours(path.name):
+        if _ours(path.name) and path.name != LOCK:  # the lock goes with the process that has it
             path.unlink()
 
 
 def _ours(name: str) -> bool:
     """Whether a file in the folder is of this command, or was to become one."""
-    return name in (COMMAND, CHECKPOINTS, HISTORY) or bool(UNFINISHED.fullmatch(name))
+    return name in (COMMAND, CHECKPOINTS, HISTORY, LOCK) or bool(UNFINISHED.fullmatch(name))
 
 
 def _partial(out: Path) -> Path:

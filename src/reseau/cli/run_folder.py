@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reseau.disk import replace_folder
+from reseau.disk import WRITTEN, refusals, replace_folder
 from reseau.errors import DataError
 
-__all__ = ["FILES", "MODEL", "check_place", "find_model", "new_folder"]
+__all__ = ["FILES", "MODEL", "ROWS", "check_place", "find_model", "new_folder"]
 
 MODEL = "model.safetensors"
-FILES = frozenset({MODEL, "history.csv", "history.png", "network.svg", "report.md"})
+ROWS = "training-rows.safetensors"
+PICTURES = ("history.png", "network.svg", "predictions.svg", "confusion.svg", "calibration.svg", "importance.svg")
+FILES = frozenset({MODEL, ROWS, "history.csv", "report.md", "report.html", "report.json", *PICTURES})
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     absent = [p for p in (path, *path.parents) if not p.exists()][1:]
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
+    with refusals(path, WRITTEN, "--out with a folder that can be written"):
         try:
             new.mkdir(parents=True)
             yield new
@@ -39,10 +41,6 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
             for parent in absent:
                 with suppress(OSError):
                     parent.rmdir()
-    except OSError as error:
-        raise DataError(
-            f"the folder {path} cannot be written: {error.strerror or error}\n  fix: --out with a folder that can"
-        ) from error
 
 
 def find_model(run: str) -> Path:

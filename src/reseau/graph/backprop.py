@@ -16,6 +16,7 @@ from reseau.errors import DataError
 from reseau.graph.fork import check_process
 from reseau.graph.nodes import Constant, Node
 from reseau.graph.order import order
+from reseau.graph.values import in_bits
 
 __all__ = ["Keep", "Values", "backprop", "constants", "evaluate", "value_and_grad"]
 
@@ -109,10 +110,15 @@ def _after(found: Values, reads: Values) -> Values:
 
 
 def constants(nodes: Sequence[Node], dtype: jnp.dtype) -> Values:
-    """Values of the constant sources, those that are real numbers in the precision `dtype`."""
-    return {n: fixed_value(n.source.value, dtype) for n in nodes if isinstance(n.source, Constant)}
+    """Values of the constant sources, those that are real numbers in the precision `dtype` or in their own."""
+    return {n: fixed_value(n, n.source, dtype) for n in nodes if isinstance(n.source, Constant)}
 
 
-def fixed_value(value: Any, dtype: jnp.dtype) -> Any:
-    """A constant as an array of JAX, real numbers in this precision; texts as they are."""
-    return value if value.dtype.kind == "O" else jnp.asarray(value, dtype if value.dtype.kind == "f" else None)
+def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
+    """A constant as an array of JAX, real numbers in this precision or its own; texts as they are."""
+    value = source.value
+    if value.dtype.kind == "O":
+        return value
+    if value.dtype.kind == "f" and not source.exact:
+        return jnp.asarray(value, dtype)
+    return jnp.asarray(in_bits(value, f"a constant of {node.label}"))

@@ -62,9 +62,15 @@ class State:
 
 @dataclass(frozen=True)
 class Constant:
-    """A source whose value never changes."""
+    """A source whose value never changes.
+
+    Attributes:
+        value: The array.
+        exact: Whether it keeps its own type; else real numbers follow the parameters' precision.
+    """
 
     value: np.ndarray
+    exact: bool = False
 
 
 Source = Input | Parameter | State | Constant

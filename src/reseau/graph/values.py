@@ -1,6 +1,6 @@
 """The arrays that are given for a graph's sources: names, shapes and types checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,12 +10,14 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau.errors import DataError
-from reseau.graph.nodes import Input, Node
+from reseau.graph.nodes import Constant, Input, Node
 from reseau.ops.base import BATCH, show_shape
 
-__all__ = ["Params"]
+__all__ = ["WIDE", "Params", "in_bits", "is_wide", "read_inputs"]
 
 Params = Mapping[str, Array]
+
+WIDE = ("float64", "int64", "uint64")
 
 
 def check_dtype(dtype: str) -> np.dtype[Any]:
@@ -37,6 +39,33 @@ def precision_of(params: Params) -> np.dtype[Any]:
         if jnp.issubdtype(value.dtype, jnp.floating):
             return np.dtype(jax.dtypes.canonicalize_dtype(value.dtype))
     return np.dtype(jnp.result_type(float))
+
+
+def in_bits(array: np.ndarray, what: str) -> np.ndarray:
+    """The array, refused where JAX is set to 32 bits and would cut its numbers to them."""
+    wanted = jax.dtypes.canonicalize_dtype(array.dtype)
+    if wanted == array.dtype:
+        return array
+    if array.dtype.kind in "iu" and array.size:
+        limits = np.iinfo(wanted)
+        if limits.min <= array.min() and array.max() <= limits.max:
+            return array
+    elif not array.size or array.dtype.kind not in "iufc":
+        return array
+    raise DataError(
+        f"{what} holds {array.dtype}, which JAX is set to cut to {wanted}\n"
+        "  fix: jax.config.update('jax_enable_x64', True) at the start of the program"
+    )
+
+
+def is_wide(nodes: Iterable[Node]) -> bool:
+    """Whether a graph says itself that it computes in 64 bits: by its inputs, its constants, its conversions."""
+    for node in nodes:
+        kept = node.source.value.dtype if isinstance(node.source, Constant) and node.source.exact else None
+        said = node.source.dtype if isinstance(node.source, Input) else getattr(node.op, "dtype", None)
+        if said in WIDE or (kept is not None and str(kept) in WIDE):
+            return True
+    return False
 
 
 def fixed_shape(node: Node) -> tuple[int, ...]:
@@ -81,10 +110,28 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
         return read_texts(node, array)
     if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
-    if len(array.shape) != len(node.shape) or array.shape[1:] != node.shape[1:]:
-        one = array.shape == node.shape[1:]
-        cure = "add the batch axis: x[None]" if one else f"reshape the data to {show_shape((BATCH, *node.shape[1:]))}"
+    if len(array.shape) != len(node.shape) or any(
+        isinstance(n, int) and n != m for n, m in zip(node.shape, array.shape, strict=True)
+    ):
+        one = node.shape[:1] == (BATCH,) and array.shape == node.shape[1:]
+        cure = "add the batch axis: x[None]" if one else f"reshape the data to {show_shape(node.shape)}"
         raise DataError(f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: {cure}")
     wanted = precision if node.source.dtype == "float" else np.dtype(node.source.dtype)
     # NumPy converts without compiling anything
-    return array if array.dtype == wanted else np.asarray(array).astype(wanted)
+    given = array if array.dtype == wanted else np.asarray(array).astype(wanted)
+    return in_bits(given, f"input {node.name!r}") if isinstance(given, np.ndarray) else given
+
+
+def read_inputs(nodes: Sequence[Node], given: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
+    """The arrays for all inputs; a word in their shapes stands for one number."""
+    arrays = tuple(read_input(node, array, precision) for node, array in zip(nodes, given, strict=True))
+    met: dict[str, tuple[int, Node]] = {}
+    for node, array in zip(nodes, arrays, strict=True):
+        for length, n in zip(node.shape, array.shape, strict=True):
+            first, other = met.setdefault(length, (n, node)) if isinstance(length, str) else (n, node)
+            if first != n:
+                raise DataError(
+                    f"the axis '{length}' of input {node.name!r} has the length {n}, but that of {other.name!r} has "
+                    f"{first}\n  fix: give both the same length"
+                )
+    return arrays

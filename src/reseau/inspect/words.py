@@ -114,7 +114,8 @@ def _(op: Sum | Mean | Max | LogSumExp, *inputs: Shape) -> list[str]:
 @settings.register
 def _(op: Slice, *inputs: Shape) -> list[str]:
     step = f":{op.step}" if op.step != 1 else ""
-    return [f"axis {op.axis}, {op.start}:{op.stop}{step}"]
+    start, stop = ("" if bound is None else bound for bound in (op.start, op.stop))
+    return [f"axis {op.axis}, {start}:{stop}{step}"]
 
 
 @settings.register(Reshape)  # the output's shape says it all

@@ -126,4 +126,10 @@ def slice(x: Node, axis: int, start: int, stop: int, step: int = 1, *, name: str
     """
     who = called(name, "slice")
     off_batch(who, check_node(who, x), axis)
-    return apply_op(Slice(axis, start, stop, step), x, name=name)
+    made = apply_op(Slice(axis, start, stop, step), x, name=name)
+    if made.shape[axis] == 0:
+        raise ShapeError(
+            f"{who}: no entry of axis {axis} of {show_shape(x.shape)} lies from {start} to {stop}\n"
+            "  fix: choose start < stop inside the axis"
+        )
+    return made

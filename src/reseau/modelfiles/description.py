@@ -25,12 +25,11 @@ from reseau.graph import (
     State,
     apply_op,
     check_lengths,
-    input,
     order_by_name,
 )
-from reseau.ops.base import BATCH, Op
+from reseau.ops.base import Op
 
-__all__ = ["INITIALIZERS", "OPERATIONS", "VERSION", "Json", "build", "describe"]
+__all__ = ["INITIALIZERS", "LATER", "OPERATIONS", "VERSION", "Json", "build", "describe"]
 
 VERSION = 1
 
@@ -58,6 +57,9 @@ INITIALIZERS: Mapping[str, Initializer | type] = {
         *(initializers.Fill, initializers.Normal, initializers.Uniform, initializers.Orthogonal),
     )
 }
+
+# Settings that came after 0.1, and the value with which an operation is the one of 0.1.
+LATER: Mapping[str, Any] = {"places": (), "exact": False}
 
 # what hostile settings and shapes can make honest arithmetic raise
 FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
@@ -95,6 +97,7 @@ def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]
             record |= {"blanks": True} if node.source.blanks else {}
         elif isinstance(node.source, Constant):
             record |= {"source": "constant"}
+            record |= {"exact": True} if node.source.exact else {}
             arrays[name] = node.source.value
         else:
             arrays[name] = np.asarray(params[name])
@@ -236,6 +239,7 @@ def _made(kind: Callable[..., Any], given: Json, what: str) -> Any:
     """An instance of a frozen dataclass from its settings, all of them present, each of its declared type."""
     settings = given if isinstance(given, dict) else {}
     hints = {f.name: t for f in fields(kind) for t in [get_type_hints(kind)[f.name]]}  # type: ignore[arg-type]
+    settings = {k: _encode(later) for k, later in LATER.items() if k in hints} | settings
     if settings.keys() != hints.keys():
         raise _damaged(f"{what} has the settings {sorted(settings)}, not {sorted(hints)}")
     try:
@@ -284,7 +288,23 @@ def _node(name: str, record: Json, parents: list[Node], arrays: Arrays, used: se
     return node
 
 
+def _cut(name: str, record: Json, parents: list[Node]) -> Node:
+    """Slices of several axes, which were one operation in 0.1."""
+    settings = record.get("settings")
+    bounds = settings.get("bounds") if isinstance(settings, dict) else None
+    if not isinstance(bounds, list) or not all(isinstance(b, list) and len(b) == 4 for b in bounds) or not parents:
+        raise _damaged(f"node {name!r} (Cut) has the settings {_show(settings)}")
+    node = parents[0]
+    for i, (axis, start, stop, step) in enumerate(bounds):
+        settings = {"axis": axis, "start": start, "stop": stop, "step": step}
+        last = {"op": "Slice", "settings": settings}
+        node = _operation(name if i == len(bounds) - 1 else f"{name} (axis {axis})", last, [node])
+    return node if bounds else apply_op(ops.Identity(), node, name=name)
+
+
 def _operation(name: str, record: Json, parents: list[Node]) -> Node:
+    if record["op"] == "Cut":
+        return _cut(name, record, parents)
     kind = OPERATIONS.get(record["op"]) if isinstance(record["op"], str) else None
     if kind is None:
         raise ModelFileError(
@@ -302,13 +322,18 @@ def _operation(name: str, record: Json, parents: list[Node]) -> Node:
 
 def _input(name: str, record: Json) -> Node:
     dtype, shape = record.get("dtype"), record.get("shape")
-    if not isinstance(dtype, str) or not re.fullmatch(r"float(16|32|64)?|u?int(8|16|32|64)|bool|str", dtype):
+    if not isinstance(dtype, str) or not re.fullmatch(r"b?float(16|32|64)?|u?int(8|16|32|64)|bool|str", dtype):
         raise _damaged(f"input {name!r} is of the type {_show(dtype)}")
-    if not isinstance(shape, list) or shape[:1] != [BATCH] or not all(type(n) is int for n in shape[1:]):
+    if not isinstance(shape, list) or not all(_is_length(n) for n in shape):
         raise _damaged(f"input {name!r} has the shape {_show(shape)}")
     if not isinstance(blanks := record.get("blanks", False), bool):
         raise _damaged(f"input {name!r} says of blanks {_show(blanks)}")
-    return input(name, shape[1:], dtype, blanks=blanks)
+    return Node(None, (), tuple(shape), name, Input(dtype, blanks))
+
+
+def _is_length(n: Json) -> bool:
+    """Whether it is the length of an axis: a number, or a word."""
+    return n >= 0 if type(n) is int else isinstance(n, str) and n.isidentifier() and len(n) <= 200
 
 
 def _stored(name: str, record: Json, arrays: Arrays, used: set[str]) -> Node:
@@ -322,7 +347,7 @@ def _stored(name: str, record: Json, arrays: Arrays, used: set[str]) -> Node:
         used.add(key)
     value = arrays[name]
     if kind == "constant":
-        return Node(None, (), value.shape, name, Constant(value))
+        return Node(None, (), value.shape, name, Constant(value, record.get("exact") is True))
     if arrays[first].shape != value.shape:
         raise _damaged(f"node {name!r} starts from the shape {arrays[first].shape}, but has {value.shape}")
     if kind == "state":

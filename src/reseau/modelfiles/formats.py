@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,14 +11,32 @@ from reseau.errors import ModelFileError
 from reseau.graph import Graph
 from reseau.modelfiles.safetensors import NO_WORDS, read_safetensors, read_safetensors_metadata, write_safetensors
 
-__all__ = ["SUFFIXES", "read", "read_metadata", "write"]
+__all__ = ["DECIDED", "SUFFIXES", "Choices", "read", "read_metadata", "write"]
+
+
+class Choices(NamedTuple):
+    """What a person says of an ONNX file that does not say it itself.
+
+    Attributes:
+        fixed: Values of inputs that become constants.
+        lengths: Numbers for axes that the file only names.
+        batch: Whether the first axis of the inputs is the batch; `None` where the graph decides.
+    """
+
+    fixed: Mapping[str, Any] = NO_WORDS
+    lengths: Mapping[str, int] = {}
+    batch: bool | None = None
+
+
+DECIDED = Choices()
+"""Everything as the file says it."""
 
 
 class Format(NamedTuple):
     """How one kind of model file is written and read."""
 
     write: Callable[[Path, Graph, Mapping[str, np.ndarray], Mapping[str, str]], None]
-    read: Callable[[Path], tuple[Graph, dict[str, np.ndarray]]]
+    read: Callable[[Path, "Choices"], tuple[Graph, dict[str, np.ndarray], dict[str, str]]]
     read_metadata: Callable[[Path], dict[str, str]]
 
 
@@ -36,13 +54,13 @@ def write(
     format_of(path).write(Path(path), graph, params, metadata)
 
 
-def read(path: str | PathLike[str]) -> tuple[Graph, dict[str, np.ndarray]]:
-    """The graph and the arrays that `write` wrote, the same bits.
+def read(path: str | PathLike[str], choices: Choices = DECIDED) -> tuple[Graph, dict[str, np.ndarray], dict[str, str]]:
+    """The graph, the arrays and the metadata that `write` wrote, the same bits; the file is read once.
 
     Raises:
         ModelFileError: The file is missing, damaged or not a model; the message names it.
     """
-    return format_of(path).read(Path(path))
+    return format_of(path).read(Path(path), choices)
 
 
 def read_metadata(path: str | PathLike[str]) -> dict[str, str]:
@@ -67,11 +85,20 @@ def write_onnx(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metad
     write_graph(path, graph, params, metadata)
 
 
-def read_onnx(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
-    """The graph and the arrays of an ONNX model."""
-    from reseau.modelfiles.onnx.reading import read_graph
+def read_onnx(path: Path, choices: Choices) -> tuple[Graph, dict[str, np.ndarray], dict[str, str]]:
+    """The graph, the arrays and the metadata of an ONNX model."""
+    from reseau.modelfiles.onnx.reading import read_model
 
-    return read_graph(path)
+    return read_model(path, *choices)
+
+
+def read_own(path: Path, choices: Choices) -> tuple[Graph, dict[str, np.ndarray], dict[str, str]]:
+    """A file of our own, which leaves nothing to be said."""
+    if choices != DECIDED:
+        raise ModelFileError(
+            f"{path}: it says its inputs and axes itself\n  fix: give fixed, lengths and batch for .onnx only"
+        )
+    return read_safetensors(path)
 
 
 def read_onnx_metadata(path: Path) -> dict[str, str]:
@@ -83,6 +110,6 @@ def read_onnx_metadata(path: Path) -> dict[str, str]:
 
 # one line for each kind of model file
 SUFFIXES: dict[str, Format] = {
-    ".safetensors": Format(write_safetensors, read_safetensors, read_safetensors_metadata),
+    ".safetensors": Format(write_safetensors, read_own, read_safetensors_metadata),
     ".onnx": Format(write_onnx, read_onnx, read_onnx_metadata),
 }

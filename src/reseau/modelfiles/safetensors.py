@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from reseau.disk import replace_file
+from reseau.disk import file_error, replace_file
 from reseau.errors import ModelFileError
 from reseau.graph import Graph
 from reseau.modelfiles import description
@@ -63,15 +63,16 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], words: Mapping[st
     replace_file(path, chain([len(text).to_bytes(8, "little"), text], map(array_bytes, arrays.values())))
 
 
-def read_safetensors(path: Path) -> tuple[Graph, dict[str, np.ndarray]]:
-    """The graph and its arrays; every statement of the file is checked before it is used."""
+def read_safetensors(path: Path) -> tuple[Graph, dict[str, np.ndarray], dict[str, str]]:
+    """The graph, its arrays and the caller's words; every statement of the file is checked before it is used."""
     words, arrays = open_arrays(path, lambda file: (file.metadata(), {k: file.get_tensor(k) for k in file.keys()}))  # noqa: SIM118
     if GRAPH_KEY not in (words or {}):
         raise ModelFileError(
             f"{path}: it holds arrays but no graph\n  fix: give a file that Network.save or `reseau train` wrote"
         )
     try:
-        return description.build(json.loads(words[GRAPH_KEY]), arrays)
+        graph, params = description.build(json.loads(words[GRAPH_KEY]), arrays)
+        return graph, params, {key: value for key, value in words.items() if key != GRAPH_KEY}
     except (ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise ModelFileError(f"{path}: {error}") from error
@@ -96,9 +97,7 @@ def open_arrays(path: Path, take: Callable[[Any], Any]) -> Any:
         with safe_open(path, "np") as opened:
             return take(opened)
     except OSError as error:
-        raise ModelFileError(
-            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
-        ) from error
+        raise file_error(path, error, cure="give the path of a model file") from error
     except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
         if isinstance(error, ModelFileError):
             raise

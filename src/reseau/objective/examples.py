@@ -29,7 +29,7 @@ class Examples:
 
 
 def _rest(shape: Shape) -> tuple[int, ...]:
-    if shape[0] != BATCH or not all(isinstance(d, int) for d in shape[1:]):
+    if shape[:1] != (BATCH,) or not all(isinstance(d, int) for d in shape[1:]):
         raise DataError(f"a loss reads one row an example, (batch, ...), got {shape}")
     return tuple(int(d) for d in shape[1:])
 

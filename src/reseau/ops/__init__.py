@@ -56,7 +56,19 @@ from reseau.ops.random import RandomLike
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
 from reseau.ops.regions import MaxUnpool, RegionAlign, RegionMax
-from reseau.ops.shapes import BroadcastTo, Concatenate, Cut, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose
+from reseau.ops.shapes import (
+    BroadcastTo,
+    Concatenate,
+    Identity,
+    Pad,
+    Range,
+    Reshape,
+    ReshapeTo,
+    ShapeOf,
+    Slice,
+    Tile,
+    Transpose,
+)
 from reseau.ops.texts import NumberOf, TextOf
 
 __all__ = [
@@ -91,7 +103,6 @@ __all__ = [
     "Cosh",
     "CumulativeProduct",
     "CumulativeSum",
-    "Cut",
     "DeformableConv",
     "Dequantize",
     "Determinant",
@@ -107,6 +118,7 @@ __all__ = [
     "GatedCell",
     "Gelu",
     "GridSample",
+    "Identity",
     "IsInfinite",
     "IsNan",
     "LayerNorm",
@@ -143,6 +155,7 @@ __all__ = [
     "Quotient",
     "RandomLike",
     "RandomMask",
+    "Range",
     "RegionAlign",
     "RegionMax",
     "Relu",
@@ -151,6 +164,7 @@ __all__ = [
     "ReshapeTo",
     "ReverseSequence",
     "Round",
+    "ShapeOf",
     "Sigmoid",
     "Sign",
     "Sin",

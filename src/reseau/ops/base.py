@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar
 
 import jax
@@ -11,14 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import ShapeError
+from reseau.ops.lengths import BATCH, Dim, Shape, differ, joined
 
 __all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "unbroadcast"]
-
-Dim = int | str
-Shape = tuple[Dim, ...]
-"""Lengths of the axes; a length that is known only when data comes is a word, such as `"batch"`."""
-
-BATCH = "batch"
 
 
 class Op(ABC):
@@ -95,18 +91,18 @@ def show_shape(shape: Shape) -> str:
 def broadcast(*shapes: Shape) -> Shape:
     """Shape of the elementwise combination of arrays of these shapes, by NumPy's rule."""
     rank = max(len(s) for s in shapes)
-    joined: list[Dim] = []
+    combined: list[Dim] = []
     for lengths in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
-        others = {d for d in lengths if d != 1}
-        if len(others) > 1:
+        others = [d for d in dict.fromkeys(lengths) if d != 1]
+        if any(differ(a, b) for i, a in enumerate(others) for b in others[:i]):
             shown = " and ".join(show_shape(s) for s in shapes)
             raise ShapeError(
                 f"shapes {shown} do not combine elementwise: "
-                f"lengths {' and '.join(str(d) for d in lengths)} meet on axis {len(joined)}\n"
+                f"lengths {' and '.join(str(d) for d in lengths)} meet on axis {len(combined)}\n"
                 "  fix: make the two lengths equal, or one of them 1"
             )
-        joined.append(others.pop() if others else 1)
-    return tuple(joined)
+        combined.append(reduce(joined, others) if others else 1)
+    return tuple(combined)
 
 
 def unbroadcast(g: Array, like: Array) -> Array:

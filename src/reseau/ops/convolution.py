@@ -14,6 +14,7 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import differ, minus, plus, times
 from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
 
 __all__ = ["Conv", "ConvTranspose"]
@@ -157,7 +158,7 @@ class Conv(Op):
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
         kernel, (inputs, out) = check_kernel(x, weight, bias)
-        if x[-1] != inputs * self.groups or out % self.groups:
+        if differ(x[-1], inputs * self.groups) or out % self.groups:
             raise ShapeError(
                 f"its weight {show_shape(weight)} in {self.groups} groups does not read {x[-1]} channels\n"
                 f"  fix: give the weight the shape (*kernel, channels / groups, filters), groups dividing both"
@@ -192,25 +193,25 @@ class ConvTranspose(Op):
 
     slow_in_loops: ClassVar[bool] = True
 
-    def correlation(self, x: Shape, kernel: tuple[int, ...]) -> tuple[Correlation, tuple[int, ...]]:
+    def correlation(self, x: Shape, kernel: tuple[int, ...]) -> tuple[Correlation, Shape]:
         """The map of which this is the transpose, and the spatial lengths of the output."""
-        if any(isinstance(n, str) for n in x[1:-1]):
-            raise ShapeError(f"it reads {show_shape(x)}, whose lengths are not known\n  fix: give each axis a length")
-        lengths = tuple(int(n) for n in x[1:-1])
+        lengths = x[1:-1]
         if self.padding == "same":
-            grown = tuple(n * s for n, s in zip(lengths, per_axis(self.stride, len(lengths), "stride"), strict=True))
+            grown = tuple(
+                times(n, s) for n, s in zip(lengths, per_axis(self.stride, len(lengths), "stride"), strict=True)
+            )
             windows = resolve_windows(kernel, self.stride, self.dilation, "same", grown)
         else:
             windows = resolve_windows(kernel, self.stride, self.dilation, self.padding, lengths)
             axes = zip(lengths, windows.extent, windows.stride, windows.pads, strict=True)
-            grown = tuple((n - 1) * s + e - before - after for n, e, s, (before, after) in axes)
-        if min(grown) < 1:
+            grown = tuple(plus(times(minus(n, 1), s), e - before - after) for n, e, s, (before, after) in axes)
+        if any(isinstance(n, int) and n < 1 for n in grown):
             raise ShapeError(f"its padding {self.padding} leaves {grown} entries\n  fix: give less padding")
         return Correlation(windows, self.groups), grown
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
         kernel, (inputs, out) = check_kernel(x, weight, None)
-        if x[-1] != inputs or inputs % self.groups:
+        if differ(x[-1], inputs) or inputs % self.groups:
             raise ShapeError(
                 f"its weight {show_shape(weight)} in {self.groups} groups does not read {x[-1]} channels\n"
                 f"  fix: give the weight the shape (*kernel, channels, filters / groups), groups dividing both"
@@ -223,7 +224,7 @@ class ConvTranspose(Op):
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         c, lengths = self.correlation(x.shape, weight.shape[:-2])
-        y = c.to_input(x, jnp.swapaxes(weight, -1, -2), lengths)
+        y = c.to_input(x, jnp.swapaxes(weight, -1, -2), tuple(int(n) for n in lengths))
         return y if bias is None else y + bias
 
     def backward(self, g: Array, y: Array, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:

@@ -7,6 +7,7 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import unlike
 from reseau.ops.reduction import check_axes
 
 __all__ = ["CumulativeProduct", "CumulativeSum", "ReverseSequence"]
@@ -67,7 +68,7 @@ class ReverseSequence(Op):
 
     def shape(self, x: Shape, lengths: Shape) -> Shape:
         time, batch = check_axes((self.time_axis, self.batch_axis), x)
-        if {time, batch} != {0, 1} or lengths != (x[batch],):
+        if {time, batch} != {0, 1} or unlike(lengths, (x[batch],)):
             raise ShapeError(
                 f"lengths {show_shape(lengths)} do not fit sequences {show_shape(x)}\n"
                 "  fix: one length for each sequence, time and batch as the first two axes"

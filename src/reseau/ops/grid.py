@@ -8,6 +8,7 @@ from jax import Array
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import differ
 
 __all__ = ["GridSample"]
 
@@ -32,7 +33,7 @@ class GridSample(Op):
             raise GraphError(f"cannot sample by {self.mode!r} with padding {self.padding!r}\n  fix: 'linear', 'zeros'")
 
     def shape(self, x: Shape, grid: Shape) -> Shape:
-        if len(x) < 3 or len(grid) != len(x) or grid[-1] != len(x) - 2 or grid[0] != x[0]:
+        if len(x) < 3 or len(grid) != len(x) or differ(grid[-1], len(x) - 2) or differ(grid[0], x[0]):
             raise ShapeError(
                 f"points {show_shape(grid)} do not lie in {show_shape(x)}\n"
                 "  fix: give points (batch, *out, axes) in (batch, channels, *lengths)"

@@ -9,6 +9,7 @@ from jax import Array
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import unlike
 from reseau.ops.reduction import check_axes
 
 __all__ = ["ArgMax", "Embedding", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK"]
@@ -103,7 +104,7 @@ class PutAlong(Op):
 
     def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
         check_axes((self.axis,), x)
-        if len(indices) != len(x) or updates != indices:
+        if len(indices) != len(x) or unlike(updates, indices):
             raise ShapeError(
                 f"updates {show_shape(updates)} do not fit indices {show_shape(indices)}\n  fix: equal shapes"
             )
@@ -124,7 +125,7 @@ class Put(Op):
 
     def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
         depth = indices[-1] if indices else ""
-        if isinstance(depth, str) or depth > len(x) or updates != (*indices[:-1], *x[depth:]):
+        if isinstance(depth, str) or depth > len(x) or unlike(updates, (*indices[:-1], *x[depth:])):
             raise ShapeError(
                 f"updates {show_shape(updates)} do not fit indices {show_shape(indices)} into {show_shape(x)}\n"
                 "  fix: one slice of x for each vector of indices"
@@ -172,7 +173,7 @@ class TopK(Op):
     def shape(self, x: Shape) -> Shape:
         (axis,) = check_axes((self.axis,), x)
         n = x[axis]
-        if isinstance(n, str) or not 0 <= self.k <= n:
+        if self.k < 0 or (isinstance(n, int) and self.k > n):
             raise ShapeError(f"axis {axis} of {show_shape(x)} does not have {self.k} entries\n  fix: a smaller k")
         return (*x[:axis], self.k, *x[axis + 1 :])
 

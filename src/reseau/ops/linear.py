@@ -9,6 +9,7 @@ from jax import Array
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, broadcast, show_shape, unbroadcast
+from reseau.ops.lengths import differ
 
 __all__ = ["Affine", "Determinant", "Einsum", "Matmul"]
 
@@ -18,7 +19,7 @@ class Affine(Op):
     """`y = x W + b` on the last axis; `W` is (in, out), `b` is (out,) or absent."""
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
-        if len(x) < 2 or len(weight) != 2 or x[-1] != weight[0]:
+        if len(x) < 2 or len(weight) != 2 or differ(x[-1], weight[0]):
             raise ShapeError(
                 f"it multiplies {show_shape(x)} by a weight {show_shape(weight)}\n"
                 f"  fix: give the weight the shape ({x[-1] if x else 'features'}, units)"
@@ -44,7 +45,7 @@ class Matmul(Op):
     """Matrix product `a @ b` over the last two axes, the axes before them broadcast."""
 
     def shape(self, a: Shape, b: Shape) -> Shape:
-        if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
+        if len(a) < 2 or len(b) < 2 or differ(a[-1], b[-2]):
             raise ShapeError(
                 f"it multiplies {show_shape(a)} by {show_shape(b)}\n"
                 "  fix: make the last axis of input 0 as long as the last but one of input 1"
@@ -93,7 +94,7 @@ class Determinant(Op):
     """Determinant of the matrices on the last two axes."""
 
     def shape(self, x: Shape) -> Shape:
-        if len(x) < 2 or x[-1] != x[-2]:
+        if len(x) < 2 or differ(x[-1], x[-2]):
             raise ShapeError(f"{show_shape(x)} holds no square matrices\n  fix: make the last two axes equally long")
         return x[:-2]
 

@@ -9,6 +9,7 @@ from jax import Array
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import unlike
 
 __all__ = ["BatchMean", "BatchNorm", "BatchVariance", "LayerNorm"]
 
@@ -126,7 +127,7 @@ class LayerNorm(Op):
 def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
     """The shape of `x`, if each vector has one entry for each entry of its last axis."""
     for name, shape in vectors.items():
-        if len(x) < 2 or shape != x[-1:]:
+        if len(x) < 2 or unlike(shape, x[-1:]):
             raise ShapeError(
                 f"its {name} {show_shape(shape)} does not fit the last axis of {show_shape(x)}\n"
                 f"  fix: read (batch, ..., features) with a {name} of shape (features,)"
@@ -136,7 +137,7 @@ def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
 
 def check_present(x: Shape, present: Shape) -> Shape:
     """Shape of one statistic of `x` for each entry of its last axis."""
-    if len(x) < 2 or present != x[:1]:
+    if len(x) < 2 or unlike(present, x[:1]):
         raise ShapeError(
             f"its mask of rows {show_shape(present)} does not fit {show_shape(x)}\n"
             f"  fix: give one number for each row, of shape ({x[0] if x else 'batch'},)"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from reseau.errors import GraphError
 from reseau.ops.base import Op, Shape, broadcast, unbroadcast
@@ -124,13 +124,14 @@ class Narrow(Op):
 def power_of_two(x: Array, rounding: str, saturate: bool) -> Array:
     """A positive number as a power of 2; 0 as the smallest, what is negative or too large as no number."""
     share, exponent = jnp.frexp(x.astype(jnp.float32))
-    exact = share == 0.5
-    step = {"nearest": share >= 0.75, "up": ~exact, "down": jnp.zeros_like(exact)}[rounding]
-    power = exponent - 1 + step
-    kept = jnp.clip(power, -127, 127) if saturate else power
-    outside = jnp.isnan(x) | (x < 0) | (kept > 127) | (jnp.isinf(x) & (not saturate))
-    value = jnp.ldexp(jnp.float32(1), jnp.where(jnp.isinf(x), 127, jnp.where(x == 0, -127, kept)))
-    return jnp.where(outside, jnp.nan, value).astype(jnp.float8_e8m0fnu)
+    step = {"nearest": share >= 0.75, "up": share > 0.5, "down": jnp.zeros_like(share, bool)}[rounding]
+    power = jnp.where(x == 0, -127, jnp.where(jnp.isinf(x), 128, exponent - 1 + step))
+    if saturate:
+        power = jnp.minimum(power, 127)
+    none = jnp.isnan(x) | (x < 0) | (power > 127)
+    # by its bits: 2^-127 is too small for arithmetic in 32 bits
+    bits = jnp.where(none, 255, jnp.maximum(power, -127) + 127).astype(jnp.uint8)
+    return lax.bitcast_convert_type(bits, jnp.float8_e8m0fnu)
 
 
 def distance(x: Array, zero: Array, dtype: jnp.dtype) -> Array:

@@ -16,6 +16,7 @@ from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.lengths import differ
 
 __all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell"]
 
@@ -42,7 +43,7 @@ class Recurrent(Op):
                 raise GraphError(f"a cell has no activation {name!r}\n  fix: one of {', '.join(ACTIVATIONS)}")
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
-        if len(x) != 3 or len(w) != 2 or len(r) != 2 or w[1] != x[2] or w[0] != r[0]:
+        if len(x) != 3 or len(w) != 2 or len(r) != 2 or differ(w[1], x[2]) or differ(w[0], r[0]):
             raise ShapeError(
                 f"weights {show_shape(w)} and {show_shape(r)} do not read {show_shape(x)}\n"
                 "  fix: read (time, batch, features) with weights (gates units, features) and (gates units, units)"
@@ -57,8 +58,10 @@ class Recurrent(Op):
     def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
         """The states after one more entry of the sequence; the hidden state is the first."""
 
-    def run(self, x: Array, lengths: Array, states: tuple[Array, ...], weights: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Every state after every step, zero after the end of a sequence."""
+    def run(
+        self, x: Array, lengths: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Every state after every step, zero after the end of a sequence, and every state after the last step."""
 
         def advance(old: tuple[Array, ...], given: tuple[Array, Array]) -> Any:
             entry, time = given
@@ -67,8 +70,8 @@ class Recurrent(Op):
             return new, tuple(jnp.where(alive, n, 0) for n in new)
 
         times = jnp.arange(x.shape[0]).astype(lengths.dtype)
-        _, kept = lax.scan(advance, states, (x, times), reverse=self.reverse)
-        return tuple(kept)
+        last, kept = lax.scan(advance, states, (x, times), reverse=self.reverse)
+        return tuple(kept), tuple(last)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class PlainCell(Recurrent):
         return (self.gate(0, x @ w.T + b + states[0] @ r.T + c),)
 
     def forward(self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array) -> Array:
-        return self.run(x, lengths, (h,), (w, r, b, c))[0]
+        return self.run(x, lengths, (h,), (w, r, b, c))[0][0]
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,14 @@ class GatedCell(Recurrent):
         return ((1 - update) * self.gate(1, from_x[2] + past) + update * h,)
 
     def forward(self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array) -> Array:
-        return self.run(x, lengths, (h,), (w, r, b, c))[0]
+        return self.run(x, lengths, (h,), (w, r, b, c))[0][0]
 
 
 @dataclass(frozen=True)
 class LongShortCell(Recurrent):
-    """Long short-term memory, gates in the order input, output, forget, cell; `output` 1 gives the cell states.
+    """Long short-term memory, gates in the order input, output, forget, cell.
+
+    `output` 1 gives the cell states, 2 that after the last step of each sequence, (batch, units).
 
     Further inputs: the first cell state (batch, units), and peepholes (3 × units,) from the cell to the gates input,
     output and forget. With `coupled` the forget gate is one minus the input gate.
@@ -133,4 +138,9 @@ class LongShortCell(Recurrent):
     def forward(
         self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array, cell: Array, peep: Array
     ) -> Array:
-        return self.run(x, lengths, (h, cell), (w, r, b, c, peep))[self.output]
+        kept, last = self.run(x, lengths, (h, cell), (w, r, b, c, peep))
+        return last[1] if self.output == 2 else kept[self.output]
+
+    def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
+        every = super().shape(x, w, r, *rest)
+        return every[1:] if self.output == 2 else every

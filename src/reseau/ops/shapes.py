@@ -1,102 +1,157 @@
-"""Shapes changed: reshaping, transposing, broadcasting, cutting, joining, padding, repeating."""
+"""Shapes changed and read: reshaping, transposing, broadcasting, cutting, joining, padding, repeating, counting."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
-from reseau.ops.base import Dim, Op, Shape, show_shape, unbroadcast
+from reseau.ops.base import Op, show_shape, unbroadcast
+from reseau.ops.lengths import (
+    Dim,
+    Places,
+    Shape,
+    ceil_divide,
+    differ,
+    joined,
+    larger,
+    lengths_at,
+    minus,
+    plus,
+    size,
+    smaller,
+    times,
+    unlike,
+    words_of,
+)
 
-__all__ = ["BroadcastTo", "Concatenate", "Cut", "Pad", "Reshape", "ReshapeTo", "Slice", "Tile", "Transpose", "multiple"]
+__all__ = [
+    "BroadcastTo",
+    "Concatenate",
+    "Identity",
+    "Pad",
+    "Range",
+    "Reshape",
+    "ReshapeTo",
+    "ShapeOf",
+    "Slice",
+    "Tile",
+    "Transpose",
+]
 
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}
 
 
-def multiple(length: Dim) -> tuple[int, str]:
-    """A length as a number times a word: `"3*batch"` is (3, "batch"), 5 is (5, "")."""
-    if not isinstance(length, str):
-        return length, ""
-    count, star, word = length.partition("*")
-    return (int(count), word) if star and count.isdigit() else (1, length)
-
-
 @dataclass(frozen=True)
 class ReshapeTo(Op):
-    """The same entries in row-major order with other lengths, one of which may be a word or a multiple of one."""
+    """The same entries in row-major order with other lengths.
+
+    One length may hold words; others may where `places` says which axis of which input gives each word.
+    """
 
     lengths: Shape
+    places: Places = ()
 
-    def shape(self, x: Shape) -> Shape:
-        sizes = []
-        for shape in (x, self.lengths):
-            counts, words = zip(*(multiple(n) for n in shape), strict=True) if shape else ((), ())
-            sizes.append((prod(counts), sorted(w for w in words if w)))
-        if sizes[0] != sizes[1] or len(sizes[1][1]) > 1:
+    def shape(self, x: Shape, *read: Shape) -> Shape:
+        known = {name for name, _, _ in self.places}
+        if differ(size(x), size(self.lengths)) or sum(bool(set(words_of(n)) - known) for n in self.lengths) > 1:
             raise ShapeError(
                 f"{show_shape(x)} does not have the entries of {show_shape(self.lengths)}\n"
-                "  fix: keep the product of the lengths, at most one of them a word"
+                "  fix: keep the product of the lengths, and the first of them if it is the batch"
             )
         return self.lengths
 
-    def forward(self, x: Array) -> Array:
-        return x.reshape(tuple(-1 if isinstance(n, str) else n for n in self.lengths))
+    def forward(self, x: Array, *read: Array) -> Array:
+        found = lengths_at(self.lengths, self.places, [v.shape for v in (x, *read)])
+        if found.count(None) == 1 and 0 in (known := [n for n in found if n is not None]):
+            return x.reshape([x.shape[0] if n is None else n for n in found]) if known else x
+        return x.reshape([-1 if n is None else n for n in found])
 
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (g.reshape(x.shape),)
+    def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
+        return (g.reshape(x.shape), *(None,) * len(read))
 
 
 @dataclass(frozen=True)
 class BroadcastTo(Op):
-    """Repeated along axes of length 1 up to these lengths; an axis whose length is a word stays as it is."""
+    """Repeated along axes of length 1 up to these lengths.
+
+    A word is the number that `places` says, or where they say nothing the length that the axis has.
+    """
 
     lengths: Shape
+    places: Places = ()
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: Shape, *read: Shape) -> Shape:
+        known = {name for name, _, _ in self.places}
         short = len(self.lengths) - len(x)
         old = (1,) * short + x
-        joined = tuple(o if isinstance(n, str) else n for o, n in zip(old, self.lengths, strict=False))
-        if short < 0 or any(o not in (1, n) for o, n in zip(old, joined, strict=True)):
+        made = tuple(
+            o if set(words_of(n)) - known else n if o == 1 else joined(o, n)
+            for o, n in zip(old, self.lengths, strict=False)
+        )
+        if short < 0 or any(o != 1 and differ(o, n) for o, n in zip(old, made, strict=True)):
             raise ShapeError(
                 f"{show_shape(x)} cannot be repeated to {show_shape(self.lengths)}\n  fix: start from lengths of 1"
             )
-        return joined
+        return made
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, *read: Array) -> Array:
         old = (1,) * (len(self.lengths) - x.ndim) + x.shape
-        return jnp.broadcast_to(
-            x, tuple(o if isinstance(n, str) else n for o, n in zip(old, self.lengths, strict=True))
-        )
+        found = lengths_at(self.lengths, self.places, [v.shape for v in (x, *read)])
+        return jnp.broadcast_to(x, [o if n is None else n for o, n in zip(old, found, strict=True)])
 
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (unbroadcast(g, x),)
+    def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
+        return (unbroadcast(g, x), *(None,) * len(read))
 
 
 @dataclass(frozen=True)
-class Cut(Op):
-    """Some entries of some axes: for each `(axis, start, stop, step)`, those of Python's slice, step of either sign."""
+class ShapeOf(Op):
+    """The lengths of the axes from `start` to `stop` as whole numbers."""
 
-    bounds: tuple[tuple[int, int | None, int | None, int], ...]
+    start: int = 0
+    stop: int | None = None
+
+    dtype: ClassVar[str] = "int64"
 
     def shape(self, x: Shape) -> Shape:
-        lengths = list(x)
-        for axis, start, stop, step in self.bounds:
-            n = x[axis] if 0 <= axis < len(x) else ""
-            if isinstance(n, str) or step == 0:
-                raise ShapeError(
-                    f"axis {axis} of {show_shape(x)} has no length to cut with step {step}\n"
-                    "  fix: name axes from 0 whose lengths are numbers"
-                )
-            lengths[axis] = len(range(n)[start:stop:step])
-        return tuple(lengths)
+        return (len(x[self.start : self.stop]),)
 
     def forward(self, x: Array) -> Array:
-        kept = [slice(None)] * x.ndim
-        for axis, start, stop, step in self.bounds:
-            kept[axis] = slice(start, stop, step)
-        return x[tuple(kept)]
+        return jnp.asarray(np.asarray(x.shape[self.start : self.stop], np.int64))
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[None]:
+        return (None,)
+
+
+@dataclass(frozen=True)
+class Range(Op):
+    """The whole numbers from `start` in steps to before `stop`, of a given type; words are read at their places."""
+
+    start: Dim
+    stop: Dim
+    step: int = 1
+    dtype: str = "int64"
+    places: Places = ()
+
+    def shape(self, *read: Shape) -> Shape:
+        unknown = set(words_of(self.start, self.stop)) - {name for name, _, _ in self.places}
+        if self.step == 0 or unknown:
+            raise ShapeError(
+                f"it counts by {self.step} with no place for {sorted(unknown)}\n  fix: a place for each word"
+            )
+        way = 1 if self.step > 0 else -1
+        return (larger(ceil_divide(times(way, minus(self.stop, self.start)), abs(self.step)), 0),)
+
+    def forward(self, *read: Array) -> Array:
+        start, stop = (n or 0 for n in lengths_at([self.start, self.stop], self.places, [v.shape for v in read]))
+        return jnp.asarray(np.arange(start, stop, self.step).astype(np.dtype(self.dtype)))
+
+    def backward(self, g: Array, y: Array, *read: Array) -> tuple[None, ...]:
+        return (None,) * len(read)
 
 
 @dataclass(frozen=True)
@@ -115,11 +170,7 @@ class Pad(Op):
             raise GraphError(f"cannot pad in the mode {self.mode!r}\n  fix: one of {', '.join(PAD_MODES)}")
 
     def shape(self, x: Shape) -> Shape:
-        lengths: list[Dim] = []
-        for n, (before, after) in zip(x, self.pads, strict=False):
-            if isinstance(n, str) and (before or after):
-                raise ShapeError(f"an axis of {show_shape(x)} has no length to pad\n  fix: give the axis a length")
-            lengths.append(n if isinstance(n, str) else n + before + after)
+        lengths = [plus(n, before, after) for n, (before, after) in zip(x, self.pads, strict=False)]
         if len(self.pads) != len(x) or any(isinstance(n, int) and n < 0 for n in lengths):
             raise ShapeError(f"padding {self.pads} does not fit {show_shape(x)}\n  fix: a pair for each axis")
         return tuple(lengths)
@@ -133,25 +184,28 @@ class Pad(Op):
 
 @dataclass(frozen=True)
 class Tile(Op):
-    """The array repeated `repeats[i]` times along axis `i`."""
+    """The array repeated `repeats[i]` times along axis `i`; words are read at their places."""
 
-    repeats: tuple[int, ...]
+    repeats: Shape
+    places: Places = ()
 
-    def shape(self, x: Shape) -> Shape:
-        if len(self.repeats) != len(x) or any(
-            isinstance(n, str) and r != 1 for n, r in zip(x, self.repeats, strict=False)
-        ):
+    def shape(self, x: Shape, *read: Shape) -> Shape:
+        if len(self.repeats) != len(x) or set(words_of(*self.repeats)) - {name for name, _, _ in self.places}:
             raise ShapeError(
                 f"{show_shape(x)} cannot be repeated {self.repeats} times\n  fix: one number for each axis"
             )
-        return tuple(n if isinstance(n, str) else n * r for n, r in zip(x, self.repeats, strict=True))
+        return tuple(times(n, r) for n, r in zip(x, self.repeats, strict=True))
 
-    def forward(self, x: Array) -> Array:
-        return jnp.tile(x, self.repeats)
+    def counts(self, *inputs: Array) -> list[int]:
+        """The numbers of the repeats."""
+        return [int(n or 0) for n in lengths_at(self.repeats, self.places, [v.shape for v in inputs])]
 
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        split = [n for pair in zip(self.repeats, x.shape, strict=True) for n in pair]
-        return (g.reshape(split).sum(tuple(range(0, 2 * x.ndim, 2))),)
+    def forward(self, x: Array, *read: Array) -> Array:
+        return jnp.tile(x, self.counts(x, *read))
+
+    def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
+        split = [n for pair in zip(self.counts(x, *read), x.shape, strict=True) for n in pair]
+        return (g.reshape(split).sum(tuple(range(0, 2 * x.ndim, 2))), *(None,) * len(read))
 
 
 @dataclass(frozen=True)
@@ -161,7 +215,7 @@ class Reshape(Op):
     lengths: tuple[int, ...]
 
     def shape(self, x: Shape) -> Shape:
-        if not x or any(isinstance(n, str) for n in x[1:]) or prod(map(int, x[1:])) != prod(self.lengths):
+        if not x or differ(size(x[1:]), prod(self.lengths)):
             raise ShapeError(
                 f"{show_shape(x)} does not have the entries of {show_shape((*x[:1], *self.lengths))}\n"
                 "  fix: keep the first axis, and the product of the lengths after it"
@@ -173,6 +227,20 @@ class Reshape(Op):
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         return (g.reshape(x.shape),)
+
+
+@dataclass(frozen=True)
+class Identity(Op):
+    """Its input, under another name."""
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (g,)
 
 
 @dataclass(frozen=True)
@@ -207,14 +275,12 @@ class Concatenate(Op):
             raise ShapeError(f"axis {self.axis} is not an axis of its inputs\n  fix: name an axis that they have")
         axis = self.axis % len(inputs[0])
         rest = [(s[:axis], s[axis + 1 :]) for s in inputs]
-        lengths = [s[axis] for s in inputs if len(s) > axis]
-        if any(r != rest[0] for r in rest) or any(isinstance(n, str) for n in lengths):
+        if any(unlike(a, b) for r in rest for a, b in zip(r, rest[0], strict=True)):
             raise ShapeError(
                 f"shapes {' and '.join(show_shape(s) for s in inputs)} do not join along axis {axis}\n"
                 "  fix: make the lengths of all the other axes equal"
             )
-        joined: Dim = sum(int(n) for n in lengths)
-        return (*inputs[0][:axis], joined, *inputs[0][axis + 1 :])
+        return (*agreed([r[0] for r in rest]), plus(*(s[axis] for s in inputs)), *agreed([r[1] for r in rest]))
 
     def forward(self, *inputs: Array) -> Array:
         return jnp.concatenate(inputs, self.axis)
@@ -226,42 +292,79 @@ class Concatenate(Op):
 
 @dataclass(frozen=True)
 class Slice(Op):
-    """The entries `start, start + step, ...` before `stop` of one axis, counted as Python counts them, `step >= 1`."""
+    """The entries of one axis that Python's slice `start : stop : step` keeps, step of either sign.
+
+    Bounds may hold words, which are read at their places.
+    """
 
     axis: int
-    start: int
-    stop: int
+    start: Dim | None = None
+    stop: Dim | None = None
     step: int = 1
+    places: Places = ()
 
     def __post_init__(self) -> None:
-        if self.step < 1:
-            raise GraphError(f"cannot slice with step {self.step}\n  fix: give a step of at least 1")
+        if self.step == 0:
+            raise GraphError(f"cannot slice with step {self.step}\n  fix: give a step other than 0")
 
-    def shape(self, x: Shape) -> Shape:
-        if not -len(x) <= self.axis < len(x) or isinstance(x[self.axis], str):
-            raise ShapeError(
-                f"axis {self.axis} of {show_shape(x)} has no length to cut\n"
-                "  fix: name an axis whose length is a number"
-            )
+    def shape(self, x: Shape, *read: Shape) -> Shape:
+        if not -len(x) <= self.axis < len(x):
+            raise ShapeError(f"{show_shape(x)} has no axis {self.axis} to cut\n  fix: name one of its axes")
         axis = self.axis % len(x)
-        kept = len(self.entries(int(x[axis])))
-        if kept == 0:
+        n, bounds = x[axis], [b for b in (self.start, self.stop) if b is not None]
+        if isinstance(n, int) and all(isinstance(b, int) for b in bounds):
+            kept: Dim = len(range(n)[self.start : self.stop : self.step])  # type: ignore[misc]
+        elif self.step > 0:
+            first, last = (clamped(b, n, e) for b, e in ((self.start, 0), (self.stop, n)))
+            kept = ceil_divide(larger(minus(last, first), 0), self.step)
+        elif self.start is None and self.stop is None:
+            kept = ceil_divide(n, -self.step)
+        else:
             raise ShapeError(
-                f"no entry of axis {axis} of {show_shape(x)} lies from {self.start} to {self.stop}\n"
-                "  fix: choose start < stop inside the axis"
+                f"axis {axis} of {show_shape(x)} has no length to cut backwards\n"
+                "  fix: name an axis whose length is a number"
             )
         return (*x[:axis], kept, *x[axis + 1 :])
 
-    def entries(self, n: int) -> range:
-        """Places that are kept of an axis of length `n`."""
-        return range(n)[self.start : self.stop : self.step]
+    def entries(self, x: Sequence[int], *read: Sequence[int]) -> range:
+        """Places that are kept of the axis, for inputs of these shapes."""
+        bounds = [0 if b is None else b for b in (self.start, self.stop)]
+        start, stop = lengths_at(bounds, self.places, [tuple(x), *map(tuple, read)])
+        start, stop = (None if b is None else n for b, n in ((self.start, start), (self.stop, stop)))
+        return range(x[self.axis])[start : stop : self.step]
 
-    def forward(self, x: Array) -> Array:
-        kept = self.entries(x.shape[self.axis])
-        return lax.slice_in_dim(x, kept.start, kept.stop, kept.step, self.axis)
+    def forward(self, x: Array, *read: Array) -> Array:
+        kept = self.entries(x.shape, *(v.shape for v in read))
+        if self.step > 0:
+            return lax.slice_in_dim(x, kept.start, max(kept.stop, kept.start), kept.step, self.axis)
+        if not kept:
+            return lax.slice_in_dim(x, 0, 0, 1, self.axis)
+        forward = kept[::-1]
+        return jnp.flip(lax.slice_in_dim(x, forward[0], forward[-1] + 1, forward.step, self.axis), self.axis)
 
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        kept = self.entries(x.shape[self.axis])
+    def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
+        kept = self.entries(x.shape, *(v.shape for v in read))
         padding = [(0, 0, 0)] * x.ndim
-        padding[self.axis] = (kept.start, x.shape[self.axis] - 1 - kept[-1], kept.step - 1)
-        return (lax.pad(g, jnp.zeros((), g.dtype), padding),)
+        if not kept:
+            return (jnp.zeros_like(x), *(None,) * len(read))
+        forward = kept if self.step > 0 else kept[::-1]
+        padding[self.axis] = (forward.start, x.shape[self.axis] - 1 - forward[-1], forward.step - 1)
+        ordered = g if self.step > 0 else jnp.flip(g, self.axis)
+        return (lax.pad(ordered, jnp.zeros((), g.dtype), padding), *(None,) * len(read))
+
+
+def clamped(bound: Dim | None, n: Dim, default: Dim) -> Dim:
+    """A bound of a slice with a step forward, kept within the axis."""
+    if bound is None:
+        return default
+    if isinstance(bound, int) and bound < 0:
+        return larger(plus(n, bound), 0)
+    return smaller(bound, n)
+
+
+def agreed(shapes: Sequence[Shape]) -> Shape:
+    """For each axis the length that says most of those that are the same number."""
+    first = list(shapes[0])
+    for shape in shapes[1:]:
+        first = [joined(a, b) for a, b in zip(first, shape, strict=True)]
+    return tuple(first)

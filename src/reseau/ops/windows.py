@@ -10,6 +10,7 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Dim, Shape
+from reseau.ops.lengths import divide, plus
 
 __all__ = ["Padding", "PerAxis", "Windows", "per_axis", "resolve_windows"]
 
@@ -49,11 +50,7 @@ class Windows:
         for n, e, s, (before, after) in zip(lengths, self.extent, self.stride, self.pads, strict=True):
             grown = before + after - e
             if isinstance(n, str):
-                if s != 1 or grown != -1:
-                    raise ShapeError(
-                        f"the number of windows along the axis '{n}' is not known\n  fix: give the axis a length"
-                    )
-                counts.append(n)
+                counts.append(plus(divide(plus(n, grown), s), 1))
             elif n + grown < 0:
                 raise ShapeError(
                     f"a window of {e} entries does not fit into {n + before + after}\n"
@@ -145,11 +142,7 @@ def resolve_padding(
     if padding == "same":
         pairs = []
         for n, e, s in zip(lengths, extent, stride, strict=True):
-            if isinstance(n, str) and s != 1:
-                raise ShapeError(
-                    f"padding 'same' with stride {s} needs the length of an axis, which is only called '{n}'\n"
-                    "  fix: give the axis a length, or the padding as (before, after) pairs"
-                )
+            # of a word only the number of windows is known: with e - 1 entries more it is ceil(n / s) as well
             total = e - 1 if isinstance(n, str) else max((-(-n // s) - 1) * s + e - n, 0)
             pairs.append((total // 2, total - total // 2))
         return tuple(pairs)

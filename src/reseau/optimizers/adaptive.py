@@ -1,6 +1,7 @@
 """Methods that divide each coordinate's step by a measure of its past gradients.
 
 Where epsilon stands differs between papers and libraries and decides the first steps; every docstring says it.
+The averages are held in single precision at least, also where the parameters are in half.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.optimizers.base import Optimizer, Params, zeros
+from reseau.optimizers.base import Optimizer, Params, moved, wide, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSProp"]
@@ -50,12 +51,12 @@ class Adagrad(Optimizer):
         _check("Adagrad", self.epsilon)
 
     def init(self, params: Params) -> Params:
-        return zeros(params)
+        return zeros(wide(params))
 
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
-        rate = as_schedule(self.learning_rate)(t)
+        rate, grads = as_schedule(self.learning_rate)(t), wide(grads)
         total = {k: s + grads[k] * grads[k] for k, s in state.items()}
-        return {k: p - rate * _ratio(grads[k], total[k], self.epsilon) for k, p in params.items()}, total
+        return moved(params, {k: _ratio(grads[k], total[k], self.epsilon) for k in params}, rate), total
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ class RMSProp(Optimizer):
         _check("RMSProp", self.epsilon, self.decay)
 
     def init(self, params: Params) -> Params:
-        return zeros(params)
+        return zeros(wide(params))
 
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
-        rate = as_schedule(self.learning_rate)(t)
+        rate, grads = as_schedule(self.learning_rate)(t), wide(grads)
         mean = _average(state, _squares(grads), self.decay)
-        return {k: p - rate * _ratio(grads[k], mean[k], self.epsilon) for k, p in params.items()}, mean
+        return moved(params, {k: _ratio(grads[k], mean[k], self.epsilon) for k in params}, rate), mean
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,15 @@ class Adam(Optimizer):
         _check("Adam", self.epsilon, self.b1, self.b2)
 
     def init(self, params: Params) -> tuple[Params, Params]:
-        return zeros(params), zeros(params)
+        return zeros(wide(params)), zeros(wide(params))
 
     def update(
         self, params: Params, grads: Params, state: tuple[Params, Params], t: Array
     ) -> tuple[Params, tuple[Params, Params]]:
+        grads = wide(grads)
         m = _average(state[0], grads, self.b1)
         v = _average(state[1], _squares(grads), self.b2)
-        move = self.direction(m, v, t)
-        rate = as_schedule(self.learning_rate)(t)
-        return {k: p - rate * move[k] for k, p in params.items()}, (m, v)
+        return moved(params, self.direction(m, v, t), as_schedule(self.learning_rate)(t)), (m, v)
 
     def direction(self, m: Params, v: Params, t: Array) -> Params:
         """`m̂ / (√v̂ + epsilon)`."""
@@ -153,10 +153,9 @@ class AdamW(Optimizer):
     def update(
         self, params: Params, grads: Params, state: tuple[Params, Params], t: Array
     ) -> tuple[Params, tuple[Params, Params]]:
-        moved, state = self._adam().update(params, grads, state, t)
+        after, state = self._adam().update(params, grads, state, t)
         decay = self.decay(t) if isinstance(self.decay, Schedule) else self.decay
-        shrink = as_schedule(self.learning_rate)(t) * decay
-        return {k: moved[k] - shrink * p for k, p in params.items()}, state
+        return moved(after, params, as_schedule(self.learning_rate)(t) * decay), state
 
 
 def _ratio(move: Array, square: Array, epsilon: float) -> Array:

@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["Optimizer", "Params", "zeros"]
+__all__ = ["Optimizer", "Params", "moved", "wide", "zeros"]
 
 Params = dict[str, Any]
 
@@ -28,6 +29,16 @@ class Optimizer(ABC):
     def kept(self, params: Params, state: Any) -> Params:
         """The parameters that are measured and returned; an optimizer that averages its steps has others."""
         return params
+
+
+def wide(params: Params) -> Params:
+    """In single precision at least: in half, the square of a small number is 0."""
+    return {name: p.astype(jnp.promote_types(p.dtype, jnp.float32)) for name, p in params.items()}
+
+
+def moved(params: Params, moves: Params, rate: Any) -> Params:
+    """`p - rate * move`, in the precision of the parameters."""
+    return {name: (p - rate * moves[name]).astype(p.dtype) for name, p in params.items()}
 
 
 def zeros(params: Params) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.optimizers.base import Optimizer, Params, zeros
+from reseau.optimizers.base import Optimizer, Params, moved, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
 __all__ = ["SGD"]
@@ -41,7 +41,7 @@ class SGD(Optimizer):
     def update(self, params: Params, grads: Params, state: Params, t: Array) -> tuple[Params, Params]:
         rate = as_schedule(self.learning_rate)(t)
         if not self.momentum:
-            return {k: p - rate * grads[k] for k, p in params.items()}, state
+            return moved(params, grads, rate), state
         velocity = {k: self.momentum * v + grads[k] for k, v in state.items()}
         moves = {k: grads[k] + self.momentum * v for k, v in velocity.items()} if self.nesterov else velocity
-        return {k: p - rate * moves[k] for k, p in params.items()}, velocity
+        return moved(params, moves, rate), velocity

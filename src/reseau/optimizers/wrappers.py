@@ -11,7 +11,7 @@ from jax import Array
 
 from reseau.errors import DataError
 from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
-from reseau.optimizers.base import Optimizer, Params
+from reseau.optimizers.base import Optimizer, Params, wide
 from reseau.optimizers.schedules import Schedule
 from reseau.optimizers.sgd import SGD
 
@@ -36,7 +36,7 @@ class Clipped(Optimizer):
         return self.optimizer.init(params)
 
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
-        length = jnp.sqrt(sum((jnp.sum(g * g) for g in grads.values()), start=jnp.zeros(())))
+        length = jnp.sqrt(sum((jnp.sum(g * g) for g in wide(grads).values()), start=jnp.zeros(())))
         scale = jnp.minimum(1.0, self.norm / jnp.maximum(length, self.norm))
         return self.optimizer.update(params, {k: scale.astype(g.dtype) * g for k, g in grads.items()}, state, t)
 

@@ -2,6 +2,8 @@
 
 The operands must not be negative. An IEEE sum, product, quotient or square root is within half an
 ulp, so its successor is an upper bound; a logarithm of the C library, within one ulp, needs two.
+What overflows, or is no number, is infinite: such a bound says nothing, and it says nothing false. What underflows
+counts as the least positive float.
 """
 
 import math
@@ -12,9 +14,22 @@ import numpy.typing as npt
 from reseau.errors import ReseauError
 from reseau.theory.shallow.network import FloatArray
 
-__all__ = ["difference_up", "divide_up", "log_up", "norms_up", "product_up", "root_up", "squares_up", "sum_up", "up"]
+__all__ = [
+    "TINY",
+    "difference_up",
+    "divide_up",
+    "log_ratio_up",
+    "log_up",
+    "norms_up",
+    "product_up",
+    "root_up",
+    "squares_up",
+    "sum_up",
+    "up",
+]
 
 EPS = float(np.finfo(np.float64).eps)
+TINY = 5e-324  # the least positive float: nothing that underflows is larger
 
 
 def up(value: float, ulps: int = 1) -> float:
@@ -23,6 +38,8 @@ def up(value: float, ulps: int = 1) -> float:
     >>> up(1.0) - 1.0
     2.220446049250313e-16
     """
+    if math.isnan(value):
+        return math.inf
     for _ in range(ulps):
         value = math.nextafter(value, math.inf)
     return value
@@ -34,7 +51,13 @@ def sum_up(values: npt.ArrayLike) -> float:
     >>> sum_up([0.1] * 10) > 1.0
     True
     """
-    return up(math.fsum(np.asarray(values, dtype=np.float64).ravel().tolist()))
+    terms = np.asarray(values, dtype=np.float64).ravel()
+    if not np.isfinite(terms).all():
+        return math.inf
+    try:
+        return up(math.fsum(terms.tolist()))
+    except OverflowError:
+        return math.inf
 
 
 def product_up(*factors: float) -> float:
@@ -49,7 +72,9 @@ def product_up(*factors: float) -> float:
 
 def divide_up(numerator: float, denominator: float) -> float:
     """Upper bound on `numerator / denominator`, the denominator taken as exact; exactly 0 for 0."""
-    return up(numerator / denominator) if numerator else 0.0
+    if not numerator:
+        return 0.0
+    return up(numerator / denominator) if denominator else math.inf
 
 
 def difference_up(objective: float, dual: float) -> float:
@@ -80,14 +105,26 @@ def log_up(value: float) -> float:
     return up(math.log(value), 2)
 
 
+def log_ratio_up(numerator: float, denominator: float) -> float:
+    """Upper bound on `log(numerator / denominator)`, at least 0, whatever the size of the quotient.
+
+    Example:
+        >>> 745 < log_ratio_up(2.0, 5e-324) < 746
+        True
+    """
+    return up(max(math.log(numerator) - math.log(denominator), 0.0) * (1 + 4 * EPS) + 4 * EPS)
+
+
 def squares_up(rows: FloatArray) -> FloatArray:
     """Upper bounds on the squared norms of rows, shape (m,)."""
     # A sum of k rounded squares, in any order, is within k ulps; underflow adds less than the last term.
-    squares: FloatArray = np.sum(rows**2, axis=1) * (1 + (rows.shape[1] + 2) * EPS) + rows.shape[1] * 5e-324
+    with np.errstate(over="ignore", under="ignore"):
+        squares: FloatArray = np.sum(rows**2, axis=1) * (1 + (rows.shape[1] + 2) * EPS) + rows.shape[1] * TINY
     return squares
 
 
 def norms_up(norms: FloatArray, terms: int) -> FloatArray:
-    """Upper bounds on Euclidean norms computed from `terms` entries each, shape (m,)."""
-    upper: FloatArray = norms * (1 + (terms + 4) * EPS)
+    """Upper bounds on Euclidean norms computed from `terms` entries each, shape (m,); exactly 0 at 0."""
+    with np.errstate(over="ignore"):
+        upper: FloatArray = np.where(norms > 0, norms * (1 + (terms + 4) * EPS) + TINY, 0.0)
     return upper

@@ -1,13 +1,17 @@
-"""One checkpoint as one file: a `.safetensors` file of arrays, and a few words about them as JSON.
+"""One checkpoint as one file: a `.safetensors` file of arrays, and metadata about them as JSON.
 
-The words carry the digest of the arrays, and a digest of their own stands beside them, so that a changed bit is found.
+The metadata carry the digest of the arrays, and a digest of their own stands beside them, so that a changed bit is
+found.
 A file may come from anywhere: it says nothing that is believed before it is checked, and no array is read whose type
 and shape are not those of the run that goes on.
 """
 
 import json
 import logging
+import os
+import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -28,7 +32,7 @@ __all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 logger = logging.getLogger("reseau")
 
 VERSION = 1
-WORDS, CHECK = "checkpoint", "sha256"
+METADATA, CHECK = "checkpoint", "sha256"
 KINDS = {
     **{"step": int, "seconds": float, "since_best": int, "best_loss": float},
     **{"fingerprint": dict, "arrays": str, "engine": str},
@@ -62,7 +66,7 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: Mapping[str, str]) -> None:
     """Write the file; until it is whole and on the disk, it is not there."""
     arrays = {name: np.asarray(leaf) for name, leaf in _leaves(checkpoint.tree()).items()}
-    words = {
+    metadata = {
         "version": VERSION,
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
@@ -72,8 +76,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: Mapping[st
         "arrays": digest(arrays),
         "engine": engine(),
     }
-    text = json.dumps(words)
-    write_arrays(path, arrays, {WORDS: text, CHECK: digest(text)})
+    text = json.dumps(metadata)
+    write_arrays(path, arrays, {METADATA: text, CHECK: digest(text)})
 
 
 def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str], in_epoch: int) -> Checkpoint:
@@ -89,8 +93,8 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
         ModelFileError: The file is damaged.
         DataError: It is whole, but of another run, or of another version of this program.
     """
-    words = _words(path, open_arrays(path, lambda file: file.metadata()))
-    theirs = words["fingerprint"]
+    metadata = _metadata(path, open_arrays(path, lambda file: file.metadata()))
+    theirs = metadata["fingerprint"]
     other = [what for what in fingerprint | theirs if theirs.get(what) != fingerprint.get(what)]
     if other:
         raise DataError(
@@ -98,31 +102,52 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
             f"{'differ' if len(other) > 1 else 'differs'}\n"
             "  fix: the same settings and data as before, or another folder for this run"
         )
-    if words["engine"] != engine():
+    if metadata["engine"] != engine():
         logger.warning(
-            "%s was written by %.60s, this is %s: the bits may not be those of one run", path, words["engine"], engine()
+            "%s was written by %.200s, this is %s: the bits may not be those of one run",
+            path,
+            metadata["engine"],
+            engine(),
         )
     expected = start.tree()
-    expected["best"] = start.carry.params | start.carry.states if words["best_loss"] < inf else None
+    expected["best"] = start.carry.params | start.carry.states if metadata["best_loss"] < inf else None
     expected = jax.eval_shape(lambda tree: tree, expected)
-    rows = jax.ShapeDtypeStruct((words["step"] // in_epoch,), np.float64)
+    rows = jax.ShapeDtypeStruct((metadata["step"] // in_epoch,), np.float64)
     expected["history"] = dict.fromkeys(start.columns, rows)
     arrays = open_arrays(path, partial(_take, path, _leaves(expected)))
-    if digest(arrays) != words["arrays"]:
+    if digest(arrays) != metadata["arrays"]:
         raise _damaged(path, "its checksum does not fit its arrays")
     found = jax.tree.unflatten(jax.tree.structure(expected), list(arrays.values()))
     return Checkpoint(
-        words["step"],
-        words["seconds"],
+        metadata["step"],
+        metadata["seconds"],
         Carry(*(found[name] for name in Carry._fields)),
         found["history"],
-        Best(found["best"], words["best_loss"], words["since_best"]),
+        Best(found["best"], metadata["best_loss"], metadata["since_best"]),
     )
 
 
 def engine() -> str:
     """What computes: the same steps have the same bits where it is the same."""
-    return f"jax {jax.__version__} on {jax.devices()[0].device_kind}"
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return f"jax {jax.__version__} on {device.device_kind}"
+    return f"jax {jax.__version__} on {cores()} cores of {processor()}"
+
+
+def cores() -> int:
+    """Cores that this process may use; XLA splits sums by their number."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The model of the CPU; XLA compiles for what it can do."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
@@ -134,27 +159,27 @@ def _leaves(tree: Any) -> dict[str, Any]:
     return named
 
 
-def _words(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    """The words of the file, each of its type."""
-    metadata = metadata or {}
-    text = metadata.get(WORDS, "")
-    if not text or metadata.get(CHECK) != digest(text):
-        raise _damaged(path, "its checksum does not fit its words")
+def _metadata(path: Path, found: Mapping[str, str] | None) -> dict[str, Any]:
+    """The metadata of the file, each entry of its type."""
+    found = found or {}
+    text = found.get(METADATA, "")
+    if not text or found.get(CHECK) != digest(text):
+        raise _damaged(path, "its checksum does not fit its metadata")
     try:
-        words = json.loads(text)
+        metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its words are not JSON") from error
-    version = words.get("version") if isinstance(words, dict) else None
+        raise _damaged(path, "its metadata are not JSON") from error
+    version = metadata.get("version") if isinstance(metadata, dict) else None
     if version != VERSION:
         raise DataError(
             f"{path} is a checkpoint of the format {version!s:.20}, this program reads {VERSION}\n"
             "  fix: the version of reseau that wrote it, or checkpoint= with another folder"
         )
     for name, kind in KINDS.items():
-        value = words.get(name)
+        value = metadata.get(name)
         if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 2**63):
             raise _damaged(path, f"{name!r} is not what it should be")
-    return words
+    return metadata
 
 
 def _take(path: Path, wanted: Mapping[str, Any], file: Any) -> dict[str, np.ndarray]:

@@ -1,24 +1,26 @@
 """The checkpoints of a run in a folder: written while it trains, and where it goes on from after it was killed."""
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-from reseau.errors import DataError, ModelFileError
+from reseau.disk import FolderLock, alone_in, refusals, take
+from reseau.errors import DataError, FileError, ModelFileError
 from reseau.training.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
 from reseau.training.history import History
 from reseau.training.run import Record, TrainingRun
 
-__all__ = ["Save", "alone_in", "checkpoints_in"]
+__all__ = ["Save", "checkpoints_in"]
 
 NAME = re.compile(r"checkpoint-\d{12}\.safetensors")
 UNFINISHED = re.compile(rf"\.{NAME.pattern}\.[0-9a-f]{{8}}\.tmp")
 SHARE_OF_TIME = 0.05  # that writing takes at most, where it is not said how often
+
+CANNOT = ("checkpoints cannot be kept in it", "a folder that can be written")
 
 logger = logging.getLogger("reseau")
 
@@ -41,9 +43,10 @@ def checkpoints_in(
         raise DataError(f"every counts epochs and is a positive number, got {every!r}\n  fix: every=1")
     if not isinstance(keep, int) or keep < 1:
         raise DataError(f"keep must be a whole number from 1 on, got {keep!r}\n  fix: keep=3")
-    checkpoints = Checkpoints(Path(folder), every, keep, run, history, fingerprint)
-    with alone_in(checkpoints.folder):
-        with refusals(checkpoints.folder):
+    with alone_in(Path(folder)) as lock:
+        checkpoints = Checkpoints(Path(folder), lock, every, keep, run, history, fingerprint)
+        with refusals(folder, *CANNOT):
+            checkpoints.clear_unfinished()
             checkpoints.resume()
         yield checkpoints.save
 
@@ -54,13 +57,14 @@ class Checkpoints:
     def __init__(
         self,
         folder: Path,
+        lock: FolderLock,
         every: float | None,
         keep: int,
         run: TrainingRun,
         history: History,
         fingerprint: Mapping[str, str],
     ) -> None:
-        self.folder, self.run, self.history, self.fingerprint = folder, run, history, fingerprint
+        self.folder, self.lock, self.run, self.history, self.fingerprint = folder, lock, run, history, fingerprint
         self.keep, self.steps = keep, (every or 1) * run.in_epoch
         self.pause = 1 / SHARE_OF_TIME if every is None else 0.0  # in multiples of what the last one cost
         self.last = 0
@@ -83,6 +87,7 @@ class Checkpoints:
             self.history.resume(found.columns, found.best)
             self.last = found.step
             logger.info("resumed after step %d from %s", found.step, path)
+            self.drop_old()  # a smaller `keep` makes room on a disk that is full
             return
         if damaged:
             raise ModelFileError(
@@ -98,16 +103,20 @@ class Checkpoints:
             return
         began = time.monotonic()
         path = self.folder / f"checkpoint-{record.step:012d}.safetensors"
+        if not self.lock.held():  # the folder was removed, and perhaps made again by another process
+            self.lock.release()
+            take(self.lock, self.folder)
         try:
             write_checkpoint(path, self.here(record), self.fingerprint)
-        except ModelFileError as error:
-            raise ModelFileError(
+        except FileError as error:
+            refused = FileError(
                 f"{str(error).partition(chr(10))[0]}; the checkpoints before it are whole\n"
-                "  fix: a folder that may be written and has room, then the same call again: it goes on from there"
-            ) from error
-        with refusals(self.folder):
-            for old in self.paths()[: -self.keep]:
-                old.unlink(missing_ok=True)
+                "  fix: a folder that may be written and has room, or a smaller keep=; the same call then goes on"
+            )
+            refused.errno = error.errno
+            raise refused from error
+        with refusals(self.folder, *CANNOT):
+            self.drop_old()
         self.last, self.written = record.step, time.monotonic()
         self.cost = self.written - began
         logger.info("wrote %s", path)
@@ -118,42 +127,17 @@ class Checkpoints:
         columns = {k: v[:epochs] for k, v in self.history.columns.items() if k != "epoch"}
         return Checkpoint(step, seconds, self.run.carry, columns, self.history.best_of_whole)
 
+    def drop_old(self) -> None:
+        """Remove all checkpoints but the newest."""
+        for old in self.paths()[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def clear_unfinished(self) -> None:
+        """Remove what a process that was killed was writing."""
+        for path in self.folder.iterdir():
+            if UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
     def paths(self) -> list[Path]:
         """The checkpoints, the oldest first."""
         return sorted(path for path in self.folder.iterdir() if NAME.fullmatch(path.name))
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder, keep other processes from training in it, and clear what a killed one was writing."""
-    import fcntl  # not on every system
-
-    with refusals(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system without locks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataError(
-                    f"another process is training in {folder}\n  fix: wait for it, or give another folder"
-                ) from None
-        with refusals(folder):
-            for path in folder.iterdir():
-                if UNFINISHED.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def refusals(folder: Path) -> Iterator[None]:
-    """What the disk refuses, as one error that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"checkpoints cannot be kept in {folder}: {error.strerror or error}\n  fix: a folder that can be written"
-        ) from error

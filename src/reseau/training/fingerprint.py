@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from reseau.graph import Constant, Graph, Node, Parameter, State, order
+from reseau.modelfiles.description import LATER
 from reseau.network import Network
 from reseau.objective import Objective
 
@@ -100,7 +101,8 @@ def _take(found: Hash, value: Any, path: tuple[int, ...]) -> None:
         _graph(found, value, path)
     elif is_dataclass(value) and not isinstance(value, type):
         _say(found, *_name(type(value)))
-        _all(found, [getattr(value, field.name) for field in fields(value)], path)
+        settings = [(field.name, getattr(value, field.name)) for field in fields(value)]
+        _all(found, [v for name, v in settings if name not in LATER or v != LATER[name]], path)
     else:
         _function(found, value, path)
 

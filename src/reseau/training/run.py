@@ -126,7 +126,7 @@ class TrainingRun:
         plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
         chunk = step, epochs, count, fresh, self.seed, self.settings
         self.carry, self.losses = self.program.run(self.carry, examples, plan, *chunk)
-        if not np.isfinite(self.losses).all():
+        if not all(np.isfinite(x).all() for x in (self.losses, *map(np.asarray, self.carry.states.values()))):
             raise self.diverged(step + epochs * count)
         return time.perf_counter() - started
 
@@ -166,8 +166,8 @@ class TrainingRun:
         """
         step, carry = self.snapshot[0], self.snapshot[1] or self.first_carry()
         good = carry.params | carry.states
-        root, _ = self.objective.training
-        nodes = order((root,))
+        root, training = self.objective.training
+        nodes = order((root, *training.updates.values()))
         while step < stop:
             examples, plan = self.feed.examples(step, stop), self.feed.plan(step, 1, 1, (1, 1))
             batch = Plan(*(jnp.asarray(a[0, 0]) for a in plan))
@@ -188,9 +188,10 @@ class TrainingRun:
 
     def error(self, node: Node, what: str, step: int, good: Mapping[str, Any]) -> DivergenceError:
         """The error that names the epoch, the step and the node."""
-        root, _ = self.objective.training
-        sources = [n for n in order((root,)) if isinstance(n.source, Input)]
-        name = Graph(sources, root).names[node]
+        root, training = self.objective.training
+        outputs = (root, *training.updates.values())
+        sources = [n for n in order(outputs) if isinstance(n.source, Input)]
+        name = Graph(sources, outputs).names[node]
         epoch, in_epoch = divmod(step, self.in_epoch)
         return DivergenceError(
             f"training left the finite numbers in epoch {epoch + 1}, step {in_epoch + 1} of {self.in_epoch}: "

@@ -122,14 +122,15 @@ def attack(seed, loss, bias, d):
     elif bias == "penalized" and np.isfinite(LOSSES[loss].smoothness):
         solution = frank_wolfe_penalized(x, y, strength, radius, loss=loss, steps=5)
         assert solution.certified_gap >= 0
-        dual, found, reached = solution.objective - solution.certified_gap, solution.network, True
+        # The gap is rounded up: the bound is the objective minus it, in rationals.
+        dual = Fraction(solution.objective) - Fraction(solution.certified_gap)
+        found, reached = solution.network, solution.reached
     else:  # no solver: any multiplier must still give a bound
         multiplier = LOSSES[loss].derivative(y, 0.1 * rng.normal(size=len(y)))
         if bias != "penalized":
             x = x[:, :1]
         dual = penalized_dual(LOSSES[loss], x, y, multiplier, strength, radius=radius, bias=bias)
         found, reached = ShallowNetwork(np.zeros((0, x.shape[1])), np.zeros(0), np.zeros(0), radius), True
-    assert dual >= 0
     for rival in rivals(rng, x, y, radius, found):
         # A comparison of rationals: no tolerance.
         assert Fraction(dual) <= least_objective(rival, x, y, strength, loss, bias) * (1 + Fraction(1, 10**25)), (

@@ -10,16 +10,7 @@ from reseau.errors import DataError, MissingExtraError
 from reseau.theory.shallow.network import ShallowNetwork
 from reseau.theory.univariate.approximation import approximate, compress
 from reseau.theory.univariate.realization import network_to_pwl
-from tools.shared_data import SHARED
-
-SIGNALS = SHARED / "signals"
-
-
-def signal(name):
-    path = SIGNALS / name
-    if not path.exists():
-        pytest.skip(f"{name}: the folder 'shared' is not beside the checkout")
-    return path
+from tools.signals import heartbeat, thermocouple
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4])
@@ -161,20 +152,8 @@ def test_at_tolerance_zero_the_same_function_comes_back():
     assert found.pieces == network_to_pwl(f).pieces
 
 
-def thermocouple(kind):
-    """Degrees and millivolts of the table of one type, from 0 degrees up."""
-    text = signal("thermocouple/all.tab").read_text(encoding="latin-1")
-    section = text[text.index(f"type {kind} thermocouple") : text.index(f"Inverse coefficients for type {kind}")]
-    table = {}
-    for row in (line.split() for line in section.splitlines()):
-        if len(row) == 12 and row[0].isdigit():
-            table |= {int(row[0]) + k: float(value) for k, value in enumerate(row[1:])}
-    degrees = np.array(sorted(table), dtype=float)
-    return degrees, np.array([table[t] for t in sorted(table)])
-
-
 def test_the_temperature_of_a_thermocouple_is_read_within_a_tenth_of_a_degree():
-    degrees, volts = thermocouple("K")
+    degrees, volts = thermocouple("K", 1370)
     assert (degrees[0], degrees[-1], len(degrees)) == (0, 1370, 1371)
     counts = []
     for tolerance in (1.0, 0.5, 0.1):
@@ -189,10 +168,9 @@ def test_the_temperature_of_a_thermocouple_is_read_within_a_tenth_of_a_degree():
 def test_ties_of_rounded_data_leave_the_count_open_and_say_so():
     # Readings are multiples of 0.001 mV: at a multiple of 0.0002 lines meet the corridor at several
     # points at once, and rounding decides which count is right.
-    degrees, volts = thermocouple("B")
-    early = degrees <= 300
-    tied = approximate((degrees[early], volts[early]), None, 0.0006)
-    clear = approximate((degrees[early], volts[early]), None, 0.00057)
+    degrees, volts = thermocouple("B", 300)
+    tied = approximate((degrees, volts), None, 0.0006)
+    clear = approximate((degrees, volts), None, 0.00057)
     assert tied.lower < tied.upper
     assert f"fewer than {tied.lower} pieces do not" in tied.explain()
     assert clear.lower == clear.upper
@@ -200,9 +178,7 @@ def test_ties_of_rounded_data_leave_the_count_open_and_say_so():
 
 
 def test_an_electrocardiogram_is_met():
-    ecg = np.load(signal("pywt/ecg.npz"))
-    y = next(iter(ecg.values())).astype(float).ravel()
-    x = np.arange(len(y), dtype=float)
+    x, y = heartbeat()
     found = approximate((x, y), None, 20.0)
     assert found.certified
     assert np.abs(found.network(x) - y).max() <= found.error <= 20.0

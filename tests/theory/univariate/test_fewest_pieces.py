@@ -13,9 +13,7 @@ from scipy.optimize import linprog
 
 from reseau.errors import DataError
 from reseau.theory.univariate.fewest_pieces import min_pieces
-from tools.shared_data import SHARED
-
-SIGNALS = SHARED / "signals"
+from tools.signals import crash
 
 
 def least_pieces_by_enumeration(x, low, high):
@@ -219,11 +217,8 @@ def test_a_million_samples_take_less_than_five_seconds(kind):
     assert np.abs(found(x) - y).max() <= tolerance + 8 * np.finfo(float).eps * (np.abs(y).max() + math.pi * steepest)
 
 
-def test_the_motorcycle_data_are_met():
-    path = SIGNALS / "pygam" / "mcycle.csv"
-    if not path.exists():
-        pytest.skip(f"{path.name}: the folder 'shared' is not beside the checkout")
-    times, acceleration = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(1, 2), unpack=True)
+def test_a_crash_with_repeated_times_is_met():
+    times, acceleration = crash()
     with pytest.raises(DataError, match="farther apart"):
         min_pieces(times, acceleration, 5.0)  # several accelerations at one time
     first = np.unique(times, return_index=True)[1]

@@ -63,6 +63,8 @@ def read_delimited(
             "  fix: one example per row; for large examples use an .npz file"
         )
     found = tuple(names or (layout.first if layout.header else (str(i + 1) for i in range(width))))
+    if layout.header and names is None and found[0] == "" and found.count("") == 1:
+        found = ("Unnamed: 0", *found[1:])  # as pandas calls it: the index of a data frame
     if names is not None and len(names) != width:
         raise DataError(
             f"{source}: {len(names)} names are given for {width} columns\n  fix: one name a column, in their order"
@@ -203,8 +205,8 @@ def _numbers(column: Any) -> np.ndarray | None:
             blank = compute.is_in(compute.utf8_lower(column), value_set=pa.array(sorted(BLANKS)))
             column = compute.if_else(blank, None, column)
         try:
-            numbers: np.ndarray = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            return numbers
+            # a copy: memory of pyarrow that is kept would hold much that is free around it
+            return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
             continue
     return None

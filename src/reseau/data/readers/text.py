@@ -13,7 +13,7 @@ from reseau.errors import DataError
 __all__ = ["BLOCK_BYTES", "Feed", "Pieces", "utf8"]
 
 SHOWN_BYTES = 1 << 18  # from which the layout is decided
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 MARKS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 

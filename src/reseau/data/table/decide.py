@@ -81,21 +81,22 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         stray = t.known - t.as_dates(form)
         problems += () if skip else _strays(t, stray, f"not {form}", "a date")
-        return Decided(_dated(name, t, form), problems=problems)
+        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems)
     notation, doubt = _notation(t, choices)
     if doubt:
         return Decided(problems=(*problems, doubt))
     if notation:
         read = t.notations[notation]
         problems += _units(t)
-        problems += () if skip else _strays(t, t.known - read.count, f"not {notation}", "a number")
-        return Decided((measured(Column(name, written=notation), read, t.blanks),), problems=problems)
+        stray = t.known - read.count
+        problems += () if skip else _strays(t, stray, f"not {notation}", "a number")
+        return Decided((measured(Column(name, written=notation), read, t.blanks + stray),), problems=problems)
     if t.wrong <= t.plain.count:
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
         problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
-        return Decided((measured(Column(name), t.plain, t.blanks),), problems=problems)
+        return Decided((measured(Column(name), t.plain, t.blanks + t.wrong + t.large),), problems=problems)
     if t.texts is None or (t.known >= FEWEST_NAMED and 2 * len(t.texts) > t.known):
         count = f"more than {MOST_TEXTS}" if t.texts is None else str(len(t.texts))
         why = f"names or free texts, {count} different ones in {t.known} rows"
@@ -126,7 +127,11 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         return _asked(f"{who} holds dates", "choose another target, or give it as a number of days")
     if notation and choices.task != "classification":
-        strays = _strays(t, t.known - t.notations[notation].count, f"not {notation}", "a number")
+        read = t.notations[notation]
+        few = t.texts is not None and 1 < len(t.texts) <= min(MOST_CLASSES, read.count // 2)
+        if choices.task == "auto" and few and not read.whole and not choices.auto:
+            return _few_values(who, t)
+        strays = _strays(t, t.known - read.count, f"not {notation}", "a number")
         return Decided(problems=_units(t) + strays, written=notation)
     few = t.texts is not None and len(t.texts) <= min(MOST_CLASSES, t.plain.count // 2)
     if choices.task == "auto" and few and not t.plain.whole and not t.wrong and not choices.auto:
@@ -161,7 +166,7 @@ def _few_values(who: str, t: Tally) -> Decided:
     values = t.texts or {}
     if len(values) == 1:
         return _asked(f"{who} is {next(iter(values))} in every row", "give rows that differ in it")
-    odd = next(v for v in values if not float(v).is_integer())
+    odd = next((v for v in values if is_number(v) and not float(v).is_integer()), next(iter(values)))
     said = f"{who} has {len(values)} different values, such as {odd}: classes, or a number?"
     fix = "task='regression' (--task regression) or task='classification' (--task classification)"
     return _asked(said, fix, "--task regression", "task='regression'")
@@ -286,7 +291,7 @@ def _form(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     return best[0], None
 
 
-def _dated(name: str, t: Tally, form: str) -> tuple[Column, ...]:
+def _dated(name: str, t: Tally, form: str, blank: int) -> tuple[Column, ...]:
     """The features that are read from dates: those parts that say something."""
     parts = t.dates[form]
     columns = []
@@ -296,5 +301,5 @@ def _dated(name: str, t: Tally, form: str) -> tuple[Column, ...]:
         origin = float(np.floor(found.low)) if part == "days" else 0.0
         column = Column(f"{name} ({part})", source=name, part=part, written=form, origin=origin)
         shifted = Moments(found.count, found.mean - origin, found.squares, found.low - origin, found.high - origin)
-        columns.append(measured(column, shifted, t.blanks))
+        columns.append(measured(column, shifted, blank))
     return tuple(columns)

@@ -7,6 +7,8 @@ import numpy as np
 
 __all__ = ["Moments"]
 
+AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -36,8 +38,9 @@ class Moments:
         if not len(known):
             return cls()
         mean = float(known.mean())
-        whole = bool((known == np.floor(known)).all())
-        return cls(len(known), mean, float(np.sum((known - mean) ** 2)), float(known.min()), float(known.max()), whole)
+        whole = all(bool((part == np.floor(part)).all()) for part in _parts(known))
+        squares = float(sum(np.sum((part - mean) ** 2) for part in _parts(known)))
+        return cls(len(known), mean, squares, float(known.min()), float(known.max()), whole)
 
     @property
     def deviation(self) -> float:
@@ -56,3 +59,8 @@ class Moments:
             max(self.high, other.high),
             self.whole and other.whole,
         )
+
+
+def _parts(values: np.ndarray) -> list[np.ndarray]:
+    """The values some at a time: what is computed of each part is small."""
+    return np.array_split(values, -(-len(values) // AT_ONCE))

@@ -146,7 +146,7 @@ class Survey:
                 f"{self.path}: no column is left to learn from: {'; '.join(f'{c.name!r}, {c.why}' for c in left[:5])}\n"
                 "  fix: add features"
             )
-        blank = any(c.blanks for c in columns) or any(t.wrong + t.large for t in self.tallies.values())
+        blank = any(c.blanks for c in columns)
         missing = "impute" if self.auto and self.missing == "error" and blank else self.missing
         text = "one-hot" if self.auto and self.text == "error" else self.text
         return Recipe(

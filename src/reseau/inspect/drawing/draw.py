@@ -43,5 +43,5 @@ def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
     picture = paint(diagram(graph))
     svg = to_svg(picture)
     if path is not None:
-        replace_file(Path(path), [to_png(picture) if suffix == ".png" else svg.encode()], DataError)
+        replace_file(Path(path), [to_png(picture) if suffix == ".png" else svg.encode()])
     return svg

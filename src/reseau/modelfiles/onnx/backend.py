@@ -23,7 +23,7 @@ class Prepared(BackendRep):
         """The outputs for these inputs, in the order of the graph's; a list for a sequence."""
         stored = {t.name for t in self.model.graph.initializer}
         declared = [i for i in self.model.graph.input if i.name not in stored]
-        return tuple(run(self.model, {i.name: in_type(v, i) for i, v in zip(declared, inputs, strict=False)}))
+        return tuple(run(self.model, {i.name: in_type(v, i) for i, v in zip(declared, inputs, strict=False)}, True))
 
 
 class Backend(OnnxBackend):

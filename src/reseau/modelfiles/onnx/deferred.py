@@ -19,6 +19,7 @@ from reseau.modelfiles.onnx.importer import Importer, Listed
 from reseau.modelfiles.onnx.node_order import read_by
 from reseau.modelfiles.onnx.tensors import type_name
 from reseau.ops.base import BATCH, Dim, Op, Shape
+from reseau.ops.lengths import word
 
 __all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
 
@@ -146,9 +147,9 @@ def declared_lengths(model: onnx.ModelProto, outputs: Sequence[onnx.ValueInfoPro
     for o in outputs:
         lengths: list[Dim] = []
         for i, dim in enumerate(known[o.name].shape.dim):
-            word = dim.dim_param or f"{o.name} axis {i}"
+            name = word(dim.dim_param or f"{o.name} axis {i}")
             fixed = dim.HasField("dim_value") and dim.dim_value >= 0
-            lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else word)
+            lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else name)
         found[o.name] = tuple(lengths)
     return found
 

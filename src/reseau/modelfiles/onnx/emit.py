@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Input, Node
+from reseau.modelfiles.onnx.schemas import opset_of, output_kinds
+from reseau.modelfiles.onnx.types import type_of
 from reseau.ops.base import Op, Shape, show_shape
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "spatial",
     "undo_steps",
     "whole",
+    "write_pads",
     "write_reduce",
 ]
 
@@ -136,6 +140,9 @@ class Emitter:
     values: dict[Node, Value] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
     functions: list[onnx.FunctionProto] = field(default_factory=list)
     domains: dict[str, int] = field(default_factory=dict)
 
@@ -161,10 +168,29 @@ class Emitter:
         return node.op is None and not isinstance(node.source, Input)
 
     def array(self, node: Node) -> np.ndarray:
-        """The value of a stored node, real numbers in the precision of the file."""
-        value = node.source.value if isinstance(node.source, Constant) else self.params[self.label(node)]
-        value = np.asarray(value)
-        return value.astype(self.precision) if value.dtype.kind == "f" else value
+        """The value of a stored node; real numbers that follow the precision in that of the file."""
+        source = node.source
+        value = np.asarray(source.value if isinstance(source, Constant) else self.params[self.label(node)])
+        follows = isinstance(source, Constant) and not source.exact and value.dtype.kind == "f"
+        return value.astype(self.precision) if follows else value
+
+    def dtype(self, node: Node) -> np.dtype[Any]:
+        """The type of a node's value."""
+        if node not in self.types:
+            if isinstance(node.source, Input):
+                said = node.source.dtype
+                self.types[node] = self.precision if said == "float" else np.dtype(said)
+            elif node.op is None:
+                self.types[node] = self.array(node).dtype
+            else:
+                self.types[node] = type_of(
+                    node.op, [p.shape for p in node.parents], list(map(self.dtype, node.parents))
+                )
+        return self.types[node]
+
+    def real(self, node: Node) -> bool:
+        """Whether a node's value is real numbers."""
+        return bool(jnp.issubdtype(self.dtype(node), jnp.floating))
 
     def value(self, node: Node) -> Value:
         """What stands for the node in the file, in any order of axes."""
@@ -192,8 +218,7 @@ class Emitter:
         perm = tuple(value.axes.index(a) for a in axes)
         key = f"{value.name}/{''.join(map(str, axes))}"
         if key not in self.taken:
-            self.taken.add(key)
-            self.nodes.append(helper.make_node("Transpose", [value.name], [key], key, perm=perm))
+            self.node("Transpose", [value.name], [key], key, {"perm": perm})
         return key
 
     # writing
@@ -220,8 +245,13 @@ class Emitter:
             array = np.ascontiguousarray(apply_steps(self.array(node), steps)).reshape(
                 apply_steps(np.empty(self.array(node).shape, np.bool_), steps).shape
             )
-            self.initializers[name] = numpy_helper.from_array(array, name)
+            self.initialize(name, array)
         return name
+
+    def initialize(self, name: str, array: np.ndarray) -> None:
+        """Put an array into the file."""
+        self.initializers[name] = numpy_helper.from_array(array, name)
+        self.kinds[name] = self.initializers[name].data_type
 
     def constant(self, value: object, dtype: Any = None) -> str:
         """The name of an initializer with this value that is no node of the network; equal ones are shared."""
@@ -229,7 +259,7 @@ class Emitter:
         said = "x".join(map(str, array.ravel().tolist())) if array.size <= 8 else str(len(self.initializers))
         name = f"{array.dtype}{'x'.join(map(str, array.shape))}/{said}"
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(array, name)
+            self.initialize(name, array)
         return name
 
     def axes_of(self, axes: Sequence[int]) -> str:
@@ -238,14 +268,35 @@ class Emitter:
 
     def emit(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
         """Write one node; a name that is taken by an intermediate value gets a number."""
-        if not (name in self.graph.by_name and not any(name in n.output for n in self.nodes)):
+        if name not in self.graph.by_name or name in self.written:
             base, k = name, 1
             while name in self.taken:
                 k += 1
                 name = f"{base}_{k}"
-        self.taken.add(name)
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
+        self.node(kind, inputs, [name], name, attributes)
         return name
+
+    def node(
+        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Any]
+    ) -> None:
+        """Write one node, in an opset whose form of it reads the types that it is given."""
+        if "domain" in attributes:
+            self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name, **attributes))
+            self.taken.update(outputs)
+            self.written.update(outputs)
+            return
+        given = tuple(self.kinds.get(x) for x in inputs)
+        opset = opset_of(kind, self.opset, given)
+        self.require(opset if opset > self.opset else 0)
+        made = output_kinds(kind, opset, given, attributes.get("to"))
+        self.kinds |= {x: k for x, k in zip(outputs, made, strict=False) if x and k is not None}
+        self.taken.update(outputs)
+        self.written.update(outputs)
+        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name, **attributes))
+
+    def once(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """One node that several others read: written where its name is new."""
+        return name if name in self.taken else self.emit(kind, *inputs, name=name, **attributes)
 
     def together(self, nodes: Sequence[Node], rank: int) -> tuple[list[str], Axes]:
         """Names of operands that combine elementwise to `rank` axes, all in one order of axes, and that order."""
@@ -310,6 +361,20 @@ def write_reduce(w: Emitter, kind: str, name: str, axes: Sequence[int], keepdims
 def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
     """Padding as ONNX lists it: before every axis, then after every axis."""
     return [p[0] for p in pads] + [p[1] for p in pads]
+
+
+def write_pads(
+    w: Emitter, name: str, pads: Sequence[tuple[int, int]], mode: str, value: float, x: Node, output: str
+) -> str:
+    """Padding of a node's value; its numbers are settings before opset 11."""
+    if mode == "wrap":
+        w.require(19)
+    if not w.real(x):
+        w.require(11)
+    if w.at_least(11):
+        more = [w.constant(value, w.dtype(x))] if mode == "constant" else []
+        return w.emit("Pad", name, w.axes_of(flat(pads)), *more, name=output, mode=mode)
+    return w.emit("Pad", name, name=output, mode=mode, pads=flat(pads), value=float(value))
 
 
 def number_of(dtype: str) -> int:

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
-from reseau.graph import Constant, Node
+from reseau.graph import Node
 
-__all__ = ["Listed", "NeedsInput", "Value", "leaves"]
+__all__ = ["Listed", "Needs", "Value"]
 
 
-class NeedsInput(Exception):
-    """A rule needs the numbers of a value that depends on inputs of the graph."""
+class Needs(Exception):
+    """A rule needs numbers that the file alone does not say: of inputs, or of axes that it only names."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(f"it needs the value of {', '.join(map(repr, names))} while the graph is read")
-        self.names = names
+    def __init__(self, inputs: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> None:
+        what = f"the value of {', '.join(map(repr, inputs))}" if inputs else f"the length {', '.join(map(repr, words))}"
+        super().__init__(f"it needs {what} while the graph is read")
+        self.inputs = inputs
+        self.words = words
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,3 @@ class Listed:
 
 
 Value = Node | Listed
-
-
-def leaves(node: Node) -> list[Node]:
-    """The nodes that a new node was made from: constants end the search, and so does the first other source."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.op is None:
-            found.append(top)
-            if not isinstance(top.source, Constant):
-                return found
-        for parent in top.parents:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return found

@@ -39,7 +39,7 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
     try:
         schema: Any = defs.get_schema(proto.op_type, call.opset, proto.domain)
     except defs.SchemaError as error:
-        raise ValueError(f"there is no operator of this name in opset {call.opset}") from error
+        raise unknown(call, proto) from error
     versions = usable(schema.function_opset_versions, call.opset)
     contextual = usable(schema.context_dependent_function_opset_versions, call.opset)
     if contextual:
@@ -51,8 +51,16 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
     elif versions:
         function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
     else:
-        raise ValueError("this operator is not supported")
+        raise unknown(call, proto)
     return function
+
+
+def unknown(call: Call, proto: onnx.NodeProto) -> ValueError:
+    """The error of an operator that has no rule and no definition."""
+    return ValueError(
+        f"the operator {proto.op_type} of {proto.domain or 'ai.onnx'}, opset {call.opset}, is not read here\n"
+        "  fix: export the model with the operators of ai.onnx, or with this one as a function in the file"
+    )
 
 
 def usable(versions: list[int], opset: int) -> list[int]:
@@ -83,7 +91,8 @@ def type_of(importer: Importer, node: Value | None) -> onnx.TypeProto:
     if node is None:
         return onnx.TypeProto()
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(importer.dtype(node)))
-    return helper.make_tensor_type_proto(kind, importer.lengths.numbers(node.shape))
+    lengths = [n if isinstance(n, int) else None for n in node.shape]
+    return helper.make_tensor_type_proto(kind, lengths)
 
 
 def with_settings(proto: onnx.NodeProto, settings: dict[str, onnx.AttributeProto], absent: set[str]) -> onnx.NodeProto:

@@ -1,30 +1,32 @@
 """The walk over a foreign graph: every ONNX node becomes nodes of ours by one rule.
 
-What depends on no input and no parameter is computed at once. A rule that needs numbers (a shape, an axis) gets them
-where they depend on no input; else `NeedsInput` names the inputs whose values must be given.
+What depends on no input and no parameter is computed at once; what is computed from shapes is arithmetic of words
+(`symbols`). A rule that needs numbers (an axis, a setting) gets them where they depend on no input; else `Needs` names
+the inputs or the lengths that must be given.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
 from reseau.errors import ModelFileError
-from reseau.graph import Constant, Input, Node, Parameter, State
-from reseau.graph.backprop import evaluate
+from reseau.graph import Input, Node, Parameter, State, apply_op
 from reseau.initializers import Given
-from reseau.modelfiles.onnx.foreign import Listed, NeedsInput, Value, leaves
-from reseau.modelfiles.onnx.lengths import Lengths
+from reseau.modelfiles.onnx.axes import Reading
+from reseau.modelfiles.onnx.foreign import Listed, Needs, Value
+from reseau.modelfiles.onnx.known import Known
 from reseau.modelfiles.onnx.node_order import in_order, read_by
-from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays, type_name
-from reseau.ops.base import BATCH, Dim, Shape
+from reseau.modelfiles.onnx.tensors import Arrays, type_name
+from reseau.ops.base import Op
+from reseau.ops.lengths import Dim, Places, Shape, words_of
+from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo
 
-__all__ = ["FAILURES", "Call", "Importer", "Listed", "NeedsInput", "Rule", "Value", "type_name"]
+__all__ = ["FAILURES", "Call", "Importer", "Listed", "Needs", "Rule", "Value", "type_name"]
 
 # what a graph that contradicts itself can make honest arithmetic raise
 FAILURES = (
@@ -39,6 +41,9 @@ FAILURES = (
 )
 
 OWN_DOMAINS = ("", "ai.onnx")
+
+# what these give of a stored array are weights, as the array would be
+UNPACKED = ("Cast", "Constant", "DequantizeLinear", "Identity")
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,56 @@ class Call:
         """Whether input `i` holds real numbers."""
         return bool(jnp.issubdtype(self.dtype(i), jnp.floating))
 
-    def numbers(self, i: int = 0) -> tuple[int, ...]:
-        """The shape of input `i` as numbers."""
-        return self.importer.lengths.numbers(self[i].shape)
+    def lengths(self, i: int, name: str = "") -> Shape | None:
+        """Lengths that are an attribute in old opsets and input `i` in new ones, words among them."""
+        if name in self.attributes or self.get(i) is None:
+            return self.ints(i, name)
+        found = self.importer.symbol(self[i])
+        return self.ints(i, name) if found is None else tuple(found.ravel())
 
-    def shape(self, numbers: Iterable[int]) -> Shape:
-        """The shape that numbers stand for."""
-        return self.importer.lengths.shape(numbers)
+    def numbers(self, i: int = 0) -> tuple[int, ...]:
+        """The shape of input `i` where it must be numbers."""
+        return self.known(self[i].shape)
+
+    def known(self, lengths: Iterable[Dim]) -> tuple[int, ...]:
+        """Lengths where they must be numbers."""
+        found = tuple(lengths)
+        if words := words_of(*found):
+            raise Needs(words=words)
+        return tuple(int(n) for n in found)
+
+    def afford(self, entries: int, itemsize: int = 8) -> None:
+        """Ask before an array is made; see `tensors.Budget`."""
+        self.importer.budget.spend(entries * itemsize)
+
+    def sized(self, op: Callable[[Places], Op], lengths: Iterable[Dim | None], *parents: Node) -> Node:
+        """An operation whose settings hold lengths: its words are read off its inputs, or off those of the graph."""
+        names = words_of(*(n for n in lengths if n is not None))
+        places: list[tuple[str, int, int]] = []
+        read = list(parents)
+        for name in names:
+            known = next(((i, p.shape.index(name)) for i, p in enumerate(parents) if name in p.shape), None)
+            if known is None:
+                source, axis = self.importer.origin(name)
+                if source not in read[len(parents) :]:
+                    read.append(source)
+                known = len(parents) + read[len(parents) :].index(source), axis
+            places.append((name, *known))
+        return apply_op(op(tuple(places)), *read)
+
+    def reshaped(self, x: Node, lengths: Shape) -> Node:
+        """The node with other lengths; itself where they are the same."""
+        if x.shape == lengths:
+            return x
+        if lengths and x.shape and lengths[0] == x.shape[0] and not words_of(*x.shape[1:], *lengths[1:]):
+            return apply_op(Reshape(tuple(int(n) for n in lengths[1:])), x)
+        if sum(isinstance(n, str) for n in lengths) <= 1:
+            return apply_op(ReshapeTo(lengths), x)
+        return self.sized(lambda places: ReshapeTo(lengths, places), lengths, x)
+
+    def repeated(self, x: Node, lengths: Shape) -> Node:
+        """The node repeated along its axes of length 1."""
+        return x if x.shape == lengths else self.sized(lambda places: BroadcastTo(lengths, places), lengths, x)
 
     def constant(self, value: object, dtype: Any = None) -> Node:
         """A fixed array of the given type."""
@@ -137,7 +185,7 @@ Rule = Callable[[Call], Value | None | tuple[Value | None, ...]]
 
 
 @dataclass
-class Importer:
+class Importer(Known):
     """The state of one reading.
 
     Attributes:
@@ -147,9 +195,8 @@ class Importer:
         expand: Reads an operator without a rule, by its definition.
         fixed: Numbers given for some inputs, which become constants; a list for a sequence.
         functions: The model's own functions.
-        lift: Whether a first axis of length 1 is read as the batch.
+        reading: How the axes of the inputs are understood.
         blanks: Whether real inputs may hold NaN, for no value.
-        at_once: Whether all inputs are fixed and every value is computed while the graph is read.
         defers: Whether nodes that need the numbers of an input are left for later, with those that read them.
     """
 
@@ -157,31 +204,20 @@ class Importer:
     opsets: Mapping[str, int]
     rules: Mapping[str, Rule]
     expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Value | None]]"
+    reading: Reading
     fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
-    given_lengths: Mapping[str, int] = field(default_factory=dict)
-    lift: bool = True
     blanks: bool = False
-    at_once: bool = False
     defers: bool = False
-    lengths: Lengths = field(default_factory=Lengths)
     values: dict[str, Value | None] = field(default_factory=dict)
     deferred: list[onnx.NodeProto] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
     causes: list[str] = field(default_factory=list)
     listed_by: dict[str, onnx.NodeProto] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
-    stored: dict[Node, np.ndarray] = field(default_factory=dict)
-    types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
-    free: dict[Node, frozenset[str]] = field(default_factory=dict)
+    places: dict[str, tuple[Node, int]] = field(default_factory=dict)
 
     # sources
-
-    def constant(self, value: np.ndarray) -> Node:
-        """A fixed array."""
-        node = Node(None, (), value.shape, None, Constant(value))
-        self.stored[node] = value
-        return node
 
     def initializer(self, name: str, value: np.ndarray) -> Node:
         """An array of the file: what training moves if it holds real numbers and has an axis, else a constant."""
@@ -213,28 +249,28 @@ class Importer:
             what = str(declared.type.WhichOneof("value")).removesuffix("_type")
             raise ModelFileError(
                 f"{self.arrays.path}: input {name!r} is not an array but of the kind {what!r}\n"
-                f"  fix: rs.onnx.read(path, fixed={{{name!r}: [array, ...]}})"
+                f"  fix: rs.onnx.read(path, fixed={{{name!r}: {'{key: value}' if what == 'map' else '[array, ...]'}}})"
             )
         dtype = self.arrays.dtype(kind.elem_type, f"input {name!r}")
         if name in self.fixed:
             return self.constant(np.asarray(self.fixed[name], dtype))
         if not kind.HasField("shape"):
             raise self.arrays.damaged(f"input {name!r} has no shape")
-        shape: list[Dim] = []
-        for i, dim in enumerate(kind.shape.dim):
-            word = dim.dim_param or ("" if dim.HasField("dim_value") else f"{name} axis {i}")
-            if word in self.given_lengths:
-                shape.append(self.given_lengths[word])
-            elif word:
-                shape.append(BATCH if i == 0 else word)
-            elif dim.dim_value < 0 or dim.dim_value > LARGEST_CONSTANT:
-                raise self.arrays.damaged(f"input {name!r} has an axis of length {dim.dim_value}")
-            else:
-                shape.append(BATCH if i == 0 and dim.dim_value == 1 and self.lift else dim.dim_value)
-        said = {np.dtype(np.float32): "float", np.dtype(object): "str"}.get(dtype, str(dtype))
-        node = Node(None, (), tuple(shape), name, Input(said, self.blanks))
+        shape = self.reading.shapes[name]
+        plain = dtype == np.float32 and not self.exact
+        said = "float" if plain else "str" if dtype == np.dtype(object) else type_name(kind.elem_type)
+        node = Node(None, (), shape, name, Input(said, self.blanks))
         self.types[node] = dtype
+        for axis, length in enumerate(shape):
+            if isinstance(length, str):
+                self.places.setdefault(length, (node, axis))
         return node
+
+    def origin(self, name: str) -> tuple[Node, int]:
+        """The input, and the axis of it, whose length a word is."""
+        if name not in self.places:
+            raise Needs(words=(name,))
+        return self.places[name]
 
     def fixed_value(self, value: Any) -> Value | None:
         """A value that is given for an input: an array, a list of values, or nothing."""
@@ -244,17 +280,6 @@ class Importer:
             return Listed(tuple(map(self.fixed_value, value)))
         return self.constant(np.asarray(value))
 
-    # questions about nodes
-
-    def inputs_of(self, node: Node) -> frozenset[str]:
-        """Names of the inputs that a node's value depends on."""
-        for n in self.ancestors(node, self.free):
-            if n.op is None:
-                self.free[n] = frozenset([str(n.name)] if isinstance(n.source, Input) else ())
-            else:
-                self.free[n] = frozenset().union(*(self.free[p] for p in n.parents))
-        return self.free[node]
-
     def node(self, name: str) -> Node:
         """The array of this name."""
         value = self.values[name]
@@ -262,57 +287,19 @@ class Importer:
             raise ValueError(f"{name!r} is a sequence, not an array")
         return value
 
-    def ancestors(self, node: Node, known: Mapping[Node, object]) -> Iterator[Node]:
-        """Nodes below `node`, parents first, that are not known yet."""
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            missing = [p for p in top.parents if p not in known]
-            if top in known:
-                stack.pop()
-            elif missing:
-                stack.extend(missing)
-            else:
-                yield stack.pop()
-
-    def array(self, node: Node) -> np.ndarray:
-        """The numbers of a node that depends on no input."""
-        if node not in self.stored:
-            names = self.inputs_of(node)
-            if names:
-                raise NeedsInput(tuple(sorted(names)))
-            self.compute(node)
-        return self.stored[node]
-
-    def compute(self, node: Node) -> None:
-        """Evaluate a node and what it needs."""
-        for n in self.ancestors(node, self.stored):
-            if self.lengths.size(n.shape) > LARGEST_CONSTANT:
-                raise ValueError(f"it computes an array of shape {n.shape} while the graph is read")
-            # most operations on shapes are NumPy's own: nothing is compiled for them
-            known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
-            if self.at_once and n.op is not None and not n.op.host:
-                known = {p: v if v.dtype == object else jnp.asarray(v) for p, v in known.items()}
-            self.stored[n] = np.asarray(evaluate([n], known)[n])
-
-    def dtype(self, node: Node) -> np.dtype[Any]:
-        """The type of a node's value."""
-        for n in self.ancestors(node, self.types):
-            assert n in self.stored or n.op is not None
-            if n in self.stored:
-                self.types[n] = self.stored[n].dtype
-            elif n.op is not None and n.op.host:
-                self.types[n] = np.dtype(n.op.gives)
-            elif n.op is not None:
-                stand_ins = [jax.ShapeDtypeStruct(self.lengths.numbers(p.shape), self.types[p]) for p in n.parents]
-                self.types[n] = np.dtype(jax.eval_shape(n.op.forward, *stand_ins).dtype)
-        return self.types[node]
-
-    def folded(self, node: Node) -> Node:
-        """The node, as a constant if it depends on constants alone."""
-        if node.op is None or not all(isinstance(p.source, Constant) for p in leaves(node)):
+    def folded(self, node: Node, call: Call, name: str) -> Node:
+        """The node, as a constant if it depends on constants or on known lengths alone."""
+        if node.op is None or self.at_once:
             return node
-        return self.constant(self.array(node))
+        if self.is_fixed(node):
+            value = self.array(node)
+            if call.kind in UNPACKED and not call.within:
+                return self.initializer(name, value)
+            return self.constant(value)
+        found = self.symbol(node)
+        if found is None or any(isinstance(n, str) for n in found.ravel()):
+            return node
+        return self.constant(np.asarray(found.tolist(), self.dtype(node)))
 
     # the walk
 
@@ -321,6 +308,7 @@ class Importer:
     ) -> None:
         """Give a value to every output of the nodes, in an order in which each finds what it reads."""
         for proto in in_order(nodes, scope, self.arrays):
+            self.budget.node(proto)
             kind = proto.op_type if proto.domain in OWN_DOMAINS else f"{proto.domain}/{proto.op_type}"
             who = f"node {proto.name or next(iter(proto.output), '')!r} ({kind})"
             if not within and not self.late.isdisjoint(read_by(proto)):
@@ -332,17 +320,19 @@ class Importer:
                 opset = opsets.get("" if proto.domain in OWN_DOMAINS else proto.domain, 0)
                 call = Call(self, kind, opset, inputs, attributes, tuple(proto.output), scope, within)
                 results = self.apply(call, proto, within)
-            except NeedsInput as needs:
+            except Needs as needs:
                 if within or not self.defers:
                     raise
-                self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, needs.names))}")
+                self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, (*needs.inputs, *needs.words)))}")
                 self.defer(proto)
                 continue
             except ModelFileError:
                 raise
             except FAILURES as error:
                 said = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-                raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:4]])) from error
+                if not any("fix:" in line for line in said):
+                    said = [said[0], f"  fix: export the model again so that {kind} has what ONNX says of it"]
+                raise ModelFileError("\n".join([f"{self.arrays.path}: {who}: {said[0]}", *said[1:5]])) from error
             for name, node in zip(proto.output, results, strict=False):
                 if name:
                     scope[name] = node
@@ -362,8 +352,9 @@ class Importer:
         if rule is None:
             return self.expand(self, call, proto, within)
         results = rule(call)
-        listed = results if isinstance(results, tuple) else (results,)
-        return [self.folded(r) if isinstance(r, Node) else r for r in listed]
+        made = results if isinstance(results, tuple) else (results,)
+        named = (*call.outputs, *("",) * len(made))
+        return [self.folded(r, call, n) if isinstance(r, Node) else r for r, n in zip(made, named, strict=False)]
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""

@@ -18,9 +18,12 @@ from reseau.graph import Graph
 from reseau.modelfiles import description
 from reseau.modelfiles.onnx.emit import Step, Stored, undo_steps
 
-__all__ = ["KEYS", "describe", "digest", "restore"]
+__all__ = ["DOCUMENTATION", "KEYS", "describe", "digest", "restore"]
 
 KEYS = ("reseau", "reseau.arrays", "reseau.digest")
+
+DOCUMENTATION = ("documentation", "documentation of the graph")
+"""The keys of metadata that stand for the documentation strings of a file."""
 
 
 def describe(graph: Graph, params: Mapping[str, np.ndarray], stored: Mapping[str, Stored]) -> dict[str, str] | None:

@@ -8,56 +8,66 @@ from typing import Any
 import jax
 import numpy as np
 import onnx
+from onnx import AttributeProto
 
 from reseau.errors import GraphError, ModelFileError
-from reseau.graph import Graph, Node
+from reseau.graph import Graph, Node, order
+from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx import origin
+from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
 from reseau.modelfiles.onnx.deferred import deferred_outputs
 from reseau.modelfiles.onnx.functions import expand
-from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, NeedsInput, Value
+from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, Needs, Value
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
-from reseau.modelfiles.onnx.tensors import Arrays, open_model
+from reseau.modelfiles.onnx.tensors import Arrays, Budget, budget_of, open_model
+from reseau.ops.lengths import BATCH, Shape, differ
 
-__all__ = ["imported", "read_graph", "read_words", "run"]
+__all__ = ["Model", "imported", "read_model", "read_words", "run"]
 
 NEWEST_OPSET = 28
+DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
+
+# what runs once: the time goes into compilation, not into what is compiled
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 NOTHING: Mapping[str, Any] = {}
+AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
+
+Model = tuple[Graph, dict[str, np.ndarray], dict[str, str]]
 
 
-def read_graph(
-    path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING
-) -> tuple[Graph, dict[str, np.ndarray]]:
-    """The graph of an ONNX file, and the values of its parameters and states."""
+def read_model(
+    path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING, batch: bool | None = None
+) -> Model:
+    """The graph of an ONNX file, the values of its parameters and states, and the words in its metadata."""
     model = open_model(path)
     arrays = Arrays(path)
     words = {p.key: p.value for p in model.metadata_props}
+    others = {key: said for key, said in words.items() if key not in origin.KEYS}
+    others |= {key: said for key, said in documentation(model).items() if said}
     if words.keys() >= set(origin.KEYS) and words["reseau.digest"] == origin.digest(model.graph):
         own = {t.name: arrays.read(t, f"initializer {t.name!r}") for t in model.graph.initializer}
         restored = origin.restore(words, own)
         if restored is not None:
-            return restored
+            return (*restored, others)
     try:
         recipe, blanks = recipe_in(words), False
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
     if recipe is not None:  # ours, changed by another program
         model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
-    given = {name: np.asarray(value) for name, value in fixed.items()}
+    given = dict(fixed)
     try:
-        try:
-            graph, stored = imported(model, arrays, given, lengths, lift=True, blanks=blanks)
-        except (ModelFileError, GraphError):  # made for one row, and not to be widened
-            graph, stored = imported(model, arrays, given, lengths, lift=False, blanks=blanks)
-    except NeedsInput as error:
-        raise ModelFileError(
-            f"{path}: {error}\n  fix: rs.onnx.read(path, fixed={{{error.names[0]!r}: value}})"
-        ) from error
+        graph, stored = imported(model, arrays, given, lengths, batch, blanks)
+    except Needs as error:
+        name = (*error.inputs, *error.words)[0]
+        option = f"fixed={{{name!r}: value}}" if error.inputs else f"lengths={{{name!r}: 128}}"
+        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option})") from error
     except GraphError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}
+    return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}, others
 
 
 def imported(
@@ -65,29 +75,96 @@ def imported(
     arrays: Arrays,
     fixed: Mapping[str, Any],
     lengths: Mapping[str, int],
-    lift: bool,
+    batch: bool | None,
     blanks: bool = False,
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
-    importer = importer_of(model, arrays, fixed, given_lengths=lengths, lift=lift, blanks=blanks, defers=True)
-    with reading(arrays):
-        inputs, outputs = walked(importer, model.graph)
-        for name, node in deferred_outputs(importer, model, run).items():
-            outputs[name] = node
-            importer.names[node] = name
-        nodes = []
-        for name, value in outputs.items():
-            nodes += flattened(arrays, name, value, importer.names)
-        return simplified(inputs, nodes, importer.names, importer.stored)
+    inputs = given_inputs(model)
+    budget, exact = budget_of(model), real_types(model) - {onnx.TensorProto.FLOAT} != set()
+    ways = list(readings(inputs, arrays, lengths, batch))
+    if unknown := lengths.keys() - {name for way in ways for name in way.words} - named(inputs):
+        raise ModelFileError(
+            f"{arrays.path}: no axis of its inputs is called {min(unknown)!r}\n"
+            f"  fix: one of {', '.join(sorted(named(inputs))) or 'none: its lengths are numbers'}"
+        )
+    for way in ways:
+        importer = importer_of(model, arrays, way, budget=budget, fixed=fixed, blanks=blanks, exact=exact, defers=True)
+        try:
+            with reading(arrays):
+                found = joined(importer, model, way)
+                if found is not None:
+                    return found
+        except (ModelFileError, GraphError, Needs):
+            if way is ways[-1]:
+                raise
+    raise ModelFileError(
+        f"{arrays.path}: the first axis of its inputs is not the batch, since rows of its outputs are computed from "
+        "several rows\n  fix: rs.load(path, batch=False)"
+    )
 
 
-def run(model: onnx.ModelProto, given: Mapping[str, Any]) -> list[Any]:
-    """The outputs of a model for the values of its inputs, computed while it is read; a list for a sequence."""
+def joined(importer: Importer, model: onnx.ModelProto, way: Reading) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
+    """The graph of a model; nothing where it contradicts how the axes of its inputs are understood."""
+    inputs, outputs = walked(importer, model.graph)
+    for name, node in deferred_outputs(importer, model, run).items():
+        outputs[name] = node
+    nodes: list[tuple[str, Node]] = []
+    for name, value in outputs.items():
+        nodes += flattened(importer.arrays, name, value)
+    if way.batch and not way.said:
+        declared = {o.name: o for o in model.graph.output}
+        fits = all(as_declared(n.shape, declared[name], way) for name, n in nodes if name in declared)
+        if not fits or contradiction([n for _, n in nodes], way.batch):
+            return None
+    return simplified(inputs, [n for _, n in nodes], [name for name, _ in nodes], importer.names, importer.stored)
+
+
+def given_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """The inputs of a model that have no value in it."""
+    stored = {t.name for t in model.graph.initializer}
+    return [i for i in model.graph.input if i.name not in stored]
+
+
+def run(model: onnx.ModelProto, given: Mapping[str, Any], compiled: bool = False) -> list[Any]:
+    """The outputs of a model for the values of its inputs; a list for a sequence.
+
+    What rules ask for is computed while the model is read, the rest operation by operation, which pays for graphs that
+    are run again with the same lengths, or `compiled` as one program.
+    """
     arrays = Arrays(Path("model.onnx"))
-    importer = importer_of(model, arrays, given, lift=False, at_once=True)
+    *_, way = readings(given_inputs(model), arrays, NOTHING, False)
+    importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, at_once=True)
     with reading(arrays):
         _, outputs = walked(importer, model.graph)
+        if compiled:
+            compute_together(importer, [n for value in outputs.values() for n in nodes_of(value)])
         return [plain_value(importer, value) for value in outputs.values()]
+
+
+def nodes_of(value: Value | None) -> list[Node]:
+    """The arrays of a value."""
+    if isinstance(value, Listed):
+        return [n for v in value.entries for n in nodes_of(v)]
+    return [] if value is None else [value]
+
+
+def compute_together(importer: Importer, outputs: list[Node]) -> None:
+    """Compute what outputs need as one program, for which the compiler takes little time."""
+    nodes = order(outputs)
+    steps = [n for n in nodes if n not in importer.stored]
+    if any(n.op is not None and n.op.host for n in steps):
+        return
+    known = {
+        n: importer.stored[n] for n in nodes if n in importer.stored and importer.stored[n].dtype != np.dtype(object)
+    }
+
+    def compute(values: list[Any]) -> list[Any]:
+        found = evaluate(steps, dict(zip(known, values, strict=True)))
+        return [found[n] for n in wanted]
+
+    wanted = [n for n in outputs if n in steps]
+    found = jax.jit(compute, compiler_options=QUICK)(list(known.values()))
+    importer.stored.update(zip(wanted, map(np.asarray, found), strict=True))
 
 
 def plain_value(importer: Importer, value: Value | None) -> Any:
@@ -97,7 +174,7 @@ def plain_value(importer: Importer, value: Value | None) -> Any:
     return value and importer.array(value)
 
 
-def importer_of(model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, Any], **settings: Any) -> Importer:
+def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings: Any) -> Importer:
     """The state of reading a model from its start."""
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
     if not 1 <= opsets.get("", 1) <= NEWEST_OPSET:
@@ -106,7 +183,7 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, fixed: Mapping[str, Any]
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
-    return Importer(arrays, opsets, READ, expand, fixed, functions, **settings)
+    return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
 
 
 @contextmanager
@@ -119,6 +196,33 @@ def reading(arrays: Arrays) -> Iterator[None]:
             raise
         except FAILURES as error:
             raise arrays.damaged(f"its graph cannot be read: {error}") from error
+
+
+def documentation(model: onnx.ModelProto) -> dict[str, str]:
+    """What the file says of itself in sentences, by the keys under which it is kept."""
+    return {DOCUMENTATION: model.doc_string, GRAPH_DOCUMENTATION: model.graph.doc_string}
+
+
+def named(inputs: list[onnx.ValueInfoProto]) -> set[str]:
+    """The names that the file gives to axes of its inputs."""
+    return {d.dim_param for i in inputs for d in i.type.tensor_type.shape.dim if d.dim_param}
+
+
+def real_types(model: onnx.ModelProto) -> set[int]:
+    """The types of real numbers, and of whole numbers of 64 bits as inputs, that the file declares."""
+    kinds = onnx.TensorProto
+    reals = {kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16}
+    found = {t.data_type for t in tensors(model.graph)} & reals
+    return found | {i.type.tensor_type.elem_type for i in model.graph.input} & (reals | {kinds.INT64, kinds.UINT64})
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """The arrays of a graph, those of its nodes included."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t
 
 
 def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict[str, Value | None]]:
@@ -144,24 +248,35 @@ def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict
     for declared in graph.output:
         if declared.name not in scope and declared.name not in importer.late:
             raise arrays.damaged(f"output {declared.name!r} is given by no node")
-        value = outputs[declared.name] = scope.get(declared.name)
-        if isinstance(value, Node) and value.op is not None:
-            importer.names[value] = declared.name
+        outputs[declared.name] = scope.get(declared.name)
     return inputs, outputs
 
 
-def flattened(arrays: Arrays, name: str, value: Value | None, names: dict[Node, str]) -> list[Node]:
-    """An output of the graph as arrays: a sequence is one output for each of its entries."""
+def flattened(arrays: Arrays, name: str, value: Value | None) -> list[tuple[str, Node]]:
+    """An output of the graph as arrays, each with its name: a sequence is one output for each of its entries."""
     if isinstance(value, Node):
-        return [value]
+        return [(name, value)]
     if value is None or not value.present:
         raise arrays.damaged(f"output {name!r} has no value")
-    found = []
-    for i, entry in enumerate(value.entries):
-        found += flattened(arrays, f"{name}_{i}", entry, names)
-        if isinstance(entry, Node) and entry.op is not None:
-            names.setdefault(entry, f"{name}_{i}")
-    return found
+    return [found for i, entry in enumerate(value.entries) for found in flattened(arrays, f"{name}_{i}", entry)]
+
+
+def as_declared(shape: Shape, declared: onnx.ValueInfoProto, way: Reading) -> bool:
+    """Whether an output can have the shape that the file declares."""
+    kind = declared.type.tensor_type
+    if not kind.HasField("shape"):
+        return True
+    if len(kind.shape.dim) != len(shape):
+        return False
+    for i, (length, dim) in enumerate(zip(shape, kind.shape.dim, strict=True)):
+        if dim.HasField("dim_value") and dim.dim_value >= 0:
+            if length == BATCH and i == 0 and dim.dim_value == 1:
+                continue
+            if length == BATCH or differ(length, dim.dim_value):
+                return False
+        elif dim.dim_param in way.words and (way.words[dim.dim_param] == BATCH) != (length == BATCH):
+            return False
+    return True
 
 
 def read_words(path: Path) -> dict[str, str]:

@@ -5,8 +5,8 @@ operations that name axes rename them; what remains is written where an operatio
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -31,12 +31,16 @@ class Turned(NamedTuple):
 
 
 def simplified(
-    inputs: Sequence[Node], outputs: Sequence[Node], names: Mapping[Node, str], stored: Mapping[Node, np.ndarray]
+    inputs: Sequence[Node],
+    outputs: Sequence[Node],
+    called: Sequence[str],
+    names: Mapping[Node, str],
+    stored: Mapping[Node, np.ndarray],
 ) -> tuple[Graph, dict[Node, np.ndarray]]:
-    """The graph between inputs and outputs, and the values of its stored nodes."""
+    """The graph between inputs and outputs, called as they are in the file, and the values of its stored nodes."""
     nodes = order((*inputs, *outputs))
     readers = Counter(parent for node in nodes for parent in node.parents)
-    kept = dict(names)
+    kept = {node: name for node, name in names.items() if node not in outputs and name not in called}
     for node in reversed(nodes):  # the name of an operation that was read between transposes is its own
         if isinstance(node.op, ops.Transpose) and node in kept and node not in outputs:
             inner = node.parents[0]
@@ -45,7 +49,19 @@ def simplified(
     walk = Walk(kept, readers, dict(stored))
     for node in nodes:
         walk.add(node)
-    return Graph(inputs, [walk.plain(n) for n in outputs]), walk.stored
+    made: list[Node] = []
+    for old, name in zip(outputs, called, strict=True):
+        made.append(as_output(walk.plain(old), name, made, walk.read))
+    return Graph(inputs, made), walk.stored
+
+
+def as_output(node: Node, name: str, others: Sequence[Node], read: Collection[Node]) -> Node:
+    """The node under the name of an output; one that has another name, or is read under it, is passed on."""
+    if node.name == name and node not in others:
+        return node
+    if node.op is None or node.name is not None or node in read:
+        return apply_op(ops.Identity(), node, name=name)
+    return Node(node.op, node.parents, node.shape, name)
 
 
 @dataclass
@@ -56,6 +72,7 @@ class Walk:
         names: Names of old nodes.
         readers: How many nodes read each old node.
         stored: Values of stored nodes, old and new.
+        read: New nodes that others read.
     """
 
     names: Mapping[Node, str]
@@ -64,6 +81,7 @@ class Walk:
     turned: dict[Node, Turned] = field(default_factory=dict)
     plains: dict[Node, Node] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
+    read: set[Node] = field(default_factory=set)
 
     def add(self, node: Node) -> None:
         """Give an old node its new form."""
@@ -76,6 +94,7 @@ class Walk:
 
     def made(self, op: Op, old: Node, *parents: Node) -> Node:
         """A new node for an old one, under its name."""
+        self.read.update(parents)
         return apply_op(op, *parents, name=self.name(old))
 
     def name(self, node: Node) -> str | None:
@@ -120,12 +139,14 @@ class Walk:
         """The transpose of a node; a stored array is rearranged instead."""
         if self.own(node):
             return self.rearranged(node, np.ascontiguousarray(self.stored[node].transpose(axes)))
+        self.read.add(node)
         return apply_op(ops.Transpose(axes), node, name=name)
 
     def reshaped(self, node: Node, lengths: Shape) -> Node:
         """The node with other lengths; a stored array is rearranged instead."""
         if self.own(node):
             return self.rearranged(node, self.stored[node].reshape([int(n) for n in lengths]))
+        self.read.add(node)
         return apply_op(ops.ReshapeTo(lengths), node)
 
     def rearranged(self, node: Node, value: np.ndarray) -> Node:
@@ -136,7 +157,13 @@ class Walk:
         elif isinstance(source, State):
             made = Node(None, (), value.shape, node.name, State(value, source.role))
         else:
-            made = Node(None, (), value.shape, node.name, Constant(value))
+            made = Node(
+                None,
+                (),
+                value.shape,
+                node.name,
+                Constant(value, isinstance(source, Constant) and source.exact),
+            )
         self.stored[made] = value
         return made
 
@@ -162,9 +189,9 @@ def _(op: ops.Transpose, node: Node, walk: Walk) -> Turned:
 @rebuild.register(ops.ReshapeTo)
 def _(op: ops.Reshape | ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
     x = walk.plain(node.parents[0])
-    if walk.own(x) and not any(isinstance(n, str) for n in node.shape):
+    if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
         return untouched(walk.reshaped(x, node.shape))
-    return untouched(walk.made(op, node, x))
+    return untouched(walk.made(op, node, x, *(walk.plain(p) for p in node.parents[1:])))
 
 
 @rebuild.register(Pointwise)
@@ -228,8 +255,10 @@ def _(op: ops.Sum | ops.Mean | ops.Max, node: Node, walk: Walk) -> Turned:
 
 @rebuild.register
 def _(op: ops.Slice, node: Node, walk: Walk) -> Turned:
+    if op.places:
+        return untouched(walk.made(op, node, *(walk.plain(p) for p in node.parents)))
     made, axes = walk.turned[node.parents[0]]
-    return Turned(walk.made(ops.Slice(axes[op.axis % len(axes)], op.start, op.stop, op.step), node, made), axes)
+    return Turned(walk.made(replace(op, axis=axes[op.axis % len(axes)]), node, made), axes)
 
 
 @rebuild.register

@@ -1,6 +1,7 @@
 """The file and its arrays, read without trust: every declared size is compared with what is there first."""
 
 import os
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,61 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from reseau.disk import file_error
 from reseau.errors import ModelFileError
 
-__all__ = ["Arrays", "open_model", "type_name"]
+__all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
 
-LARGEST_CONSTANT = 2**31  # entries of an array that a graph may compute while it is read
+LARGEST_CONSTANT = 2**31  # entries that an array of a graph may have
+
+
+@dataclass
+class Budget:
+    """What one whole reading may take, asked before each array and each node: files are small where bombs are.
+
+    Attributes:
+        memory: Bytes of arrays that may still be computed.
+        nodes: Nodes that may still be walked, those within functions and loops included.
+    """
+
+    memory: int
+    nodes: int
+
+    def spend(self, size: int) -> None:
+        """Ask for an array of this many bytes."""
+        self.memory -= size
+        if self.memory < 0:
+            raise ValueError(
+                f"it wants an array of {size} bytes, more than a file of this size may ask for\n"
+                "  fix: give large arrays as weights of the file or as inputs, not as something to compute"
+            )
+
+    def node(self, proto: onnx.NodeProto) -> None:
+        """Ask for one more node."""
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise ModelFileError(
+                f"node {proto.name or next(iter(proto.output), '')!r} ({proto.op_type}) is one of too many: the "
+                "functions and loops of the file write it out again and again\n  fix: export the model without them"
+            )
+
+
+def budget_of(model: onnx.ModelProto) -> Budget:
+    """The budget for a model: it grows with its bytes and its nodes."""
+    nodes = len(model.graph.node) + sum(len(f.node) for f in model.functions)
+    return Budget(2**28 + 6 * model.ByteSize(), 40_000 + 10 * nodes)
 
 
 def open_model(path: Path) -> onnx.ModelProto:
     """The model message, before anything in it is believed."""
     try:
+        if not path.is_file() and path.exists():
+            raise ModelFileError(
+                f"{path}: it is no file but a folder or a device\n  fix: give the path of a model file"
+            )
         raw = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(
-            f"{path}: it cannot be read: {error.strerror or error}\n  fix: give the path of a model file"
-        ) from error
+        raise file_error(path, error, cure="give the path of a model file") from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(raw)

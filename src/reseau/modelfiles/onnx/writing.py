@@ -16,7 +16,6 @@ from reseau.modelfiles.onnx.checks import Written, check
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
 from reseau.modelfiles.onnx.rules import WRITE
-from reseau.ops.base import BATCH
 
 __all__ = ["Channels", "to_model", "write_graph"]
 
@@ -67,8 +66,7 @@ def to_model(
         read = declare_columns(recipe, w)
     texts = any(node.domain == DOMAIN for node in w.nodes)
     opsets = opsets_of(opset, w.domains | ({DOMAIN: max(VERSION, w.domains.get(DOMAIN, 0))} if texts else {}))
-    types = output_types(w, read, [v.name for v in outputs], opsets)
-    given = [declare(node, value, w, types.get(value.name)) for node, value in zip(graph.outputs, outputs, strict=True)]
+    given = [declare(node, value, w) for node, value in zip(graph.outputs, outputs, strict=True)]
     proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
     version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
     model = helper.make_model(
@@ -78,7 +76,9 @@ def to_model(
     described = origin.describe(graph, params, w.stored)
     if described is not None:
         described["reseau.digest"] = origin.digest(model.graph)
-    helper.set_model_props(model, {**words, **(described or {})})
+    model.doc_string, model.graph.doc_string = (words.get(key, "") for key in origin.DOCUMENTATION)
+    kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
+    helper.set_model_props(model, {**kept, **(described or {})})
     return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
 
 
@@ -88,7 +88,9 @@ def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: C
     for node in graph.inputs:
         rank = len(node.shape)
         w.values[node] = Value(w.label(node), channels_first(rank) if channels == "first" and rank > 2 else plain(rank))
+        w.kinds[w.label(node)] = helper.np_dtype_to_tensor_dtype(w.dtype(node))
     for node in graph.nodes:
+        w.dtype(node)
         if node.op is not None:
             w.values[node] = w.say(node.op, node)
     return w
@@ -109,6 +111,7 @@ def finish(node: Node, w: Emitter, channels: Channels) -> Value:
         w.emit("Identity", value.name, name=label)
         return Value(label, axes)
     inner = f"{label}/channels_first"
+    w.kinds[inner] = w.kinds[value.name]
     for written in w.nodes:
         for names in (written.input, written.output):
             for i, name in enumerate(names):
@@ -116,22 +119,9 @@ def finish(node: Node, w: Emitter, channels: Channels) -> Value:
                     names[i] = inner
     read = inner if value.name == label else value.name
     perm = tuple(value.axes.index(a) for a in axes)
-    w.nodes.append(helper.make_node("Transpose", [read], [label], f"{label}/channels_last", perm=perm))
+    w.node("Transpose", [read], [label], f"{label}/channels_last", {"perm": perm})
     w.values[node] = Value(label, axes)
     return Value(label, axes)
-
-
-def output_types(w: Emitter, read: list[onnx.ValueInfoProto], names: list[str], opsets: list[Any]) -> dict[str, int]:
-    """The types of the outputs, which may be truths or places, as ONNX infers them."""
-    untyped = [onnx.ValueInfoProto(name=name) for name in names]
-    bare = [helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in w.initializers.values()]
-    settings = [t for t in w.initializers.values() if t.data_type == TensorProto.INT64]
-    known = {t.name for t in settings}
-    inputs = [*read, *(b for b in bare if b.name not in known)]
-    graph = helper.make_graph(w.nodes, "types", inputs, untyped, settings)
-    model = helper.make_model(graph, opset_imports=opsets)
-    inferred = onnx.shape_inference.infer_shapes(model).graph.output
-    return {v.name: v.type.tensor_type.elem_type for v in inferred if v.type.HasField("tensor_type")}
 
 
 def opsets_of(opset: int, domains: Mapping[str, int]) -> list[onnx.OperatorSetIdProto]:
@@ -139,12 +129,10 @@ def opsets_of(opset: int, domains: Mapping[str, int]) -> list[onnx.OperatorSetId
     return [helper.make_opsetid("", opset), *(helper.make_opsetid(d, v) for d, v in sorted(domains.items()))]
 
 
-def declare(node: Node, value: Value, w: Emitter, known: int | None = None) -> onnx.ValueInfoProto:
-    """An input or output of the file, with its type and shape; the batch axis keeps its name."""
-    dtype = getattr(node.source or node.op, "dtype", "float")
-    kind = w.precision if dtype == "float" else np.dtype(object if dtype == "str" else dtype)
-    lengths = [node.shape[a] if node.shape else BATCH for a in value.axes]
-    return helper.make_tensor_value_info(value.name, known or helper.np_dtype_to_tensor_dtype(kind), lengths)
+def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
+    """An input or output of the file, with its type and shape; a length that comes with the data keeps its word."""
+    kind = w.kinds.get(value.name) or helper.np_dtype_to_tensor_dtype(w.dtype(node))
+    return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes])
 
 
 def put_outside(path: Path, model: onnx.ModelProto) -> None:

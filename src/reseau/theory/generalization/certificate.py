@@ -1,11 +1,22 @@
 """A risk bound that says what it is made of, what was checked and what has to be believed."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Certificate"]
+__all__ = ["Certificate", "probability"]
+
+
+def probability(delta: float) -> str:
+    """`1 - delta` in a form that does not round to 1.
+
+    Example:
+        >>> probability(0.05), probability(1e-20)
+        ('0.95', '1 - 1e-20')
+    """
+    return f"{1 - delta:g}" if delta >= 1e-4 else f"1 - {delta:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +99,11 @@ class Certificate:
     def _plain(self) -> dict[str, Any]:
         data = {name: value for name, value in asdict(self).items() if name != "holdout"}
         data |= {"vacuous": self.vacuous, "valid": self.valid}
+        # JSON has no infinity: what overflowed is a text.
+        for name, value in data.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                data[name] = str(value)
+        data["constants"] = {k: v if math.isfinite(v) else str(v) for k, v in self.constants.items()}
         data["holdout"] = None if self.holdout is None else self.holdout._plain()
         return data
 
@@ -98,7 +114,7 @@ class Certificate:
                 f"would be {self.bound:.6g}; choose them beforehand, or certify on fresh examples."
             )
         claim = (
-            f"With probability at least {1 - self.delta:g} over the draw of the examples, {self.quantity} "
+            f"With probability at least {probability(self.delta)} over the draw of the examples, {self.quantity} "
             f"is at most {self.bound:.6g} [{self.kind}]."
         )
         if self.vacuous:
@@ -113,10 +129,12 @@ class Certificate:
                 "  hold-out: none given. A bound from unseen examples is usually much smaller than this one:",
                 "    pass holdout=(X, y) with examples kept out of training and of every choice.",
             ]
+        twice = 2 * self.delta
+        both = f"both at once, with {probability(twice)}" if twice < 1 else "nothing is claimed of both at once"
         winner = "the hold-out bound is the smaller" if self.holdout.bound < self.bound else "this one is the smaller"
         return [
             f"  hold-out: at most {self.holdout.bound:.6g} from {self.holdout.constants['n']:.0f} unseen examples: "
             f"{winner}.",
-            f"    Each holds with probability {1 - self.delta:g}; both at once, with {1 - 2 * self.delta:g}.",
+            f"    Each holds with probability {probability(self.delta)}; {both}.",
             *(f"    warning: {text}" for text in self.holdout.warnings),
         ]

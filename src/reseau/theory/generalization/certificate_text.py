@@ -70,6 +70,8 @@ def assumed(settings: Settings) -> tuple[str, ...]:
         "features and preprocessing do not depend on them (no standardization fitted on them)",
         "on new inputs, the deployed forward pass equals the exact function up to harmless rounding",
     ]
+    if settings.complexity == "simulated":
+        texts.append(f"the seed {settings.seed} of the random signs was fixed before these examples were seen")
     if settings.complexity == "ball":
         texts.append("every future input has |x| <= R; enforced if the predictor scales x by min(1, R/|x|)")
     if settings.target_bound is not None:

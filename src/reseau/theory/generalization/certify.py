@@ -82,7 +82,8 @@ def certify(
         holdout: Examples `(X, y)` kept out of training and of every choice; their bound is put beside.
         chosen_on_sample: Which of `"radius"`, `"grid"`, `"preprocessing"` were chosen by looking at these
             examples: the result then says that it is no certificate.
-        seed: Of the random signs.
+        seed: Of the random signs; part of the commitment, since the best of several would be a choice made on the
+            examples.
 
     Raises:
         DataError: If an argument is out of its range, or examples and network do not fit.
@@ -97,13 +98,13 @@ def certify(
     Source: F. Bach, *Learning Theory from First Principles*, chapters 4 and 9, with the constants of
     `complexity_chain`; structural risk minimization over the grid; A. Maurer, 2016, for several outputs.
     """
-    settings = settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity)
+    settings = settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity, seed)
     if not set(chosen_on_sample) <= set(CHOICES):
         raise DataError(f"certify: chosen_on_sample={tuple(chosen_on_sample)}; use names among {CHOICES}")
     points, targets = _examples(X, y, f, settings)
     outputs, largest = _outputs(f), settings.slope_and_range[1]
     cells = _margin_cells if loss == "error" else _loss_cells
-    best = min(cells(f, points, targets, settings, seed), key=lambda cell: cell.total)
+    best = min(cells(f, points, targets, settings), key=lambda cell: cell.total)
     return Certificate(
         kind=wording.kind(settings, outputs),
         quantity=_quantity(settings),
@@ -135,6 +136,7 @@ def commitment(
     radius: float | Sequence[float] | None = None,
     grid: Sequence[float] = GRID,
     complexity: str = "sample",
+    seed: int = 0,
 ) -> str:
     """SHA-256 of the settings of `certify`, to record before the examples are seen.
 
@@ -144,17 +146,15 @@ def commitment(
     >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
     True
     """
-    return settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity).digest
+    return settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity, seed).digest
 
 
-def _margin_cells(
-    f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings, seed: int
-) -> list[_Cell]:
+def _margin_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> list[_Cell]:
     margins, deviation, outputs = _margins(f, points, targets), _deviation(points, settings), _outputs(f)
     cells = []
     for radius in settings.radii:
         norm = path_norm_up(f, radius)
-        unit, constants = _unit_complexity(points, settings, radius, outputs, seed)
+        unit, constants = _unit_complexity(points, settings, radius, outputs)
         for kappa in settings.grid:
             # Rounded up, so that D / rho is at most kappa. A null network has margin 0 at every scale.
             rho = divide_up(norm, kappa) if norm > 0 else 1.0
@@ -163,15 +163,13 @@ def _margin_cells(
     return cells
 
 
-def _loss_cells(
-    f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings, seed: int
-) -> list[_Cell]:
+def _loss_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> list[_Cell]:
     slope, largest = settings.slope_and_range
     empirical, deviation = _clipped_risk(f, points, targets, settings), _deviation(points, settings)
     cells = []
     for radius in settings.radii:
         norm = path_norm_up(f, radius)
-        unit, constants = _unit_complexity(points, settings, radius, 1, seed)
+        unit, constants = _unit_complexity(points, settings, radius, 1)
         numbers = {"D": norm, "G": slope, "B": largest} | constants
         reached = [bound for bound in settings.grid if bound >= norm]
         if reached:
@@ -183,7 +181,7 @@ def _loss_cells(
 
 
 def _unit_complexity(
-    points: FloatArray, settings: Settings, radius: float, outputs: int, seed: int
+    points: FloatArray, settings: Settings, radius: float, outputs: int
 ) -> tuple[float, dict[str, float]]:
     """Complexity term for a slope and a path norm of one, and the constants in it."""
     n = len(points)
@@ -195,7 +193,7 @@ def _unit_complexity(
         return sample_complexity(1.0, 1.0, constants["Q"], n, outputs), constants
     method = "supremum" if points.shape[1] <= 2 else "dual"
     share = settings.simulated_delta / len(settings.radii)
-    estimate = rademacher(points, 1.0, radius, method=method, delta=share, seed=seed)
+    estimate = rademacher(points, 1.0, radius, method=method, delta=share, seed=settings.seed)
     return product_up(2.0, estimate.upper), constants | {"simulated": estimate.upper}
 
 
@@ -207,6 +205,14 @@ def _deviation(points: FloatArray, settings: Settings) -> float:
 
 def _margins(f: ShallowNetwork, points: FloatArray, targets: FloatArray) -> FloatArray:
     """Lower bounds on `y f(x)`, or on the score of the class minus the best other score, shape (n,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        margins = _margins_in_floats(f, points, targets)
+    # Where a score overflows nothing is known: the example counts as an error.
+    lower: FloatArray = np.where(np.isnan(margins), -np.inf, margins)
+    return lower
+
+
+def _margins_in_floats(f: ShallowNetwork, points: FloatArray, targets: FloatArray) -> FloatArray:
     scores, error = f(points), evaluation_error(f, points)
     if scores.ndim == 1:
         margins: FloatArray = targets * scores - error
@@ -221,8 +227,10 @@ def _margins(f: ShallowNetwork, points: FloatArray, targets: FloatArray) -> Floa
 
 def _clipped_risk(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> float:
     slope, largest = settings.slope_and_range
-    scores = np.clip(f(points), -settings.cap, settings.cap)
-    losses = score_loss(settings.loss, targets).value(targets, scores) + slope * evaluation_error(f, points)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = np.clip(f(points), -settings.cap, settings.cap)
+        losses = score_loss(settings.loss, targets).value(targets, scores) + slope * evaluation_error(f, points)
+    losses = np.where(np.isnan(losses), largest, losses)
     # The factor covers the few roundings of the loss itself.
     return divide_up(sum_up(np.minimum(losses * (1 + 2.0**-48), largest)), len(points))
 

@@ -32,6 +32,7 @@ class Settings:
 
     Attributes:
         radii: Scales of a bias, among which the best is kept.
+        seed: Of the random signs, for the complexity by simulation.
         grid: Ratios of path norm to margin, or path norms for a loss other than `"error"`.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     radii: tuple[float, ...]
     grid: tuple[float, ...]
     complexity: str
+    seed: int = 0
 
     @property
     def cells(self) -> int:
@@ -50,8 +52,9 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all the settings."""
-        values = [getattr(self, item.name) for item in fields(self)]
+        """SHA-256 of all the settings; of the seed only where signs are drawn."""
+        names = [item.name for item in fields(self) if item.name != "seed" or self.complexity == "simulated"]
+        values = [getattr(self, name) for name in names]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
     @property
@@ -88,6 +91,7 @@ def settings_of(
     radius: float | Sequence[float] | None,
     grid: Sequence[float],
     complexity: str,
+    seed: int = 0,
 ) -> Settings:
     """Check the settings and complete them with the radius of `f`.
 
@@ -102,6 +106,7 @@ def settings_of(
         radii=_numbers(f.radius if radius is None else radius, "radius"),
         grid=_numbers(grid, "grid"),
         complexity=complexity,
+        seed=int(seed),
     )
     if not 0 < settings.delta < 1:
         raise DataError(f"certify: delta={delta} must be a probability between 0 and 1")

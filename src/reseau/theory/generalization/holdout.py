@@ -2,10 +2,10 @@
 
 import math
 
-from scipy.special import bdtr, betaincinv
+from scipy.special import bdtr, betainccinv
 
 from reseau.errors import DataError
-from reseau.theory.rounding import divide_up, log_up, product_up, root_up, up
+from reseau.theory.rounding import divide_up, log_ratio_up, product_up, root_up, up
 
 __all__ = ["binomial_interval", "binomial_upper", "hoeffding_upper"]
 
@@ -31,16 +31,17 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
     """
     if not (count >= 1 and 0 <= errors <= count and 0 < delta < 1 and models >= 1):
         raise DataError(
-            f"binomial_upper: errors={errors}, count={count}, delta={delta}, models={models}; "
-            "use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1"
+            f"binomial_upper: errors={errors}, count={count}, delta={delta}, models={models}\n"
+            "  fix: use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1"
         )
     share = delta / models
-    if errors == count:
+    if errors == count or share == 0:
         return 1.0
     if errors == 0:
         rate = -math.expm1(math.log(share) / count)
     else:
-        rate = float(betaincinv(errors + 1, count - errors, 1 - share))
+        # The complement: 1 - share is 1 for a tiny share.
+        rate = float(betainccinv(errors + 1, count - errors, share))
     # Rounded up until the tail itself, evaluated with a margin for its own rounding, is small enough.
     step = 1e-14
     while rate < 1 and bdtr(errors, count, rate) > share * (1 - 1e-10):
@@ -56,7 +57,8 @@ def binomial_interval(errors: int, count: int, delta: float = 0.05) -> tuple[flo
     >>> round(low, 4), round(high, 4)
     (0.0164, 0.1128)
     """
-    return max(1 - binomial_upper(count - errors, count, delta / 2), 0.0), binomial_upper(errors, count, delta / 2)
+    low = max(math.nextafter(1 - binomial_upper(count - errors, count, delta / 2), -math.inf), 0.0)
+    return low, binomial_upper(errors, count, delta / 2)
 
 
 def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05, models: int = 1) -> float:
@@ -69,8 +71,8 @@ def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05
     """
     if not (count >= 1 and largest >= 0 and risk >= 0 and 0 < delta < 1 and models >= 1):
         raise DataError(
-            f"hoeffding_upper: risk={risk}, count={count}, largest={largest}, delta={delta}, models={models}; "
-            "use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1"
+            f"hoeffding_upper: risk={risk}, count={count}, largest={largest}, delta={delta}, models={models}\n"
+            "  fix: use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1"
         )
-    width = root_up(divide_up(log_up(divide_up(models, delta)), 2 * count))
+    width = root_up(divide_up(log_ratio_up(models, delta), 2 * count))
     return up(risk + product_up(largest, width))

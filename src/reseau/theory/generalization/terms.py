@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reseau.theory.rounding import divide_up, log_up, norms_up, product_up, root_up, sum_up, up
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.rounding import TINY, divide_up, log_ratio_up, norms_up, product_up, root_up, sum_up, up
+from reseau.theory.shallow.network import FloatArray, ShallowNetwork, row_norms
 
 __all__ = [
     "ball_complexity",
@@ -26,7 +26,7 @@ def concentration(count: int, delta: float, cells: int, largest: float, *, from_
     >>> round(concentration(10_000, 0.05, 81, 1.0, from_sample=True), 4)
     0.0577
     """
-    width = root_up(divide_up(log_up(divide_up(cells, delta)), 2 * count))
+    width = root_up(divide_up(log_ratio_up(cells, delta), 2 * count))
     return product_up(3.0 if from_sample else 1.0, largest, width)
 
 
@@ -60,7 +60,9 @@ def ramp_risk(margins: FloatArray, margin: float) -> float:
     0.5
     """
     # The quotient is within one ulp of 2 wherever the loss is neither 0 nor 1.
-    losses = np.clip(1 - margins / margin + 4 * EPS, 0.0, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = np.clip(1 - margins / margin + 4 * EPS, 0.0, 1.0)
+    losses = np.where(np.isnan(losses), 1.0, losses)
     return min(divide_up(sum_up(losses), len(losses)), 1.0)
 
 
@@ -70,18 +72,28 @@ def path_norm_up(f: ShallowNetwork, radius: float) -> float:
     >>> 2.0 <= path_norm_up(ShallowNetwork([[1.0]], [0.0], [2.0]), 1.0) < 2.0 + 1e-13
     True
     """
-    g = ShallowNetwork(f.weights, f.biases, f.outputs, radius)
     outputs = 1 if f.outputs.ndim == 1 else f.outputs.shape[1]
-    norms = norms_up(g.neuron_norms, f.dimension + 1) * norms_up(g.output_norms, outputs) * (1 + 2 * EPS)
+    with np.errstate(over="ignore", under="ignore"):
+        heights = np.where(f.biases != 0, np.nextafter(np.abs(f.biases) / radius, np.inf), 0.0)
+        lengths = norms_up(row_norms(np.column_stack([f.weights, heights])), f.dimension + 1)
+        sizes = norms_up(f.output_norms, outputs)
+        # A product that underflows is less than the least float, one that overflows is infinite.
+        alive = (lengths > 0) & (sizes > 0)
+        norms = np.where(alive, lengths * sizes * (1 + 2 * EPS) + TINY, 0.0)
     return sum_up(norms) if np.any(norms) else 0.0
 
 
 def evaluation_error(f: ShallowNetwork, points: FloatArray) -> FloatArray:
-    """Bounds on the rounding error of each evaluated output, shape (n,)."""
-    sizes = np.abs(points) @ (np.abs(f.weights).T @ f.output_norms) + np.abs(f.biases) @ f.output_norms
-    # Two sums, of d + 1 and of m terms, in any order, and the rounding of this bound itself.
-    error: FloatArray = sizes * (2 * (f.dimension + f.width + 8) * EPS)
-    return error
+    """Bounds on the rounding error of each evaluated output, shape (n,); infinite where a number may overflow."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        each = np.abs(f.weights).T @ f.output_norms
+        sizes = np.abs(points) @ each + np.abs(f.biases) @ f.output_norms
+        # Two sums, of d + 1 and of m terms, in any order, and the rounding of this bound itself.
+        error: FloatArray = sizes * (2 * (f.dimension + f.width + 8) * EPS)
+        # Each product may underflow, before it is multiplied by an output or by an input.
+        lost = (f.dimension + 2) * (f.width + 1) * 4 * TINY
+        error = error + lost * (1 + np.sum(f.output_norms) + np.abs(points).sum(axis=1))
+    return np.where(np.isfinite(error), error, np.inf)
 
 
 def _factor(outputs: int) -> float:

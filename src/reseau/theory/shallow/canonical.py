@@ -115,6 +115,8 @@ def same_function(
             f"same_function: {a.dimension} inputs and outputs {a.outputs.shape[1:]} against "
             f"{b.dimension} and {b.outputs.shape[1:]}; compare networks of the same shape"
         )
+    if radius is not None:
+        positive_scale(radius, "same_function: radius")
     scale = radius if radius is not None else max(a.radius, b.radius)
     difference = ShallowNetwork(
         np.concatenate([a.weights, b.weights]),
@@ -128,12 +130,28 @@ def same_function(
             return Comparison(same=True, witness=None, gap=0.0, bound=0.0)
         bound = np.inf
     else:
-        form, slack = _float_form(difference, radius, tolerance / 4)
-        bound = _size(form, scale) + slack
-        if bound <= tolerance * scale * difference.path_norm:
+        with np.errstate(all="ignore"):
+            near, slack, allowed = _float_form_or_none(difference, radius, tolerance)
+            bound = np.inf if near is None else _size(near, scale) + slack
+        if near is None or not (np.isfinite(bound) and np.isfinite(allowed)):
+            # Floats overflow: rationals do not, and decide equality to the last bit.
+            return same_function(a, b, radius, tolerance=0)
+        form = near
+        if bound <= allowed:
             return Comparison(same=True, witness=None, gap=0.0, bound=bound)
     witness, gap = _witness(difference, form, radius, exact=tolerance == 0)
     return Comparison(same=False, witness=witness, gap=gap, bound=bound)
+
+
+def _float_form_or_none(
+    f: ShallowNetwork, radius: float | None, tolerance: float
+) -> tuple[CanonicalForm | None, float, float]:
+    """The form in floats, what joining hyperplanes may cost, and the difference that is allowed; none if a neuron is
+    too long or too short for floats."""
+    lengths = f.neuron_norms
+    if not (np.isfinite(lengths).all() and (lengths[np.any(f.weights != 0, axis=1)] > 0).all()):
+        return None, np.inf, np.inf
+    return *_float_form(f, radius, tolerance / 4), tolerance * f.radius * f.path_norm
 
 
 def _exact_form(f: ShallowNetwork, radius: float | None) -> CanonicalForm:
@@ -229,8 +247,12 @@ def _size(form: CanonicalForm, radius: float) -> float:
 def _witness(
     difference: ShallowNetwork, form: CanonicalForm, radius: float | None, *, exact: bool
 ) -> tuple[FloatArray | None, float]:
-    probes = np.array(list(_probes(form, difference.radius, inside=radius is not None)))
-    gaps = np.max(np.abs(difference(probes).reshape(len(probes), -1)), axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = np.array(list(_probes(form, difference.radius, inside=radius is not None)))
+    probes = points[np.isfinite(points).all(axis=1)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = np.max(np.abs(difference(probes).reshape(len(probes), -1)), axis=1)
+    gaps = np.where(np.isnan(gaps), np.inf, gaps)
     order = np.argsort(-gaps, kind="stable")
     if not exact:
         best = order[0]
@@ -248,11 +270,11 @@ def _probes(form: CanonicalForm, radius: float, *, inside: bool) -> Iterator[Flo
     The gradient jumps there, so the function cannot vanish in both cells that meet.
     """
     rng = np.random.default_rng(0)
-    normals = form.directions.astype(np.float64)
+    normals = _floats(form.directions)
     lengths = row_norms(normals)
     normals = normals / lengths[:, None]
-    offsets = form.offsets.astype(np.float64) / lengths
-    jumps = row_norms(form.jumps.astype(np.float64)) * lengths
+    offsets = _floats(form.offsets) / lengths
+    jumps = row_norms(_floats(form.jumps)) * lengths
     dimension = form.slope.shape[0]
     for _ in range(16):
         x = rng.normal(size=dimension)
@@ -282,7 +304,19 @@ def _exact_gap(difference: ShallowNetwork, x: FloatArray) -> float:
         if z > 0:
             total = [t + Fraction(float(e)) * z for t, e in zip(total, eta, strict=True)]
     largest = max(abs(t) for t in total)
-    return max(float(largest), 5e-324) if largest else 0.0
+    return max(_near(largest), 5e-324) if largest else 0.0
+
+
+def _near(value: Any) -> float:
+    """The nearest float; the largest one for a rational beyond it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float(np.finfo(np.float64).max) * (1 if value > 0 else -1)
+
+
+def _floats(values: Exact) -> FloatArray:
+    return np.array([_near(v) for v in values.ravel()]).reshape(values.shape)
 
 
 def _columns(f: ShallowNetwork) -> FloatArray:

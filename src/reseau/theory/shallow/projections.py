@@ -46,13 +46,19 @@ def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
     values = _finite(eta, "project_l1")
     size = np.abs(values) if values.ndim == 1 else row_norms(values)
     limit = _at_least_zero(bound, "project_l1: bound")
-    if float(np.sum(size)) <= limit:
+    with np.errstate(over="ignore"):
+        inside = float(np.sum(size)) <= limit
+    if inside:
         return values
-    ordered = np.sort(size)[::-1]
+    if limit == 0:
+        return _with_size(values, size, np.zeros_like(size))
+    # Below the largest: a shift of all sizes shifts the threshold, and the bound is not lost beside a huge size.
+    largest = float(np.max(size))
+    below = size - largest
+    ordered = np.sort(below)[::-1]
     excess = np.cumsum(ordered) - limit
-    count = int(np.flatnonzero(ordered * np.arange(1, len(size) + 1) > excess)[-1]) if limit > 0 else -1
-    threshold = excess[count] / (count + 1) if limit > 0 else np.inf
-    kept = np.maximum(size - threshold, 0.0)
+    count = int(np.flatnonzero(ordered * np.arange(1, len(size) + 1) > excess)[-1])
+    kept = np.maximum(below - excess[count] / (count + 1), 0.0)
     # The subtractions round: shrink by the ulps that would leave the point outside.
     total = float(np.sum(kept))
     kept = kept * (limit / total) if total > limit else kept
@@ -76,19 +82,26 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
     vector = _finite(w, "project_ellipsoid")
     height = float(_finite(b, "project_ellipsoid"))
     positive_scale(radius, "project_ellipsoid: radius")
-    flat, tall = float(np.linalg.norm(vector)), height / radius
-    if flat**2 + tall**2 <= 1:
+    flat = float(row_norms(vector.reshape(1, -1))[0])
+    tall = abs(height / radius)
+    if max(flat, tall) <= 1 and flat**2 + tall**2 <= 1:
         return vector, height
-    curve = radius**-2.0
-    multiplier = 0.0
-    for _ in range(200):  # monotone and quadratic: a few dozen steps even from far away
-        p, q = flat / (1 + multiplier), tall / (1 + multiplier * curve)
+    # Shrunk by 1 + m a and 1 + m b, with the larger of the two rates equal to 1.
+    a, b = (1.0, (1 / radius) ** 2) if radius >= 1 else (radius**2, 1.0)
+    # Where one part alone would be inside: at or below the root, and every square below is at most 1.
+    m = max((flat - 1) / a if a > 0 else 0.0, (tall - 1) / b if b > 0 else 0.0, 0.0)
+    for _ in range(200):  # monotone and quadratic
+        p, q = flat / (1 + m * a), tall / (1 + m * b)
         value = p**2 + q**2 - 1
-        step = value / (2 * (p**2 / (1 + multiplier) + q**2 * curve / (1 + multiplier * curve)))
-        if value <= 0 or multiplier + step == multiplier:
+        slope = 2 * (p**2 * a / (1 + m * a) + q**2 * b / (1 + m * b))
+        if value <= 0 or slope == 0 or m + value / slope == m:
             break
-        multiplier += step
-    return vector / (1 + multiplier), height / (1 + multiplier * curve)
+        m += value / slope
+    if not np.isfinite(m):
+        raise DataError("project_ellipsoid: the point is too far away for floats\n  fix: scale w, b and the radius")
+    w, c = vector / (1 + m * a), height / (1 + m * b)
+    over = float(np.hypot(row_norms(w.reshape(1, -1))[0], c / radius))
+    return (w / over, c / over) if over > 1 else (w, c)
 
 
 def project_neurons(neurons: npt.ArrayLike) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Fewest neurons within a tolerance of a function, with proof: a lower count, an upper one, an error."""
+"""Fewest pieces within a tolerance of a function, with proof: a lower count, an upper one, an error."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from reseau.errors import DataError
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
-from reseau.theory.univariate.chords import Chords, of_callable, of_expression
+from reseau.theory.univariate.chords import MARGIN, Chords, of_callable, of_expression
 from reseau.theory.univariate.expression import Expression, parse
 from reseau.theory.univariate.fewest_pieces import Where, min_pieces
 from reseau.theory.univariate.pieces import PWL
@@ -19,7 +19,6 @@ from reseau.theory.univariate.realization import network_to_pwl, realize
 __all__ = ["Approximation", "approximate", "compress", "rounding_error"]
 
 EPS = float(np.finfo(np.float64).eps)
-MARGIN = 1000  # the chords are known to within tolerance / MARGIN: the two counts then nearly always agree
 COARSE = 50  # the same for a Lipschitz bound, whose samples cost 1 / margin and not its root
 
 Points = tuple[Sequence[float] | FloatArray, Sequence[float] | FloatArray]
@@ -117,13 +116,17 @@ def approximate(
     >>> found.lower, found.upper, found.certified
     (13, 13, True)
 
-    Source: docs/theory, section IV.3: with chords within `d` of `f`, the least number of pieces lies
+    Source: docs/theory/univariate.md, section 3: with chords within `d` of `f`, the least number of pieces lies
         between those of the chords at `tolerance + d` and at `tolerance - d`.
     """
-    if isinstance(f, tuple | np.ndarray):
+    if isinstance(f, tuple | list | np.ndarray):
         return _points(f, interval, _tolerance(tolerance, zero=True))
     low, high = _interval(interval)
     wanted = _tolerance(tolerance, zero=False)
+    if not (isinstance(f, str | Expression) or callable(f)):
+        raise DataError(
+            f"approximate: {type(f).__name__} is no function\n  fix: give a text in x, a function, or points"
+        )
     _bounds(f, curvature, lipschitz)
     if isinstance(f, str | Expression):
         chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN)
@@ -147,7 +150,7 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
     >>> compress(f, 1e-2).network.width
     5
 
-    Source: docs/theory, section IV.3.
+    Source: docs/theory/univariate.md, section 3.
     """
     pieces = network_to_pwl(network)
     x = np.array([float(t) for t in pieces.breaks])
@@ -157,10 +160,15 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
 
 
 def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float) -> Approximation:
-    table = np.asarray(f, dtype=np.float64)
-    if table.ndim != 2 or 2 not in table.shape:
-        raise DataError(f"approximate: points of shape {table.shape}; give a pair (x, y) or an array (n, 2)")
-    x, y = table if isinstance(f, tuple) or table.shape[1] != 2 else table.T
+    cure = "give a pair (x, y) of as many numbers, or an array of shape (n, 2)"
+    try:
+        table = np.asarray(f, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"approximate: the points are not a table of numbers\n  fix: {cure}") from error
+    if table.ndim != 2 or 2 not in table.shape or table.size < 4:
+        raise DataError(f"approximate: points of shape {table.shape}\n  fix: {cure}, two points or more")
+    pair = len(table) == 2 and (isinstance(f, tuple) or table.shape[1] != 2)
+    x, y = table if pair else table.T
     if interval is not None:
         low, high = _interval(interval)
         x, y = x[(x >= low) & (x <= high)], y[(x >= low) & (x <= high)]
@@ -244,15 +252,21 @@ def _compounded(count: int, unit: float) -> float:
 
 def _interval(interval: tuple[float, float] | None) -> tuple[float, float]:
     if interval is None:
-        raise DataError("approximate: a function needs an interval; give (low, high)")
-    low, high = (float(v) for v in interval)
+        raise DataError("approximate: a function needs an interval\n  fix: give (low, high)")
+    try:
+        low, high = (float(v) for v in interval)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"approximate: the interval is {interval!r}\n  fix: give two numbers (low, high)") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise DataError(f"approximate: the interval ({low}, {high}) is reversed, empty or not finite; give low < high")
     return low, high
 
 
 def _tolerance(tolerance: float, *, zero: bool) -> float:
-    wanted = float(tolerance)
+    try:
+        wanted = float(tolerance)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"approximate: the tolerance is {tolerance!r}\n  fix: give one positive number") from error
     if not math.isfinite(wanted) or wanted < 0 or (wanted == 0 and not zero):
         raise DataError(f"approximate: tolerance {tolerance!r} must be a positive finite number")
     return wanted

@@ -7,7 +7,7 @@ from typing import Any
 
 from reseau.errors import MissingExtraError
 
-__all__ = ["RULES", "Jet", "balls"]
+__all__ = ["CELL_RULES", "RULES", "Cell", "Jet", "balls"]
 
 Ball = Any  # flint.arb, an optional dependency without type hints
 
@@ -19,6 +19,26 @@ class Jet:
     value: Ball
     slope: Ball
     curvature: Ball
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A function on an interval and at its two ends, and whether it is proved to be nowhere negative.
+
+    A ball around numbers from 0 to 1 holds some that are negative, by its own rounding: only this mark tells a base
+    that touches 0, whose root is defined, from one that crosses it.
+    """
+
+    whole: Jet
+    low: Jet
+    high: Jet
+    nonnegative: bool
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether a root of it is defined: by its form, or because it is monotone and not negative at both ends."""
+        monotone = self.whole.slope > 0 or self.whole.slope < 0
+        return self.nonnegative or bool(monotone and self.low.value >= 0 and self.high.value >= 0)
 
 
 @contextmanager
@@ -64,7 +84,8 @@ def _maximum(a: Jet, b: Jet) -> Jet:
     return Jet(a.value.max(b.value), a.slope.union(b.slope), a.curvature.nan())
 
 
-def _power(a: Jet, b: Jet) -> Jet:
+def _power(a: Jet, b: Jet, *, touching: bool = False) -> Jet:
+    """`a^b`; a base that may be 0 has a power that is not an integer only when it is known not to cross it."""
     if not (b.slope.is_zero() and b.curvature.is_zero()):
         return UNARY["exp"](_multiply(b, UNARY["log"](a)))
     z, c = a.value, b.value
@@ -75,7 +96,7 @@ def _power(a: Jet, b: Jet) -> Jet:
         return _chain(a, z**n, n * z ** (n - 1), n * (n - 1) * z ** (n - 2))
     if z > 0:
         return _chain(a, z**c, c * z ** (c - 1), c * (c - 1) * z ** (c - 2))
-    if z.upper() < 0 or not c > 0:
+    if not c > 0 or not (touching or z.is_zero()):
         return _chain(a, z.nan(), z.nan(), z.nan())
     # The base touches 0: each power of it that stays bounded is between 0 and its value at the top.
     top = z.upper().max(z * 0)
@@ -84,6 +105,40 @@ def _power(a: Jet, b: Jet) -> Jet:
         return (top * 0).union(top**exponent) if exponent > 0 else z.nan()
 
     return _chain(a, reach(c), c * reach(c - 1), c * (c - 1) * reach(c - 2))
+
+
+def _even(c: Ball) -> bool:
+    return bool(c.is_exact() and c.is_integer()) and int(c.unique_fmpz()) % 2 == 0
+
+
+def _keeps_sign(name: str, cells: tuple[Cell, ...]) -> bool:
+    """Whether the operation gives nothing negative, by its form."""
+    known = [cell.never_negative for cell in cells]
+    if name in {"abs", "exp", "cosh", "sigmoid", "relu", "sqrt"}:
+        return True
+    if name in {"+", "*", "/", "min"}:
+        return all(known)
+    if name == "max":
+        return any(known)
+    return name == "^" and (known[0] or _even(cells[1].whole.value))
+
+
+def _on_cells(name: str, rule: Callable[..., Jet]) -> Callable[..., Cell]:
+    def applied(*cells: Cell) -> Cell:
+        low, high = rule(*(cell.low for cell in cells)), rule(*(cell.high for cell in cells))
+        whole = [cell.whole for cell in cells]
+        if name in {"^", "sqrt"} and cells[0].never_negative:
+            exponent = whole[1] if name == "^" else _half(whole[0])
+            jet = _power(whole[0], exponent, touching=True)
+        else:
+            jet = rule(*whole)
+        return Cell(jet, low, high, _keeps_sign(name, cells))
+
+    return applied
+
+
+def _half(a: Jet) -> Jet:
+    return Jet(a.value * 0 + 0.5, a.value * 0, a.value * 0)
 
 
 def _chain(a: Jet, value: Ball, first: Ball, second: Ball) -> Jet:
@@ -155,7 +210,9 @@ RULES: dict[str, Callable[..., Jet]] = {
     "*": _multiply,
     "/": lambda a, b: _multiply(a, _chain(b, 1 / b.value, -1 / b.value**2, 2 / b.value**3)),
     "^": _power,
-    "sqrt": lambda a: _power(a, Jet(a.value * 0 + 0.5, a.value * 0, a.value * 0)),
+    "sqrt": lambda a: _power(a, _half(a)),
     "max": _maximum,
     "min": lambda a, b: _negative(_maximum(_negative(a), _negative(b))),
 }
+
+CELL_RULES: dict[str, Callable[..., Cell]] = {name: _on_cells(name, rule) for name, rule in RULES.items()}

@@ -11,11 +11,11 @@ from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray
 from reseau.theory.univariate.expression import Expression
 
-__all__ = ["Chords", "of_callable", "of_expression"]
+__all__ = ["MARGIN", "Chords", "of_callable", "of_expression"]
 
 EPS = float(np.finfo(np.float64).eps)
 MOST_POINTS = 2_000_000
-SMALLEST_CELL = 2.0**-60  # as a share of the interval: below, floats cannot tell its ends apart
+MARGIN = 1000  # the chords are known to within tolerance / MARGIN: the two counts then nearly always agree
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,6 @@ def _cut(
     """Halve each cell until `parts_of` says into how many equal parts to cut it; stop at too many."""
     done: list[tuple[float, float, int]] = []
     todo, count = cells[::-1], 0
-    width = cells[-1][1] - cells[0][0]
     while todo and count <= MOST_POINTS:
         a, b = todo.pop()
         middle = (a + b) / 2
@@ -79,14 +78,26 @@ def _cut(
         if parts:
             done.append((a, b, parts))
             count += parts
-        elif b - a < SMALLEST_CELL * width or not a < middle < b:
-            raise DataError(
-                f"approximate: {expression.text} is not continuous, or not defined, near x = {a:.12g}; "
-                "choose an interval without that point"
-            )
+        elif not a < middle < b:  # floats cannot tell the ends apart: near 0 they go on for long
+            raise _refusal(expression, a, b)
         else:
             todo += [(middle, b), (a, middle)]
     return done
+
+
+def _refusal(expression: Expression, a: float, b: float) -> DataError:
+    """Why no chord will do between two neighboring floats."""
+    bounds = expression.enclose(a, b)
+    if math.isfinite(bounds.high - bounds.low):
+        step = bounds.high - bounds.low
+        return DataError(
+            f"approximate: {expression.text} changes by {step:.3g} between neighboring floats near x = {a:.12g}\n"
+            f"  fix: raise the tolerance above {MARGIN * step:.3g}, or choose an interval without that point"
+        )
+    return DataError(
+        f"approximate: {expression.text} is not continuous, or not defined, near x = {a:.12g}\n"
+        "  fix: choose an interval without that point"
+    )
 
 
 def _parts(expression: Expression, a: float, b: float, stray: float) -> int:

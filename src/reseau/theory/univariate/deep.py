@@ -35,7 +35,7 @@ def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact
     >>> deep_to_pwl(tent_layers(3), (0, 1), exact=True).pieces
     8
 
-    Source: docs/theory, section IV.2.
+    Source: docs/theory/univariate.md, section 2.
     """
     low, high = numbers(domain, "deep_to_pwl: domain")
     if not low < high:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray
-from reseau.theory.univariate.ball_arithmetic import RULES, Jet, balls
+from reseau.theory.univariate.ball_arithmetic import CELL_RULES, RULES, Cell, Jet, balls
 
 __all__ = ["Enclosure", "Expression", "parse"]
 
@@ -19,7 +19,9 @@ CONSTANTS = {"pi": math.pi, "e": math.e}
 ARITY = dict.fromkeys(
     ["sin", "cos", "tan", "exp", "log", "sqrt", "abs", "tanh", "sinh", "cosh", "atan", "sigmoid", "relu"], 1
 ) | {"min": 2, "max": 2}
-TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))")
+TOKEN = re.compile(
+    r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))", re.ASCII
+)
 DEEPEST = 100  # of nested parentheses and signs: beyond, Python's own stack would overflow
 
 
@@ -70,7 +72,8 @@ class Expression:
         Source: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*, 2017.
         """
         with balls() as flint:
-            jet = self.jet(flint, flint.arb(low).union(flint.arb(high)))
+            ends = flint.arb(low), flint.arb(high)
+            jet = self._cell(flint, *ends).whole
             return Enclosure(-_outward(-jet.value), _outward(jet.value), _size(jet.slope), _size(jet.curvature))
 
     def value(self, x: float) -> tuple[float, float]:
@@ -87,12 +90,23 @@ class Expression:
     def jet(self, flint: Any, ball: Any) -> "Jet":
         """The function and its first two derivatives on a ball, as balls."""
 
-        def constant(name: str) -> Jet:
-            known = {"pi": flint.arb.pi, "e": flint.arb.const_e}
-            return Jet(known[name]() if name in known else flint.arb(name), flint.arb(0), flint.arb(0))
-
-        jet: Jet = _evaluate(self.program, Jet(ball, flint.arb(1), flint.arb(0)), RULES, constant)
+        variable = Jet(ball, flint.arb(1), flint.arb(0))
+        jet: Jet = _evaluate(self.program, variable, RULES, lambda name: _constant(flint, name))
         return jet
+
+    def _cell(self, flint: Any, low: Any, high: Any) -> "Cell":
+        """The function on an interval, beside its values at the two ends: they tell where a root may be taken."""
+
+        def variable(ball: Any) -> Jet:
+            return Jet(ball, flint.arb(1), flint.arb(0))
+
+        def constant(name: str) -> Cell:
+            jet = _constant(flint, name)
+            return Cell(jet, jet, jet, bool(jet.value >= 0))
+
+        x = Cell(variable(low.union(high)), variable(low), variable(high), bool(low >= 0))
+        cell: Cell = _evaluate(self.program, x, CELL_RULES, constant)
+        return cell
 
 
 def parse(text: str) -> Expression:
@@ -233,6 +247,11 @@ def _evaluate(
         else:
             stack.append(x if name == "x" else constant(name))
     return stack.pop()
+
+
+def _constant(flint: Any, name: str) -> Jet:
+    known = {"pi": flint.arb.pi, "e": flint.arb.const_e}
+    return Jet(known[name]() if name in known else flint.arb(name), flint.arb(0), flint.arb(0))
 
 
 def _float(name: str) -> float:

@@ -52,7 +52,7 @@ def min_pieces(
     8
 
     Source: H. Imai and M. Iri, 1986; S. Suri, 1986; L. Guibas, J. Hershberger, J. Mitchell and
-        J. Snoeyink, 1993 (greedy is optimal); docs/theory, section IV.3.
+        J. Snoeyink, 1993 (greedy is optimal); docs/theory/univariate.md, section 3.
     """
     if mode not in {"samples", "tube"}:
         raise DataError(f"min_pieces: mode {mode!r} is unknown; use 'samples' or 'tube'")

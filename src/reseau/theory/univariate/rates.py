@@ -26,7 +26,7 @@ def lipschitz_rate(lipschitz: float, radius: float, pieces: int) -> tuple[float,
     >>> lipschitz_rate(1.0, 1.0, 4)
     (0.2, 0.25)
 
-    Source: docs/theory, section IV.4.
+    Source: docs/theory/univariate.md, section 4.
     """
     _positive(lipschitz=lipschitz, radius=radius, pieces=pieces)
     return lipschitz * radius / (pieces + 1), lipschitz * radius / pieces
@@ -60,7 +60,7 @@ def variation_rate(variation: float, radius: float, pieces: int) -> float:
     >>> variation_rate(1.0, 1.0, 11)
     0.005
 
-    Source: docs/theory, section IV.4.
+    Source: docs/theory/univariate.md, section 4.
     """
     _positive(variation=variation, radius=radius, pieces=pieces)
     if pieces < 2:
@@ -83,7 +83,7 @@ def expected_pieces(x: npt.ArrayLike, second: npt.ArrayLike, tolerance: float) -
     >>> round(expected_pieces(x, np.full(11, 2.0), 1e-4), 1)   # x^2: 71 are needed
     70.7
 
-    Source: docs/theory, section IV.4; C. Frenzen, T. Sasao and J. Butler, 2010.
+    Source: docs/theory/univariate.md, section 4; C. Frenzen, T. Sasao and J. Butler, 2010.
     """
     _positive(tolerance=tolerance)
     points, density = _density(x, second, 0.5)
@@ -109,7 +109,7 @@ def optimal_knots(x: npt.ArrayLike, second: npt.ArrayLike, pieces: int, *, norm:
     >>> optimal_knots([0.0, 1.0], [2.0, 2.0], 4).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
 
-    Source: docs/theory, sections IV.4 and IV.5.
+    Source: docs/theory/univariate.md, sections 4 and 5.
     """
     if norm not in {"uniform", "L2"} or pieces < 1:
         raise DataError(f"optimal_knots: pieces={pieces!r}, norm={norm!r}; use pieces >= 1, 'uniform' or 'L2'")

@@ -92,7 +92,7 @@ def pwl_to_network(pwl: PWL, mode: Mode = "canonical", radius: float | None = No
     >>> pwl_to_network(f).width, pwl_to_network(f, "min_width").width
     (3, 2)
 
-    Source: docs/theory, section IV.1.
+    Source: docs/theory/univariate.md, section 1.
     """
     scale = scale_of(pwl, radius)
     return realize(pwl, mode, scale).network(scale)
@@ -135,7 +135,7 @@ def minimum_width(pwl: PWL) -> int | None:
     >>> minimum_width(PWL((), (1.0,), (0.0, 0.0), (-1.0, 1.0)))   # the identity
     2
 
-    Source: docs/theory, section IV.1.
+    Source: docs/theory/univariate.md, section 1.
     """
     narrowest = _narrowest(pwl.rational().simplified())
     return None if narrowest is None else narrowest.width
@@ -162,7 +162,7 @@ def network_to_pwl(
     >>> network_to_pwl(relu)
     PWL(knots=(0.0,), slopes=(-1.0, 1.0), anchor=(-1.0, 1.0), domain=(-1.0, 1.0))
 
-    Source: docs/theory, section IV.2.
+    Source: docs/theory/univariate.md, section 2.
     """
     line = network if isinstance(network, LineNetwork) else _line(network)
     if domain is None:

@@ -36,7 +36,7 @@ def variation_norm(pwl: PWL, radius: float | None = None, kind: NormKind = "pena
     >>> variation_norm(tent, kind="free+skip"), variation_norm(tent, kind="free")
     (2.0, 2.0)
 
-    Source: docs/theory, section IV.6; P. Savarese et al., *How do infinite width bounded norm networks
+    Source: docs/theory/univariate.md, section 6; P. Savarese et al., *How do infinite width bounded norm networks
         look in function space?* (the whole line, free biases); E. Boursier and N. Flammarion, 2023
         (penalized biases).
     """
@@ -76,7 +76,7 @@ def best_turns(pwl: PWL, radius: float) -> Turns:
     a support function, and the minimum over the one of the other is found on its dual: a maximum over
     the finitely many directions where either of them changes.
 
-    Source: docs/theory, section IV.6 (a); the dual search is exact, in O(K^2) for K kinks.
+    Source: docs/theory/univariate.md, section 6 (a); the dual search is exact, in O(K^2) for K kinks.
     """
     low, slope = Fraction(pwl.domain[0]), Fraction(pwl.slopes[0])
     start = np.array([float(slope), float(pwl.at(low) - slope * low) / radius])  # (p, q / R) of piece 0

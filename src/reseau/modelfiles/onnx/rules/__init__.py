@@ -74,6 +74,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     **normalization.WRITE,
     **quantized.WRITE,
     **random.WRITE,
+    **recurrent.WRITE,
     **reductions.WRITE,
     **resize.WRITE,
     **selection.WRITE,

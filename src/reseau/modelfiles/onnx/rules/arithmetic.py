@@ -35,6 +35,7 @@ ALIKE: Mapping[str, tuple[Op, int]] = {
     "Erf": (ops.Erf(), 9),
     "Exp": (ops.Exp(), 6),
     "Floor": (ops.Floor(), 6),
+    "Identity": (ops.Identity(), 1),
     "IsNaN": (ops.IsNan(), 9),
     "Less": (ops.Less(), 9),
     "LessOrEqual": (ops.LessOrEqual(), 12),
@@ -103,7 +104,7 @@ def operands(call: Call) -> tuple[Node, Node]:
     if call.opset >= 7 or not call.attribute("broadcast", 0) or len(a.shape) == len(b.shape):
         return a, b
     after = len(a.shape) - len(b.shape) - call.attribute("axis", len(a.shape) - len(b.shape))
-    return a, apply_op(ops.ReshapeTo((*b.shape, *(1,) * after)), b)
+    return a, call.reshaped(b, (*b.shape, *(1,) * after))
 
 
 def largest(call: Call) -> Node:
@@ -190,7 +191,7 @@ def leaky_relu(call: Call) -> Node:
 def prelu(call: Call) -> Node:
     x, slope = call[0], call[1]
     if call.opset < 7 and len(slope.shape) == 1 and slope.shape != (1,):
-        slope = apply_op(ops.ReshapeTo((*slope.shape, *(1,) * (len(x.shape) - 2))), slope)
+        slope = call.reshaped(slope, (*slope.shape, *(1,) * (len(x.shape) - 2)))
     scaled = apply_op(ops.Multiply(), slope, x)
     return apply_op(ops.Where(), apply_op(ops.Less(), x, call.like(0)), scaled, x)
 
@@ -292,6 +293,8 @@ def write_remainder(op: ops.Remainder, node: Node, w: Emitter) -> Value:
     names = reads(w, node)
     if op.like_dividend:
         return own(w, node, "Mod", *names, fmod=1)
+    if not w.real(node):
+        return own(w, node, "Mod", *names)
     # Mod alone is for whole numbers: a - floor(a / b) b is the same for all
     label = w.label(node)
     whole = w.emit("Floor", w.emit("Div", *names, name=f"{label}/ratio"), name=f"{label}/floor")

@@ -6,7 +6,8 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.ops.lengths import size, words_of
 
 __all__ = ["READ"]
 
@@ -17,15 +18,16 @@ def scaler(call: Call) -> Node:
 
 
 def feature_extractor(call: Call) -> Node:
-    count = call.importer.lengths.size(call[1].shape)
-    flat = call[1] if len(call[1].shape) == 1 else apply_op(ops.ReshapeTo(call.shape([count])), call[1])
-    x = call[0] if len(call[0].shape) > 1 else apply_op(ops.ReshapeTo((1, *call[0].shape)), call[0])
+    flat = call.reshaped(call[1], (size(call[1].shape),))
+    x = call[0] if len(call[0].shape) > 1 else call.reshaped(call[0], (1, *call[0].shape))
     return apply_op(ops.Take(len(x.shape) - 1), x, flat)
 
 
 def linear(call: Call, rows: int) -> Node:
     """`x W + b` with the coefficients of a setting, which training moves."""
-    features = call.numbers()[-1]
+    features = call[0].shape[-1]
+    if isinstance(features, str):
+        raise Needs(words=words_of(features))
     name = call.within + next(filter(None, call.outputs))
     weight = np.asarray(call.attributes["coefficients"], np.float32).reshape(rows, features).T
     parents = [call[0], call.importer.initializer(f"{name}.weight", np.ascontiguousarray(weight))]

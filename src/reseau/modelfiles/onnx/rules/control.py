@@ -1,10 +1,12 @@
 """Graphs inside a node: a choice that is known while the graph is read, and a scan written out step by step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call, Rule, Value
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule, Value
+from reseau.ops.lengths import words_of
 
 __all__ = ["READ"]
 
@@ -26,14 +28,20 @@ def scan(call: Call) -> tuple[Node, ...]:
     outputs = len(body.output) - len(states)
     places = call.attribute("scan_output_axes", [0] * outputs)
     turned = call.attribute("scan_output_directions", [0] * outputs)
-    lengths = {call.importer.lengths.number(s.shape[a]) for a, s in zip(axes, sequences, strict=True)}
-    if len(lengths) != 1 or max(lengths) > LONGEST_SCAN:
-        raise ValueError(f"it runs over {sorted(lengths)} steps, at most {LONGEST_SCAN} are written out")
-    (steps,) = lengths
+    lengths = {s.shape[a] for a, s in zip(axes, sequences, strict=True)}
+    if words := words_of(*lengths):
+        raise Needs(words=words)
+    if len(lengths) != 1 or int(max(lengths)) > LONGEST_SCAN:
+        raise ValueError(
+            f"it runs over {sorted(lengths)} steps, at most {LONGEST_SCAN} are written out\n"
+            "  fix: give shorter sequences, or export the loop as an operator (LSTM, GRU, RNN)"
+        )
+    steps = int(lengths.pop())
     kept: list[tuple[Node, ...]] = []
     for t in range(steps):
         entries = [
-            entry(s, a, steps - 1 - t if back else t) for s, a, back in zip(sequences, axes, backwards, strict=True)
+            entry(call, s, a, steps - 1 - t if back else t)
+            for s, a, back in zip(sequences, axes, backwards, strict=True)
         ]
         made = arrays(call.inner(body, [*states, *entries], t))
         states = made[: len(states)]
@@ -41,7 +49,7 @@ def scan(call: Call) -> tuple[Node, ...]:
     joined = []
     for parts, given_place, back in zip(zip(*kept, strict=True), places, turned, strict=True):
         place = given_place % (len(parts[0].shape) + 1)
-        rows = [apply_op(ops.ReshapeTo((*p.shape[:place], 1, *p.shape[place:])), p) for p in parts]
+        rows = [call.reshaped(p, (*p.shape[:place], 1, *p.shape[place:])) for p in parts]
         joined.append(apply_op(ops.Concatenate(place), *(reversed(rows) if back else rows)))
     return (*states, *joined)
 
@@ -54,10 +62,35 @@ def arrays(values: Sequence[Value | None]) -> tuple[Node, ...]:
     return found
 
 
-def entry(x: Node, axis: int, place: int) -> Node:
+def scan_of_rows(call: Call) -> tuple[Node, ...]:
+    """`Scan` of opset 8: the body runs for each row of a batch by itself; lengths of sequences are its first input."""
+    body, n = call.attributes["body"], call.attributes["num_scan_inputs"]
+    if call.get(0) is not None:
+        raise ValueError("it is given a length for each sequence\n  fix: convert the model to opset 9 or newer")
+    given = call.given()
+    rows = call.known([one.shape[0] for one in given][:1])[0]
+    if rows > LONGEST_SCAN:
+        raise ValueError(f"it runs over {rows} rows, at most {LONGEST_SCAN} are written out\n  fix: give fewer rows")
+    directions = call.attribute("directions", [0] * n)
+    settings = {"body": body, "num_scan_inputs": n, "scan_input_directions": directions}
+    made = []
+    for row in range(rows):
+        parts = tuple(entry(call, one, 0, row) for one in given)
+        made.append(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/")))
+    return tuple(
+        apply_op(ops.Concatenate(0), *(call.reshaped(one, (1, *one.shape)) for one in outputs))
+        for outputs in zip(*made, strict=True)
+    )
+
+
+def scan_by_opset(call: Call) -> tuple[Node, ...]:
+    return scan(call) if call.opset >= 9 else scan_of_rows(call)
+
+
+def entry(call: Call, x: Node, axis: int, place: int) -> Node:
     """One entry of an axis, which is gone."""
     one = apply_op(ops.Slice(axis, place, place + 1), x)
-    return apply_op(ops.ReshapeTo((*x.shape[:axis], *x.shape[axis + 1 :])), one)
+    return call.reshaped(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
-READ: Mapping[str, Rule] = {"If": choice, "Scan": scan}
+READ: Mapping[str, Rule] = {"If": choice, "Scan": scan_by_opset}

@@ -64,7 +64,8 @@ def roi_align(call: Call) -> Node:
     for k, (across, down) in enumerate(sides):
         samples = (max(int(np.ceil(down / height)), 1), max(int(np.ceil(across / width)), 1))
         one, place = (apply_op(ops.Slice(0, k, k + 1), call[i]) for i in (1, 2))
-        parts.append(apply_op(ops.RegionAlign(height, width, samples, scale, mode, half), call[0], one, place))
+        part = apply_op(ops.RegionAlign(height, width, samples, scale, mode, half), call[0], one, place)
+        parts.append(part if down > 0 and across > 0 else part * call.like(0))
     return apply_op(ops.Concatenate(0), *parts)
 
 
@@ -75,7 +76,7 @@ def max_roi_pool(call: Call) -> Node:
 
 def max_unpool(call: Call) -> Node:
     kernel = call.attributes["kernel_shape"]
-    rank, lengths = len(kernel), call.numbers()[2:]
+    rank, lengths = len(kernel), call.known(call[0].shape[2:])
     strides = per_axis(call, "strides", rank)
     pads = padding(call, lengths, tuple(kernel), strides)
     axes = zip(lengths, strides, kernel, pads, strict=True)

@@ -131,11 +131,45 @@ def feature_vectorizer(call: Call) -> Node:
     return columns[0] if len(columns) == 1 else apply_op(ops.Concatenate(1), *columns)
 
 
+def mapping(call: Call) -> dict[Any, Any]:
+    """The map that is given for an input."""
+    value = call.array(0)
+    if value.dtype != np.dtype(object) or not isinstance(value.item(), dict):
+        raise ValueError("its input is not a map")
+    return dict(value.item())
+
+
+def dict_vectorizer(call: Call) -> Node:
+    """The values of a map at the keys of a vocabulary; nothing where a key is not there."""
+    given = mapping(call)
+    keys = call.attribute("string_vocabulary") or call.attributes["int64_vocabulary"]
+    nothing: Any = "" if any(isinstance(v, str) for v in given.values()) else 0
+    values = [[given.get(key, nothing) for key in keys]]
+    if nothing == "":
+        return call.constant(np.array(values, object))
+    whole = all(isinstance(v, int | np.integer) for v in given.values())
+    return call.constant(np.array(values, np.int64 if whole else np.float32))
+
+
+def cast_map(call: Call) -> Node:
+    """The values of a map in the order of their keys, or each at the place that its key says."""
+    given = mapping(call)
+    kind = {"TO_FLOAT": np.float32, "TO_INT64": np.int64, "TO_STRING": str}[call.attribute("cast_to", "TO_FLOAT")]
+    if call.attribute("map_form", "DENSE") == "DENSE":
+        values = [given[key] for key in sorted(given)]
+    else:
+        values = [given.get(place, "" if kind is str else 0) for place in range(call.attributes["max_map"])]
+    if kind is str:
+        return call.constant(np.array([[str(v) for v in values]], object))
+    return call.constant(np.array([values], float).astype(kind))
+
+
 def write_number_of(op: ops.NumberOf, node: Node, w: Emitter) -> Value:
     count = len(op.texts)
     settings = {"keys_strings": op.texts, "values_int64s": list(range(count)), "default_int64": count}
     w.require(8)
-    return own(w, node, "LabelEncoder", *reads(w, node), domain=DOMAIN, **settings)
+    place = w.emit("LabelEncoder", *reads(w, node), name=f"{w.label(node)}/place", domain=DOMAIN, **settings)
+    return own(w, node, "Cast", place, to=number_of("int32"))
 
 
 def write_text_of(op: ops.TextOf, node: Node, w: Emitter) -> Value:
@@ -149,7 +183,9 @@ READ: Mapping[str, Rule] = {
     f"ai.onnx.ml/{name}": rule
     for name, rule in (
         ("Binarizer", binarizer),
+        ("CastMap", cast_map),
         ("CategoryMapper", category_mapper),
+        ("DictVectorizer", dict_vectorizer),
         ("FeatureVectorizer", feature_vectorizer),
         ("Imputer", imputer),
         ("LabelEncoder", label_encoder),

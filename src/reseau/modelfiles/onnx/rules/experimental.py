@@ -7,6 +7,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.shapes import cut
 
 __all__ = ["READ"]
 
@@ -22,9 +23,9 @@ def image_scaler(call: Call) -> Node:
 
 def crop(call: Call) -> Node:
     left, top, right, bottom = call.attributes["border"]
-    rows, columns = call.numbers()[2:]
+    rows, columns = call.known(call[0].shape[2:])
     height, width = call.attribute("scale") or (rows - top - bottom, columns - left - right)
-    return apply_op(ops.Cut(((2, top, top + height, 1), (3, left, left + width, 1))), call[0])
+    return cut(call, cut(call, call[0], 2, top, top + height, 1), 3, left, left + width, 1)
 
 
 def scaled_tanh(call: Call) -> Node:
@@ -52,12 +53,15 @@ def dynamic_slice(call: Call) -> Node:
     starts, stops = (call.array(i).tolist() for i in (1, 2))
     axes = call.array(3).tolist() if call.get(3) is not None else range(len(starts))
     rank = len(call[0].shape)
-    return apply_op(ops.Cut(tuple((a % rank, b, e, 1) for a, b, e in zip(axes, starts, stops, strict=True))), call[0])
+    x = call[0]
+    for axis, start, stop in zip(axes, starts, stops, strict=True):
+        x = cut(call, x, axis % rank, start, stop, 1)
+    return x
 
 
 def trilu(call: Call) -> Node:
     """The part above a diagonal, or below it; the rest is 0."""
-    rows, columns = call.numbers()[-2:]
+    rows, columns = call.known(call[0].shape[-2:])
     k = 0 if call.get(1) is None else int(call.array(1).item())
     kept = (np.triu if call.attribute("upper", 1) else np.tril)(np.ones((rows, columns), bool), k)
     return apply_op(ops.Where(), call.constant(kept), call[0], call.like(0))

@@ -125,7 +125,7 @@ def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
     tokens, segments = call[0], call.get(1)
     places = call.get(8)
     if places is None:
-        places = call.constant(np.arange(call.numbers()[1]), np.int64)
+        places = call.constant(np.arange(call.known([call[0].shape[1]])[0]), np.int64)
     total = apply_op(ops.Take(0), call[2], tokens) + apply_op(ops.Take(0), call[3], places)
     if segments is not None and call.get(4) is not None:
         total = total + apply_op(ops.Take(0), call[4], segments)
@@ -161,7 +161,7 @@ def attention(call: Call) -> tuple[Node | None, ...]:
     scores = apply_op(ops.Matmul(), q, apply_op(ops.Transpose((0, 1, 3, 2)), k)) * call.like(scale)
     scores = scores + masked(call, length) if call.get(3) is not None else scores
     if call.attribute("unidirectional", 0):
-        n = call.numbers()[1]
+        n = call.known([call[0].shape[1]])[0]
         scores = apply_op(ops.Where(), call.constant(np.tril(np.ones((n, n), bool))), scores, call.like(-np.inf))
     read = apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), v)
     joined = apply_op(ops.Transpose((0, 2, 1, 3)), read)

@@ -42,7 +42,7 @@ def instance_norm(call: Call) -> Node:
     spread = apply_op(ops.Mean(axes, True), apply_op(ops.Square(), centered))
     unit = centered / apply_op(ops.Sqrt(), spread + call.like(call.attribute("epsilon", 1e-5)))
     channel = (*scale.shape, *(1,) * len(axes))
-    return unit * apply_op(ops.ReshapeTo(channel), scale) + apply_op(ops.ReshapeTo(channel), shift)
+    return unit * call.reshaped(scale, channel) + call.reshaped(shift, channel)
 
 
 def layer_norm(call: Call) -> tuple[Node | None, ...]:
@@ -90,7 +90,7 @@ def dropout(call: Call) -> tuple[Node | None, ...]:
     y = x if training or not 0 <= ratio < 1 else apply_op(ops.Dropout(ratio), x)
     if not call.wants(1):
         return (y,)
-    return y, apply_op(ops.BroadcastTo(x.shape), call.constant(np.ones((1,) * len(x.shape), bool)))
+    return y, call.repeated(call.constant(np.ones((1,) * len(x.shape), bool)), x.shape)
 
 
 def dropout_in_training(call: Call, ratio: float) -> tuple[Node, Node]:

@@ -283,7 +283,9 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
 def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
     x, scale, zero = node.parents
     dtype, axis = level_type(x), along(scale, len(x.shape))
-    if dtype in FIRST_QUANTIZED and axis is not None and fits(w, scale, zero):
+    # levels that a product reads are cast: what follows a DequantizeLinear would be quantized anew by onnxruntime
+    one = isinstance(scale.source, Constant) and scale.shape == () and scale.source.value == 1
+    if not one and dtype in FIRST_QUANTIZED and axis is not None and fits(w, scale, zero):
         w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else 10))
         settings = {"axis": axis} if scale.shape else {}
         return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
@@ -291,6 +293,8 @@ def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
     label = w.label(node)
     real = {"to": number_of(str(w.precision))}
     level, center = (w.emit("Cast", w.plain(n), name=f"{label}/{s}", **real) for n, s in ((x, "level"), (zero, "zero")))
+    if one:
+        return own(w, node, "Sub", level, center)
     return own(w, node, "Mul", w.emit("Sub", level, center, name=f"{label}/distance"), w.plain(scale))
 
 
@@ -344,7 +348,7 @@ def level_type(x: Node) -> str:
     return str(source.value.dtype) if isinstance(source, Constant) else str(getattr(source, "dtype", ""))
 
 
-KEEPING = (ops.Transpose, ops.Reshape, ops.ReshapeTo, ops.Slice, ops.Cut, ops.Tile, ops.BroadcastTo)
+KEEPING = (ops.Transpose, ops.Reshape, ops.ReshapeTo, ops.Slice, ops.Tile, ops.BroadcastTo)
 
 
 def write_narrow(op: ops.Narrow, node: Node, w: Emitter) -> Value:

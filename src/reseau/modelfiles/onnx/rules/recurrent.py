@@ -1,14 +1,22 @@
 """Recurrent layers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from reseau import ops
-from reseau.graph import Node, apply_op
+from reseau.errors import UnsupportedError
+from reseau.graph import Constant, Node, apply_op
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.base import Op
+from reseau.ops.lengths import BATCH, Shape
 
-__all__ = ["READ"]
+__all__ = ["READ", "WRITE"]
+
+
+EVERY = 2**31 - 1  # more steps than a sequence has: none is cut short
 
 
 def sequence(call: Call) -> tuple[Node | None, ...]:
@@ -36,18 +44,18 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
     """Output of every step, the last hidden state and, for an LSTM, the last cell state, each with a leading axis."""
     units = int(call[2].shape[2])
     time, batch, _ = x.shape
-    w, r = entry(call[1], i), entry(call[2], i)
+    w, r = entry(call, call[1], i), entry(call, call[2], i)
     gates = int(w.shape[0])
-    both = entry(call[3], i) if call.get(3) is not None else call.like(np.zeros(2 * gates))
+    both = entry(call, call[3], i) if call.get(3) is not None else call.like(np.zeros(2 * gates))
     b, c = (apply_op(ops.Slice(0, k * gates, (k + 1) * gates), both) for k in (0, 1))
-    lengths = call.get(4) or call.constant(np.full(1, call.importer.lengths.number(time)), np.int32)
+    lengths = call.get(4) or call.constant(np.full(1, EVERY), np.int32)
     h = first_state(call, 5, i, units)
     clip = call.attribute("clip", float("inf"))
     more: tuple[Node, ...] = ()
     op: ops.PlainCell | ops.GatedCell | ops.LongShortCell
     if call.kind == "LSTM":
         op = ops.LongShortCell(activations, clip, reverse, bool(call.attribute("input_forget", 0)))
-        peep = entry(call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
+        peep = entry(call, call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
         more = (first_state(call, 6, i, units), peep)
     elif call.kind == "GRU":
         op = ops.GatedCell(activations, clip, reverse, bool(call.attribute("linear_before_reset", 0)))
@@ -55,10 +63,12 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
         op = ops.PlainCell(activations, clip, reverse)
     inputs = (x, w, r, b, c, h, lengths, *more)
     y = apply_op(op, *inputs)
-    states = [y, apply_op(ops.LongShortCell(*activated(op), output=1), *inputs)] if call.kind == "LSTM" else [y]
-    found = [apply_op(ops.ReshapeTo((time, 1, batch, units)), y)]
-    for s in states:
-        found.append(last_state(call, s, reverse, call.get(4)))
+    found = [call.reshaped(y, (time, 1, batch, units))]
+    if call.wants(1) or call.wants(2):
+        found.append(last_state(call, y, reverse, call.get(4)))
+    if call.kind == "LSTM" and call.wants(2):
+        cell = apply_op(ops.LongShortCell(*activated(op), output=2), *inputs)
+        found.append(call.reshaped(cell, (1, batch, units)))
     return found
 
 
@@ -70,38 +80,28 @@ def activated(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell) -> tuple[tu
 
 def last_state(call: Call, states: Node, reverse: bool, lengths: Node | None) -> Node:
     """The state after the last entry of each sequence, (1, batch, units)."""
-    time = int(states.shape[0])
     if reverse or lengths is None:
-        place = 0 if reverse else time - 1
-        return apply_op(ops.Slice(0, place, place + 1), states)
+        return apply_op(ops.Slice(0, 0, 1) if reverse else ops.Slice(0, -1), states)
     batch, units = states.shape[1:]
     end = lengths - call.constant(1, call.importer.dtype(lengths))
-    column = apply_op(ops.ReshapeTo((1, batch, 1)), end)
-    return apply_op(ops.TakeAlong(0), states, apply_op(ops.BroadcastTo((1, batch, units)), column))
+    column = call.reshaped(end, (1, batch, 1))
+    return apply_op(ops.TakeAlong(0), states, call.repeated(column, (1, batch, units)))
 
 
 def first_state(call: Call, i: int, way: int, units: int) -> Node:
     """A given initial state of one direction, or zeros."""
     if call.get(i) is None:
         batch = call[0].shape[0 if call.attribute("layout", 0) else 1]
-        return call.like(np.zeros((int(batch), units))) if isinstance(batch, int) else zero_rows(call, units)
+        return call.repeated(call.like(np.zeros((1, units))), (batch, units))
     if call.attribute("layout", 0):
-        return entry(apply_op(ops.Transpose((1, 0, 2)), call[i]), way)
-    return entry(call[i], way)
+        return entry(call, apply_op(ops.Transpose((1, 0, 2)), call[i]), way)
+    return entry(call, call[i], way)
 
 
-def zero_rows(call: Call, units: int) -> Node:
-    """Zeros (batch, units) for a batch whose length is only known when data comes."""
-    x = call[0]
-    time_axis = 1 if call.attribute("layout", 0) else 0
-    first = apply_op(ops.Sum((time_axis, 2)), x) * call.like(0)
-    return apply_op(ops.ReshapeTo((*first.shape, 1)), first) + call.like(np.zeros(units))
-
-
-def entry(x: Node, i: int) -> Node:
+def entry(call: Call, x: Node, i: int) -> Node:
     """Entry `i` of the first axis."""
     one = apply_op(ops.Slice(0, i, i + 1), x) if x.shape[0] != 1 else x
-    return apply_op(ops.ReshapeTo(x.shape[1:]), one)
+    return call.reshaped(one, x.shape[1:])
 
 
 def join(nodes: list[Node], axis: int) -> Node:
@@ -109,4 +109,49 @@ def join(nodes: list[Node], axis: int) -> Node:
     return nodes[0] if len(nodes) == 1 else apply_op(ops.Concatenate(axis), *nodes)
 
 
+def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node, w: Emitter) -> Value:
+    x, weight, state_weight, bias, state_bias, hidden, lengths, *cell = node.parents
+    label, units = w.label(node), int(state_weight.shape[-1])
+    biases = w.emit("Concat", w.plain(bias), w.plain(state_bias), name=f"{label}/biases", axis=0)
+    inputs = [w.plain(x), *(led(w, w.plain(n), n.shape, node) for n in (weight, state_weight))]
+    inputs.append(w.emit("Reshape", biases, w.axes_of([1, -1]), name=f"{label}/bias"))
+    every = isinstance(lengths.source, Constant) and int(lengths.source.value.min()) == EVERY
+    inputs.append("" if every else w.emit("Cast", w.plain(lengths), name=f"{label}/steps", to=number_of("int32")))
+    inputs.append(led(w, w.plain(hidden), (BATCH, units), node))
+    settings: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
+    settings |= {"direction": "reverse"} if op.reverse else {}
+    settings |= {"clip": float(op.clip)} if np.isfinite(op.clip) else {}
+    outputs = [f"{label}/all"]
+    kind = "RNN"
+    if isinstance(op, ops.GatedCell):
+        kind, settings["linear_before_reset"] = "GRU", int(op.reset_after)
+    elif isinstance(op, ops.LongShortCell):
+        kind, settings["input_forget"] = "LSTM", int(op.coupled)
+        inputs += [led(w, w.plain(cell[0]), (BATCH, units), node), led(w, w.plain(cell[1]), cell[1].shape, node)]
+        if op.output == 1:
+            raise UnsupportedError(
+                f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
+                "  fix: give the last one alone, or save to .safetensors"
+            )
+        outputs = ["", "", f"{label}/last"] if op.output == 2 else outputs
+    w.require(14)
+    w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
+    target = [0, -1, units] if outputs[0] else [-1, units]
+    return own(w, node, "Reshape", outputs[-1], w.axes_of(target))
+
+
+def led(w: Emitter, name: str, shape: Shape, node: Node) -> str:
+    """An array with one more axis in front, of length 1: that of the directions."""
+    lengths = [1, *(-1 if isinstance(n, str) else n for n in shape)]
+    return w.emit("Reshape", name, w.axes_of(lengths), name=f"{w.label(node)}/{name}")
+
+
+NAMES = {"relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign", "tanh": "Tanh"}
+
 READ: Mapping[str, Rule] = {"GRU": sequence, "LSTM": sequence, "RNN": sequence}
+
+WRITE: Mapping[type[Op], WriteRule] = {
+    ops.GatedCell: write_cell,
+    ops.LongShortCell: write_cell,
+    ops.PlainCell: write_cell,
+}

@@ -1,16 +1,16 @@
 """Reductions, softmax and its relatives, matrix products."""
 
 from collections.abc import Callable, Mapping
-from math import prod
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, write_reduce
-from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules.shapes import all_axes, reshaped
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.modelfiles.onnx.rules.shapes import all_axes
 from reseau.ops.base import Op
+from reseau.ops.lengths import size, words_of
 
 __all__ = ["READ", "WRITE", "over"]
 
@@ -60,7 +60,7 @@ def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: b
         if kind is ops.Max:
             bound = -np.inf if real else 0 if truth else np.iinfo(dtype).min
         lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
-        return apply_op(ops.BroadcastTo(lengths), call.constant(bound, dtype))
+        return call.repeated(call.constant(bound, dtype), lengths)
     y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]
     return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
 
@@ -72,6 +72,8 @@ def softmax(call: Call) -> Node:
 
 def hardmax(call: Call) -> Node:
     def one(x: Node, axis: int) -> Node:
+        if words := words_of(x.shape[axis]):
+            raise Needs(words=words)
         n = int(x.shape[axis])
         best = apply_op(ops.ArgMax(axis, keepdims=True), x)
         places = np.arange(n).reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
@@ -89,9 +91,8 @@ def over_axis(call: Call, function: Callable[[Node, int], Node]) -> Node:
     axis = call.attribute("axis", 1) % rank if rank > 1 else call.attribute("axis", 0)
     if axis == rank - 1:
         return function(x, axis)
-    numbers = call.numbers()
-    flat = reshaped(x, call.shape([prod(numbers[:axis]), prod(numbers[axis:])]))
-    return reshaped(function(flat, 1), x.shape)
+    flat = call.reshaped(x, (size(x.shape[:axis]), size(x.shape[axis:])))
+    return call.reshaped(function(flat, 1), x.shape)
 
 
 def matmul(call: Call) -> Node:
@@ -101,12 +102,12 @@ def matmul(call: Call) -> Node:
     if len(a.shape) >= 2 and len(b.shape) >= 2:
         return apply_op(ops.Matmul(), a, b)
     # a vector is a row on the left and a column on the right, and loses that axis again
-    wide = reshaped(a, (1, *a.shape)) if len(a.shape) == 1 else a
-    tall = reshaped(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+    wide = call.reshaped(a, (1, *a.shape)) if len(a.shape) == 1 else a
+    tall = call.reshaped(b, (*b.shape, 1)) if len(b.shape) == 1 else b
     y = apply_op(ops.Matmul(), wide, tall)
     rows = y.shape[-2:-1] if len(a.shape) > 1 else ()
     columns = y.shape[-1:] if len(b.shape) > 1 else ()
-    return reshaped(y, (*y.shape[:-2], *rows, *columns))
+    return call.reshaped(y, (*y.shape[:-2], *rows, *columns))
 
 
 def gemm(call: Call) -> Node:

@@ -8,17 +8,26 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
-from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.ops.base import Op
+from reseau.ops.lengths import Dim, words_of
 
 __all__ = ["READ", "WRITE"]
 
 
+UNCHANGED = 1  # for the length of an axis that is only a word, in arithmetic that must leave it as it is
+
+
 def resize(call: Call) -> Node:
     """`Resize`, and its forerunner `Upsample`."""
-    x, old = call[0], call.numbers()
+    x = call[0]
+    old = tuple(n if isinstance(n, int) else UNCHANGED for n in x.shape)
     lengths, scales = targets(call, old)
     for axis, (n, m, scale) in enumerate(zip(old, lengths, scales, strict=True)):
+        if isinstance(x.shape[axis], str):
+            if m != n or scale != 1:
+                raise Needs(words=words_of(x.shape[axis]))
+            continue
         crops = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
         if n != m or scale != 1 or crops:
             x = along_axis(call, x, axis, m, scale)
@@ -33,7 +42,7 @@ def targets(call: Call, old: tuple[int, ...]) -> tuple[list[int], list[float]]:
     lengths, scales = list(old), [1.0] * rank
     sizes = call.get(3)
     if sizes is not None and sizes.shape != (0,):
-        wanted = [int(n) for n in call.array(3)]
+        wanted = [wanted_length(call, a, n) for a, n in zip(axes, call.lengths(3) or (), strict=True)]
         policy = call.attribute("keep_aspect_ratio_policy", "stretch")
         ratios = [m / old[a] for m, a in zip(wanted, axes, strict=True)]
         if policy != "stretch":
@@ -49,9 +58,19 @@ def targets(call: Call, old: tuple[int, ...]) -> tuple[list[int], list[float]]:
     return lengths, scales
 
 
+def wanted_length(call: Call, axis: int, n: Dim) -> int:
+    """The length that an axis shall have; one that is only a word can stay as it is."""
+    if isinstance(n, int):
+        return n
+    if n == call[0].shape[axis]:
+        return UNCHANGED
+    raise Needs(words=words_of(n))
+
+
 def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
     """One axis with `m` entries."""
-    n = call.importer.lengths.number(x.shape[axis])
+    n = int(x.shape[axis])
+    call.afford(m if call.attribute("mode", "nearest") == "nearest" else 2 * m * n)
     places = coordinates(call, axis, n, m, scale)
     mode = call.attribute("mode", "nearest")
     extrapolated = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"

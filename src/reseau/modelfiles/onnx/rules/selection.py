@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from onnx import helper
 
 from reseau import ops
 from reseau.graph import Node, Parameter, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, whole
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.ops.base import Op
+from reseau.ops.lengths import differ
 
 __all__ = ["READ", "WRITE"]
 
@@ -25,10 +25,14 @@ def gather(call: Call) -> Node:
     if axis == 0 and isinstance(table.source, Parameter) and len(table.shape) == 2 and known is None:
         return apply_op(ops.Take(0), table, indices)
     if known is not None and known.ndim == 0:
-        n = call.numbers()[axis]
-        place = int(known) % n
-        one = apply_op(ops.Slice(axis, place, place + 1), table)
-        return apply_op(ops.ReshapeTo((*table.shape[:axis], *table.shape[axis + 1 :])), one)
+        n, place = table.shape[axis], int(known)
+        if isinstance(n, int) or place >= 0:
+            place = place % n if isinstance(n, int) else place
+            one = apply_op(ops.Slice(axis, place, place + 1), table)
+        else:
+            one = apply_op(ops.Slice(axis, place, place + 1 or None), table)
+        if not differ(one.shape[axis], 1):
+            return call.reshaped(one, (*table.shape[:axis], *table.shape[axis + 1 :]))
     return apply_op(ops.Take(axis), table, indices)
 
 
@@ -53,16 +57,19 @@ def tensor_scatter(call: Call) -> Node:
     """A cache (batch, ..., length, ...) with new entries written from each batch's own place on."""
     cache, update = call[0], call[1]
     axis = call.attribute("axis", -2) % len(cache.shape)
-    n, (batch, steps) = call.numbers()[axis], (call.numbers(1)[0], call.numbers(1)[axis])
+    n, (batch, steps) = (
+        call.known([call[0].shape[axis]])[0],
+        (call.known([call[1].shape[0]])[0], call.known([call[1].shape[axis]])[0]),
+    )
     start = call[2] if call.get(2) is not None else call.constant(np.zeros(batch, np.int64))
-    column = apply_op(ops.ReshapeTo((*start.shape, 1)), start)
+    column = call.reshaped(start, (*start.shape, 1))
     place = apply_op(
         ops.Add(), column, call.constant(np.arange(steps)[None], call.dtype(2) if call.get(2) else np.int64)
     )
     if call.attribute("mode", "linear") == "circular":
         place = apply_op(ops.Remainder(), place, call.constant(n, call.importer.dtype(place)))
     lengths = tuple(m if i in (0, axis) else 1 for i, m in enumerate(update.shape))
-    spread = apply_op(ops.BroadcastTo(update.shape), apply_op(ops.ReshapeTo(lengths), place))
+    spread = call.repeated(call.reshaped(place, lengths), update.shape)
     return apply_op(ops.PutAlong(axis, "set"), cache, spread, update)
 
 
@@ -87,7 +94,8 @@ def one_hot(call: Call) -> Node:
     depth, values = int(call.array(1).item()), call[2]
     axis = call.attribute("axis", -1) % (len(call[0].shape) + 1)
     shape = call[0].shape
-    indices = apply_op(ops.ReshapeTo((*shape[:axis], 1, *shape[axis:])), call[0])
+    indices = call.reshaped(call[0], (*shape[:axis], 1, *shape[axis:]))
+    call.afford(depth)
     # an index of -1 is the last place; one outside -depth ... depth - 1 is no place
     dtype = call.dtype()
     wrapped = apply_op(ops.Where(), apply_op(ops.Less(), indices, call.like(0)), indices + call.like(depth), indices)
@@ -171,7 +179,7 @@ def write_top_k(op: ops.TopK, node: Node, w: Emitter) -> Value:
     spare = f"{label}/other"
     outputs = [spare, label] if op.output else [label, spare]
     inputs = [*reads(w, node), w.axes_of([op.k])]
-    w.nodes.append(helper.make_node("TopK", inputs, outputs, label, axis=op.axis, largest=int(not op.smallest)))
+    w.node("TopK", inputs, outputs, label, {"axis": op.axis, "largest": int(not op.smallest)})
     return Value(label, plain(len(node.shape)))
 
 

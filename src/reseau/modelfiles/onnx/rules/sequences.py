@@ -57,7 +57,7 @@ def length(call: Call) -> Node:
 def split(call: Call) -> Listed:
     x = call[0]
     axis = call.attribute("axis", 0) % len(x.shape)
-    n = call.numbers()[axis]
+    n = call.known([call[0].shape[axis]])[0]
     if call.get(1) is None:
         parts = [take_entry(x, axis, i, bool(call.attribute("keepdims", 1))) for i in range(n)]
         return Listed(tuple(parts))
@@ -66,7 +66,7 @@ def split(call: Call) -> Listed:
     ends = np.cumsum(lengths).tolist()
     if ends and ends[-1] != n:
         raise ValueError(f"it splits {n} entries into {lengths}")
-    return Listed(tuple(apply_op(ops.Cut(((axis, end - k, end, 1),)), x) for k, end in zip(lengths, ends, strict=True)))
+    return Listed(tuple(apply_op(ops.Slice(axis, end - k, end), x) for k, end in zip(lengths, ends, strict=True)))
 
 
 def join(call: Call) -> Node:

@@ -1,109 +1,124 @@
 """Operators on shapes, and constants."""
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, own, plain, reads
-from reseau.modelfiles.onnx.importer import Call, Rule, type_name
-from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT
+from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, number_of, own, plain, write_pads
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule, type_name
+from reseau.modelfiles.onnx.written_lengths import write_lengths, write_scalar
 from reseau.ops.activations import Pointwise
-from reseau.ops.base import Op, Shape
+from reseau.ops.base import BATCH, Op, broadcast, show_shape
+from reseau.ops.lengths import Dim, ceil_divide, differ, divide, minus, plus, times, words_of
+from reseau.ops.lengths import size as lengths_size
 
-__all__ = ["READ", "WRITE", "all_axes", "reshaped"]
+__all__ = ["READ", "WRITE", "all_axes", "cut"]
+
+FAR = 2**31 - 1  # a bound of a slice that means the end
 
 
 def constant(call: Call) -> Node:
     for name in ("value", "value_int", "value_ints", "value_float", "value_floats"):
         if name in call.attributes:
             dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64}.get(name)
-            return call.constant(call.attributes[name], np.int64 if name == "value_ints" else dtype)
-    raise ValueError(f"its constant is given by {sorted(call.attributes)}, which is not supported")
+            value = np.asarray(call.attributes[name], np.int64 if name == "value_ints" else dtype)
+            if name == "value" and value.size > 1 and not call.within:
+                return call.importer.initializer(call.outputs[0], value)
+            return call.constant(value)
+    raise ValueError(
+        f"its constant is given by {sorted(call.attributes)}, which is not supported\n"
+        "  fix: give it as 'value', an array of numbers"
+    )
 
 
 def constant_of_shape(call: Call) -> Node:
     value = np.asarray(call.attribute("value", np.zeros(1, np.float32)))
-    lengths = call.shape(call.array(0))
+    lengths = call.lengths(0) or ()
     one = call.constant(value.reshape((1,) * len(lengths)))
-    return apply_op(ops.BroadcastTo(lengths), one) if lengths else one
+    return call.repeated(one, lengths)
 
 
 def shape(call: Call) -> Node:
-    whole = call.numbers()
     start, stop = call.attribute("start", 0), call.attribute("end")
-    return call.constant(whole[start:stop], np.int64)
+    return apply_op(ops.ShapeOf(start, stop), call[0])
 
 
 def size(call: Call) -> Node:
-    return call.constant(prod(call.numbers()), np.int64)
+    if not call[0].shape:
+        return call.constant(1, np.int64)
+    return apply_op(ops.Product((0,)), apply_op(ops.ShapeOf(), call[0]))
 
 
 def range_(call: Call) -> Node:
-    first = call.array(0)
-    start, limit, delta = (call.array(i).item() for i in range(3))
-    if not delta or abs((limit - start) / delta) > LARGEST_CONSTANT // 64:
-        raise ValueError(f"it counts from {start} to {limit} by {delta}")
-    return call.constant(np.arange(start, limit, delta), first.dtype)
+    if call.real():
+        start, limit, delta = (call.array(i).item() for i in range(3))
+        if not delta:
+            raise ValueError(f"it counts from {start} to {limit} by {delta}\n  fix: a step other than 0")
+        call.afford(max(int(abs((limit - start) / delta)), 0))
+        return call.constant(np.arange(start, limit, delta), call.dtype())
+    start, limit, delta = (one for i in range(3) for one in call.lengths(i) or (0,))
+    if isinstance(delta, str):
+        raise Needs(words=words_of(delta))
+    if not words_of(start, limit) and delta:
+        call.afford(max((int(limit) - int(start)) // delta, 0))
+    return call.sized(lambda places: ops.Range(start, limit, delta, str(call.dtype()), places), (start, limit))
 
 
 def eye_like(call: Call) -> Node:
-    rows, columns = call.numbers()
-    dtype = type_name(call.attributes["dtype"]) if "dtype" in call.attributes else call.dtype()
-    return call.constant(np.eye(rows, columns, call.attribute("k", 0)), np.dtype(dtype))
+    rows, columns = call[0].shape
+    dtype = type_name(call.attributes["dtype"]) if "dtype" in call.attributes else str(call.dtype())
+    row, column = (counted(call, n) for n in (rows, columns))
+    on_diagonal = call.reshaped(row, (rows, 1)) + call.constant(call.attribute("k", 0), np.int64)
+    return apply_op(ops.Cast(dtype), apply_op(ops.Equal(), on_diagonal, call.reshaped(column, (1, columns))))
+
+
+def counted(call: Call, n: Dim) -> Node:
+    """The whole numbers below a length."""
+    return call.sized(lambda places: ops.Range(0, n, places=places), (n,))
 
 
 def reshape(call: Call) -> Node:
-    target = list(call.ints(1, "shape") or ())
-    numbers = call.numbers()
+    x = call[0]
+    target = list(call.lengths(1, "shape") or ())
     if not call.attribute("allowzero", 0):
-        target = [numbers[i] if n == 0 else n for i, n in enumerate(target)]
+        target = [x.shape[i] if n == 0 else n for i, n in enumerate(target)]
+    if row_meant(call, target):
+        target[0] = BATCH
     if target.count(-1) == 1:
-        rest = prod(n for n in target if n != -1)
-        target[target.index(-1)] = prod(numbers) // rest if rest else 0
-    if prod(target) != prod(numbers) and batch_of_one(call, target):
-        target[0] = numbers[0]
-    return reshaped(call[0], call.shape(target))
+        rest = lengths_size(n for n in target if n != -1)
+        target[target.index(-1)] = divide(lengths_size(x.shape), rest) if rest != 0 else 0
+    return call.reshaped(x, tuple(target))
 
 
-def batch_of_one(call: Call, target: list[int]) -> bool:
-    """Whether a file made for a batch of one says 1 where the batch is meant."""
-    numbers = call.numbers()
-    return call.importer.lift and bool(target) and target[0] == 1 and prod(target) == prod(numbers[1:])
-
-
-def reshaped(x: Node, lengths: Shape) -> Node:
-    """The node with other lengths; itself where they are the same."""
-    if x.shape == lengths:
-        return x
-    if (
-        lengths
-        and x.shape
-        and lengths[0] == x.shape[0]
-        and all(isinstance(n, int) for n in (*x.shape[1:], *lengths[1:]))
-    ):
-        return apply_op(ops.Reshape(tuple(int(n) for n in lengths[1:])), x)
-    return apply_op(ops.ReshapeTo(lengths), x)
+def row_meant(call: Call, target: list[Dim]) -> bool:
+    """Whether a file that was made for one row says 1 where the batch is meant."""
+    x = call[0].shape
+    if not call.importer.reading.batch or target[:1] != [1] or x[:1] != (BATCH,):
+        return False
+    return -1 in target or not differ(lengths_size(target), lengths_size(x[1:]))
 
 
 def flatten(call: Call) -> Node:
-    numbers, rank = call.numbers(), len(call[0].shape)
+    shape, rank = call[0].shape, len(call[0].shape)
     axis = call.attribute("axis", 1)
     axis = axis + rank if axis < 0 else axis
-    return reshaped(call[0], call.shape([prod(numbers[:axis]), prod(numbers[axis:])]))
+    return call.reshaped(call[0], (lengths_size(shape[:axis]), lengths_size(shape[axis:])))
 
 
 def squeeze(call: Call) -> Node:
     rank = len(call[0].shape)
     given = call.ints(1, "axes")
     axes = [i for i, n in enumerate(call[0].shape) if n == 1] if given is None else [a % rank for a in given]
-    if any(call[0].shape[a] not in (1, "batch") for a in axes):
-        raise ValueError(f"it drops axes {axes} of {call[0].shape}, which are not all of length 1")
-    if any(call[0].shape[a] == "batch" for a in axes):
-        raise ValueError("it drops the axis of the batch")
-    return reshaped(call[0], tuple(n for i, n in enumerate(call[0].shape) if i not in axes))
+    if given is None and words_of(*call[0].shape) and BATCH not in call[0].shape:
+        raise ValueError("it drops the axes of length 1, of lengths that are not known\n  fix: name the axes")
+    if any(differ(call[0].shape[a], 1) for a in axes):
+        raise ValueError(
+            f"it drops axes {axes} of {show_shape(call[0].shape)}, which are not all of length 1\n"
+            "  fix: rs.load(path, batch=False) where the first axis is no batch; else export the model again"
+        )
+    return call.reshaped(call[0], tuple(n for i, n in enumerate(call[0].shape) if i not in axes))
 
 
 def unsqueeze(call: Call) -> Node:
@@ -111,7 +126,7 @@ def unsqueeze(call: Call) -> Node:
     rank = len(call[0].shape) + len(given)
     axes = {a % rank for a in given}
     old = iter(call[0].shape)
-    return reshaped(call[0], tuple(1 if i in axes else next(old) for i in range(rank)))
+    return call.reshaped(call[0], tuple(1 if i in axes else next(old) for i in range(rank)))
 
 
 def transpose(call: Call) -> Node:
@@ -127,47 +142,55 @@ def concat(call: Call) -> Node:
 
 
 def expand(call: Call) -> Node:
-    wanted, old = [int(n) for n in call.array(1)], call.numbers()
-    rank = max(len(wanted), len(old))
-    padded = [(1,) * (rank - len(s)) + tuple(s) for s in (wanted, old)]
-    lengths = tuple(max(a, b) if 1 not in (a, b) else a * b for a, b in zip(*padded, strict=True))
-    return call[0] if lengths == old else apply_op(ops.BroadcastTo(call.shape(lengths)), call[0])
+    wanted, old = call.lengths(1) or (), call[0].shape
+    lengths = broadcast(wanted, old)
+    return call[0] if lengths == old else call.repeated(call[0], lengths)
 
 
 def slice_(call: Call) -> Node:
-    starts, stops = call.ints(1, "starts") or (), call.ints(2, "ends") or ()
+    starts, stops = call.lengths(1, "starts") or (), call.lengths(2, "ends") or ()
     axes = call.ints(3, "axes") or tuple(range(len(starts)))
     steps = call.ints(4, "steps") or (1,) * len(starts)
-    numbers = call.numbers()
-    bounds = []
+    x = call[0]
     for start, stop, given, step in zip(starts, stops, axes, steps, strict=True):
-        axis = given % len(numbers)
-        kept = range(numbers[axis])[start:stop:step]
-        if kept == range(numbers[axis]):
-            continue
-        end = kept.stop if kept.stop >= 0 else None
-        bounds.append((axis, kept.start, end, kept.step))
-    if len(bounds) == 1 and bounds[0][3] > 0 and bounds[0][1] < (bounds[0][2] or 0):
-        axis, start, end, step = bounds[0]
-        return apply_op(ops.Slice(axis, start, int(end or 0), step), call[0])
-    return apply_op(ops.Cut(tuple(bounds)), call[0]) if bounds else call[0]
+        x = cut(call, x, given % len(x.shape), start, stop, step)
+    return x
+
+
+def cut(call: Call, x: Node, axis: int, start: Dim, stop: Dim, step: int) -> Node:
+    """Some entries of one axis; the node itself where they are all of them."""
+    n = x.shape[axis]
+    first: Dim | None = start
+    last: Dim | None = stop
+    if isinstance(n, int) and isinstance(start, int) and isinstance(stop, int):
+        kept = range(n)[start:stop:step]
+        if kept == range(n):
+            return x
+        first, last = kept.start, (kept.stop if kept.stop >= 0 else None)
+        if not kept:
+            first, last, step = 0, 0, 1
+    else:
+        first = None if (start == 0 and step > 0) or (isinstance(start, int) and abs(start) >= FAR) else start
+        last = None if isinstance(stop, int) and abs(stop) >= FAR else stop
+        if first is None and step == 1 and (last is None or last == n):
+            return x
+    return call.sized(lambda places: ops.Slice(axis, first, last, step, places), (first, last), x)
 
 
 def split(call: Call) -> tuple[Node, ...]:
     axis = call.attribute("axis", 0) % len(call[0].shape)
-    n = call.numbers()[axis]
+    n = call[0].shape[axis]
     parts = call.attribute("num_outputs", len(call.outputs))
-    lengths = call.ints(1, "split")
+    lengths = call.lengths(1, "split")
     if lengths is None:
-        each = -(-n // parts)
-        lengths = tuple(min(each, n - each * i) for i in range(parts))
-    ends = np.cumsum(lengths).tolist()
-    if ends[-1] != n:
-        raise ValueError(f"it splits {n} entries into {lengths}")
-    return tuple(
-        apply_op(ops.Slice(axis, end - k, end) if k else ops.Cut(((axis, 0, 0, 1),)), call[0])
-        for k, end in zip(lengths, ends, strict=True)
-    )
+        each = ceil_divide(n, parts)
+        lengths = (*(each,) * (parts - 1), minus(n, times(each, parts - 1)))
+        if isinstance(n, int) and isinstance(each, int):
+            lengths = tuple(max(min(each, n - each * i), 0) for i in range(parts))
+    if differ(plus(*lengths), n):
+        raise ValueError(f"it splits {n} entries into {lengths}\n  fix: lengths whose sum is that of the axis")
+    ends = [plus(*lengths[: i + 1]) for i in range(len(lengths))]
+    return tuple(cut(call, call[0], axis, minus(end, k), end, 1) for k, end in zip(lengths, ends, strict=True))
 
 
 def pad(call: Call) -> Node:
@@ -185,34 +208,32 @@ def pad(call: Call) -> Node:
 
 
 def tile(call: Call) -> Node:
-    repeats = call.array(1)
+    counts = list(call.lengths(1) or ())
     if call.opset < 6:  # a number of tiles along one axis
-        counts = [1] * len(call[0].shape)
-        counts[int(call.array(2).item())] = int(repeats.item())
-    else:
-        counts = [int(n) for n in repeats]
-    return apply_op(ops.Tile(tuple(counts)), call[0])
+        tiles, counts = counts[0], [1] * len(call[0].shape)
+        counts[int(call.array(2).item())] = tiles
+    return call.sized(lambda places: ops.Tile(tuple(counts), places), counts, call[0])
 
 
 def depth_to_space(call: Call) -> Node:
     n, c, h, w = call[0].shape
     b = call.attribute("blocksize")
-    k = int(c) // b**2
+    k = divide(c, b**2)
     if call.attribute("mode", "DCR") == "DCR":
         split_up, axes = (n, b, b, k, h, w), (0, 3, 4, 1, 5, 2)
     else:
         split_up, axes = (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3)
-    x = apply_op(ops.Transpose(axes), reshaped(call[0], split_up))
-    return reshaped(x, (n, k, int(h) * b, int(w) * b))
+    x = apply_op(ops.Transpose(axes), call.reshaped(call[0], split_up))
+    return call.reshaped(x, (n, k, times(h, b), times(w, b)))
 
 
 def space_to_depth(call: Call) -> Node:
     n, c, h, w = call[0].shape
     b = call.attribute("blocksize")
-    parts = reshaped(call[0], (n, c, int(h) // b, b, int(w) // b, b))
+    parts = call.reshaped(call[0], (n, c, divide(h, b), b, divide(w, b), b))
     axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
     x = apply_op(ops.Transpose(axes), parts)
-    return reshaped(x, (n, int(c) * b * b, int(h) // b, int(w) // b))
+    return call.reshaped(x, (n, times(c, b, b), divide(h, b), divide(w, b)))
 
 
 def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -238,14 +259,39 @@ def write_reshape(op: ops.Reshape, node: Node, w: Emitter) -> Value:
 
 
 def write_reshape_to(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
-    lengths = [-1 if isinstance(n, str) else n for n in op.lengths]
-    return own(w, node, "Reshape", *reads(w, node), w.axes_of(lengths))
+    x = node.parents[0]
+    if sum(isinstance(n, str) for n in op.lengths) <= 1 and 0 not in op.lengths:
+        lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
+    else:
+        lengths = write_lengths(w, op.lengths, op.places, node)
+    return own(w, node, "Reshape", w.plain(x), lengths)
 
 
 def write_broadcast_to(op: ops.BroadcastTo, node: Node, w: Emitter) -> Value:
     w.require(8)
-    lengths = [1 if isinstance(n, str) else n for n in op.lengths]
-    return own(w, node, "Expand", *reads(w, node), w.axes_of(lengths))
+    known = {name for name, _, _ in op.places}
+    lengths = [1 if set(words_of(n)) - known else n for n in op.lengths]
+    return own(w, node, "Expand", w.plain(node.parents[0]), write_lengths(w, lengths, op.places, node))
+
+
+def write_shape_of(op: ops.ShapeOf, node: Node, w: Emitter) -> Value:
+    x = node.parents[0]
+    rank = len(x.shape)
+    kept = list(range(rank))[op.start : op.stop]
+    whole = w.emit("Shape", w.plain(x), name=f"{w.label(node)}/whole" if len(kept) < rank else w.label(node))
+    if len(kept) < rank:
+        whole = w.emit("Gather", whole, w.axes_of(kept), name=w.label(node), axis=0)
+    return Value(whole, plain(1))
+
+
+def write_range(op: ops.Range, node: Node, w: Emitter) -> Value:
+    w.require(11)
+    label = w.label(node)
+    ends = [write_scalar(w, n, op.places, node) for n in (op.start, op.stop)]
+    places = w.emit("Range", *ends, w.constant(op.step, np.int64), name=label if op.dtype == "int64" else label + "/n")
+    if op.dtype != "int64":
+        places = w.emit("Cast", places, name=label, to=number_of(op.dtype))
+    return Value(places, plain(1))
 
 
 def write_transpose(op: ops.Transpose, node: Node, w: Emitter) -> Value:
@@ -262,42 +308,29 @@ def write_concatenate(op: ops.Concatenate, node: Node, w: Emitter) -> Value:
 def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
     value = w.value(x)
+    if value.order is not None:
+        value = Value(w.plain(x), plain(len(x.shape)))
     axis = op.axis % len(x.shape)
-    place, kept = value.axes.index(axis), op.entries(int(x.shape[axis]))
-    bounds = ([kept.start], [kept[-1] + 1], [place], [kept.step])
-    if kept.step != 1:
+    place, step = value.axes.index(axis), op.step
+    start: Dim = (0 if step > 0 else FAR) if op.start is None else op.start
+    stop: Dim = (FAR if step > 0 else -FAR) if op.stop is None else op.stop
+    if step != 1 or words_of(start, stop) or not w.real(x):
         w.require(10)
     if w.at_least(10):
-        name = w.emit("Slice", value.name, *(w.axes_of(b) for b in bounds), name=w.label(node))
+        ends = [write_lengths(w, [n], op.places, node) for n in (start, stop)]
+        name = w.emit("Slice", value.name, *ends, w.axes_of([place]), w.axes_of([step]), name=w.label(node))
     else:
-        starts, ends, axes, _ = bounds
-        name = w.emit("Slice", value.name, name=w.label(node), starts=starts, ends=ends, axes=axes)
+        name = w.emit("Slice", value.name, name=w.label(node), starts=[start], ends=[stop], axes=[place])
     return value._replace(name=name)
 
 
-def write_cut(op: ops.Cut, node: Node, w: Emitter) -> Value:
-    w.require(10)
-    far = 2**62
-    starts, stops, axes, steps = [], [], [], []
-    for axis, start, stop, step in op.bounds:
-        axes.append(axis)
-        steps.append(step)
-        starts.append((0 if step > 0 else far) if start is None else start)
-        stops.append((far if step > 0 else -far) if stop is None else stop)
-    return own(w, node, "Slice", *reads(w, node), *(w.axes_of(n) for n in (starts, stops, axes, steps)))
-
-
 def write_pad(op: ops.Pad, node: Node, w: Emitter) -> Value:
-    pads = flat(op.pads)
-    if op.mode == "wrap":
-        w.require(19)
-    if w.at_least(11):
-        return own(w, node, "Pad", *reads(w, node), w.axes_of(pads), w.constant(op.value), mode=op.mode)
-    return own(w, node, "Pad", *reads(w, node), mode=op.mode, pads=pads, value=float(op.value))
+    x = node.parents[0]
+    return Value(write_pads(w, w.plain(x), op.pads, op.mode, op.value, x, w.label(node)), plain(len(x.shape)))
 
 
 def write_tile(op: ops.Tile, node: Node, w: Emitter) -> Value:
-    return own(w, node, "Tile", *reads(w, node), w.axes_of(op.repeats))
+    return own(w, node, "Tile", w.plain(node.parents[0]), write_lengths(w, op.repeats, op.places, node))
 
 
 def reorders(value: Value, shape: Sequence[int | str]) -> bool:
@@ -344,10 +377,11 @@ READ: Mapping[str, Rule] = {
 WRITE: Mapping[type[Op], WriteRule] = {
     ops.BroadcastTo: write_broadcast_to,
     ops.Concatenate: write_concatenate,
-    ops.Cut: write_cut,
     ops.Pad: write_pad,
+    ops.Range: write_range,
     ops.Reshape: write_reshape,
     ops.ReshapeTo: write_reshape_to,
+    ops.ShapeOf: write_shape_of,
     ops.Slice: write_slice,
     ops.Tile: write_tile,
     ops.Transpose: write_transpose,

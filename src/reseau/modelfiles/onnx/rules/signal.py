@@ -29,8 +29,8 @@ def stft(call: Call) -> Node:
     if len(signal.shape) == 2:
         signal = apply_op(ops.ReshapeTo((*signal.shape, 1)), signal)
     window = call.get(2)
-    length = int(call.array(3).item()) if call.get(3) is not None else int(call.numbers(2)[0])
-    n = call.numbers()[1]
+    length = int(call.array(3).item()) if call.get(3) is not None else int(call.known([call[2].shape[0]])[0])
+    n = call.known([call[0].shape[1]])[0]
     starts = np.arange(0, n - length + 1, step)
     frames = apply_op(ops.Take(1), signal, call.constant(starts[:, None] + np.arange(length), np.int64))
     if window is not None:

@@ -5,6 +5,7 @@ The leaves are what training moves; where a row falls has no derivative.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -103,10 +104,11 @@ def compared(call: Call, forest: Forest, read: Node, split: Node, place: Node) -
     if len(modes) == 1:
         return kinds[0]
     chosen = apply_op(ops.Take(0), call.constant(forest.mode, np.int32), place)
-    holds = kinds[0]
-    for mode, kind in zip(modes[1:], kinds[1:], strict=True):
-        holds = apply_op(ops.Where(), apply_op(ops.Equal(), chosen, call.constant(mode, np.int32)), kind, holds)
-    return holds
+    own = [
+        apply_op(ops.And(), apply_op(ops.Equal(), chosen, call.constant(mode, np.int32)), kind)
+        for mode, kind in zip(modes, kinds, strict=True)
+    ]
+    return reduce(lambda a, b: apply_op(ops.Or(), a, b), own)
 
 
 def by_mode(mode: int, read: Node, split: Node) -> Node:

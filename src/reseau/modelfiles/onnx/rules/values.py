@@ -1,12 +1,14 @@
 """Operators whose output has a length that numbers decide: they are read once the numbers are there."""
 
 from collections.abc import Mapping
+from io import BytesIO
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.ops.lengths import size
 
 __all__ = ["READ"]
 
@@ -19,7 +21,7 @@ def compress(call: Call) -> Node:
     x, kept = call[0], np.flatnonzero(call.array(1))
     axis = call.attribute("axis")
     if axis is None:
-        x, axis = apply_op(ops.ReshapeTo(call.shape([call.importer.lengths.size(x.shape)])), x), 0
+        x, axis = call.reshaped(x, (size(x.shape),)), 0
     return apply_op(ops.Take(axis % len(x.shape)), x, call.constant(kept, np.int64))
 
 
@@ -68,8 +70,23 @@ def tf_idf(call: Call) -> Node:
     return call.constant((y[0] if x.ndim < 2 else y).astype(np.float32))
 
 
+def decode_image(call: Call) -> Node:
+    """The rows, columns and channels of an image in the bytes of a file; pictures are read by Pillow."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ValueError("images are decoded by Pillow\n  fix: pip install pillow") from error
+    with Image.open(BytesIO(call.array(0).tobytes())) as image:
+        wanted = call.attribute("pixel_format", "RGB")
+        pixels = np.array(image.convert("L" if wanted == "Grayscale" else "RGB"))
+    if wanted == "Grayscale":
+        return call.constant(pixels[..., None])
+    return call.constant(pixels[..., ::-1] if wanted == "BGR" else pixels)
+
+
 READ: Mapping[str, Rule] = {
     "Compress": compress,
+    "ImageDecoder": decode_image,
     "NonZero": non_zero,
     "TfIdfVectorizer": tf_idf,
     "Unique": unique,

@@ -72,9 +72,6 @@ def classifier(call: Call) -> tuple[Node, Node]:
     near = kernel(call, x, np.asarray(call.attributes["support_vectors"]).reshape(sum(counts), -1))
     duels = apply_op(ops.Matmul(), near, call.constant(duel_weights(call, counts), like)) + call.constant(rho, like)
     pairs = list(combinations(range(len(counts)), 2))
-    if call.attribute("prob_a"):
-        chances = probabilities(call, duels, pairs, len(counts))
-        return named(call, labels, apply_op(ops.ArgMax(1), chances)), chances
     won = apply_op(ops.Cast(str(like)), apply_op(ops.Less(), call.constant(0, like), duels))
     for_first, for_second = (np.zeros((len(pairs), len(counts))) for _ in range(2))
     for k, (i, j) in enumerate(pairs):
@@ -83,6 +80,8 @@ def classifier(call: Call) -> tuple[Node, Node]:
         ops.Matmul(), call.constant(1, like) - won, call.constant(for_second, like)
     )
     label = named(call, labels, apply_op(ops.ArgMax(1), votes))
+    if call.attribute("prob_a"):
+        return label, probabilities(call, duels, pairs, len(counts))
     if len(counts) == 2:
         return label, one_of_two(call, -duels, labels, False)[1]
     return label, transformed(call, duels)
@@ -112,8 +111,6 @@ def probabilities(call: Call, duels: Node, pairs: list[tuple[int, int]], classes
     first = apply_op(ops.Sigmoid(), -(duels * a + b))
     least = 1e-7
     first = apply_op(ops.Clip(least, 1 - least), first)
-    if classes == 2:
-        return apply_op(ops.Concatenate(1), first, call.constant(1, like) - first)
     return call.constant(coupled(call.importer.array(first), pairs, classes), like)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from reseau import ops
 from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, flat, spatial
-from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, channels_first, flat, spatial, write_pads
+from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.ops.base import Op
 from reseau.ops.convolution import check_kernel
+from reseau.ops.lengths import Shape, divide, minus, plus, times, words_of
+from reseau.ops.lengths import size as lengths_size
 from reseau.ops.pooling import pooling_windows
 
 __all__ = ["READ", "WRITE", "to_first", "to_last"]
@@ -37,11 +39,16 @@ def per_axis(call: Call, name: str, rank: int) -> tuple[int, ...]:
     return tuple(call.attribute(name) or (1,) * rank)
 
 
-def padding(call: Call, lengths: tuple[int, ...], extent: tuple[int, ...], stride: tuple[int, ...]) -> Pairs:
+def padding(call: Call, lengths: Shape, extent: tuple[int, ...], stride: tuple[int, ...]) -> Pairs:
     """Padding before and after each spatial axis."""
     mode, rank = call.attribute("auto_pad", "NOTSET"), len(extent)
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(lengths, extent, stride, strict=True)]
+        if words := words_of(*(n for n, s in zip(lengths, stride, strict=True) if s != 1)):
+            raise Needs(words=words)
+        totals = [
+            max((-(-n // s) - 1) * s + e - n, 0) if isinstance(n, int) else e - 1
+            for n, e, s in zip(lengths, extent, stride, strict=True)
+        ]
         halves = [(t // 2, t - t // 2) for t in totals]
         return tuple(halves if mode == "SAME_UPPER" else [(b, a) for a, b in halves])
     given = tuple(call.attribute("pads") or (0,) * (2 * rank))
@@ -60,7 +67,7 @@ def conv(call: Call) -> Node:
     rank = len(weight.shape) - 2
     kernel = tuple(int(n) for n in weight.shape[2:])
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
-    pads = padding(call, call.numbers()[2:], extents(kernel, dilation), stride)
+    pads = padding(call, call[0].shape[2:], extents(kernel, dilation), stride)
     turned = apply_op(ops.Transpose((*range(2, rank + 2), 1, 0)), weight)
     op = ops.Conv(stride, dilation, call.attribute("group", 1), pads)
     bias = () if call.get(2) is None else (call[2],)
@@ -70,16 +77,16 @@ def conv(call: Call) -> Node:
 def conv_transpose(call: Call) -> Node:
     x, weight = call[0], call[1]
     rank = len(weight.shape) - 2
-    kernel, lengths = tuple(int(n) for n in weight.shape[2:]), call.numbers()[2:]
+    kernel, lengths = tuple(int(n) for n in weight.shape[2:]), call[0].shape[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     extent = extents(kernel, dilation)
     longer = tuple(call.attribute("output_padding") or (0,) * rank)
     grown = call.attribute("output_shape")
     mode = call.attribute("auto_pad", "NOTSET")
     if grown is None and mode in ("SAME_UPPER", "SAME_LOWER"):
-        grown = [n * s for n, s in zip(lengths, stride, strict=True)]
+        grown = [n * s for n, s in zip(call.known(call[0].shape[2:]), stride, strict=True)]
     if grown is not None:
-        axes = zip(lengths, stride, extent, longer, grown[-rank:], strict=True)
+        axes = zip(call.known(call[0].shape[2:]), stride, extent, longer, grown[-rank:], strict=True)
         totals = [(n - 1) * s + o + e - m for n, s, e, o, m in axes]
         smaller = [(t // 2, t - t // 2) for t in totals]
         pads = smaller if mode == "SAME_UPPER" else [(b, a) for a, b in smaller]
@@ -96,14 +103,14 @@ def conv_transpose(call: Call) -> Node:
 def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], Pairs, Pairs]:
     """Kernel, stride, dilation, padding, and padding with what the last window needs when counts are rounded up."""
     kernel = tuple(call.attributes["kernel_shape"])
-    rank, lengths = len(kernel), call.numbers()[2:]
+    rank, lengths = len(kernel), call[0].shape[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     extent = extents(kernel, dilation)
     pads = padding(call, lengths, extent, stride)
     if not call.attribute("ceil_mode", 0):
         return kernel, stride, dilation, pads, pads
     longer = []
-    for n, e, s, (before, after) in zip(lengths, extent, stride, pads, strict=True):
+    for n, e, s, (before, after) in zip(call.known(call[0].shape[2:]), extent, stride, pads, strict=True):
         count = -(-(n + before + after - e) // s) + 1
         if (count - 1) * s >= n + before:  # a window may not start in the padding after
             count -= 1
@@ -129,7 +136,7 @@ def average_pool(call: Call) -> Node:
     if set(dilation) == {1} and pads == longer and inside and call.real():
         return to_first(apply_op(ops.AveragePool(kernel, stride, pads, count_padding), x))
     total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
-    counted = [np.ones(n) for n in call.numbers()[2:]]
+    counted = [np.ones(n) for n in call.known(call[0].shape[2:])]
     if count_padding:
         counted = [np.ones(len(c) + before + after) for c, (before, after) in zip(counted, pads, strict=True)]
     starts = [0 if count_padding else -before for before, _ in pads]
@@ -157,14 +164,14 @@ def local_response(call: Call) -> Node:
     """`x / (bias + alpha / size Σ x²)^beta`, the sum over neighboring channels."""
     x, size = call[0], call.attributes["size"]
     last = to_last(x)
-    flat = apply_op(ops.ReshapeTo((x.shape[0], prod(call.numbers()[2:]), x.shape[1], 1)), last)
+    flat = call.reshaped(last, (x.shape[0], lengths_size(x.shape[2:]), x.shape[1], 1))
     half = (size - 1) // 2
     total = apply_op(
         ops.WindowSum((1, size), (1, 1), (1, 1), ((0, 0), (half, size - 1 - half))), apply_op(ops.Square(), flat)
     )
     scale = total * call.like(call.attribute("alpha", 1e-4) / size) + call.like(call.attribute("bias", 1.0))
     divisor = apply_op(ops.Power(), scale, call.like(call.attribute("beta", 0.75)))
-    return to_first(apply_op(ops.ReshapeTo(last.shape), flat / divisor))
+    return to_first(call.reshaped(flat / divisor, last.shape))
 
 
 def column_to_image(call: Call) -> Node:
@@ -173,18 +180,19 @@ def column_to_image(call: Call) -> Node:
     rank = len(image)
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     pads = padding(call, image, extents(block, dilation), stride)
-    n, rows, _ = call.numbers()
-    channels = rows // prod(block)
+    n, rows, _ = call[0].shape
+    channels = divide(rows, prod(block))
     counts = [
         (m + before + after - e) // s + 1
         for m, e, s, (before, after) in zip(image, extents(block, dilation), stride, pads, strict=True)
     ]
     # each column is the kernel that one place writes: a transposed convolution with an identity kernel
-    cells = apply_op(ops.ReshapeTo((n * channels, prod(block), *counts)), call[0])
+    cells = call.reshaped(call[0], (times(n, channels), prod(block), *counts))
+    call.afford(prod(block) ** 2)
     kernel = np.eye(prod(block)).reshape(prod(block), *block, 1)
     weight = call.like(np.moveaxis(kernel, 0, -2))
     y = to_first(apply_op(ops.ConvTranspose(stride, dilation, 1, pads), to_last(cells), weight))
-    return apply_op(ops.ReshapeTo((*call.shape([n]), channels, *image)), y)
+    return call.reshaped(y, (n, channels, *image))
 
 
 def write_conv(op: ops.Conv, node: Node, w: Emitter) -> Value:
@@ -219,8 +227,13 @@ def write_conv_transpose(op: ops.ConvTranspose, node: Node, w: Emitter) -> Value
     c, grown = op.correlation(x.shape, kernel)
     rank = len(weight.shape)
     pads, more, v = [], [], c.windows
+    if words_of(*x.shape[1:-1]) and op.padding == "same":
+        raise UnsupportedError(
+            f"node {w.label(node)!r} is padded by lengths that are known only when data comes, which ONNX cannot say\n"
+            "  fix: give the padding as pairs of numbers"
+        )
     for n, e, s, (before, _), m in zip(x.shape[1:-1], v.extent, v.stride, v.pads, grown, strict=True):
-        after = (int(n) - 1) * s + e - before - m
+        after = int(minus(plus(times(minus(n, 1), s), e - before), m))
         pads.append((before, max(after, 0)))
         more.append(max(-after, 0))
     kernels = w.laid(weight, (rank - 2, rank - 1, *range(rank - 2)))
@@ -263,6 +276,29 @@ def write_window_max(op: ops.WindowMax, node: Node, w: Emitter) -> Value:
     return spatial(w, node, "MaxPool", [w.first(node.parents[0])], kernel_shape=op.window, **settings)
 
 
+def write_window_sum(op: ops.WindowSum, node: Node, w: Emitter) -> Value:
+    """The mean of windows without padding, times their size."""
+    label, x = w.label(node), w.first(node.parents[0])
+    if any(p for pair in op.pads for p in pair):
+        x = write_pads(w, x, ((0, 0), (0, 0), *op.pads), "constant", 0.0, node.parents[0], f"{label}/padded")
+    settings: dict[str, Any] = {"kernel_shape": op.window, "strides": op.stride}
+    if set(op.dilation) != {1}:
+        w.require(19)
+        settings["dilations"] = op.dilation
+    mean = w.emit("AveragePool", x, name=f"{label}/mean", **settings)
+    count = w.constant(prod(op.window), w.dtype(node))
+    return Value(w.emit("Mul", mean, count, name=label), channels_first(len(node.shape)))
+
+
+def write_window_argmax(op: ops.WindowArgMax, node: Node, w: Emitter) -> Value:
+    label = w.label(node)
+    settings = {"kernel_shape": op.window, "strides": op.stride, "dilations": op.dilation, "pads": flat(op.pads)}
+    w.require(10)
+    outputs = [f"{label}/largest", label]
+    w.node("MaxPool", [w.first(node.parents[0])], outputs, label, {**settings, "storage_order": int(op.column_major)})
+    return Value(label, channels_first(len(node.shape)))
+
+
 READ: Mapping[str, Rule] = {
     "AveragePool": average_pool,
     "Col2Im": column_to_image,
@@ -280,5 +316,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.Conv: write_conv,
     ops.ConvTranspose: write_conv_transpose,
     ops.MaxPool: write_pool,
+    ops.WindowArgMax: write_window_argmax,
     ops.WindowMax: write_window_max,
+    ops.WindowSum: write_window_sum,
 }

@@ -1,0 +1,180 @@
+"""Operators of ai.onnx.ml: trees, support vectors, encoders, as onnxruntime computes them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import reseau as rs
+from reseau.modelfiles.onnx.reading import run
+from tools.onnx_graphs import agree, check_both_ways, declared, model, theirs
+
+RNG = np.random.default_rng(0)
+node = helper.make_node
+ML = "ai.onnx.ml"
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, **options: Any) -> onnx.ModelProto:
+    """A model of scikit-learn, converted by sklearn-onnx."""
+    from skl2onnx import to_onnx
+
+    estimator.fit(x, y)
+    settings = {} if not options else {"options": {id(estimator): options}}
+    return to_onnx(estimator, x[:1], target_opset={"": 18, ML: 3}, **settings)
+
+
+@pytest.mark.parametrize("kind", ["tree", "forest", "boosting", "extra"])
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_trees_of_scikit_learn(tmp_path: Path, kind: str, classes: int) -> None:
+    from sklearn import ensemble, tree
+
+    names = {
+        "tree": (tree, "DecisionTree", {"max_depth": 4}),
+        "forest": (ensemble, "RandomForest", {"n_estimators": 5, "max_depth": 4}),
+        "boosting": (ensemble, "GradientBoosting", {"n_estimators": 4, "max_depth": 3}),
+        "extra": (ensemble, "ExtraTrees", {"n_estimators": 5, "max_depth": 3}),
+    }
+    module, name, settings = names[kind]
+    made = getattr(module, name + ("Classifier" if classes else "Regressor"))(random_state=0, **settings)
+    x = normal(80, 4)
+    y = RNG.integers(0, classes, 80) if classes else np.sin(x).sum(1)
+    m = fitted(made, x, y, **({"zipmap": False} if classes else {}))
+    check_both_ways(tmp_path, m, {"X": normal(7, 4)}, {"X": normal(1, 4)})
+
+
+def test_the_leaves_of_trees_are_trained(tmp_path: Path) -> None:
+    from sklearn.tree import DecisionTreeRegressor
+
+    x = normal(80, 4)
+    m = fitted(DecisionTreeRegressor(max_depth=3, random_state=0), x, x[:, 0])
+    onnx.save(m, tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    loss = rs.losses.SquaredError()
+    found = rs.fit(rs.Objective(net, loss), (x, np.zeros((80, 1), np.float32)), epochs=1, params=params, progress=False)
+    assert [n for n in params if not np.array_equal(found.params[n], params[n])] == ["variable.leaves"]
+
+
+@pytest.mark.parametrize("mode", ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ"])
+@pytest.mark.parametrize("missing", [0, 1])
+def test_every_comparison_of_a_tree_and_where_no_number_goes(tmp_path: Path, mode: str, missing: int) -> None:
+    tree = node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain=ML, n_targets=1,
+        nodes_treeids=[0] * 5, nodes_nodeids=[0, 1, 2, 3, 4], nodes_featureids=[0, 1, 0, 0, 0],
+        nodes_modes=[f"BRANCH_{mode}", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"], nodes_values=[1.0, 0.5, 0, 0, 0],
+        nodes_truenodeids=[1, 3, 0, 0, 0], nodes_falsenodeids=[2, 4, 0, 0, 0],
+        nodes_missing_value_tracks_true=[missing, missing, 0, 0, 0],
+        target_treeids=[0] * 3, target_nodeids=[2, 3, 4], target_ids=[0] * 3, target_weights=[1.0, 2.0, 4.0],
+    )  # fmt: skip
+    m = model([tree], {"x": ("float", ["batch", 2])}, {"y": ("float", ["batch", 1])}, ai_onnx_ml=3)
+    x = np.array([[0, 0], [1, 0], [2, 0], [1, 1], [0, 1], [np.nan, 0], [1, np.nan], [0, np.nan]], np.float32)
+    check_both_ways(tmp_path, m, {"x": x})
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])
+@pytest.mark.parametrize("texts", [False, True])
+def test_a_classifier_of_trees_with_labels_of_both_kinds(tmp_path: Path, transform: str, texts: bool) -> None:
+    labels = {"classlabels_strings": ["u", "v", "w"]} if texts else {"classlabels_int64s": [7, 5, 9]}
+    tree = node(
+        "TreeEnsembleClassifier", ["x"], ["label", "scores"], domain=ML, post_transform=transform, **labels,
+        nodes_treeids=[0, 0, 0, 1, 1, 1], nodes_nodeids=[0, 1, 2] * 2, nodes_featureids=[0, 0, 0, 1, 0, 0],
+        nodes_modes=["BRANCH_LT", "LEAF", "LEAF"] * 2, nodes_values=[0.5, 0, 0, -0.5, 0, 0],
+        nodes_truenodeids=[1, 0, 0] * 2, nodes_falsenodeids=[2, 0, 0] * 2,
+        class_treeids=[0, 0, 1, 1], class_nodeids=[1, 2, 1, 2], class_ids=[0, 1, 2, 1],
+        class_weights=[0.5, 1.5, 2.0, -0.3],
+    )  # fmt: skip
+    outputs = {"label": ("str" if texts else "int64", ["batch"]), "scores": ("float", ["batch", 3])}
+    m = model([tree], {"x": ("float", ["batch", 2])}, outputs, ai_onnx_ml=3)
+    check_both_ways(tmp_path, m, {"x": normal(9, 2)})
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("kernel", ["linear", "rbf", "poly", "sigmoid"])
+@pytest.mark.parametrize("kind", ["SVR", "SVC", "OneClassSVM"])
+def test_support_vectors_of_scikit_learn(tmp_path: Path, kernel: str, kind: str) -> None:
+    from sklearn import svm
+
+    x = normal(60, 3)
+    y = np.sin(x).sum(1) if kind != "SVC" else RNG.integers(0, 3, 60)
+    m = fitted(getattr(svm, kind)(kernel=kernel), x, y, **({"zipmap": False} if kind == "SVC" else {}))
+    check_both_ways(tmp_path, m, {"X": normal(8, 3)})
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("classes", [2, 3])
+def test_chances_of_support_vectors(tmp_path: Path, classes: int) -> None:
+    from sklearn.svm import SVC
+
+    x = normal(90, 3)
+    y = np.digitize(x[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
+    m = fitted(SVC(probability=True, random_state=0), x, y, zipmap=False)
+    check_both_ways(tmp_path, m, {"X": normal(8, 3)})
+
+
+def test_encoders_of_numbers(tmp_path: Path) -> None:
+    m = model(
+        [
+            node("LabelEncoder", ["n"], ["a"], domain=ML, keys_int64s=[3, 7], values_floats=[0.5, 2.5],
+                 default_float=9.0),
+            node("LabelEncoder", ["x"], ["b"], domain=ML, keys_floats=[1.0, 2.0], values_int64s=[4, 6],
+                 default_int64=-7),
+            node("OneHotEncoder", ["n"], ["c"], domain=ML, cats_int64s=[7, 3, 1], zeros=1),
+            node("Binarizer", ["x"], ["d"], domain=ML, threshold=1.5),
+            node("Imputer", ["x"], ["e"], domain=ML, imputed_value_floats=[4.0, 5.0], replaced_value_float=2.0),
+            node("FeatureVectorizer", ["x", "e"], ["f"], domain=ML, inputdimensions=[2, 2]),
+        ],
+        {"n": ("int64", ["batch", 2]), "x": ("float", ["batch", 2])},
+        {
+            "a": ("float", ["batch", 2]), "b": ("int64", ["batch", 2]), "c": ("float", ["batch", 2, 3]),
+            "d": ("float", ["batch", 2]), "e": ("float", ["batch", 2]), "f": ("float", ["batch", 4]),
+        },
+        ai_onnx_ml=2,
+    )  # fmt: skip
+    check_both_ways(tmp_path, m, {"n": np.array([[3, 7], [1, 3]]), "x": np.array([[1, 2], [3, 2]], np.float32)})
+
+
+def test_texts_are_mapped_and_encoded(tmp_path: Path) -> None:
+    m = model(
+        [
+            node("CategoryMapper", ["x"], ["a"], domain=ML, cats_strings=["u", "v"], cats_int64s=[5, 6],
+                 default_int64=-2),
+            node("OneHotEncoder", ["x"], ["b"], domain=ML, cats_strings=["v", "u"], zeros=1),
+            node("CategoryMapper", ["n"], ["c"], domain=ML, cats_strings=["u", "v"], cats_int64s=[5, 6],
+                 default_string="?"),
+        ],
+        {"x": ("str", ["batch", 1]), "n": ("int64", ["batch"])},
+        {"a": ("int64", ["batch", 1]), "b": ("float", ["batch", 1, 2]), "c": ("str", ["batch"])},
+        ai_onnx_ml=2,
+    )  # fmt: skip
+    check_both_ways(tmp_path, m, {"x": np.array([["u"], ["w"], ["v"]], object), "n": np.array([6, 5, 0])})
+
+
+def test_a_map_of_scores_is_its_columns(tmp_path: Path) -> None:
+    zipped = node("ZipMap", ["x"], ["y"], domain=ML, classlabels_int64s=[1, 2])
+    m = model([zipped], {"x": ("float", ["batch", 2])}, {}, ai_onnx_ml=2)
+    kind = helper.make_map_type_proto(TensorProto.INT64, declared("v", "float", []).type)
+    m.graph.output.append(helper.make_value_info("y", helper.make_sequence_type_proto(kind)))
+    onnx.save(m, tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    x = normal(3, 2)
+    np.testing.assert_array_equal(net(params, x), x)
+
+
+@pytest.mark.parametrize("form", ["DENSE", "SPARSE"])
+def test_maps_become_arrays(form: str) -> None:
+    sparse = {"map_form": "SPARSE", "max_map": 5} if form == "SPARSE" else {}
+    nodes = [
+        node("CastMap", ["m"], ["a"], domain=ML, cast_to="TO_FLOAT", **sparse),
+        node("DictVectorizer", ["m"], ["b"], domain=ML, int64_vocabulary=[3, 1, 9]),
+    ]
+    m = model(nodes, {}, {"a": ("float", None), "b": ("float", None)}, ai_onnx_ml=1)
+    kind = helper.make_map_type_proto(TensorProto.INT64, declared("v", "float", []).type)
+    m.graph.input.append(helper.make_value_info("m", kind))
+    given: dict[str, Any] = {"m": {1: 2.5, 3: -1.0, 0: 4.0}}
+    agree(tuple(run(m, given)), theirs(m, given))

@@ -1,0 +1,198 @@
+"""Lengths that a file only names: right at every size, equal where they are named alike, never a stand-in number."""
+
+import jax
+import numpy as np
+import onnx
+import pytest
+
+import reseau as rs
+from reseau.errors import DataError, ModelFileError
+from reseau.ops import lengths
+from tools.onnx_files import FLOAT, INT64, agree, elsewhere, here, made, node, value
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(autouse=True)
+def single_precision():
+    with jax.enable_x64(False):  # as programs start; what has 64 bits in the file is computed in 64 bits all the same
+        yield
+
+
+def draw(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def counted() -> list[onnx.NodeProto]:
+    """`n`, the length of the first axis of `x`, as a vector."""
+    return [node("Shape", ["x"], ["shape"]), node("Slice", ["shape", "zero", "one"], ["n"])]
+
+
+def gates(count: int) -> dict[str, np.ndarray]:
+    """Weights of two units."""
+    return {"w": draw(1, 2 * count, 3), "r": draw(1, 2 * count, 2)}
+
+
+KNOWN = {"zero": np.array([0]), "one": np.array([1])}
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(
+    ("nodes", "shape", "arrays"),
+    [
+        ([node("Relu", ["x"], ["y"])], ("b", "s"), {}),
+        ([node("Relu", ["x"], ["y"])], (-1, -1), {}),
+        ([node("Unsqueeze", ["x", "one"], ["y"])], ("b", "s"), KNOWN),
+        ([node("Flatten", ["x"], ["y"], axis=2)], ("b", "s", 4), {}),
+        ([node("Reshape", ["x", "to"], ["y"])], ("b", "s", 4), {"to": np.array([0, 0, 2, 2])}),
+        ([node("Reshape", ["x", "to"], ["y"])], ("b", "s", 4), {"to": np.array([-1, 2])}),
+        ([node("Concat", ["x", "x", "x"], ["y"], axis=1)], ("b", "s", 2), {}),
+        ([node("Slice", ["x", "one", "far", "one"], ["y"])], ("b", "s"), {**KNOWN, "far": np.array([2**62])}),
+        ([node("Pad", ["x", "pads"], ["y"])], ("b", "s"), {"pads": np.array([0, 2, 0, 1])}),
+        ([node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2])], ("b", 2, "s"), {}),
+        ([node("Conv", ["x", "w"], ["y"], strides=[2], pads=[1, 0])], ("b", 2, "s"), {"w": draw(3, 2, 3)}),
+        ([node("ConvTranspose", ["x", "w"], ["y"], strides=[2])], ("b", 2, "s"), {"w": draw(2, 3, 3)}),
+        (
+            [node("LSTM", ["x", "w", "r"], ["y", "h", "c"], hidden_size=2)],
+            ("s", "b", 3),
+            {"w": draw(1, 8, 3), "r": draw(1, 8, 2)},
+        ),
+        ([node("GRU", ["x", "w", "r"], ["y"], hidden_size=2)], ("s", "b", 3), gates(3)),
+        ([node("Hardmax", ["x"], ["y"], axis=1)], ("b", "s"), {}),
+        ([node("Shape", ["x"], ["y"])], ("b", 3), {}),
+        ([node("Size", ["x"], ["y"])], ("b", "s"), {}),
+        ([node("EyeLike", ["x"], ["y"])], ("b", "s"), {}),
+        (
+            [
+                *counted(),
+                node("Concat", ["n", "rest"], ["e"], axis=0),
+                node("Expand", ["c", "e"], ["t"]),
+                node("Concat", ["t", "x"], ["y"], axis=1),
+            ],
+            ("b", "s", 4),
+            {**KNOWN, "rest": np.array([1, 4]), "c": draw(1, 1, 4)},
+        ),
+        (
+            [*counted(), node("Cast", ["n"], ["f"], to=FLOAT), node("Div", ["x", "f"], ["y"])],
+            ("b", "s"),
+            KNOWN,
+        ),
+        (
+            [
+                node("Shape", ["x"], ["shape"]),
+                node("Gather", ["shape", "i"], ["n"]),
+                node("Range", ["a", "n", "d"], ["r"]),
+                node("Cast", ["r"], ["f"], to=FLOAT),
+                node("Add", ["x", "f"], ["y"]),
+            ],
+            ("b", "s"),
+            {"i": np.array(1), "a": np.array(0), "d": np.array(1)},
+        ),
+        (
+            [
+                *counted(),
+                node("Mul", ["n", "two"], ["m"]),
+                node("Concat", ["m", "rest"], ["e"], axis=0),
+                node("Reshape", ["x", "e"], ["y"]),
+            ],
+            ("b", "s", 4),
+            {**KNOWN, "two": np.array([2]), "rest": np.array([-1])},
+        ),
+    ],
+)
+def test_a_graph_is_right_at_every_size_and_is_written_back(nodes, shape, arrays, rows, tmp_path) -> None:
+    outputs = [name for name in nodes[-1].output]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, list(shape))], outputs, **arrays)
+    sizes = {"b": rows, "s": 2 * rows + 3, -1: rows + 1}
+    agree(path, {"x": draw(*(sizes.get(n, n) for n in shape))}, tmp_path / "back.onnx")
+
+
+def test_words_that_are_alike_are_equal_and_others_are_not(tmp_path) -> None:
+    nodes = [node("Gather", ["e", "zero"], ["i"]), node("Gather", ["x", "i"], ["m"]), node("Mul", ["m", "w"], ["y"])]
+    inputs = [value("x", FLOAT, ["nodes", 3]), value("e", INT64, [2, "edges"]), value("w", FLOAT, ["edges", 1])]
+    path = made(tmp_path / "a.onnx", nodes, inputs, ["y"], zero=np.array(0))
+    feeds = {"x": draw(4, 3), "e": np.array([[0, 1, 2, 3, 0], [1, 2, 3, 0, 2]]), "w": draw(5, 1)}
+    net = agree(path, feeds, tmp_path / "back.onnx")
+    assert [n.shape for n in net.graph.inputs] == [("nodes", 3), (2, "edges"), ("edges", 1)]
+    assert "edges" in str(net.summary())
+    with pytest.raises(DataError, match=r"'edges'.*has the length 6"):
+        net({}, feeds["x"], feeds["e"], draw(6, 1))
+    assert here(path, feeds, lengths={"edges": 5})[0].shape == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "declared", "arrays"),
+    [
+        ([node("Expand", ["x", "to"], ["y"])], [1, 4], [2, 4], {"to": np.array([2, 4])}),
+        ([*counted(), node("Cast", ["n"], ["f"], to=FLOAT), node("Div", ["x", "f"], ["y"])], [1, 3], [1, 3], KNOWN),
+        ([node("ReduceMean", ["x"], ["m"], axes=[0]), node("Sub", ["x", "m"], ["y"])], [1, 3], [1, 3], {}),
+        ([node("Softmax", ["x"], ["y"], axis=0)], [1, 3], [1, 3], {}),
+        ([node("EyeLike", ["x"], ["y"])], [1, 1], [1, 1], {}),
+        ([node("Squeeze", ["x"], ["y"])], [1, 3], [3], {}),
+    ],
+)
+def test_what_joins_rows_is_taken_as_it_is_written(nodes, shape, declared, arrays, tmp_path) -> None:
+    inputs, outputs = [value("x", FLOAT, shape)], [value("y", FLOAT, declared)]
+    path = made(tmp_path / "a.onnx", nodes, inputs, outputs, **arrays)
+    net = agree(path, {"x": draw(*shape)}, tmp_path / "back.onnx")
+    assert net.graph.inputs[0].shape == tuple(shape)
+    with pytest.raises(DataError):
+        rs.fit(
+            rs.Objective(net, rs.losses.SquaredError()), (draw(4, *shape[1:]), draw(4, *declared[1:])), progress=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "arrays"),
+    [
+        ([node("MatMul", ["x", "w"], ["y"])], (4,), {"w": draw(4, 2)}),
+        ([node("Reshape", ["x", "to"], ["y"])], (2, 4), {"to": np.array([1, -1, 2])}),
+        ([node("Softmax", ["x"], ["y"], axis=1)], (4,), {}),
+    ],
+)
+def test_a_file_for_one_row_serves_each_row_of_a_batch(nodes, shape, arrays, tmp_path) -> None:
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, [1, *shape])], ["y"], **arrays)
+    x = draw(3, *shape)
+    expected = np.concatenate([elsewhere(path, {"x": row[None]})[0] for row in x])
+    np.testing.assert_allclose(here(path, {"x": x})[0], expected, rtol=1e-5, atol=1e-6)
+    assert rs.onnx.read(path, batch=False)[0].graph.inputs[0].shape == (1, *shape)
+
+
+def test_lengths_are_given_by_the_names_of_the_file(tmp_path) -> None:
+    path = made(tmp_path / "a.onnx", [node("Relu", ["x"], ["y"])], [value("x", FLOAT, ["b", "seq len"])], ["y"])
+    net, _ = rs.load(path, lengths={"seq len": 5}, batch=True)
+    assert net.graph.inputs[0].shape == ("batch", 5)
+    with pytest.raises(ModelFileError, match="no axis of its inputs is called 't'"):
+        rs.load(path, lengths={"t": 5})
+
+
+def test_arithmetic_of_lengths_is_that_of_the_numbers() -> None:
+    rng = np.random.default_rng(0)
+    rules = (lengths.plus, lengths.minus, lengths.times, lengths.divide, lengths.smaller, lengths.larger)
+    exact = (lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a // b, min, max)
+    for _ in range(300):
+        words = {"s": int(rng.integers(1, 20)), "t": int(rng.integers(1, 20))}
+        pairs = [(w, n) for w, n in words.items()] + [(int(n), int(n)) for n in rng.integers(1, 6, 2)]
+        for _ in range(4):
+            (a, x), (b, y) = (pairs[i] for i in rng.integers(len(pairs), size=2))
+            k = int(rng.integers(6))
+            if k == 3:
+                b = y = int(rng.integers(1, 5))
+            pairs.append((rules[k](a, b), exact[k](x, y)))
+        for said, number in pairs:
+            assert lengths.value(said, words) == number
+            assert lengths.plus(said, 0) == said
+
+
+@pytest.mark.parametrize(
+    ("made_of", "text"),
+    [
+        (lengths.plus(lengths.times(2, "s"), 1), "2*s+1"),
+        (lengths.plus(lengths.divide(lengths.minus("s", 3), 2), 1), "(s-3)//2+1"),
+        (lengths.divide(lengths.times(6, "s"), 2), "3*s"),
+        (lengths.larger(lengths.minus("s", 1), 0), "s-1"),
+        (lengths.minus("s", "s"), 0),
+    ],
+)
+def test_a_length_has_one_form(made_of, text) -> None:
+    assert made_of == text
