@@ -57,9 +57,10 @@ format: .venv/develop  ## rewrite the code in the house format
 face: .venv/core  ## write the stub of the public names again
 	$(BIN)/python scripts/write_stub.py
 
-demo: .venv/core  ## train on real digits: progress, accuracy with a certificate, pictures, a model file
+demo: .venv/core  ## train on real digits (accuracy with a certificate, pictures, a model file) and on a table, beside trees
 	$(BIN)/reseau train --dataset digits --conv 16,32 --hidden 64 --out demo-run --force
 	$(BIN)/reseau show demo-run
+	$(BIN)/python examples/table_beside_trees.py
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run

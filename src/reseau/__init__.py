@@ -24,6 +24,7 @@ HOME = {
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
+    "conformal": "reseau.calibration",
     "verify": "reseau.verification.verify",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
@@ -41,6 +42,7 @@ MODULES = (
     "ops",
     "optimizers",
     "penalties",
+    "tabular",
     "theory",
 )
 

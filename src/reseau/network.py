@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import jax
@@ -276,6 +276,14 @@ class Network:
         return (
             given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, self._precision(params))
         )
+
+    def bounds(
+        self, params: Params, low: Any, high: Any, *, without_rule: Literal["refuse", "unbounded"] = "refuse"
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The smallest and largest values of every node over a box of inputs: see `reseau.bounds.walk.bounds`."""
+        from reseau.bounds.walk import bounds
+
+        return bounds(self.graph, params, low, high, without_rule)
 
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""

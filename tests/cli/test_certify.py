@@ -65,10 +65,12 @@ def test_deeper_networks_have_the_hold_out_bound_and_the_reason(reseau):
     assert rate(told.out, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
     # DATA itself serves where it is not what the network was trained on
     assert rate(reseau("certify", "run", "unseen.csv").out, "the error rate is") == rate(told.out, "the error rate is")
-    refused = reseau("certify", "run", "seen.csv")
-    assert refused.status == 2
-    assert "seen.csv is what it was trained on" in refused.err
-    assert "fix: --holdout" in refused.err
+    # and so do the rows of the training file that were held out of training
+    own = reseau("certify", "run", "seen.csv").out
+    assert re.search(r"seen.csv: (\d+) of (\d+) of these rows were trained on; they are left out", own)
+    kept_out = int(re.search(r"over the draw of the (\d+) hold-out examples", own)[1])
+    errors = int(re.search(r"hold-out: (\d+) errors", own)[1])
+    assert rate(own, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, kept_out - errors), rel=1e-4)
 
 
 def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_path):
@@ -76,10 +78,10 @@ def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_pa
     table(tmp_path / "fresh.csv", 1000, 1)
     told = reseau("train", "seen.csv", *TRAINING, "--hidden", "4", "--missing", "impute", "--out", "run")
     assert told.status == 0, told.err
-    refused = reseau("certify", "run", "seen.csv")
-    assert refused.status == 2
-    assert "features of texts and blanks are no affine function of the columns" in refused.err
-    assert "were read off seen.csv" in refused.err
+    own = reseau("certify", "run", "seen.csv").out
+    assert "features of texts and blanks are no affine function of the columns" in own
+    assert "were read off seen.csv" in own
+    assert "800 of 1000 of these rows were trained on" in own
     fresh = reseau("certify", "run", "fresh.csv").out
     assert "No certificate from the training sample: features of texts and blanks are no affine function" in fresh
     errors = int(re.search(r"hold-out: (\d+) errors", fresh)[1])

@@ -177,6 +177,25 @@ def test_a_clone_with_objects_as_settings_is_fitted_alike(settings):
         assert found.path_norm <= 2 * (1 + 1e-6)
 
 
+class Deep(NetworkClassifier):
+    """An estimator of somebody else, with one setting of its own."""
+
+    def __init__(self, depth=2):
+        super().__init__((4,) * depth, max_iter=2, random_state=0)
+        self.depth = depth
+
+
+def test_settings_are_kept_as_they_were_given_and_a_subclass_may_have_its_own():
+    sizes, weights = [3, 2], {0: 1.0}
+    model = NetworkClassifier(sizes, class_weight=weights)
+    assert model.hidden_layer_sizes is sizes
+    assert model.class_weight is weights
+    assert vars(model).keys() == model.get_params().keys()
+    assert vars(NetworkRegressor()).keys() == NetworkRegressor().get_params().keys()
+    assert clone(Deep(3)).get_params() == {"depth": 3}
+    assert [w.shape for w in clone(Deep(1)).fit(X, SIDES).coefs_] == [(3, 4), (4, 1)]
+
+
 # weights
 
 

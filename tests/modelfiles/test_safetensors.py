@@ -246,3 +246,14 @@ def test_another_program_can_read_the_arrays(saved):
     with safe_open(saved, "np") as file:
         assert set(params) <= set(file.keys())
         assert (file.get_tensor("conv.weight") == np.asarray(params["conv.weight"])).all()
+
+
+def test_slices_of_several_axes_are_read_from_files_of_0_1() -> None:
+    x = rs.input("x", (6, 4))
+    net = rs.Network(x, apply_op(ops.Slice(2, 1, 3), apply_op(ops.Slice(1, None, None, -2), x), name="y"))
+    described, arrays = description.describe(net.graph, {})
+    source, _, last = described["nodes"]
+    old = last | {"op": "Cut", "settings": {"bounds": [[1, None, None, -2], [2, 1, 3, 1]]}, "parents": ["x"]}
+    graph, _ = description.build(described | {"nodes": [source, old]}, arrays)
+    values = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    np.testing.assert_array_equal(rs.Network.of(graph)({}, values), values[:, ::-2, 1:3])

@@ -331,3 +331,18 @@ def test_an_averaging_optimizer_returns_and_measures_the_average():
     weight = float(mean.params["line.weight"][0, 0])
     assert weight < float(plain.params["line.weight"][0, 0])  # it comes behind
     assert objective.evaluate(mean.params, *data)["loss"] == pytest.approx(min(mean.history["validation_loss"]))
+
+
+def test_the_best_epoch_may_be_that_of_the_highest_accuracy():
+    x = rs.input("x", (2,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 2, name="line")), loss=rs.losses.CrossEntropy())
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    y = (X[:, 0] + rng.standard_normal(60) > 0).astype(int)
+    data = (X[:30], y[:30])
+    wanted = {"optimizer": SGD(3.0), "epochs": 30, "validation": (X[30:], y[30:]), "patience": 30, "progress": False}
+    found = rs.fit(objective, data, best="accuracy", **wanted)
+    right = objective.evaluate(found.params, X[30:], y[30:])["accuracy"]
+    assert right == pytest.approx(max(found.history["validation_accuracy"]))
+    with pytest.raises(DataError, match="fix: best='loss'"):
+        rs.fit(objective, data, best="error", **wanted)

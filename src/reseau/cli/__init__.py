@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.evaluate import evaluate
 
             return evaluate(arguments)
+        if arguments.command == "compare":
+            from reseau.cli.compare import compare
+
+            return compare(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 
@@ -47,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.verify import verify
 
             return verify(arguments)
+        if arguments.command == "monitor":
+            from reseau.cli.monitor import monitor
+
+            return monitor(arguments)
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 

@@ -47,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", allow_abbrev=False, help="measure a trained network on labeled data")
     _run(evaluate)
     _data(evaluate, "labeled data of the kind it was trained on")
+    evaluate.add_argument("--report", metavar="FILE.html", help="write the whole report on these rows, as one file")
+    compare = commands.add_parser("compare", allow_abbrev=False, help="runs side by side, measure by measure")
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="folders that `reseau train` wrote")
+    compare.add_argument("--out", metavar="FILE.png", help="draw their histories too, as .png or .svg")
     predict = commands.add_parser("predict", allow_abbrev=False, help="predict new rows, as CSV")
     _run(predict)
     _data(predict, "data of the kind it was trained on; the target may be missing")
@@ -99,6 +103,20 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--float32", action="store_true", help="prove it for every order of float32 sums, not for real numbers alone"
     )
+    monitor = commands.add_parser("monitor", allow_abbrev=False, help="watch a promised error rate, row by row")
+    monitor.add_argument("data", metavar="CSV", help="a column of 0 and 1, 1 for a row that was predicted wrong")
+    monitor.add_argument(
+        "--promised", metavar="P", type=_probability, required=True, help="error rate that was promised"
+    )
+    monitor.add_argument("--column", metavar="NAME", help="which column, where there are several")
+    monitor.add_argument(
+        "--delta",
+        metavar="P",
+        type=_probability,
+        default=0.05,
+        help="probability of a false alarm, ever (default: 0.05)",
+    )
+    monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
@@ -220,7 +238,17 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--epochs", metavar="N", type=_count, help="passes over the data (default: about 4000 steps, 10 to 500 epochs)"
     )
+    training.add_argument(
+        "--time",
+        metavar="SECONDS",
+        type=_positive,
+        help="of a table: choose network, members, optimizer and epochs for the accuracy that this time gives, counted "
+        "for two idle CPU cores; options of layers and training are not read (docs/tabular.md)",
+    )
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
+    training.add_argument(
+        "--class-weight", choices=("balanced",), help="weigh the rows so that each class counts alike in the loss"
+    )
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
     training.add_argument(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.loading import load, name_of
-from reseau.cli.run_folder import find_model
+from reseau.cli.run_folder import ROWS, find_model
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 
@@ -31,6 +31,8 @@ def certify(arguments: argparse.Namespace) -> int:
         cure = "leave --within out" if model.recipe.classes else "--within E: how often is it off by more than E?"
         raise DataError(f"{path}: it predicts {what}\n  fix: {cure}")
     sample, unseen = _examples(arguments, model.recipe)
+    if unseen is not None:
+        unseen = _not_trained_on(path, unseen, arguments.holdout or f"{name_of(arguments)} (test part)")
     if arguments.within is not None:
         return _by_unseen(arguments, model, sample, unseen, "those are about classes")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
@@ -75,19 +77,36 @@ def _by_sample(
     return 0
 
 
+def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
+    """The rows that the run was not trained on, by the digests that it keeps; the others are told and left out."""
+    from reseau.cli.known_rows import known_rows
+
+    known = known_rows(path, unseen)
+    if known is None or not known.any():
+        return unseen
+    if known.all():
+        raise DataError(
+            f"{name}: all {len(unseen)} of these rows were trained on, and say nothing about new examples\n"
+            "  fix: --holdout with labeled examples that nothing was chosen on"
+        )
+    print(f"{name}: {int(known.sum())} of {len(unseen)} of these rows were trained on; they are left out")
+    return unseen.rows(np.flatnonzero(~known))
+
+
 def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cache import use_compile_cache
     from reseau.cli.metrics import chosen
     from reseau.theory import binomial_upper
 
-    if unseen is None and name_of(arguments) == model.data:
+    path = find_model(arguments.run)
+    if unseen is None and name_of(arguments) == model.data and not path.with_name(ROWS).is_file():
         raise DataError(
             f"{why}; and {model.data} is what it was trained on, which no hold-out bound may use\n"
             "  fix: --holdout with labeled examples that nothing was chosen on"
         )
     use_compile_cache()
-    examples = sample if unseen is None else unseen
+    examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
         what, wrong = "error rate", chosen(scores) != examples.target

@@ -1,68 +1,34 @@
-"""How good predictions are."""
-
-from dataclasses import dataclass
+"""What a model decides for a table's rows, and how good that is."""
 
 import numpy as np
 
 from reseau.cli.model import Model
 from reseau.data import Table
+from reseau.report.measures import Measures, measure_classes, measure_numbers
 
-__all__ = ["Measured", "chosen", "measure", "probabilities"]
-
-MOST_SHOWN = 20  # classes in a table of confusions
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Measures of predictions on labeled rows.
-
-    Attributes:
-        rows: How many rows were measured.
-        lines: Each measure as (name, value in words).
-        confusion: Rows of class i that were taken for class j; nothing for a regression.
-        classes: Names of the classes.
-    """
-
-    rows: int
-    lines: tuple[tuple[str, str], ...]
-    confusion: np.ndarray | None
-    classes: tuple[str, ...]
-
-    def confusions(self, most: int = 5) -> list[str]:
-        """The most frequent mistakes, in words."""
-        if self.confusion is None:
-            return []
-        wrong = self.confusion * (1 - np.eye(len(self.confusion), dtype=int))
-        order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-        pairs = [(int(i) // len(wrong), int(i) % len(wrong)) for i in order]
-        return [f"{self.classes[i]} taken for {self.classes[j]}: {wrong[i, j]}" for i, j in pairs if wrong[i, j]]
-
-    def table(self) -> str:
-        """The confusions as a Markdown table; empty where there are too many classes for one."""
-        if self.confusion is None or len(self.confusion) > MOST_SHOWN:
-            return ""
-        head = f"| true \\ predicted | {' | '.join(self.classes)} | right |"
-        lines = [head, "|---|" + "---:|" * (len(self.classes) + 1)]
-        for name, row, right in zip(self.classes, self.confusion, self.confusion.diagonal(), strict=True):
-            share = f"{100 * right / row.sum():.1f} %" if row.sum() else "no rows"
-            lines.append(f"| {name} | {' | '.join(str(n) if n else '·' for n in row)} | {share} |")
-        return "\n".join(lines)
+__all__ = ["chosen", "loss_of", "measure", "probabilities"]
 
 
-def measure(model: Model, table: Table) -> Measured:
+def measure(model: Model, table: Table) -> Measures:
     """Compare the predictions with the targets."""
     assert table.target is not None
     scores = model.scores(table.features)
     if not table.classes:
-        return Measured(len(table), tuple(_regression(scores[:, 0].astype(np.float64), table.target)), None, ())
-    found, classes = chosen(scores), len(table.classes)
-    confusion = np.bincount(table.target * classes + found, minlength=classes**2).reshape(classes, classes)
-    right, rows = int(confusion.diagonal().sum()), confusion.sum(axis=1)
-    lines = (
-        ("accuracy", f"{100 * right / len(table):.2f} % ({right} of {len(table)})"),
-        (f"accuracy of always saying {table.classes[rows.argmax()]}", f"{100 * rows.max() / len(table):.2f} %"),
-    )
-    return Measured(len(table), lines, confusion, table.classes)
+        return measure_numbers(table.target, scores[:, 0].astype(np.float64))
+    return measure_classes(table.target, chosen(scores), probabilities(scores, model.loss), table.classes)
+
+
+def loss_of(model: Model, table: Table, features: np.ndarray) -> float:
+    """The mean loss of the predictions for other features: log loss, else the error rate; for numbers the RMSE."""
+    assert table.target is not None
+    scores = model.scores(features)
+    if not table.classes:
+        return float(np.sqrt(np.mean((scores[:, 0].astype(np.float64) - table.target) ** 2)))
+    shares = probabilities(scores, model.loss)
+    if shares is None:
+        return float(np.mean(chosen(scores) != table.target))
+    own = shares[np.arange(len(table)), np.asarray(table.target)]
+    return float(-np.mean(np.log(np.maximum(own, np.finfo(np.float64).tiny))))
 
 
 def chosen(scores: np.ndarray) -> np.ndarray:
@@ -80,15 +46,3 @@ def probabilities(scores: np.ndarray, loss: str) -> np.ndarray | None:
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
     return shares
-
-
-def _regression(predicted: np.ndarray, target: np.ndarray) -> list[tuple[str, str]]:
-    error = predicted - target
-    spread = float(np.sum((target - target.mean()) ** 2))
-    lines = [
-        ("RMSE", f"{np.sqrt(np.mean(error**2)):.6g}"),
-        ("MAE", f"{np.mean(np.abs(error)):.6g}"),
-    ]
-    if spread > 0:
-        lines.append(("R²", f"{1 - float(np.sum(error**2)) / spread:.4f}"))
-    return lines

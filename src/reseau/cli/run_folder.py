@@ -10,10 +10,12 @@ from pathlib import Path
 from reseau.disk import WRITTEN, refusals, replace_folder
 from reseau.errors import DataError
 
-__all__ = ["FILES", "MODEL", "check_place", "find_model", "new_folder"]
+__all__ = ["FILES", "MODEL", "ROWS", "check_place", "find_model", "new_folder"]
 
 MODEL = "model.safetensors"
-FILES = frozenset({MODEL, "history.csv", "history.png", "network.svg", "report.md"})
+ROWS = "training-rows.safetensors"
+PICTURES = ("history.png", "network.svg", "predictions.svg", "confusion.svg", "calibration.svg", "importance.svg")
+FILES = frozenset({MODEL, ROWS, "history.csv", "report.md", "report.html", "report.json", *PICTURES})
 
 
 @contextmanager

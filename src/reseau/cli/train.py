@@ -7,8 +7,10 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import file_digest
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +18,12 @@ import numpy as np
 from reseau.cli.arguments import parser
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
-from reseau.cli.run_folder import MODEL, check_place, find_model, new_folder
+from reseau.cli.run_folder import MODEL, ROWS, check_place, find_model, new_folder
+from reseau.cli.trained import Trained
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
-    from reseau.cli.design import Design
-    from reseau.cli.metrics import Measured
-    from reseau.cli.model import Model
-    from reseau.objective import Objective
-    from reseau.optimizers import Optimizer
+    from reseau.cli.report import Evaluation
     from reseau.training import FitResult
 
 __all__ = ["train"]
@@ -46,7 +45,13 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     resume = arguments.resume is not None
     check_partial(out, resume=resume, force=arguments.force)
     check_place(out, force=arguments.force or resume)
+    if arguments.time:
+        if arguments.source:
+            raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
+        arguments.validation = 0.0  # members hold out rows themselves
     parts = load_parts(arguments)
+    if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
+        raise DataError("--time is for tables that fit in memory\n  fix: leave --time out")
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
@@ -96,27 +101,6 @@ def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[a
     return arguments, before
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A run that is over, before it is written down.
-
-    Attributes:
-        objective: What was minimized.
-        made: The networks.
-        optimizer: The optimizer.
-        result: What `fit` returned.
-        model: The model that is kept.
-        name: What it was trained on.
-    """
-
-    objective: "Objective"
-    made: "Design"
-    optimizer: "Optimizer"
-    result: "FitResult"
-    model: "Model"
-    name: str
-
-
 def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
@@ -125,8 +109,11 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     from reseau.cli.design import design, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
+    from reseau.cli.train_within import train_within
 
     use_compile_cache()
+    if arguments.time:
+        return train_within(arguments, parts, name, partial)
     params = None
     if arguments.source is None:
         made = design(arguments, parts.train)
@@ -142,6 +129,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         batches=rs.batches.Shuffled(arguments.batch),
         epochs=arguments.epochs,
         params=params,
+        sample_weight=_class_weights(arguments, parts),
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
         seed=arguments.seed,
@@ -153,47 +141,91 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     return Trained(objective, made, optimizer, result, model, name)
 
 
+def _class_weights(arguments: argparse.Namespace, parts: Parts) -> np.ndarray | None:
+    """A weight for each training row, inverse to the number of rows of its class; nothing where none is asked for."""
+    if arguments.class_weight is None:
+        return None
+    if not parts.train.classes or parts.stream is not None:
+        what = "what is read from the disk while it is trained" if parts.train.classes else "numbers"
+        raise DataError(f"--class-weight is for classes in memory, not for {what}\n  fix: leave --class-weight out")
+    target = np.asarray(parts.train.target)
+    counts = np.bincount(target, minlength=len(parts.train.classes))
+    weights: np.ndarray = (len(target) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[target]
+    return weights
+
+
 def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Path, command: str) -> None:
     """Measure, and write everything into `folder`."""
-    from reseau.cli.metrics import measure
-    from reseau.cli.report import Report, write_plot, write_report
+    from reseau.cli.evaluation import evaluation
+    from reseau.cli.report import Report, write_report
+    from reseau.modelfiles.safetensors import write_arrays
+    from reseau.report.baselines import baselines
+    from reseau.report.pictures import can_draw, draw_history
+    from reseau.report.rows import row_digests
 
-    made, result = run.made, run.result
-    measured = None if parts.test is None else measure(run.model, parts.test)
+    made, result, seconds = run.made, run.result, {"training": run.result.seconds}
+    found = None
+    if parts.test is not None:
+        with timed(seconds, "simple models"):
+            simple = baselines(parts.train, parts.test, arguments.seed)
+        with timed(seconds, "measuring"):
+            found = evaluation(run.model, parts.test, simple, arguments.seed)
     ended = _ended(arguments, result)
     seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
     problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
 
     run.model.save(folder / MODEL)
+    if parts.stream is None:
+        known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
+        write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
     made.kept.draw(folder / "network.svg")
-    plotted = write_plot(folder / "history.png", result.history)
     settings = [
         *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
+        ("class weight", arguments.class_weight),
     ]
     if not parts.train.classes:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     shown = tuple((key, str(value)) for key, value in settings if value)
-    write_report(
-        folder / "report.md",
-        Report(
-            title=f"A network trained on {Path(run.name).name}",
-            data=f"{_data(parts)}.",
-            parts=parts,
-            summary=str(made.kept.summary()),
-            settings=shown,
-            history=result.history,
-            ended=ended,
-            result=measured,
-            problems=problems,
-            command=command,
-            plotted=plotted,
-        ),
+    pictures = {} if found is None else dict(found.pictures)
+    if can_draw():
+        pictures["history.png"] = draw_history(result.history)
+    report = Report(
+        title=f"A network trained on {Path(run.name).name}",
+        data=f"{_data(parts)}.",
+        parts=parts,
+        summary=str(made.kept.summary()),
+        settings=shown,
+        history=result.history,
+        ended=ended,
+        result=found,
+        problems=problems,
+        command=command,
+        seconds=seconds,
+        digest=digest_of(Path(run.name)),
+        rmse_unit=made.scale if made.loss_name == "squared" and not parts.train.classes else None,
     )
+    write_report(folder, report, pictures)
     print(ended)
     for problem in problems:
         print(f"diagnosis: {problem}")
-    print(_told(measured))
+    print(_told(found))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note how long a part of the command took."""
+    start = perf_counter()
+    yield
+    seconds[part] = perf_counter() - start
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file; empty for a folder or a data set that is no file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
@@ -230,10 +262,15 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
 
 
-def _told(measured: "Measured | None") -> str:
-    if measured is None:
+def _told(found: "Evaluation | None") -> str:
+    if found is None:
         return "no test part: nothing was measured"
+    measured = found.measures
     lines = [f"test {name}: {value}" for name, value in measured.lines]
+    key = "balanced accuracy" if measured.classes else "RMSE"
+    beside = [f"{b.name} {b.measures.values[key]:.4g}" for b in found.baselines if b.measures is not None]
+    if beside:
+        lines.append(f"simple models on the same rows ({key}): {', '.join(beside)}")
     if measured.confusion is not None:
         from reseau.theory import binomial_upper
 

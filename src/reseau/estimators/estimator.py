@@ -3,7 +3,7 @@
 import sys
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
@@ -75,6 +75,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     dtype: str
     scoring: Any
     _standing: Standing
+
+    def _store(self, given: Mapping[str, Any]) -> None:
+        """Keep the arguments of `__init__` as they were given, which is what scikit-learn wants of it."""
+        for name in given.keys() - {"self", "__class__"}:
+            setattr(self, name, given[name])
 
     @abstractmethod
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:

@@ -288,7 +288,23 @@ def _node(name: str, record: Json, parents: list[Node], arrays: Arrays, used: se
     return node
 
 
+def _cut(name: str, record: Json, parents: list[Node]) -> Node:
+    """Slices of several axes, which were one operation in 0.1."""
+    settings = record.get("settings")
+    bounds = settings.get("bounds") if isinstance(settings, dict) else None
+    if not isinstance(bounds, list) or not all(isinstance(b, list) and len(b) == 4 for b in bounds) or not parents:
+        raise _damaged(f"node {name!r} (Cut) has the settings {_show(settings)}")
+    node = parents[0]
+    for i, (axis, start, stop, step) in enumerate(bounds):
+        settings = {"axis": axis, "start": start, "stop": stop, "step": step}
+        last = {"op": "Slice", "settings": settings}
+        node = _operation(name if i == len(bounds) - 1 else f"{name} (axis {axis})", last, [node])
+    return node if bounds else apply_op(ops.Identity(), node, name=name)
+
+
 def _operation(name: str, record: Json, parents: list[Node]) -> Node:
+    if record["op"] == "Cut":
+        return _cut(name, record, parents)
     kind = OPERATIONS.get(record["op"]) if isinstance(record["op"], str) else None
     if kind is None:
         raise ModelFileError(

@@ -340,7 +340,7 @@ class Slice(Op):
         if not kept:
             return lax.slice_in_dim(x, 0, 0, 1, self.axis)
         forward = kept[::-1]
-        return jnp.flip(lax.slice_in_dim(x, forward.start, forward.stop, forward.step, self.axis), self.axis)
+        return jnp.flip(lax.slice_in_dim(x, forward[0], forward[-1] + 1, forward.step, self.axis), self.axis)
 
     def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
         kept = self.entries(x.shape, *(v.shape for v in read))

@@ -16,6 +16,8 @@ from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, o
 from reseau.theory.optimum.width_figure import WidthFigure, width_figure
 from reseau.theory.sampling import schemes
 from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
+from reseau.theory.sequential.anytime import sequential_upper
+from reseau.theory.sequential.monitor import Monitor
 from reseau.theory.shallow.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.shallow.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
 from reseau.theory.shallow.network import ShallowNetwork
@@ -73,6 +75,7 @@ __all__ = [
     "KernelRidge",
     "LineNetwork",
     "Maximum",
+    "Monitor",
     "Optimum",
     "ShallowNetwork",
     "Solution",
@@ -129,6 +132,7 @@ __all__ = [
     "retract",
     "same_function",
     "schemes",
+    "sequential_upper",
     "strongest_neuron",
     "tent_layers",
     "variation_norm",

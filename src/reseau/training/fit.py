@@ -121,6 +121,7 @@ def fit(
     steps: int | None = None,
     validation: tuple[Any, Any] | Table | None = None,
     patience: int | None = None,
+    best: Literal["loss", "accuracy"] = "loss",
     params: Mapping[str, Array] | None = None,
     sample_weight: Any = None,
     seed: int = 0,
@@ -150,6 +151,7 @@ def fit(
         validation: Inputs and targets, or a table, measured after every epoch.
         patience: Stop when the validation loss has not improved for this many epochs, and return the best epoch's
             parameters. Needs `validation`.
+        best: What makes an epoch the best: the least validation loss, or the highest validation accuracy.
         params: Where to start; `objective.network.init(seed)` by default. They are not changed.
         sample_weight: A weight for each row.
         seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
@@ -179,6 +181,8 @@ def fit(
     check_seed(seed)
     if patience is not None and (validation is None or not isinstance(patience, int | np.integer) or patience < 1):
         raise DataError("patience needs validation data and is at least 1\n  fix: fit(..., validation=(Xv, yv))")
+    if best != "loss" and (best != "accuracy" or not any(n.startswith("accuracy") for n in objective.measured)):
+        raise DataError(f"best={best!r} is not measured here\n  fix: best='loss'")
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
     start = start_of(objective, params, seed)
@@ -187,14 +191,14 @@ def fit(
     held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
-    history = History(objective, held_out, patience)
+    history = History(objective, held_out, patience, best)
     kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
     if checkpoint is not None:
         fingerprint = fingerprint_of(
             objective,
             optimizer=optimizer,
             batches=batches,
-            patience=patience,
+            patience=patience if best == "loss" else (patience, best),
             seed=seed,
             **feed.identity(),
             validation=held_out,

@@ -15,11 +15,11 @@ __all__ = ["Best", "History"]
 
 
 class Best(NamedTuple):
-    """The epoch with the lowest validation loss, where there is `patience`.
+    """The epoch with the lowest validation loss, or the highest accuracy, where there is `patience`.
 
     Attributes:
         params: Its parameters.
-        loss: That validation loss.
+        loss: That validation loss, or minus the accuracy.
         since: Epochs since then.
     """
 
@@ -31,8 +31,10 @@ class Best(NamedTuple):
 class History:
     """The columns of the history, and with `patience` the best epoch."""
 
-    def __init__(self, objective: Objective, held_out: Examples | None, patience: int | None) -> None:
-        self.objective, self.held_out, self.patience = objective, held_out, patience
+    def __init__(
+        self, objective: Objective, held_out: Examples | None, patience: int | None, best: str = "loss"
+    ) -> None:
+        self.objective, self.held_out, self.patience, self.chosen_by = objective, held_out, patience, best
         measured = () if held_out is None else objective.measured
         self.columns: dict[str, list[float]] = {name: [] for name in ("epoch", "loss")}
         self.columns |= {f"validation_{name}": [] for name in measured}
@@ -56,7 +58,8 @@ class History:
         for name, value in measured.items():
             self.columns[f"validation_{name}"].append(value)
         if self.patience is not None:
-            loss = sum(value for name, value in measured.items() if name.startswith("loss"))
+            sign = -1 if self.chosen_by == "accuracy" else 1
+            loss = sign * sum(value for name, value in measured.items() if name.startswith(self.chosen_by))
             better = loss < self.best.loss
             self.best = Best(record.params, loss) if better else self.best._replace(since=self.best.since + 1)
         if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short

@@ -1,6 +1,6 @@
 """The part of a network that makes features of the raw columns of a table: it is saved and exported with the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,12 @@ SMALLEST = 1e-30
 """The smallest deviation that is divided by: below it float32 has no quotients."""
 
 
-def preprocess(recipe: Recipe) -> tuple[Node, Node]:
+def preprocess(
+    recipe: Recipe,
+    numbers: Callable[[Node, Sequence[int]], Node] | None = None,
+    *,
+    most_one_hot: int | None = None,
+) -> tuple[Node, Node]:
     """The input of a network that reads raw rows of a table, and the node that its first layer reads.
 
     In this order, the features are
@@ -33,6 +38,10 @@ def preprocess(recipe: Recipe) -> tuple[Node, Node]:
 
     Args:
         recipe: That of the training rows: `table.recipe`, or of some rows alone `table.rows(places).fitted().recipe`.
+        numbers: What is made of the columns of numbers, from their node and their places in the row, in the place of
+            the standardization above.
+        most_one_hot: Columns of texts with at most so many categories are one-hot and the others embedded, whatever
+            the recipe says.
 
     Example:
         >>> import reseau as rs
@@ -56,14 +65,17 @@ def preprocess(recipe: Recipe) -> tuple[Node, Node]:
         stand_ins = np.array([len(c.categories) or c.mean for c in columns])
         filled = apply_op(Where(), blank, _state(stand_ins, "features.blank"), x, name="filled")
     if numeric:
-        parts.append(_standardized(_taken(filled, numeric, "numbers"), [columns[i] for i in numeric]))
+        taken = _taken(filled, numeric, "numbers")
+        made = _standardized(taken, [columns[i] for i in numeric]) if numbers is None else numbers(taken, numeric)
+        parts.append(made)
     sources = [c.source or c.name for c in columns]
     if indicated := [i for i in numeric if impute and columns[i].blanks and sources.index(sources[i]) == i]:
         parts.append(_zero_or_one(_taken(blank, indicated, "number is blank"), "indicators"))
-    spread = [i for i in texts if recipe.text != "embed" and len(columns[i].categories) <= MOST_ONE_HOT]
-    if spread:
-        parts.append(_one_hot(filled, spread, [len(columns[i].categories) for i in spread]))
-    parts += [_embedded(filled, i, columns[i]) for i in texts if i not in spread]
+    most = most_one_hot if most_one_hot is not None else 0 if recipe.text == "embed" else MOST_ONE_HOT
+    few = [i for i in texts if len(columns[i].categories) <= most]
+    if few:
+        parts.append(_one_hot(filled, few, [len(columns[i].categories) for i in few]))
+    parts += [_embedded(filled, i, columns[i]) for i in texts if i not in few]
     return x, parts[0] if len(parts) == 1 else apply_op(Concatenate(1), *parts, name="preprocessed")
 
 

@@ -197,12 +197,16 @@ class Table:
         target: (n,), class numbers or real numbers; nothing where it is not known.
         recipe: How rows became these numbers.
         dropped: How many rows were left out because a cell was blank.
+        lines: Number of each row where it was read, (n,); nothing where it is not known.
+        unit: What `lines` counts: "line" of a file or "row".
     """
 
     features: np.ndarray
     target: np.ndarray | None
     recipe: Recipe
     dropped: int = 0
+    lines: np.ndarray | None = None
+    unit: str = "row"
 
     def __len__(self) -> int:
         return len(self.features)
@@ -220,7 +224,10 @@ class Table:
     def rows(self, places: np.ndarray | Sequence[int]) -> "Table":
         """These rows alone. Their recipe is still that of the whole table; see `fitted`."""
         return replace(
-            self, features=self.features[places], target=None if self.target is None else self.target[places]
+            self,
+            features=self.features[places],
+            target=None if self.target is None else self.target[places],
+            lines=None if self.lines is None else self.lines[places],
         )
 
     def fitted(self) -> "Table":

@@ -11,7 +11,7 @@ import numpy as np
 from reseau.graph import Constant, Input, Node, order
 from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx.foreign import Needs
-from reseau.modelfiles.onnx.symbols import Symbols, as_symbols, symbolic
+from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
 from reseau.modelfiles.onnx.types import type_of
 from reseau.ops.lengths import words_of
@@ -58,7 +58,9 @@ class Known:
     def symbol(self, node: Node) -> Symbols | None:
         """The value of a node that is arithmetic of lengths; nothing where it is not."""
         for n in self.ancestors(node, self.symbols):
-            if n.op is None:
+            if prod(m for m in n.shape if isinstance(m, int)) > LARGEST:
+                self.symbols[n] = None
+            elif n.op is None:
                 self.symbols[n] = as_symbols(n.source.value) if isinstance(n.source, Constant) else None
             elif isinstance(n.op, ShapeOf):
                 lengths = n.parents[0].shape[n.op.start : n.op.stop]

@@ -1,0 +1,1 @@
+"""Bounds of every node of a graph over a box of inputs, one rule for each operation."""

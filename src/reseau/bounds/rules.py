@@ -1,0 +1,233 @@
+"""One rule for each operation: the interval of its output from those of its inputs."""
+
+from functools import singledispatch
+from math import prod
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import expit
+
+from reseau.bounds.interval import FloatArray, Interval, linear, monotone, point, product, quotient, total, widened
+from reseau.ops.activations import Clip, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
+from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
+from reseau.ops.base import Op, Proxy
+from reseau.ops.convolution import Conv
+from reseau.ops.dropout import Dropout
+from reseau.ops.functions import Abs, Arctan, Ceil, Exp, Floor, Log, Round, Sign, Sqrt, Square
+from reseau.ops.linear import Affine, Matmul
+from reseau.ops.normalization import BatchNorm
+from reseau.ops.pooling import AveragePool, MaxPool, WindowMax
+from reseau.ops.reduction import Max, Mean, Min, Softmax, Sum
+from reseau.ops.shapes import Concatenate, Reshape, Slice, Transpose
+
+__all__ = ["rule"]
+
+ULPS = 8  # within which NumPy's and SciPy's functions of one number are taken to be right
+
+
+@singledispatch
+def rule(op: Op, *inputs: Interval) -> Interval | None:
+    """The interval of an operation's output; nothing where the operation has no rule."""
+    return None
+
+
+def forward(op: Op, *arrays: FloatArray) -> FloatArray:
+    """The operation itself, in float64."""
+    with jax.enable_x64(True):
+        return np.asarray(op.forward(*(jax.numpy.asarray(a, np.float64) for a in arrays)), np.float64)
+
+
+def known(x: Interval) -> bool:
+    """Whether the array is one number at each entry."""
+    return np.array_equal(x.low, x.high)
+
+
+@rule.register(Relu)
+@rule.register(Clip)
+@rule.register(Step)
+@rule.register(Sign)
+@rule.register(Ceil)
+@rule.register(Floor)
+@rule.register(Round)
+@rule.register(Dropout)
+@rule.register(Maximum)
+@rule.register(Minimum)
+@rule.register(Max)
+@rule.register(Min)
+@rule.register(MaxPool)
+@rule.register(WindowMax)
+@rule.register(Reshape)
+@rule.register(Transpose)
+@rule.register(Concatenate)
+@rule.register(Slice)
+def _(op: Any, *inputs: Interval) -> Interval:
+    """Operations that choose among entries, or do not fall, without rounding: both ends pass through them."""
+    return Interval(forward(op, *(i.low for i in inputs)), forward(op, *(i.high for i in inputs)))
+
+
+@rule.register
+def _(op: Proxy, *inputs: Interval) -> Interval | None:
+    return rule(op.op, *inputs)
+
+
+@rule.register
+def _(op: Affine, x: Interval, weight: Interval, *bias: Interval) -> Interval | None:
+    if not known(weight):
+        return None
+    y = linear(np.matmul, x, weight.low, len(weight.low))
+    return rule(Add(), y, bias[0]) if bias else y
+
+
+@rule.register
+def _(op: Matmul, a: Interval, b: Interval) -> Interval | None:
+    if known(b):
+        return linear(np.matmul, a, b.low, b.low.shape[-2])
+    if known(a):
+        return linear(lambda x, weight: np.matmul(weight, x), b, a.low, a.low.shape[-1])
+    return None
+
+
+@rule.register
+def _(op: Conv, x: Interval, weight: Interval, *bias: Interval) -> Interval | None:
+    if not known(weight):
+        return None
+    y = linear(lambda a, w: forward(op, a, w), x, weight.low, prod(weight.low.shape[:-1]))
+    return rule(Add(), y, bias[0]) if bias else y
+
+
+@rule.register
+def _(op: AveragePool, x: Interval) -> Interval:
+    return linear(lambda a, w: forward(op, a), x, np.ones(()), int(np.prod(op.window)) + 2)
+
+
+@rule.register
+def _(op: Add, a: Interval, b: Interval) -> Interval:
+    return widened(a.low + b.low, a.high + b.high)
+
+
+@rule.register
+def _(op: Subtract, a: Interval, b: Interval) -> Interval:
+    return widened(a.low - b.high, a.high - b.low)
+
+
+@rule.register
+def _(op: Negative, x: Interval) -> Interval:
+    return Interval(-x.high, -x.low)
+
+
+@rule.register
+def _(op: Multiply, a: Interval, b: Interval) -> Interval:
+    return product(a, b)
+
+
+@rule.register
+def _(op: Divide, a: Interval, b: Interval) -> Interval:
+    return quotient(a, b)
+
+
+@rule.register
+def _(op: LeakyRelu, x: Interval) -> Interval:
+    low, high = (np.where(end > 0, end, op.slope * end) for end in (x.low, x.high))
+    crossing = np.where((x.low < 0) & (x.high > 0), 0.0, low)  # the least where the slope is negative
+    return widened(np.minimum(np.minimum(low, high), crossing), np.maximum(low, high))
+
+
+@rule.register
+def _(op: Abs, x: Interval) -> Interval:
+    inside = (x.low <= 0) & (x.high >= 0)
+    return Interval(np.where(inside, 0.0, np.minimum(np.abs(x.low), np.abs(x.high))), x.size)
+
+
+@rule.register
+def _(op: Square, x: Interval) -> Interval:
+    size = rule(Abs(), x)
+    assert size is not None
+    squares = product(size, size)
+    return Interval(np.maximum(squares.low, 0.0), squares.high)
+
+
+@rule.register
+def _(op: Sqrt, x: Interval) -> Interval | None:
+    found = monotone(np.sqrt, x, 1)
+    return Interval(np.where(x.low < 0, -np.inf, found.low), found.high)
+
+
+@rule.register
+def _(op: Exp, x: Interval) -> Interval:
+    found = monotone(np.exp, x, ULPS)
+    return Interval(np.maximum(found.low, 0.0), found.high)
+
+
+@rule.register
+def _(op: Log, x: Interval) -> Interval:
+    return monotone(np.log, x, ULPS)
+
+
+@rule.register
+def _(op: Arctan, x: Interval) -> Interval:
+    return monotone(np.arctan, x, ULPS)
+
+
+@rule.register
+def _(op: Sigmoid, x: Interval) -> Interval:
+    found = monotone(expit, x, ULPS)
+    return Interval(np.maximum(found.low, 0.0), np.minimum(found.high, 1.0))
+
+
+@rule.register
+def _(op: Tanh, x: Interval) -> Interval:
+    found = monotone(np.tanh, x, ULPS)
+    return Interval(np.maximum(found.low, -1.0), np.minimum(found.high, 1.0))
+
+
+@rule.register
+def _(op: Softplus, x: Interval) -> Interval:
+    found = monotone(lambda a: np.logaddexp(a, 0.0), x, ULPS)
+    return Interval(np.maximum(found.low, 0.0), found.high)
+
+
+@rule.register
+def _(op: Sum, x: Interval) -> Interval:
+    axes = tuple(a % x.low.ndim for a in op.axes)
+    return total(x, axes, op.keepdims, prod(x.low.shape[a] for a in axes))
+
+
+@rule.register
+def _(op: Mean, x: Interval) -> Interval:
+    axes = tuple(a % x.low.ndim for a in op.axes)
+    count = prod(x.low.shape[a] for a in axes)
+    return quotient(total(x, axes, op.keepdims, count), point(float(count)))
+
+
+@rule.register
+def _(op: Softmax, x: Interval) -> Interval:
+    """Each share is least where its own score is least and all others are largest."""
+    own = np.eye(x.low.shape[op.axis], dtype=bool)
+    low, high = np.moveaxis(x.low, op.axis, -1), np.moveaxis(x.high, op.axis, -1)
+    ends = []
+    for mine, others in ((low, high), (high, low)):
+        scores = np.where(own, mine[..., None, :], others[..., None, :])
+        with np.errstate(all="ignore"):
+            shares = np.exp(scores - scores.max(-1, keepdims=True))
+            ends.append(np.diagonal(shares, axis1=-2, axis2=-1) / shares.sum(-1))
+    # rounding of scores - max moves an exponential by a share of the spread, for each of the terms
+    spread = 1 + np.nan_to_num(np.maximum(high.max(-1), -low.min(-1)), posinf=1e18)[..., None]
+    error = (len(own) + 2 * ULPS + 4 * spread) * 4 * UNIT_ROUND * ends[1] + 1e-300
+    found = widened(ends[0], ends[1], error)
+    back = [np.moveaxis(e, -1, op.axis) for e in (np.maximum(found.low, 0.0), np.minimum(found.high, 1.0))]
+    return Interval(back[0], back[1])
+
+
+UNIT_ROUND = 2.0**-53
+
+
+@rule.register
+def _(
+    op: BatchNorm, x: Interval, scale: Interval, shift: Interval, mean: Interval, variance: Interval
+) -> Interval | None:
+    root = rule(Sqrt(), widened(variance.low + op.epsilon, variance.high + op.epsilon))
+    centered = rule(Subtract(), x, mean)
+    assert root is not None
+    assert centered is not None
+    return rule(Add(), product(centered, quotient(scale, root)), shift)

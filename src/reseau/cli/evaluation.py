@@ -1,0 +1,93 @@
+"""A trained model on labeled rows: its measures, simple models beside it, what its columns are worth, and pictures."""
+
+import numpy as np
+
+from reseau.cli.metrics import chosen, loss_of, probabilities
+from reseau.cli.model import Model
+from reseau.cli.report import Evaluation
+from reseau.data import Table
+from reseau.report.baselines import Baseline
+from reseau.report.document import Table as Block
+from reseau.report.importance import Importance, permutation_importance
+from reseau.report.measures import measure_classes, measure_numbers
+from reseau.report.pictures import can_draw, draw_calibration, draw_confusion, draw_importance, draw_numbers
+
+__all__ = ["evaluation"]
+
+MOST_ROWS = 2000  # of the test part, that columns are shuffled in
+MOST_EVALUATED = 4_000_000  # rows that the network reads for it
+REPEATS = 5
+MOST_WORST = 10  # rows that are shown, with at most
+MOST_SHOWN = 5  # columns
+
+
+def evaluation(model: Model, test: Table, baselines: tuple[Baseline, ...], seed: int) -> Evaluation:
+    """What there is to say about a model on these rows."""
+    assert test.target is not None
+    scores = model.scores(test.features)
+    importance = _importance(model, test, seed)
+    pictures = {}
+    if test.classes:
+        shares = probabilities(scores, model.loss)
+        measures = measure_classes(test.target, chosen(scores), shares, test.classes)
+        unit = "the error rate" if shares is None else "the log loss"
+        if can_draw():
+            pictures["confusion.svg"] = draw_confusion(measures)
+            if measures.calibration is not None:
+                pictures["calibration.svg"] = draw_calibration(measures.calibration)
+    else:
+        predicted = scores[:, 0].astype(np.float64)
+        measures, unit = measure_numbers(test.target, predicted), "the RMSE"
+        if can_draw():
+            pictures["predictions.svg"] = draw_numbers(np.asarray(test.target), predicted, model.recipe.target)
+    if importance and can_draw():
+        pictures["importance.svg"] = draw_importance(importance, unit)
+    return Evaluation(measures, baselines, importance, unit, pictures, _worst(model, test, scores))
+
+
+def _worst(model: Model, test: Table, scores: np.ndarray) -> Block | None:
+    """The rows of a table whose number is farthest off, or whose class was found least probable."""
+    if test.lines is None or test.target is None:
+        return None
+    target = np.asarray(test.target)
+    if test.classes:
+        shares = probabilities(scores, model.loss)
+        if shares is None:
+            return None
+        badness = -shares[np.arange(len(test)), target]
+        head = ("true", "predicted", "probability of the true class")
+        found = chosen(scores)
+    else:
+        predicted = scores[:, 0].astype(np.float64)
+        badness = np.abs(predicted - target)
+        head = ("true", "predicted", "error")
+
+    def told(i: int) -> tuple[str, str, str]:
+        if test.classes:
+            return test.classes[target[i]], test.classes[found[i]], f"{-badness[i]:.3g}"
+        return f"{target[i]:.6g}", f"{predicted[i]:.6g}", f"{predicted[i] - target[i]:.6g}"
+
+    worst = np.argsort(-badness, kind="stable")[:MOST_WORST]
+    rows = [(str(test.lines[i]), *told(i), *_cells(test, i)) for i in worst]
+    return Block((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
+
+
+def _cells(test: Table, row: int) -> list[str]:
+    """The first columns of a row as they stood."""
+    shown = []
+    for column, value in list(zip(test.recipe.columns, test.features[row], strict=True))[:MOST_SHOWN]:
+        texts = (*column.categories, "(another)")
+        shown.append("" if np.isnan(value) else texts[int(value)] if column.categories else f"{value:.6g}")
+    return shown
+
+
+def _importance(model: Model, test: Table, seed: int) -> tuple[Importance, ...]:
+    """Of the columns of a table, as far as it takes seconds; of images none."""
+    names = tuple(column.name for column in model.recipe.columns)
+    rows = min(len(test), MOST_ROWS)
+    if not names or rows * len(names) * REPEATS > MOST_EVALUATED or rows < 2:
+        return ()
+    some = test.rows(np.sort(np.random.default_rng(seed).choice(len(test), rows, replace=False)))
+    return permutation_importance(
+        lambda features: loss_of(model, some, features), np.asarray(some.features), names, repeats=REPEATS, seed=seed
+    )

@@ -1,0 +1,150 @@
+"""A document of sections, tables, pictures and code, and its two forms: Markdown beside its pictures, one HTML file."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+__all__ = ["Block", "Code", "Document", "Picture", "Section", "Table", "Text", "to_html", "to_markdown"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head; the columns from `words` on are numbers and stand to the right."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file beside the Markdown, put inside the HTML."""
+
+    file: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in a fixed width, of a language or of none."""
+
+    text: str
+    language: str = "text"
+
+
+Block = Text | Table | Picture | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title, paragraphs and sections."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    sections: tuple[Section, ...]
+
+
+def to_markdown(document: Document) -> str:
+    """The document as GitHub's Markdown."""
+    parts = [f"# {document.title}", *map(_markdown, document.blocks)]
+    for section in document.sections:
+        parts += [f"## {section.title}", *map(_markdown, section.blocks)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Text(text):
+            return text
+        case Code(text, language):
+            return f"```{language}\n{text}\n```"
+        case Picture(file, alt):
+            return f"![{alt}]({file})"
+        case Table(head, rows, words):
+            lines = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
+            rule = ["---" if i < words else "---:" for i in range(len(head))]
+            return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2129; --soft: #5b6472; --line: #d9dde3; --paper: #fff; --shade: #f5f6f8; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e3e6ea; --soft: #9aa3af; --line: #3a414b; --paper: #16191d; --shade: #1f242a; }
+  img { background: #fff; padding: 6px; }
+}
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; }
+h2 { font-size: 1.2rem; margin: 2.4rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+nav { color: var(--soft); font-size: .9rem; margin: 0 0 1.5rem; }
+nav a { color: inherit; margin-right: 1rem; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { color: var(--soft); font-weight: 600; }
+th.number, td.number { text-align: right; padding: .3rem 0 .3rem .9rem; }
+pre { background: var(--shade); padding: .9rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
+pre, img { border-radius: 4px; }
+img { max-width: 100%; height: auto; }
+"""
+
+
+def to_html(document: Document, files: Mapping[str, bytes]) -> str:
+    """The document as one file that needs no other, light and dark.
+
+    Args:
+        document: What is written.
+        files: The content of each picture by its name; one that is missing is left out.
+    """
+    anchors = [(f"s{i}", section) for i, section in enumerate(document.sections)]
+    links = "".join(f'<a href="#{anchor}">{escape(section.title)}</a>' for anchor, section in anchors)
+    body = "".join(_html(block, files) for block in document.blocks)
+    for anchor, section in anchors:
+        inside = "".join(_html(block, files) for block in section.blocks)
+        body += f'<section id="{anchor}"><h2>{escape(section.title)}</h2>{inside}</section>\n'
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(document.title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main><h1>{escape(document.title)}</h1><nav>{links}</nav>\n{body}</main></body></html>\n"
+    )
+
+
+def _html(block: Block, files: Mapping[str, bytes]) -> str:
+    match block:
+        case Text(text):
+            return f"<p>{escape(text)}</p>\n"
+        case Code(text, _):
+            return f"<pre>{escape(text)}</pre>\n"
+        case Picture(file, alt):
+            if file not in files:
+                return ""
+            kind = "svg+xml" if file.endswith(".svg") else "png"
+            data = base64.b64encode(files[file]).decode()
+            return f'<p><img alt="{escape(alt)}" src="data:image/{kind};base64,{data}"></p>\n'
+        case Table(head, rows, words):
+            cells = _line(head, "th", words) + "".join(_line(row, "td", words) for row in rows)
+            return f'<div class="wide"><table>{cells}</table></div>\n'
+
+
+def _line(cells: Sequence[str], tag: str, words: int) -> str:
+    inside = "".join(
+        f"<{tag}{'' if i < words else ' class=number'}>{escape(cell)}</{tag}>" for i, cell in enumerate(cells)
+    )
+    return f"<tr>{inside}</tr>"

@@ -1,0 +1,106 @@
+"""The network of one member, and several trained members as one network."""
+
+from collections.abc import Mapping, Sequence
+from math import log
+
+import numpy as np
+from jax import Array
+
+from reseau.data.table.recipe import Recipe
+from reseau.graph import Graph, Node, Parameter, state
+from reseau.layers import (
+    clip,
+    concatenate,
+    dropout,
+    log_softmax,
+    log_sum_exp,
+    mish,
+    ntk_affine,
+    parametric_activation,
+    reshape,
+    scale,
+    selu,
+)
+from reseau.network import Network
+from reseau.tabular.features import table_features
+from reseau.tabular.settings import TableSettings
+
+__all__ = ["joined", "member_network", "named_apart"]
+
+
+def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Network:
+    """From raw rows to scores: one a class, or one number for standardized targets.
+
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD.
+    """
+    x, h = table_features(recipe, X)
+    h = scale(h, name="front")
+    for i, units in enumerate(settings.hidden):
+        h = ntk_affine(h, units, name=f"hidden{i + 1}")
+        h = parametric_activation(selu if recipe.classes else mish, h, name=f"active{i + 1}")
+        h = dropout(h, settings.dropout, name=f"dropout{i + 1}") if settings.dropout else h
+    return Network(x, ntk_affine(h, len(recipe.classes) or 1, name="scores"))
+
+
+def joined(member: Network, count: int, target: tuple[float, float, float, float] | None) -> tuple[Network, Network]:
+    """`count` members over one input, and their mean: the network with the scores that a loss reads, and the kept one.
+
+    The mean is that of the probabilities, whose logarithm is the score; or of the numbers, kept within the range of
+    the training targets. Its parameters are those of the members, called as `named_apart` calls them.
+
+    Args:
+        member: The network that each member has.
+        count: Number of members.
+        target: Mean, deviation, least and largest of the training targets; nothing for classes.
+    """
+    graph = member.graph
+    x = graph.inputs[0]
+    each = [_copied(graph, prefix(i, count)) for i in range(count)]
+    if target is None:
+        classes = int(each[0].shape[1])
+        if count == 1:
+            scores = each[0]
+        else:
+            stacked = concatenate([reshape(log_softmax(s), (1, classes)) for s in each], 1)
+            scores = log_sum_exp(stacked, 1) - log(count)
+        net = Network(x, scores)
+        return net, net
+    mean, deviation, least, largest = target
+    total = each[0]
+    for one in each[1:]:
+        total = total + one
+    standardized = clip(total / float(count), (least - mean) / deviation, (largest - mean) / deviation)
+    kept = standardized * _state(deviation, "target.scale") + _state(mean, "target.mean")
+    return Network(x, standardized), Network(x, kept)
+
+
+def named_apart(params: Sequence[Mapping[str, Array]], member: Network) -> dict[str, Array]:
+    """The parameters of all members under the names that they have in the joined network; states are shared."""
+    own = member.graph.parameters
+    found = {name: params[0][name] for name in member.graph.states}
+    for i, values in enumerate(params):
+        found |= {f"{prefix(i, len(params))}{name}": values[name] for name in own}
+    return found
+
+
+def prefix(i: int, count: int) -> str:
+    """What is put before the names of a member's own nodes."""
+    return f"member{i + 1} " if count > 1 else ""
+
+
+def _copied(graph: Graph, before: str) -> Node:
+    """The output of a copy with parameters of its own; what depends on none of them is shared."""
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        parents = tuple(made[p] for p in node.parents)
+        if isinstance(node.source, Parameter) and before:
+            made[node] = Node(None, (), node.shape, f"{before}{graph.names[node]}", node.source)
+        elif parents == node.parents:
+            made[node] = node
+        else:
+            made[node] = Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
+    return made[graph.outputs[0]]
+
+
+def _state(value: float, name: str) -> Node:
+    return state(np.array(value, np.float32), name=name, role=name.partition(".")[2])

@@ -1,0 +1,84 @@
+"""The hold-out bound that may be looked at after every row, and the evidence against a promised rate.
+
+For a rate p, errors k among n rows and a prior Beta(a, b), let `M_n(p) = ∫ (q/p)^k ((1-q)/(1-p))^(n-k) dΠ(q)` over the
+rates q on one side of p. For every true rate on the other side, one more row multiplies it by at most 1 in the mean: it
+is a supermartingale that starts at 1, and by Ville's inequality ever reaches 1/δ with probability at most δ (J. Ville,
+1939; H. Robbins, *Statistical methods related to the law of the iterated logarithm*, 1970).
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaincc, betaln
+
+from reseau.errors import DataError
+
+__all__ = ["log_evidence", "sequential_upper"]
+
+FloatArray = npt.NDArray[np.float64]
+PRIOR = (1.0, 1.0)
+
+
+def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[float, float] = PRIOR) -> float:
+    """An upper bound on the error rate that holds for all n at once with probability at least `1 - delta`.
+
+    Args:
+        errors: Errors so far, of a predictor chosen before any of these rows was looked at.
+        count: Rows so far, at least 1.
+        delta: Probability that the bound ever fails, whenever it is looked at.
+        prior: The two numbers of a beta law, chosen beforehand; the bound is tightest at rates that it finds likely.
+
+    Raises:
+        DataError: An argument is out of its range.
+
+    Example:
+        >>> round(sequential_upper(100, 10_000), 4)
+        0.0134
+    """
+    if not (0 <= errors <= count and count >= 1 and 0 < delta < 1 and min(prior) > 0):
+        raise DataError(
+            f"sequential_upper: errors={errors}, count={count}, delta={delta}, prior={prior}\n"
+            "  fix: 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers"
+        )
+    if errors == count:
+        return 1.0
+    # the margin is far above the rounding of the terms, each of size at most count
+    wanted = -math.log(delta) + 1e-9 + 1e-12 * count
+    low, high = errors / count, 1.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        if float(log_evidence(np.array(errors), np.array(count), middle, prior, below=True)) < wanted:
+            low = middle
+        else:
+            high = middle
+    return min(math.nextafter(high, 2.0), 1.0)
+
+
+def log_evidence(
+    errors: np.ndarray, count: np.ndarray, rate: float, prior: tuple[float, float] = PRIOR, *, below: bool
+) -> FloatArray:
+    """`log M_n(rate)`: the evidence that the true rate is below `rate`, or above it.
+
+    Args:
+        errors, count: So far, of any shape.
+        rate: Above 0 and below 1.
+        prior: As in `sequential_upper`.
+        below: Which side.
+    """
+    a, b = prior
+    share = betainc if below else betaincc
+    right = count - errors
+    with np.errstate(divide="ignore"):  # a share that underflows is no evidence
+        posterior, start = np.log(share(a + errors, b + right, rate)), np.log(share(a, b, rate))
+    found: FloatArray = (
+        posterior
+        + betaln(a + errors, b + right)
+        - start
+        - betaln(a, b)
+        - errors * np.log(rate)
+        - right * np.log1p(-rate)
+    )
+    return found

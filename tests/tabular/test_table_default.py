@@ -1,0 +1,150 @@
+"""The default for tables: what it learns, that one row does not move it, that it is one network like any other."""
+
+import doctest
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import reseau as rs
+from reseau.data import Column, Recipe, Table
+from reseau.errors import DataError
+from reseau.graph import Input
+from reseau.tabular import TableSettings, features, fit, fit_table, settings, settings_for
+from reseau.tabular.features import robust_scales, table_features
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+QUICK = TableSettings(members=3, epochs=30, held_out=1 / 3, batch=64, hidden=(32, 32), rate=0.1)
+
+
+@pytest.mark.parametrize("module", [features, settings, fit])
+def test_examples_in_docstrings(module) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
+
+
+def mixed(n: int, seed: int = 0) -> Table:
+    """Numbers with blanks and a constant, a text of few categories and one of many; the target is a number."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.standard_normal((n, 3)) * [1, 100, 0] + [0, 5, 7]
+    few, many = rng.integers(0, 3, n), rng.integers(0, 12, n)
+    y = numbers[:, 0] * (few - 1) + np.sin(many) + numbers[:, 1] / 200
+    numbers[rng.random(n) < 0.05, 1] = np.nan
+    columns = (
+        *(Column(name) for name in ("a", "b", "constant")),
+        *(Column("few", ("x", "y", "z")), Column("many", tuple("abcdefghijkl"))),
+    )
+    recipe = Recipe((5,), "target", (), columns, "impute", "one-hot")
+    return Table(np.column_stack([numbers, few, many]).astype(float), y, recipe).fitted()
+
+
+@pytest.fixture(scope="module")
+def regression() -> tuple[Table, rs.tabular.TableFit]:
+    table = mixed(600)
+    return table, fit_table(table, settings=QUICK, progress=False)
+
+
+def test_numbers_texts_and_blanks_are_learned_from(regression) -> None:
+    _, found = regression
+    fresh = mixed(400, seed=1)
+    predicted = np.asarray(found.network(found.params, fresh.features))[:, 0]
+    assert 1 - np.mean((predicted - fresh.target) ** 2) / fresh.target.var() > 0.8
+
+
+def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_path) -> None:
+    table, found = regression
+    wanted = np.asarray(found.network(found.params, table.features[:20]))
+    assert sum(name.startswith("member3 ") for name in found.params) > 4
+    found.network.save(tmp_path / "m.safetensors", found.params, recipe=table.recipe)
+    again, read = rs.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again(read, table.features[:20]), wanted)
+    found.network.save(tmp_path / "m.onnx", found.params, recipe=table.recipe)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    cells = {"a": [0.5, 1.0], "b": [3.0, np.nan], "constant": [7.0, 7.0], "few": ["x", "new"], "many": ["a", "l"]}
+    feeds = {k: np.array(v, object if isinstance(v[0], str) else np.float32)[:, None] for k, v in cells.items()}
+    (by_onnx,) = session.run(None, feeds)
+    rows = np.array([[0.5, 3.0, 7.0, 0, 0], [1.0, np.nan, 7.0, 3, 11]])
+    np.testing.assert_allclose(by_onnx, found.network(found.params, rows), rtol=1e-3, atol=1e-3)
+    assert "<svg" in found.network.draw()
+
+
+def test_the_joined_prediction_is_the_mean_of_the_members(regression) -> None:
+    table, found = regression
+    assert isinstance(found.trained.graph.inputs[0].source, Input)
+    member = fit.member_network(table.recipe, table.features, QUICK)
+    rows = table.features[:50]
+    each = [np.asarray(member(r.params, rows)) for r in found.members]
+    unit = table.target.mean(), table.target.std()
+    low, high = table.target.min(), table.target.max()
+    wanted = np.clip(np.mean(each, 0) * unit[1] + unit[0], low, high)
+    np.testing.assert_allclose(found.network(found.params, rows), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bits(regression) -> None:
+    table, found = regression
+    again = fit_table(table, settings=QUICK, progress=False)
+    for name, value in found.params.items():
+        np.testing.assert_array_equal(value, again.params[name])
+
+
+def test_the_score_of_classes_is_the_logarithm_of_the_mean_probability() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(np.int32) + (X[:, 0] > 1.2)
+    recipe = Recipe((2,), "y", ("a", "b", "c"))
+    table = Table(X, y.astype(np.int32), recipe)
+    found = fit_table(table, settings=QUICK, progress=False)
+    member = fit.member_network(recipe, X, QUICK)
+    logits = [np.asarray(member(r.params, X), float) for r in found.members]
+    shares = [np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in logits]
+    scores = np.asarray(found.network(found.params, X), float)
+    np.testing.assert_allclose(np.exp(scores), np.mean(shares, 0), rtol=1e-3, atol=1e-5)
+    fresh = rng.standard_normal((500, 2))
+    wanted = (fresh[:, 0] * fresh[:, 1] > 0).astype(int) + (fresh[:, 0] > 1.2)
+    assert (np.asarray(found.network(found.params, fresh)).argmax(1) == wanted).mean() > 0.85
+
+
+def test_one_row_115_deviations_away_moves_little() -> None:
+    table = mixed(400)
+    far = table.features.copy()
+    far[0, :2] = [115.0, 11500.0]
+    center, factor = robust_scales(table.features[:, :2])
+    moved_center, moved_factor = robust_scales(far[:, :2])
+    np.testing.assert_allclose((moved_center - center) * factor, 0, atol=0.02)
+    np.testing.assert_allclose(moved_factor, factor, rtol=0.02)
+    found = fit_table(replace(table, features=far), settings=QUICK, progress=False)
+    fresh = mixed(400, seed=1)
+    predicted = np.asarray(found.network(found.params, fresh.features))[:, 0]
+    assert 1 - np.mean((predicted - fresh.target) ** 2) / fresh.target.var() > 0.75
+    assert np.isfinite(found.network(found.params, np.full((1, 5), 1e38) * [1, 1, 1, 0, 0])).all()
+
+
+def test_each_member_holds_out_other_rows_alike_in_classes() -> None:
+    classes = np.repeat([0, 1, 2], [90, 60, 30])
+    parts = fit.held_out_parts(180, TableSettings(3, 1, 1 / 3), 0, classes)
+    assert sorted(np.concatenate(parts)) == list(range(180))
+    for part in parts:
+        np.testing.assert_array_equal(np.bincount(classes[part]), [30, 20, 10])
+    one = fit.held_out_parts(180, TableSettings(1, 1, 0.2), 0, classes)
+    assert [len(p) for p in one] == [36]
+
+
+def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> None:
+    work = 150_000
+    plans = [settings_for(20_000, 0, t, work) for t in (5, 30, 60, 600)]
+    totals = [p.members * p.epochs for p in plans]
+    assert totals == sorted(totals)
+    assert plans[-1].members == 5
+    rows = [settings_for(n, 2, 30, work) for n in (500, 5_000, 50_000)]
+    assert [p.members for p in rows] == sorted((p.members for p in rows), reverse=True)
+    with pytest.raises(DataError, match="fix: a positive number"):
+        settings_for(100, 0, 0, work)
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(DataError, match="fix: give 10 rows or more"):
+        fit_table(mixed(9), progress=False)
+    with pytest.raises(DataError, match=r"not a row of a table\n  fix: rs.fit"):
+        table_features(Recipe((8, 8, 1), "y"), np.zeros((20, 8, 8, 1)))

@@ -1,0 +1,69 @@
+"""Bounds and alarms that hold at all times: by simulation, by quadrature, and by what they may not do."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from reseau.theory import Monitor, binomial_upper, sequential_upper
+from reseau.theory.sequential.anytime import log_evidence
+from tools.refusals import refused
+
+
+@pytest.mark.parametrize(("errors", "count", "rate"), [(0, 5, 0.3), (3, 40, 0.1), (7, 20, 0.35), (20, 21, 0.9)])
+@pytest.mark.parametrize("below", [True, False])
+def test_the_evidence_is_its_integral(errors, count, rate, below):
+    def factor(q):
+        return (q / rate) ** errors * ((1 - q) / (1 - rate)) ** (count - errors)
+
+    ends = (0, rate) if below else (rate, 1)
+    integral = quad(factor, *ends, epsabs=0, epsrel=1e-11)[0] / (ends[1] - ends[0])
+    assert float(log_evidence(np.array(errors), np.array(count), rate, below=below)) == pytest.approx(
+        math.log(integral)
+    )
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.4])
+def test_the_bound_is_rarely_ever_violated_and_the_alarm_rarely_ever_false(rate):
+    rng = np.random.default_rng(1)
+    errors = np.cumsum(rng.random((600, 600)) < rate, axis=1)
+    count = np.broadcast_to(np.arange(1, 601), errors.shape)
+    for below in (True, False):  # the true rate is below its bound, and the promise is kept exactly
+        ever = (log_evidence(errors, count, rate, below=below) >= math.log(1 / 0.05)).any(1).mean()
+        assert 0.003 < ever <= 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / 600)
+
+
+def test_the_bound_is_where_the_evidence_reaches_its_limit_and_above_the_binomial_tail():
+    for errors, count in ((100, 10_000), (9, 360), (0, 100), (1, 1), (5, 9), (0, 1)):
+        upper = sequential_upper(errors, count)
+        assert binomial_upper(errors, count) <= upper <= 1
+        if upper < 1:
+            rates = np.linspace(upper, 1, 200, endpoint=False)
+            evidence = [float(log_evidence(np.array(errors), np.array(count), p, below=True)) for p in rates]
+            assert min(evidence) >= math.log(1 / 0.05)
+    assert sequential_upper(100, 10_000) == pytest.approx(0.0134, abs=5e-5)
+    assert sequential_upper(0, 100) / binomial_upper(0, 100) == pytest.approx(1.49, abs=0.01)
+
+
+def test_a_monitor_does_not_care_how_its_rows_are_cut():
+    errors = (np.random.default_rng(0).random(500) < 0.12).astype(int)
+    whole = Monitor(0.05).update(errors)
+    parts = Monitor(0.05)
+    for cut in np.array_split(errors, 37):
+        parts = parts.update(cut)
+    assert parts == whole
+    assert whole.broken
+    assert not Monitor(0.05).update(errors[: whole.broken_at - 1]).broken
+    assert Monitor(0.05).update(errors[: whole.broken_at]).broken
+    assert whole.update(np.zeros(5000)).broken  # an alarm stays
+
+
+def test_what_is_refused():
+    assert "entry 1 is 2" in refused(Monitor(0.1).update, [0, 2])
+    assert "entry 0 is nan" in refused(Monitor(0.1).update, [math.nan])
+    assert "promised=0" in refused(Monitor, 0)
+    assert "delta=1" in refused(Monitor, 0.1, 1)
+    assert "errors=3" in refused(sequential_upper, 3, 2)
+    assert Monitor(0.1).update([]) == Monitor(0.1)
+    assert Monitor(0.1).upper == 1
