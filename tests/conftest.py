@@ -4,8 +4,12 @@ import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
 
+from importlib.util import find_spec
+
 import jax
 from hypothesis import settings
+
+from tools.shared_data import SHARED
 
 jax.config.update("jax_enable_x64", True)
 
@@ -13,6 +17,15 @@ jax.config.update("jax_enable_x64", True)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=5000, deadline=None)
 settings.load_profile("repeatable")
+
+
+# what needs more than the test extra installs is collected only where it can run
+NEEDS = {
+    "modelfiles/onnx/test_real_files.py": SHARED.is_dir(),
+    "modelfiles/onnx/test_torch_exports.py": find_spec("torch") is not None,
+    "test_docs_tables.py": SHARED.is_dir(),
+}
+collect_ignore = [name for name, there in NEEDS.items() if not there]
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -14,9 +14,6 @@ import pytest
 
 import reseau as rs
 from reseau import data
-from tools.shared_data import SHARED
-
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the data sets are not at {SHARED}")
 
 FILES = [
     *("history.csv", "history.png", "model.safetensors", "network.svg", "report.html", "report.json", "report.md"),
@@ -311,17 +308,3 @@ def test_programs_are_kept_in_the_cache_folder(tmp_path):
     words = ["train", "flowers.csv", "--target", "kind", "--epochs", "1", "--out", "r"]
     subprocess.run([sys.executable, "-m", "reseau", *words], env=environment, check=True, capture_output=True)
     assert len(list((tmp_path / "reseau").iterdir())) > 3
-
-
-@needs_shared
-def test_california_housing(reseau):
-    words = ("train", SHARED / "california-housing" / "housing.csv", "--target", "median_house_value", "--out", "r")
-    refused = reseau(*words)
-    assert refused.status == 2
-    assert "column 'ocean_proximity', line 2: 'NEAR BAY' is not a number\n  fix: " in refused.err
-    assert "--text one-hot" in refused.err
-    assert "--missing impute" in reseau(*words, "--text", "one-hot").err
-
-    result = reseau(*words, "--text", "one-hot", "--missing", "impute", "--epochs", 5)
-    assert result.status == 0
-    assert float(re.search(r"test R²: ([\d.]+)", result.out)[1]) > 0.7

@@ -1,0 +1,58 @@
+"""Models by scikit-learn are read, and a file of ours opens in OpenCV, onnxruntime and ONNX's reference."""
+
+import warnings
+
+import cv2
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+from skl2onnx import to_onnx as convert
+
+import reseau as rs
+from tools.runs import elsewhere, here
+
+
+def test_models_by_scikit_learn(tmp_path) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(60, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        models = [
+            MLPRegressor(hidden_layer_sizes=(8,), max_iter=5).fit(x, x[:, 0]),
+            make_pipeline(StandardScaler(), MLPClassifier(hidden_layer_sizes=(8,), activation="tanh", max_iter=5)).fit(
+                x, y
+            ),
+            LogisticRegression().fit(x, y),
+        ]
+        for i, model in enumerate(models):
+            options = {"zipmap": False} if hasattr(model, "predict_proba") else None
+            path = tmp_path / f"{i}.onnx"
+            path.write_bytes(convert(model, x[:1], options=options, target_opset=18).SerializeToString())
+            net, params = rs.load(path)
+            theirs = elsewhere(path, x)
+            ours = here(net, params, x)
+            for a, b in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_our_file_opens_everywhere(tmp_path) -> None:
+    x = rs.input("image", (16, 12, 3))
+    h = rs.max_pool(rs.relu(rs.batch_norm(rs.conv(x, 8, 3))), 2)
+    net = rs.Network(x, rs.softmax(rs.affine(rs.flatten(rs.tanh(h)), 5, name="scores")))
+    params = net.init(seed=0)
+    rs.onnx.write(tmp_path / "net.onnx", net, params, channels="first")
+    images = np.random.default_rng(0).normal(size=(1, 16, 12, 3)).astype(np.float32)
+    first = np.ascontiguousarray(np.moveaxis(images, -1, 1))
+    opened = cv2.dnn.readNetFromONNX(str(tmp_path / "net.onnx"))
+    opened.setInput(first)
+    expected = here(net, params, images)[0]
+    np.testing.assert_allclose(opened.forward(), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(elsewhere(tmp_path / "net.onnx", first)[0], expected, rtol=1e-4, atol=1e-6)
+    reference = ReferenceEvaluator(onnx.load(tmp_path / "net.onnx"))
+    np.testing.assert_allclose(reference.run(None, {"image": first})[0], expected, rtol=1e-4, atol=1e-6)

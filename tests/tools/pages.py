@@ -1,0 +1,21 @@
+"""The pages of `docs/`: run as `docs/figures.py` runs them, and compared with what they print."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
+
+spec = importlib.util.spec_from_file_location("figures", DOCS / "figures.py")
+figures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(figures)
+
+
+def same_but_for_rounding(again, text):
+    """What training prints is the same up to the rounding of the machine."""
+    assert NUMBER.sub("0", re.sub(" +", " ", again)) == NUMBER.sub("0", re.sub(" +", " ", text))
+    found, said = ([float(n) for n in NUMBER.findall(page)] for page in (again, text))
+    assert found == pytest.approx(said, rel=0.1)
