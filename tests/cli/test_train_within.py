@@ -32,3 +32,10 @@ def test_a_table_is_trained_measured_and_predicted(table, capsys):
 def test_what_has_no_default_for_tables_is_refused(table, capsys):
     assert main(["train", "--dataset", "digits", "--time", "5"]) != 0
     assert "fix: leave --time out" in capsys.readouterr().err
+
+
+def test_what_the_time_chooses_is_not_asked_for_beside_it(reseau):
+    Path("t.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{2 * i}\n" for i in range(60)))
+    result = reseau("train", "t.csv", "--target", "y", "--time", "1", "--hidden", "8", "--class-weight", "balanced")
+    assert result.status == 2
+    assert "fix: leave --hidden, --class-weight out, or --time" in result.err

@@ -31,6 +31,10 @@ __all__ = ["train"]
 FINISHED, INTERRUPTED = 0, 130
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
 DIAGNOSED_ROWS = 256
+CHOSEN_BY_TIME = (
+    *("hidden", "conv", "activation", "dropout", "optimizer", "learning_rate", "momentum", "batch", "epochs"),
+    *("l2", "l1", "loss", "class_weight", "validation", "patience"),
+)
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
@@ -48,6 +52,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if arguments.time:
         if arguments.source:
             raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
+        _refuse_choices(arguments)
         arguments.validation = 0.0  # members hold out rows themselves
     parts = load_parts(arguments)
     if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
@@ -72,6 +77,15 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     files = ", ".join(sorted(p.name for p in out.iterdir()))
     print(f"wrote {out}/ ({files})" + (f"\nreseau train --resume {out} goes on" if interrupted else ""))
     return INTERRUPTED if interrupted else FINISHED
+
+
+def _refuse_choices(arguments: argparse.Namespace) -> None:
+    """Refuse options of layers and training beside --time, which chooses them."""
+    usual = parser().parse_args(["train", "t.csv", "--time", "1"])
+    given = [name for name in CHOSEN_BY_TIME if getattr(arguments, name) != getattr(usual, name)]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise DataError(f"--time chooses the network and how it is trained\n  fix: leave {options} out, or --time")
 
 
 @contextmanager

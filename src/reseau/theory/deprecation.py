@@ -1,11 +1,11 @@
-"""Old names that work for one more release, with a warning that gives the new one."""
+"""Old keywords that work for one more release, with a warning that gives the new one."""
 
 import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-__all__ = ["deprecated", "keyword_renamed"]
+__all__ = ["keyword_renamed"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +35,3 @@ def keyword_renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P
         return wrapper
 
     return decorate
-
-
-def deprecated(old: str, new: str) -> None:
-    """Warn the caller's caller that a name is now another one."""
-    warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
