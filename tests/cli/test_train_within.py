@@ -1,5 +1,7 @@
 """`reseau train --time`: from a table to a folder, without a choice."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
