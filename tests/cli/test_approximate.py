@@ -121,7 +121,7 @@ POINTS = {
     "unsorted": ("x,y\n0,0\n2,1\n1,1\n", "line 4: x = 1 comes after x = 2\n  fix: sort the rows by column 'x'"),
     "twice": ("x,y\n0,0\n1,0\n1,1\n2,1\n", "the points at x = 1.0 are farther apart than their tolerances allow"),
     "all the same": ("1,0\n1,0\n", "give two abscissas or more"),
-    "nan": ("x,y\n0,0\n1,nan\n", "column 'y', line 3: 'nan' is not a finite number"),
+    "nan": ("x,y\n0,0\n1,nan\n", "column 'y', line 3: the cell is blank"),
     "blank": ("x,y\n0,0\n,1\n", "column 'x', line 3: the cell is blank"),
     "infinite": ("x,y\n0,0\n1,inf\n", "column 'y', line 3: 'inf' is not a finite number"),
     "text": ("x,y\n0,0\none,1\n", "column 'x', line 3: 'one' is not a finite number"),

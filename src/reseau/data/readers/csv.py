@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from math import isnan
 from os import PathLike
@@ -300,4 +301,8 @@ class _Lines(Sequence[int]):
         return self.rows
 
     def __getitem__(self, i):  # type: ignore[no-untyped-def]
-        return next((line for row, (line, _) in enumerate(_lines(self.source, self.layout)) if row == i), i + 1)
+        return int(self._all[i])
+
+    @cached_property
+    def _all(self) -> np.ndarray:
+        return np.fromiter((line for line, _ in _lines(self.source, self.layout)), np.int64, self.rows)

@@ -15,6 +15,7 @@ __all__ = [
     "BLANKS",
     "LARGEST",
     "Cells",
+    "Chosen",
     "Sheet",
     "Texts",
     "as_dates",
@@ -130,7 +131,7 @@ class Sheet:
     def kept(self, rows: np.ndarray) -> "Sheet":
         """The rows for which `rows` is true."""
         places = np.flatnonzero(rows)
-        return replace(self, columns=tuple(_taken(c, places) for c in self.columns), lines=_Chosen(self.lines, places))
+        return replace(self, columns=tuple(_taken(c, places) for c in self.columns), lines=Chosen(self.lines, places))
 
     def only(self, names: Collection[str]) -> "Sheet":
         """The columns of these names."""
@@ -155,7 +156,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class _Chosen(Sequence[int]):
+class Chosen(Sequence[int]):
     """Some entries of a sequence that may be costly to compute: they are looked up when they are asked for."""
 
     whole: Sequence[int]

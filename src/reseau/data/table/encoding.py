@@ -38,8 +38,7 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
         read = _categories if column.categories else _dates if column.part else _numbers
         features[:, i] = _filled(sheet, name, column, recipe, read(sheet, name, column, recipe), fill)
     values = _target(sheet, names[recipe.target], recipe) if target else None
-    lines = np.fromiter(sheet.lines, np.int64, len(sheet))
-    return Table(features, values, recipe, all_rows - len(sheet), lines, sheet.unit)
+    return Table(features, values, recipe, all_rows - len(sheet), sheet.lines, sheet.unit)
 
 
 def _found(sheet: Sheet, recipe: Recipe, target: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reseau.data.table.columns import Chosen
 from reseau.data.table.dates import FORMATS, PARTS
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import NOTATIONS
@@ -197,7 +198,7 @@ class Table:
         target: (n,), class numbers or real numbers; nothing where it is not known.
         recipe: How rows became these numbers.
         dropped: How many rows were left out because a cell was blank.
-        lines: Number of each row where it was read, (n,); nothing where it is not known.
+        lines: Number of each row where it was read, looked up when it is asked for; nothing where it is not known.
         unit: What `lines` counts: "line" of a file or "row".
     """
 
@@ -205,7 +206,7 @@ class Table:
     target: np.ndarray | None
     recipe: Recipe
     dropped: int = 0
-    lines: np.ndarray | None = None
+    lines: Sequence[int] | None = None
     unit: str = "row"
 
     def __len__(self) -> int:
@@ -227,7 +228,7 @@ class Table:
             self,
             features=self.features[places],
             target=None if self.target is None else self.target[places],
-            lines=None if self.lines is None else self.lines[places],
+            lines=None if self.lines is None else Chosen(self.lines, np.arange(len(self))[places]),
         )
 
     def fitted(self) -> "Table":
