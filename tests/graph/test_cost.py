@@ -143,6 +143,40 @@ def test_the_wider_vocabulary_by_hand():
     assert multiply_adds(ops.GridSample("nearest"), (b, 1, 4, 4), (b, 1, 9, 9), (b, 4, 4, 2)) == 0
 
 
+def test_quantized_numbers_regions_and_moved_windows_by_hand():
+    b, row = "batch", ("batch", 5)
+    assert multiply_adds(ops.Quantize("int8", -128, 127), row, row, (), ()) == 5 + 5  # x / scale + zero
+    assert multiply_adds(ops.Dequantize(), row, row, (), ()) == 5 + 5  # (x - zero) scale
+    maps, boxes = (b, 3, 8, 8), (6, 4)
+    # 6 boxes, 3 channels, 2 × 4 bins, 2 × 3 points in each, 4 neighbors of each point
+    assert multiply_adds(ops.RegionAlign(2, 4, (2, 3)), (6, 3, 2, 4), maps, boxes, (6,)) == 6 * 3 * 8 * 6 * 4
+    assert multiply_adds(ops.RegionMax(2, 4), (6, 3, 2, 4), maps, (6, 5)) == 0
+    moved = ops.DeformableConv((1, 1), (1, 1), ((0, 0), (0, 0)))
+    shapes = [(b, 2, 4, 5), (3, 2, 2, 2), (b, 8, 3, 4), (b, 4, 3, 4)]
+    reads = 12 * 2 * 4  # at 3 × 4 places, 2 channels, 4 taps
+    assert moved.shape(*shapes) == (b, 3, 3, 4)
+    assert multiply_adds(moved, (b, 3, 3, 4), *shapes[:3]) == 36 * 2 * 4 + reads * 4
+    assert multiply_adds(moved, (b, 3, 3, 4), *shapes) == 36 * 2 * 4 + reads * 5
+    grouped = ops.DeformableConv((1, 1), (1, 1), ((0, 0), (0, 0)), groups=2)
+    assert multiply_adds(grouped, (b, 4, 3, 4), (b, 2, 4, 5), (4, 1, 2, 2), (b, 8, 3, 4)) == 48 * 4 + reads * 4
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "right"),
+    [
+        (ops.Fourier(1), ("batch", 8, 2), 3 * 4 * 8),  # 3 stages of 4 complex products, a sum and a difference: 8
+        (ops.Fourier(1), ("batch", 8, 1), 3 * 4 * 8),
+        (ops.Fourier(1, onesided=True), ("batch", 8, 1), 3 * 4 * 4),
+        (ops.Fourier(1, onesided=True), ("batch", 8, 2), 3 * 4 * 8),
+        (ops.Fourier(1, inverse=True, onesided=True), ("batch", 5, 2), 3 * 4 * 4),
+        (ops.Fourier(2, 16, True), ("batch", 3, 10, 2), 3 * 4 * 8 * 8),
+        (ops.Fourier(-2, 1), ("batch", 3, 10, 1), 0),
+    ],
+)
+def test_a_fast_fourier_transform_by_hand(op, x, right):
+    assert multiply_adds(op, op.shape(x), x) == right
+
+
 def test_sizes():
     assert size(("batch", 3, "time", 5)) == 15
     assert activation_bytes(input("x", (3, 4))) == 48

@@ -1,5 +1,8 @@
 """The cures in the errors of graphs, layers and networks work."""
 
+import re
+
+import jax
 import numpy as np
 import pytest
 
@@ -46,6 +49,28 @@ def shared(shape):
 def names(first, second):
     x = rows(3)
     return rs.Network(x, rs.affine(rs.affine(x, 2, name=first), 2, name=second))
+
+
+def two_inputs(*rows):
+    a, b = rs.input("a", (2,)), rs.input("b", (2,))
+    return rs.Network((a, b), a + b)({}, *(np.ones((n, 2)) for n in rows))
+
+
+def numbered(texts, *lengths):
+    word = rs.input("word", lengths, dtype="str")
+    return rs.Network(word, nodes.apply_op(rs.ops.NumberOf(("a", "b")), word))({}, texts)
+
+
+def large(wide):
+    with jax.enable_x64(wide):
+        return values.in_bits(np.array([2**40]), "the input")
+
+
+def set_as(text):
+    """What a line of a program sets, read and not run: the setting is of the whole program."""
+    name, wide = re.fullmatch(r"jax\.config\.update\('(\w+)', (\w+)\)", text).groups()
+    assert name == "jax_enable_x64"
+    return large(wide == "True")
 
 
 CASES = {
@@ -150,6 +175,23 @@ CASES = {
         lambda: (net := line())(net.init(0), np.ones(3)),
         r"add the batch axis: (.*)",
         lambda text: (net := line())(net.init(0), eval(text, {"x": np.ones(3)})),
+    ),
+    "whole numbers beyond 32 bits": Cure(
+        lambda: large(False), r"(jax\.config\.update\(.*\)) at the start of the program", set_as
+    ),
+    "numbers in place of texts": Cure(
+        lambda: numbered(np.ones(2)), r"(np\.array\(.*\))", lambda text: numbered(eval(text, {"np": np}))
+    ),
+    "texts without the batch": Cure(
+        lambda: numbered(np.array(["a", "b", "a"]), 3),
+        "reshape the data",
+        lambda: numbered(np.array(["a", "b", "a"]).reshape(1, 3), 3),
+    ),
+    "two batches": Cure(lambda: two_inputs(2, 3), "give both the same length", lambda: two_inputs(3, 3)),
+    "a slice of nothing": Cure(
+        lambda: rs.slice(rows(5), 1, 4, 2),
+        "choose start < stop inside the axis",
+        lambda: rs.slice(rows(5), 1, 2, 4),
     ),
     "derivatives of another shape": Cure(
         lambda: derivative(np.ones((2, 1))),

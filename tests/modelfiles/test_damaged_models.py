@@ -123,7 +123,10 @@ EDITS = {
     "output that is no list": (lambda g, h: g.update(outputs="logits"), "the outputs of 'graph' are 'logits'"),
     "input that is an operation": (lambda g, h: g.update(inputs=["conv"]), "is not one"),
     "type of an input": (lambda g, h: named(g, "image").update(dtype="O"), "input 'image' is of the type 'O'"),
-    "shape of an input": (lambda g, h: named(g, "image").update(shape=["batch", -1]), "has the length -1"),
+    "shape of an input": (
+        lambda g, h: named(g, "image").update(shape=["batch", -1]),
+        "input 'image' has the shape ['batch', -1]",
+    ),
     "initializer": (
         lambda g, h: named(g, "conv.weight").update(initializer={"name": "eval"}),
         "parameter 'conv.weight' is drawn by {'name': 'eval'}",

@@ -1,10 +1,16 @@
 """The cures in the errors of objectives, losses, penalties and their data work."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
+import onnx
 import pytest
 
 import reseau as rs
-from reseau import losses, penalties
+from reseau import layers, losses, penalties
+from reseau.errors import DataError
+from reseau.graph import apply_op
 from reseau.objective import examples, objective
 from tools.cures import Cure, cured, raises_without_a_case
 
@@ -42,6 +48,47 @@ def deep(penalty):
     return rs.Objective(net, losses.SquaredError(), penalty)
 
 
+def by_members(scores):
+    x = rs.input("x", (3,))
+    return rs.Objective(rs.Network(x, scores(x)), losses.MeanOverMembers(losses.CrossEntropy()))
+
+
+def labels():
+    """Scores, the largest of them, and its name: a text."""
+    scores = rs.affine(x := rs.input("x", (3,)), 2, name="scores")
+    return rs.Network(x, apply_op(rs.ops.TextOf(("no", "yes")), apply_op(rs.ops.ArgMax(1), scores), name="label"))
+
+
+def shape_that_is_an_input(folder):
+    """A file whose rows are put in a shape that is asked for at every call."""
+    numbers, whole = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("MatMul", ["x", "w"], ["h"]),
+            onnx.helper.make_node("Reshape", ["h", "shape"], ["y"]),
+        ],
+        "graph",
+        [info("x", numbers, ["batch", 3]), info("shape", whole, [2])],
+        [info("y", numbers, ["batch", 2])],
+        [onnx.numpy_helper.from_array(np.ones((3, 2), np.float32), "w")],
+    )
+    path = Path(folder) / "model.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def trained_in_part(part, read):
+    """Both cures: the part before the texts, and the numbers where a file is read."""
+    rs.Objective(value(part.replace("node before it", "scores"), net=labels()), losses.CrossEntropy())
+    with TemporaryDirectory() as folder:
+        path = shape_that_is_an_input(folder)
+        with pytest.raises(DataError, match="cannot be trained"):
+            rs.Objective(rs.load(path)[0], losses.SquaredError())
+        net, _ = value(read.replace("'name'", "'shape'"), path=path, numbers=[-1, 2])
+    rs.Objective(net, losses.SquaredError())
+
+
 CASES = {
     "a loss by name": Cure(
         lambda: made(loss="squared"), r"one of reseau.losses, such as (.*)", lambda t: made(loss=value(t))
@@ -58,6 +105,19 @@ CASES = {
         lambda: two_outputs(losses.SquaredError()),
         "give a tuple with one loss for each output",
         lambda: two_outputs((losses.SquaredError(), losses.SquaredError())),
+    ),
+    "an output that is a text": Cure(
+        lambda: rs.Objective(labels(), losses.CrossEntropy()),
+        r"train the part before it, (rs\.Network\(.*?\)), or give the numbers where an ONNX file is read, (.*)",
+        trained_in_part,
+    ),
+    "members by name": Cure(lambda: losses.MeanOverMembers("cross-entropy"), "(MeanOverMembers.*)", value),
+    "scores without members": Cure(
+        lambda: losses.MeanOverMembers(losses.CrossEntropy()).target_shape(("batch", 2)),
+        r"end the network with (separate_affine\(h, scores\))",
+        lambda t: by_members(
+            lambda x: value(t, separate_affine=layers.separate_affine, h=layers.members(x, 4), scores=2)
+        ),
     ),
     "inputs": Cure(lambda: read((X, X)), "give X as a tuple(?: of .*)?", lambda: read((X,))),
     "targets that are texts": Cure(

@@ -22,6 +22,10 @@ def named(cases: list) -> list[str]:
 IDS = named(CASES)
 SMOOTH = [(op, case) for op, case in CASES if not op.proxy]
 SMOOTH_IDS = [name for name, (op, _) in zip(IDS, CASES, strict=True) if not op.proxy]
+# a proxy may bring back a derivative through what it rounds
+DISCRETE = [
+    (op, case) for op, case in APART if not op.proxy and jax.eval_shape(op.forward, *draw(case)).dtype.kind in "iub"
+]
 
 # the compiled code runs once, so time spent on making it fast is lost
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
@@ -65,6 +69,13 @@ def test_backward_is_the_transposed_derivative(op: Op, case: tuple) -> None:
         assert found.shape == x.shape
         assert found.dtype == x.dtype
         np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10 * float(jnp.abs(wanted).max(initial=1)))
+
+
+@pytest.mark.parametrize(("op", "case"), DISCRETE, ids=named(DISCRETE))
+def test_whole_numbers_and_truths_have_no_derivative(op: Op, case: tuple) -> None:
+    inputs = draw(case)
+    y = op.forward(*inputs)
+    assert op.backward(y, y, *inputs) == (None,) * len(inputs)
 
 
 @every_smooth_case

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reseau import ops
 from reseau.errors import ShapeError
 from reseau.ops import Op
+from reseau.ops.lengths import value
 
 RNG = np.random.default_rng(11)
 
@@ -161,7 +162,6 @@ def test_conv_transpose_is_the_adjoint_of_conv() -> None:
         (ops.Conv(padding="full"), [("batch", 5, 5, 3), (3, 3, 3, 2)], "padding is 'full'"),
         (ops.Conv(stride=(1, 2, 3)), [("batch", 5, 5, 3), (3, 3, 3, 2)], "stride is (1, 2, 3)"),
         (ops.Conv(), [("batch", 5, 5, 3), (3, 3, 3, 2), (3,)], "bias has the shape (3,)"),
-        (ops.Conv(2), [("batch", "width", 3), (3, 3, 2)], "only called 'width'"),
         (ops.ConvTranspose(padding=((4, 4),)), [("batch", 3, 3), (3, 3, 2)], "leaves (-3,) entries"),
         (ops.MaxPool(2), [("batch", 5)], "no spatial axis"),
         (ops.MaxPool(2, 2, ((0, 0), (2, 0))), [("batch", 5, 5, 1)], "nothing but padding"),
@@ -173,6 +173,15 @@ def test_shapes_that_do_not_fit_are_refused(op: Op, shapes: list, words: str) ->
     fault, cure = str(caught.value).splitlines()
     assert words in fault
     assert cure.startswith("  fix: ")
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", ((1, 2),), ((0, 1),)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_an_axis_that_is_a_word_gives_arithmetic_that_is_right_for_every_length(stride: int, padding) -> None:
+    op = ops.Conv(stride, padding=padding)
+    _, found, _ = op.shape(("batch", "width", 3), (3, 3, 2))
+    for n in range(3, 12):
+        assert value(found, {"width": n}) == op.shape(("batch", n, 3), (3, 3, 2))[1]
 
 
 def test_an_axis_without_a_number_passes_where_its_length_does_not_matter() -> None:

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 import reseau as rs
-from reseau.modelfiles import formats as modelfile
+from reseau.modelfiles import safetensors
 from reseau.training import run as training_run
 
 STAGES = ("half written", "not flushed", "not renamed", "just renamed")
@@ -51,8 +51,8 @@ class Deadly(logging.Filter):
     def filter(self, record):
         if record.getMessage().startswith("wrote"):
             if self.stage == "half written":
-                calls, whole = [], modelfile.array_bytes
-                modelfile.array_bytes = lambda array: die() if len(calls) > 3 else (calls.append(1), whole(array))[1]
+                calls, whole = [], safetensors.array_bytes
+                safetensors.array_bytes = lambda array: die() if len(calls) > 3 else (calls.append(1), whole(array))[1]
             elif self.stage == "not flushed":
                 os.fsync = die
             elif self.stage == "not renamed":

@@ -11,13 +11,17 @@ the entries of the output. So:
 - batch_norm: 1 for each entry (at inference it is one affine map); layer_norm: 5 (mean, difference, square,
   two products); softmax and log_softmax: 3; logsumexp: 2;
 - products over axes, running sums and sums of windows: each term; einsum: each product of its longest form;
-- recurrent cells: the terms of their matrix products at every step; sampling at points: each weighted neighbor.
+- recurrent cells: the terms of their matrix products at every step; sampling at points: each weighted neighbor, and
+  in a deformable convolution the product with the mask;
+- quantize and dequantize: 2 for each entry (a quotient and a sum, a difference and a product);
+- fourier: 4 n log2 n for each transform of length n, half of that where one side is real: a fast transform has
+  log2 n stages of n / 2 complex products, each with a sum and a difference, which are 8.
 
 One example is counted: a length that is only a word, such as `batch`, is 1.
 """
 
 from functools import singledispatch
-from math import prod
+from math import ceil, log2, prod
 
 import numpy as np
 
@@ -151,25 +155,35 @@ def _(op: Op, output: Shape, *inputs: Shape) -> int:
 
 @multiply_adds.register(ops.And)
 @multiply_adds.register(ops.ArgMax)
+@multiply_adds.register(ops.BitCast)
+@multiply_adds.register(ops.BitNot)
+@multiply_adds.register(ops.BitShift)
+@multiply_adds.register(ops.Bitwise)
 @multiply_adds.register(ops.BroadcastTo)
 @multiply_adds.register(ops.Cast)
 @multiply_adds.register(ops.Equal)
 @multiply_adds.register(ops.Identity)
 @multiply_adds.register(ops.Less)
 @multiply_adds.register(ops.LessOrEqual)
+@multiply_adds.register(ops.MaxUnpool)
 @multiply_adds.register(ops.Min)
+@multiply_adds.register(ops.Narrow)
+@multiply_adds.register(ops.NumberOf)
 @multiply_adds.register(ops.Or)
 @multiply_adds.register(ops.Pad)
 @multiply_adds.register(ops.Power)
 @multiply_adds.register(ops.Put)
 @multiply_adds.register(ops.PutAlong)
+@multiply_adds.register(ops.RandomLike)
 @multiply_adds.register(ops.Range)
+@multiply_adds.register(ops.RegionMax)
 @multiply_adds.register(ops.ReshapeTo)
 @multiply_adds.register(ops.ReverseSequence)
 @multiply_adds.register(ops.ShapeOf)
 @multiply_adds.register(ops.Take)
 @multiply_adds.register(ops.TakeAlong)
 @multiply_adds.register(ops.TakeAt)
+@multiply_adds.register(ops.TextOf)
 @multiply_adds.register(ops.Tile)
 @multiply_adds.register(ops.TopK)
 @multiply_adds.register(ops.Where)
@@ -185,8 +199,10 @@ def _(op: ops.Quotient, output: Shape, *inputs: Shape) -> int:
     return size(output)
 
 
-@multiply_adds.register
-def _(op: ops.Remainder, output: Shape, *inputs: Shape) -> int:
+@multiply_adds.register(ops.Dequantize)
+@multiply_adds.register(ops.Quantize)
+@multiply_adds.register(ops.Remainder)
+def _(op: Op, output: Shape, *inputs: Shape) -> int:
     return 2 * size(output)
 
 
@@ -231,3 +247,23 @@ def _(op: Op, output: Shape, x: Shape, w: Shape, r: Shape, *rest: Shape) -> int:
 def _(op: ops.GridSample, output: Shape, x: Shape, grid: Shape) -> int:
     neighbors = {"nearest": 0, "linear": 2, "cubic": 4}[op.mode] ** (len(x) - 2)
     return size(output) * neighbors
+
+
+@multiply_adds.register
+def _(op: ops.RegionAlign, output: Shape, *inputs: Shape) -> int:
+    return size(output) * prod(op.samples) * 4
+
+
+@multiply_adds.register
+def _(op: ops.DeformableConv, output: Shape, x: Shape, weight: Shape, offset: Shape, *mask: Shape) -> int:
+    entries = size(x[:2]) * size(weight[2:]) * size(output[2:])  # read once, whatever the number of filters
+    return size(output) * size(weight[1:]) + entries * (4 + len(mask))
+
+
+@multiply_adds.register
+def _(op: ops.Fourier, output: Shape, x: Shape) -> int:
+    before = size((x[op.axis],)) if op.length is None else op.length
+    n = size((output[op.axis],)) if op.inverse else before
+    transforms = size(x[:-1]) // size((x[op.axis],))
+    half = op.onesided and (op.inverse or x[-1] == 1)
+    return transforms * ceil((2 if half else 4) * n * log2(n))

@@ -44,6 +44,7 @@ def proxy(node: Node, rule: Callable[..., tuple[Array | None, ...]]) -> Node:
 
     Example:
         >>> from reseau.graph import input
+        >>> from reseau.layers import step
         >>> identity = lambda g, y, x: (g,)
         >>> proxy(step(input("x", (3,)), name="spike"), identity).op.proxy
         True
