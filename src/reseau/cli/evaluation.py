@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from reseau.cli.metrics import chosen, loss_of, probabilities
+from reseau.cli.metrics import chosen, loss_of, measure_scores, probabilities
 from reseau.cli.model import Model
 from reseau.cli.report import Evaluation
 from reseau.data import Table
 from reseau.report.baselines import Baseline
 from reseau.report.document import Table as Block
 from reseau.report.importance import Importance, permutation_importance
-from reseau.report.measures import measure_classes, measure_numbers
 from reseau.report.pictures import can_draw, draw_calibration, draw_confusion, draw_importance, draw_numbers
 
 __all__ = ["evaluation"]
@@ -27,19 +26,15 @@ def evaluation(model: Model, test: Table, baselines: tuple[Baseline, ...], seed:
     scores = model.scores(test.features)
     importance = _importance(model, test, seed)
     pictures = {}
-    if test.classes:
-        shares = probabilities(scores, model.loss)
-        measures = measure_classes(test.target, chosen(scores), shares, test.classes)
-        unit = "the error rate" if shares is None else "the log loss"
-        if can_draw():
-            pictures["confusion.svg"] = draw_confusion(measures)
-            if measures.calibration is not None:
-                pictures["calibration.svg"] = draw_calibration(measures.calibration)
-    else:
+    measures = measure_scores(model, test, scores)
+    unit = "the log loss" if measures.calibration is not None else "the error rate" if test.classes else "the RMSE"
+    if test.classes and can_draw():
+        pictures["confusion.svg"] = draw_confusion(measures)
+        if measures.calibration is not None:
+            pictures["calibration.svg"] = draw_calibration(measures.calibration)
+    elif can_draw():
         predicted = scores[:, 0].astype(np.float64)
-        measures, unit = measure_numbers(test.target, predicted), "the RMSE"
-        if can_draw():
-            pictures["predictions.svg"] = draw_numbers(np.asarray(test.target), predicted, model.recipe.target)
+        pictures["predictions.svg"] = draw_numbers(np.asarray(test.target), predicted, model.recipe.target)
     if importance and can_draw():
         pictures["importance.svg"] = draw_importance(importance, unit)
     return Evaluation(measures, baselines, importance, unit, pictures, _worst(model, test, scores))

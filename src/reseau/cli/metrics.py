@@ -6,13 +6,17 @@ from reseau.cli.model import Model
 from reseau.data import Table
 from reseau.report.measures import Measures, measure_classes, measure_numbers
 
-__all__ = ["chosen", "loss_of", "measure", "probabilities"]
+__all__ = ["chosen", "loss_of", "measure", "measure_scores", "probabilities"]
 
 
 def measure(model: Model, table: Table) -> Measures:
     """Compare the predictions with the targets."""
+    return measure_scores(model, table, model.scores(table.features))
+
+
+def measure_scores(model: Model, table: Table, scores: np.ndarray) -> Measures:
+    """`measure`, of outputs that were computed before."""
     assert table.target is not None
-    scores = model.scores(table.features)
     if not table.classes:
         return measure_numbers(table.target, scores[:, 0].astype(np.float64))
     return measure_classes(table.target, chosen(scores), probabilities(scores, model.loss), table.classes)
