@@ -32,6 +32,7 @@ MODULES = (
     "batches",
     "constraints",
     "data",
+    "distributed",
     "errors",
     "estimators",
     "initializers",

@@ -255,6 +255,20 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--patience", metavar="N", type=_count, help="stop when N epochs brought no better validation; keep the best"
     )
     training.add_argument("--seed", metavar="N", type=_seed, default=0, help="same seed, same network (default: 0)")
+    several = command.add_argument_group("several processes (docs/scaling.md)")
+    several.add_argument("--processes", metavar="N", type=_count, help="train in N processes of this machine")
+    several.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="join others: the address of process 0; auto under SLURM, Open MPI, Kubernetes",
+    )
+    several.add_argument("--process", metavar="I/N", type=_place, help="as number I, from 0, of N")
+    several.add_argument(
+        "--shards", metavar="K", type=_count, help="parts of a batch (default: 8 for several processes)"
+    )
+    several.add_argument(
+        "--inexact", action="store_true", help="add the parts in any order: less is sent, other bits for each N"
+    )
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
     again = output.add_mutually_exclusive_group()
@@ -294,6 +308,13 @@ def _count(text: str) -> int:
     if not text.strip().isdecimal() or not 0 < int(text) < 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _place(text: str) -> tuple[int, int]:
+    number, mark, of = text.partition("/")
+    if not (mark and number.isdecimal() and of.isdecimal()) or not int(number) < int(of) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place such as 0/4, the first of four")
+    return int(number), int(of)
 
 
 def _seed(text: str) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reseau.cli.report import Evaluation
     from reseau.training import FitResult
 
-__all__ = ["train"]
+__all__ = ["earlier", "train"]
 
 FINISHED, INTERRUPTED = 0, 130
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
@@ -37,18 +37,19 @@ CHOSEN_BY_TIME = (
 )
 
 
-def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
-    """Train a network and write a folder about it."""
+def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool = True) -> int:
+    """Train a network and write a folder about it; with `writes=False`, help another process to do so."""
     if arguments.resume:
-        arguments, words = _interrupted(arguments, words)
+        arguments, words = earlier(arguments, words)
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
     called = "table" if name == "-" else Path(name).resolve().name.partition(".")[0]
     out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
-    check_partial(out, resume=resume, force=arguments.force)
-    check_place(out, force=arguments.force or resume)
+    if writes:
+        check_partial(out, resume=resume, force=arguments.force)
+        check_place(out, force=arguments.force or resume)
     if arguments.time:
         if arguments.source:
             raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
@@ -60,6 +61,10 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
+    if not writes:
+        with raising_interrupts():
+            helped = _train(arguments, parts, name, out)
+        return INTERRUPTED if helped.result.stopped == "interrupted" else FINISHED
     print(_about(name, arguments, parts), flush=True)
     for decision in parts.train.recipe.decisions():
         print(decision)
@@ -101,7 +106,7 @@ def raising_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def earlier(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The command that was interrupted, as if it had been given again."""
     if list(words) not in (["train", "--resume", arguments.resume], ["train", f"--resume={arguments.resume}"]):
         raise DataError(
@@ -149,6 +154,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,
+        shards=arguments.shards,
+        exact=not arguments.inexact,
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
@@ -198,6 +205,9 @@ def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Pa
         *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
         ("class weight", arguments.class_weight),
     ]
+    if result.shards > 1 or result.processes > 1:
+        exact = f"in {result.shards} shards" if result.exact else "sums in no fixed order: bits depend on the processes"
+        settings += [("processes", str(result.processes)), ("derivatives", exact)]
     if not parts.train.classes:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     shown = tuple((key, str(value)) for key, value in settings if value)
