@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   reseau evaluate digits-run --dataset digits
   reseau train --resume fashion-run
   reseau predict houses-run new-houses.csv --out prices.csv
+  reseau report houses-run
   reseau show digits-run
   reseau convert digits-run digits.onnx
   reseau certify fashion-run fashion-mnist/
@@ -62,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
         default=(),
         help="columns to write beside the predictions, as they stand",
     )
+    predict.add_argument(
+        "--interval",
+        metavar="P",
+        type=_probability,
+        help="write the interval, or the set of classes, that holds the truth with this probability, as 0.9",
+    )
     predict.add_argument("--keep-columns", action="store_true", help="write all columns of the data beside them")
     predict.add_argument(
         "--missing",
@@ -69,6 +76,9 @@ def parser() -> argparse.ArgumentParser:
         default="error",
         help="blanks that the network does not know: refuse, leave their rows out, or put the mean (default: error)",
     )
+    report = commands.add_parser("report", allow_abbrev=False, help="write the report of a run again, from its folder")
+    report.add_argument("run", metavar="RUN", help="folder that `reseau train` wrote")
+    report.add_argument("--interval", metavar="P", type=_probability, help="level of the interval (default: the run's)")
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
@@ -203,6 +213,13 @@ def _train(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--validation", metavar="SHARE", type=_share, default=0.1, help="share of the training rows (default: 0.1)"
     )
+    data.add_argument(
+        "--cv",
+        metavar="K",
+        type=_folds,
+        help="predict each of K parts of the rows by a network that is trained on the others, before one is trained on all; "
+        "no rows are then held out for a test unless --test says so",
+    )
     network = command.add_argument_group("network")
     network.add_argument(
         "--from",
@@ -248,6 +265,22 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
     training.add_argument(
         "--class-weight", choices=("balanced",), help="weigh the rows so that each class counts alike in the loss"
+    )
+    training.add_argument(
+        "--threshold",
+        metavar="P|RULE",
+        type=_threshold,
+        default="0.5",
+        help="probability from which on the rarer of two classes is decided, or how it is chosen on the validation part: "
+        "f1 (the largest F1 of that class), balanced (the largest balanced accuracy); default: 0.5",
+    )
+    training.add_argument(
+        "--interval",
+        metavar="P",
+        type=_probability,
+        default=0.9,
+        help="probability with which the interval around a predicted number, or the set of classes, that is printed from "
+        "the test part holds the truth (default: 0.9)",
     )
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
@@ -296,6 +329,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _folds(text: str) -> int:
+    if (count := _count(text)) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 2")
+    return count
+
+
 def _seed(text: str) -> int:
     if not text.strip().isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
@@ -325,6 +364,12 @@ def _probability(text: str) -> float:
     if not 0 < (value := _number(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a probability, above 0 and below 1")
     return value
+
+
+def _threshold(text: str) -> str:
+    if text not in ("f1", "balanced"):
+        _probability(text)
+    return text
 
 
 def _share(text: str) -> float:
