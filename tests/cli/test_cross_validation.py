@@ -1,4 +1,4 @@
-"""`reseau train --cv`: folds that hold each row once, one compilation, runs that go on, mean and spread in the report."""
+"""`reseau train --cv`: folds that hold each row once, one compilation, runs that go on, mean and spread."""
 
 import json
 from pathlib import Path

@@ -217,8 +217,8 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--cv",
         metavar="K",
         type=_folds,
-        help="predict each of K parts of the rows by a network that is trained on the others, before one is trained on all; "
-        "no rows are then held out for a test unless --test says so",
+        help="predict each of K parts of the rows by a network that is trained on the others, before one is trained on "
+        "all; no rows are then held out for a test unless --test says so",
     )
     network = command.add_argument_group("network")
     network.add_argument(
@@ -271,16 +271,16 @@ def _train(command: argparse.ArgumentParser) -> None:
         metavar="P|RULE",
         type=_threshold,
         default="0.5",
-        help="probability from which on the rarer of two classes is decided, or how it is chosen on the validation part: "
-        "f1 (the largest F1 of that class), balanced (the largest balanced accuracy); default: 0.5",
+        help="probability from which on the rarer of two classes is decided, or how it is chosen on the validation "
+        "part: f1 (the largest F1 of that class), balanced (the largest balanced accuracy); default: 0.5",
     )
     training.add_argument(
         "--interval",
         metavar="P",
         type=_probability,
         default=0.9,
-        help="probability with which the interval around a predicted number, or the set of classes, that is printed from "
-        "the test part holds the truth (default: 0.9)",
+        help="probability with which the interval around a predicted number, or the set of classes, that is printed "
+        "from the test part holds the truth (default: 0.9)",
     )
     training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
     training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")

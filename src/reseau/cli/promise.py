@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from itertools import pairwise
 
 import numpy as np
 
@@ -112,8 +113,8 @@ def promise_blocks(model: Model, outputs: Outputs, level: float, seed: int = 0) 
         lines.append((name, str(n), str(hits), f"{100 * hits / n:.1f} %", size, f"{low} to {high}"))
     check = (
         f"Checked: the quantile of one half of the test part ({first} rows), counted on the other half. Where the "
-        f"promise holds, the count of covered rows has a beta-binomial law, and lies in the last column with probability "
-        f"{CERTAINTY:g}. The promise is about all rows together: of a part of them it may hold less often."
+        f"promise holds, the count of covered rows has a beta-binomial law, and lies in the last column with "
+        f"probability {CERTAINTY:g}. The promise is about all rows together: of a part of them it may hold less often."
     )
     return Text(said), Text(check), Table(head, tuple(lines))
 
@@ -129,7 +130,7 @@ def _parts(model: Model, outputs: Outputs, counted: np.ndarray) -> list[tuple[st
         cuts = np.unique(np.quantile(predicted, [0.25, 0.5, 0.75]))
         quarter = np.searchsorted(cuts, predicted)
         names = [f"predicted up to {cuts[0]:.4g}"]
-        names += [f"predicted {a:.4g} to {b:.4g}" for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        names += [f"predicted {a:.4g} to {b:.4g}" for a, b in pairwise(cuts)]
         names.append(f"predicted above {cuts[-1]:.4g}")
         parts += [(name, quarter == k) for k, name in enumerate(names)]
     return [(name, part) for name, part in parts if part.any()]

@@ -188,8 +188,8 @@ def _folds(record: Record) -> Iterable[Block]:
     """The measures of each fold, their mean and their spread."""
     folds = record.folds
     yield Text(
-        f"Each of {len(folds)} parts of the rows was predicted by a network that was trained on the others. The spread is "
-        "the standard deviation over the folds, whose training rows overlap: it understates what another sample would do."
+        f"Each of {len(folds)} parts of the rows was predicted by a network that was trained on the others. The spread "
+        "is the standard deviation over the folds, whose training rows overlap: another sample may differ by more."
     )
     names = [name for name in folds[0] if all(name in fold for fold in folds)]
     rows = []
