@@ -21,6 +21,7 @@ from reseau.cli.threshold import check_asked
 from reseau.cli.trained import Trained
 from reseau.cli.write_run import write_run
 from reseau.errors import DataError
+from reseau.extras import has_extra
 
 __all__ = ["train"]
 
@@ -60,6 +61,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     print(_about(name, arguments, parts), flush=True)
     for decision in parts.train.recipe.decisions():
         print(decision)
+    if not has_extra("plot"):
+        print("the report has no pictures: matplotlib is not installed (pip install 'reseau[plot]')")
     words = [word for word in words if word not in ("--resume", "--force")]
     import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
 
@@ -146,6 +149,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         sample_weight=_class_weights(arguments, parts),
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
+        progress=not arguments.quiet,
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,

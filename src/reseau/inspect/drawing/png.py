@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from reseau.errors import MissingExtraError
+from reseau.extras import import_extra
 from reseau.inspect.drawing.boxes import FAMILIES
 from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Picture, PlacedBox, Wire
 
@@ -15,13 +15,9 @@ LONGEST = 16_000  # pixels on a side
 
 def to_png(picture: Picture) -> bytes:
     """The whole file, two pixels for each unit of the picture, or fewer where it is very long."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            'a picture as .png needs matplotlib\n  fix: pip install "reseau[plot]", or draw to .svg'
-        ) from error
-    figure = Figure(figsize=(picture.width / 96, picture.height / 96), facecolor="white")
+    figure = import_extra("matplotlib.figure", "a picture as .png (an .svg needs nothing)").Figure(
+        figsize=(picture.width / 96, picture.height / 96), facecolor="white"
+    )
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
     axes.axis("off")
     for wire in picture.wires:
