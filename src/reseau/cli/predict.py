@@ -102,7 +102,7 @@ def _predictions(model: "Model", table: Table, promise: "Promise | None") -> tup
     classes, target = model.recipe.classes, model.recipe.target
     if not classes and promise is None:
         return [f"predicted {target}"], ([f"{value:.7g}"] for value in scores[:, 0].tolist())
-    if not classes:
+    if not classes and promise is not None:
         from reseau.cli.promise import rounded_outward
 
         ends = zip(*(end.tolist() for end in promise.interval(scores[:, 0])), strict=True)

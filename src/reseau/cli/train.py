@@ -5,10 +5,11 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,7 +134,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         return train_within(arguments, parts, name, partial)
     if arguments.source is None:
         made = design(arguments, parts.train)
-        params = made.trained.init(arguments.seed)
+        params: Mapping[str, Any] = made.trained.init(arguments.seed)
     else:
         made, params = continued(find_model(arguments.source), arguments.loss, parts.train)
     optimizer = optimizer_of(arguments)

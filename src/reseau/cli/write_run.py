@@ -19,6 +19,8 @@ from reseau.cli.trained import Trained
 if TYPE_CHECKING:
     from reseau.cli.evaluation import Evaluation
     from reseau.cli.model import Model
+    from reseau.report.baselines import Baseline
+    from reseau.report.importance import Importance
     from reseau.training import FitResult
 
 __all__ = ["with_threshold", "write_run"]
@@ -59,7 +61,10 @@ def write_run(
 
     made, result, seconds = run.made, run.result, {"training": run.result.seconds}
     model, rules = with_threshold(arguments, parts, run)
-    outputs, simple, importance, worst, measures = None, (), (), None, {}
+    outputs = worst = None
+    simple: tuple[Baseline, ...] = ()
+    importance: tuple[Importance, ...] = ()
+    measures: dict[str, float] = {}
     if parts.test is not None:
         with timed(seconds, "simple models"):
             simple = baselines(parts.train, parts.test, arguments.seed)
