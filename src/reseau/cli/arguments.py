@@ -94,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
         type=_nonnegative,
         help="of a model that predicts a number: an error is a prediction off by more than E",
     )
+    certify.add_argument(
+        "--sequential", action="store_true", help="a hold-out bound that holds after every row at once, not only now"
+    )
     verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
     verify.add_argument("model", metavar="MODEL", help="ONNX file of affine maps of a row and ReLUs")
     verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
