@@ -8,6 +8,7 @@ import numpy as np
 
 from reseau.cli.loading import load, name_of
 from reseau.cli.run_folder import ROWS, find_model
+from reseau.cli.words import own_words
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 
@@ -73,7 +74,7 @@ def _by_sample(
         sequential=arguments.sequential,
     )
     print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
-    print(certificate.explain())
+    print(own_words(certificate.explain()))
     if model.network.graph.states:
         print(
             f"The standardization was fitted on rows of {model.data}. It is folded into the weights and counted in D:\n"

@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from reseau.errors import MissingExtraError
+from reseau.extras import import_extra
 from reseau.inspect.drawing.boxes import FAMILIES
 from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Picture, PlacedBox, Wire
 
@@ -35,13 +35,9 @@ def canvas(width: float, height: float) -> Any:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            'a picture as .png needs matplotlib\n  fix: pip install "reseau[plot]", or draw to .svg'
-        ) from error
-    figure = Figure(figsize=(width / 96, height / 96), facecolor="white")
+    figure = import_extra("matplotlib.figure", "a picture as .png (an .svg needs nothing)").Figure(
+        figsize=(width / 96, height / 96), facecolor="white"
+    )
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return axes

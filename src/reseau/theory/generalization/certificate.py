@@ -127,7 +127,7 @@ class Certificate:
         if self.holdout is None:
             return [
                 "  hold-out: none given. A bound from unseen examples is usually much smaller than this one:",
-                "    pass holdout=(X, y) with examples kept out of training and of every choice.",
+                "    holdout=(X, y) (--holdout DATA) with examples kept out of training and of every choice.",
             ]
         twice = 2 * self.delta
         both = f"both at once, with {probability(twice)}" if twice < 1 else "nothing is claimed of both at once"
