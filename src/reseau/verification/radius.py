@@ -56,8 +56,8 @@ def certified_radius(
     """The largest change of every input at once (in the maximum norm) that cannot change the class of a row.
 
     A chain of affine maps of a row and ReLUs is searched, as `verify` does: boxes around the row are proved, or hold an
-    input of another class. Of any other graph that `Network.bounds` bounds, intervals prove what they can, and nothing is
-    looked for.
+    input of another class. Of any other graph that `Network.bounds` bounds, intervals prove what they can, and nothing
+    is looked for.
 
     Args:
         network: One input of numbers, and the scores of the classes; or one score, whose sign is the class.
