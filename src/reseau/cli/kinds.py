@@ -45,9 +45,9 @@ def count(text: str) -> int:
 
 
 def folds(text: str) -> int:
-    if (count := count(text)) < 2:
+    if (parts := count(text)) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 2")
-    return count
+    return parts
 
 
 def seed(text: str) -> int:

@@ -122,7 +122,7 @@ class Certificate:
         return claim
 
     def _beside(self) -> list[str]:
-        if self.kind == "hold-out":
+        if self.kind.startswith("hold-out"):
             return []
         if self.holdout is None:
             return [
@@ -133,8 +133,8 @@ class Certificate:
         both = f"both at once, with {probability(twice)}" if twice < 1 else "nothing is claimed of both at once"
         winner = "the hold-out bound is the smaller" if self.holdout.bound < self.bound else "this one is the smaller"
         return [
-            f"  hold-out: at most {self.holdout.bound:.6g} from {self.holdout.constants['n']:.0f} unseen examples: "
-            f"{winner}.",
+            f"  {self.holdout.kind}: at most {self.holdout.bound:.6g} from {self.holdout.constants['n']:.0f} unseen "
+            f"examples: {winner}.",
             f"    Each holds with probability {probability(self.delta)}; {both}.",
             *(f"    warning: {text}" for text in self.holdout.warnings),
         ]
