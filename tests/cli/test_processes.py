@@ -36,10 +36,11 @@ def test_a_place_that_is_none_is_refused(reseau, place):
     assert ended.value.code == 2
 
 
-def test_what_trains_its_members_one_after_another_is_refused(reseau):
-    result = reseau("train", "t.csv", "--time", "5", "--processes", "2")
+@pytest.mark.parametrize(("option", "value"), [("--time", "5"), ("--cv", "3")])
+def test_what_trains_several_networks_is_refused(reseau, option, value):
+    result = reseau("train", "t.csv", option, value, "--processes", "2")
     assert result.status == 2
-    assert "--time trains its members one after another\n  fix: leave --time out" in result.err
+    assert f"{option} trains several networks one after another\n  fix: leave {option} out" in result.err
 
 
 def test_a_process_that_ends_badly_is_told(capfd):

@@ -18,8 +18,11 @@ def train_shared(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     """Train in this process, or start the others, or join them."""
     if arguments.processes is None and arguments.coordinator is None and arguments.process is None:
         return train(arguments, words)
-    if arguments.time:
-        raise DataError("--time trains its members one after another\n  fix: leave --time out, or --processes")
+    for option in ("time", "cv"):
+        if getattr(arguments, option):
+            raise DataError(
+                f"--{option} trains several networks one after another\n  fix: leave --{option} out, or --processes"
+            )
     own = without_places(words)
     process, processes = arguments.process or (None, None)
     if arguments.coordinator is None and process is None and arguments.processes > 1:

@@ -236,6 +236,7 @@ def fit(
                 validation=held_out,
                 first_parameters=run.params(),
                 **further,
+                **({"watched_losses": objective.watch} if objective.watch else {}),
             )
         team.compare(fingerprint | versions() | {"epochs or steps": str(total)})
         kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
