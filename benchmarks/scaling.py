@@ -137,7 +137,7 @@ def measured() -> Constants:
 def table(found: Constants) -> str:
     """Milliseconds of a step, and how many times as fast as one process it is."""
     lines = [
-        "| rows a step, network | sums | " + " | ".join(f"P = {p}" for p in PROCESSES) + " |",
+        "| rows a step, network | added in | " + " | ".join(f"P = {p}" for p in PROCESSES) + " |",
         "|---|---|" + "---|" * len(PROCESSES),
     ]
     for batch in (BATCH, 64 * BATCH):
@@ -145,8 +145,8 @@ def table(found: Constants) -> str:
         for name, network in NETWORKS.items():
             for exact in (True, False):
                 times = [simulated(found, p, network, batch, exact) for p in PROCESSES]
-                cells = [f"{1e3 * t:.3g} ({alone / t:.2g})" for t in times]
-                lines.append(f"| {batch}, {name} | {'in order' if exact else 'any order'} | {' | '.join(cells)} |")
+                cells = [f"{1e3 * t:.{3 if t < 1 else 0}{'g' if t < 1 else 'f'}} ({alone / t:.2g})" for t in times]
+                lines.append(f"| {batch}, {name} | {'order' if exact else 'any order'} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -63,6 +63,35 @@ def test_accumulation_has_the_bits_of_the_shards_that_it_is_made_of(problem, tmp
         run(problem, shards=4, checkpoint=tmp_path)
 
 
+def test_bfloat16_products_are_those_of_jax_and_parameters_stay_in_float32(problem):
+    objective, (X, y) = problem
+    params = objective.network.init(3)
+    settings = {"optimizer": rs.optimizers.SGD(0.1), "batches": rs.batches.Cyclic(50), "steps": 1, "epochs": None}
+    result = run(problem, params=params, compute="bfloat16", **settings)
+
+    def product(x, weight, bias):
+        half = (a.astype("bfloat16") for a in (x, weight, bias))
+        x, weight, bias = half
+        return (x @ weight + bias).astype("float32")
+
+    def value(params):
+        hidden = jax.numpy.tanh(product(X, params["a.weight"], params["a.bias"]))
+        found = product(hidden, params["b.weight"], params["b.bias"])[:, 0]
+        weights = sum((params[name] ** 2).sum() for name in ("a.weight", "b.weight"))
+        return 0.5 * ((found - y) ** 2).mean() + 0.5e-2 * weights
+
+    loss, grads = jax.jit(jax.value_and_grad(value))({k: jax.numpy.asarray(v) for k, v in params.items()})
+    np.testing.assert_allclose(result.history["loss"], [loss], rtol=1e-5)
+    for name, before in params.items():
+        assert result.params[name].dtype == np.float32
+        step = (before - result.params[name]) / np.float32(0.1)
+        np.testing.assert_allclose(step, grads[name], rtol=0.02, atol=2e-3)
+    with pytest.raises(DataError, match="compute='float8' cannot be used"):
+        run(problem, compute="float8")
+    with pytest.raises(DataError, match="keeps parameters in float32, and these are float16"):
+        run(problem, compute="bfloat16", params={k: np.asarray(v, "f2") for k, v in params.items()})
+
+
 def test_each_row_of_a_stream_comes_once_an_epoch(problem, tmp_path):
     rows = np.arange(90, dtype="f4")
     for i, part in enumerate(np.split(rows, [20, 21, 64])):

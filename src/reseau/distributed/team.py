@@ -53,7 +53,7 @@ class Team:
             first.setdefault(device.process_index, device)
         return Mesh(np.array([first[rank] for rank in range(self.size)]), ("process",))
 
-    def gather(self, rows: Array) -> Array:
+    def gather(self, rows: Any) -> Any:
         """The rows of all processes, in the order of their numbers; each gives as many."""
         return rows if self.size == 1 else self._collective(rows, _collected)
 

@@ -6,7 +6,8 @@ not depend on where the chunks are cut.
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+import signal
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from os import PathLike
@@ -30,7 +31,8 @@ from reseau.training.checks import check_batches, check_seed, pair, start_of
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
-from reseau.training.interruptions import interruptions
+from reseau.training.interruptions import Notes, interruptions
+from reseau.training.precision import computing_in
 from reseau.training.progress import Show, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.sharded import Cut, cut_of
@@ -142,6 +144,7 @@ def fit(
     exact: bool = True,
     devices: int | None = None,
     accumulate: int | None = None,
+    compute: str | None = None,
 ) -> FitResult:
     """Train to the end and return the parameters with their history.
 
@@ -186,6 +189,7 @@ def fit(
             default) and JAX adds those sums: less is sent, and the bits depend on the number of processes.
         devices: Devices of this process to compute on: by default 1 on a CPU, all there are otherwise.
         accumulate: Compute a batch in so many parts, one after another, for less memory: `shards` is a multiple of it.
+        compute: "bfloat16" for matrix products and convolutions in that type; parameters and sums stay in float32.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
@@ -211,13 +215,13 @@ def fit(
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
     team = team_here()
-    ends = checkpoint is not None
-    with interruptions(team.leave_soon if ends else None) as interrupted, team.failing_together():
+    with team.failing_together():
         if shards is None and checkpoint is not None:
             shards = team.agreed(shards_of(checkpoint) if team.rank == 0 else None)
         cut = cut_of(shards, exact, devices, accumulate, team)
         start = start_of(objective, params, seed)
         precision = precision_of(start)
+        objective = computing_in(objective, compute, precision)
         feed = feed_of(objective, data, sample_weight, batches, seed, precision, cut)
         held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
         total = total_steps(epochs, steps, feed.in_epoch)
@@ -247,8 +251,12 @@ def fit(
             kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
         with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
             stand_together(run, history)
-            stopped, record = follow(run, history, total, save, logs, show, interrupted)
+            with interruptions(terminations=checkpoint is not None) as notes:
+                stopped, record = follow(run, history, total, save, logs, show, notes)
         team.agreed()  # that all is written
+    if notes.terminated:
+        team.leave_soon()
+        signal.raise_signal(signal.SIGTERM)
     # the run is over: nothing will overwrite its arrays
     kept_params = run.params() if history.best.params is None else history.best.params
     of = () if cut is None else (cut.shards, team.size, exact)
@@ -262,7 +270,7 @@ def follow(
     save: Save,
     logs: Sequence[Log],
     show: Show,
-    interrupted: Callable[[], bool],
+    notes: Notes,
 ) -> tuple[Stopped, Record]:
     """Run from where the run stands to its end; how it ended, and its last record."""
     if run.step > total:
@@ -282,7 +290,7 @@ def follow(
             history.add(record, run)
             write(history.rows(logged))
             show(record.step, history.latest(record))
-            if run.team.stopping(interrupted()):
+            if run.team.stopping(notes()):
                 stopped = "interrupted"
             elif history.exhausted and record.step < total:
                 stopped = "early"

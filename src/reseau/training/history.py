@@ -74,7 +74,7 @@ class History:
         own = [objective.block_sums(params, held_out, at) for at in blocks[team.rank * each :][:each]]
         missing = [np.zeros(len(objective.measured), precision_of(params))] * (each - len(own))
         sums = np.asarray(team.gather(np.stack([*own, *missing])))
-        return objective.means(sums[: len(blocks)], len(held_out))
+        return objective.means(list(sums[: len(blocks)]), len(held_out))
 
     @property
     def exhausted(self) -> bool:

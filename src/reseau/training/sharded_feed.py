@@ -1,9 +1,10 @@
 """Where the rows of shards come from: arrays that each process has, or the part of a stream that a shard reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 
 from reseau.batches import Batches, Cyclic, Shuffled
@@ -83,7 +84,9 @@ class ShardedStream(Feed):
             for k in cut.own
         }
         self.in_window = max(part.in_window for part in self.parts.values())
-        self.everywhere = lambda: ShardedStream(objective, stream, batches, seed, dtype, cut.alone())
+        self.everywhere: Callable[[], Feed] = lambda: ShardedStream(
+            objective, stream, batches, seed, dtype, cut.alone()
+        )
 
     def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
         return 1, min(self.in_window, most)
@@ -96,9 +99,8 @@ class ShardedStream(Feed):
         epochs, held = -(-total // self.in_epoch), {}
         for k, part in self.parts.items():
             found = part.examples(self.local(step, part), epochs * part.in_epoch)
-            held[k] = Examples(
-                tuple(map(np.asarray, found.inputs)), tuple(map(np.asarray, found.targets)), found.weights
-            )
+            inputs, targets = jax.tree.map(np.asarray, (found.inputs, found.targets))
+            held[k] = Examples(inputs, targets, found.weights)
         return Shares(held)
 
     def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
