@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help face demo smoke fuzz dist lowest test test-slow check format bench experiments clean
+.PHONY: help web face demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,7 +13,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/develop: .venv/core
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,test,check]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,explore,test,check]"
 	@touch $@
 
 .venv/bench: .venv/develop
@@ -68,6 +68,9 @@ bench: .venv/bench  ## time training steps against the peers; rewrites the READM
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
 	$(BIN)/python -m benchmarks.streaming
+
+web:  ## build the explorer's page from the TypeScript in web/ (needs node and npm)
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run -s check && npm run -s build
 
 experiments: .venv/core  ## the figures of the examples: the book's regressions, width against the optimum
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[convex]"

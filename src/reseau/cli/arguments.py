@@ -117,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
         help="probability of a false alarm, ever (default: 0.05)",
     )
     monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
+    _explore(commands.add_parser("explore", allow_abbrev=False, help="see, drive and understand a network on a page"))
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
     return root
 
@@ -142,6 +143,25 @@ def _data(command: argparse.ArgumentParser, what: str) -> None:
     )
     header.add_argument("--no-header", dest="header", action="store_false", default=None, help="it holds none")
     csv.add_argument("--names", metavar="NAME,NAME", type=_names, help="names of the columns, in place of the file's")
+
+
+def _explore(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "model",
+        metavar="RUN",
+        nargs="?",
+        help="folder that `reseau train` wrote, or a model file (default: a playground with data sets of its own)",
+    )
+    command.add_argument("--data", metavar="ROWS", help="rows for the model, as `reseau evaluate` reads them")
+    command.add_argument(
+        "--target", metavar="NAME", help="their target, where the model does not say (default: the last)"
+    )
+    command.add_argument("--checkpoints", metavar="FOLDER", help="checkpoints of the run, for the slider over time")
+    command.add_argument(
+        "--port", metavar="N", type=_seed, default=0, help="port on this machine (default: a free one)"
+    )
+    command.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
+    command.set_defaults(dataset=None, delimiter=None, header=None, names=None)
 
 
 def _approximate(command: argparse.ArgumentParser) -> None:
