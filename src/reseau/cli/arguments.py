@@ -161,6 +161,9 @@ def _explore(command: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=_seed, default=0, help="port on this machine (default: a free one)"
     )
     command.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
+    command.add_argument(
+        "--export", metavar="FILE.html", help="write one page that computes in the browser by itself, and serve nothing"
+    )
     command.set_defaults(dataset=None, delimiter=None, header=None, names=None)
 
 

@@ -33,11 +33,27 @@ def explore(arguments: argparse.Namespace) -> int:
         path = find_model(arguments.model)
         made = _problem(path, arguments)
         moments = _moments(Path(arguments.model), made, arguments.checkpoints)
+    if arguments.export is not None:
+        return _export(Path(arguments.export), made)
 
     def say(address: str) -> None:
         print(f"{address}\nthe page is for this machine alone; Ctrl-C ends it", flush=True)
 
     serve(lambda tell: Explorer(made, moments, tell), port=arguments.port, browser=not arguments.no_browser, say=say)
+    return 0
+
+
+def _export(path: Path, made: "Problem | None") -> int:
+    """Write one page that stands alone."""
+    from reseau.disk import replace_file
+    from reseau.explorer.export import page_of
+
+    if made is None:
+        raise DataError("--export writes the page of a model\n  fix: reseau explore RUN --export page.html")
+    if path.suffix.lower() != ".html":
+        raise DataError(f"--export {path}: a page ends in .html\n  fix: --export {path.with_suffix('.html')}")
+    replace_file(path, [page_of(made, made.parameters(0)).encode()])
+    print(f"wrote {path}, which opens in any browser and loads nothing")
     return 0
 
 

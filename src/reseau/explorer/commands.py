@@ -313,12 +313,17 @@ def _value(command: str, field: str, hint: Any, value: Any) -> Any:
         entry = int if hint == tuple[int, ...] else float
         if isinstance(value, list) and len(value) <= LONGEST_LIST:
             return tuple(_value(command, field, entry, v) for v in value)
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) < 1e308 and isfinite(value):
-            return float(value)
-    elif hint is int and type(value) is int and abs(value) < 2**53:
-        return value
-    elif (hint is bool and type(value) is bool) or (hint is str and isinstance(value, str)):
-        if hint is bool or len(value) <= LONGEST_TEXT:
-            return value
+    elif _fits(hint, value):
+        return float(value) if hint is float else value
     raise DataError(f"{command}: {field} cannot be {str(value)[:40]!r}\n  fix: another value for {field}")
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    """Whether a single value is of the type that its field has."""
+    if isinstance(value, str):
+        return hint is str and len(value) <= LONGEST_TEXT
+    if isinstance(value, bool):
+        return hint is bool
+    if isinstance(value, int):
+        return hint in (int, float) and abs(value) < 2**53
+    return hint is float and isinstance(value, float) and isfinite(value)

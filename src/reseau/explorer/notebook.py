@@ -11,7 +11,7 @@ from reseau.errors import DataError, MissingExtraError
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply, parts
-from reseau.losses import CrossEntropy, Loss, SquaredError
+from reseau.losses import CrossEntropy, Loss, SignLoss, SquaredError
 from reseau.network import Network
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def problem_of(
     if isinstance(data, Table):
         table = data
     else:
-        task = "classification" if isinstance(loss, CrossEntropy) else "regression"
+        task = "classification" if isinstance(loss, CrossEntropy | SignLoss) else "regression"
         table = from_arrays(np.asarray(data[0]), np.asarray(data[1]), source="(X, y)", target="y", task=task)
     wanted = network.graph.inputs[0].shape[1:]
     if table.features.shape[1:] != wanted:
@@ -77,7 +77,8 @@ def problem_of(
         scores = network.graph.outputs[0].shape[1:]
         raise DataError(f"y holds {len(table.classes)} classes, the network has {scores} scores\n  fix: loss=...")
     held = split(len(table), HELD, 0)[1] if len(table) > 3 else None
-    return Problem("network", network, loss, table, held, start=params)
+    unit = (0.5, 0.5) if isinstance(loss, SignLoss) else (0.0, 1.0)  # such a loss reads -1 and 1
+    return Problem("network", network, loss, table, held, unit, start=params)
 
 
 def widget(problem: Problem | None) -> "AnyWidget":
