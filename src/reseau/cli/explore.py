@@ -1,6 +1,8 @@
 """`reseau explore`."""
 
 import argparse
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from reseau.errors import DataError
 if TYPE_CHECKING:
     from reseau.data import Table
     from reseau.explorer.problem import Problem
+    from reseau.explorer.replies import Reply
     from reseau.explorer.trainer import Moment
 
 __all__ = ["explore"]
@@ -21,6 +24,7 @@ HELD = 0.25
 def explore(arguments: argparse.Namespace) -> int:
     """Serve a page on which a network is seen and driven, until Ctrl-C."""
     from reseau.cache import use_compile_cache
+    from reseau.cli.train import raising_interrupts
     from reseau.explorer.explorer import Explorer
     from reseau.explorer.server import serve
 
@@ -28,7 +32,7 @@ def explore(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         if arguments.data or arguments.checkpoints:
             raise DataError("--data and --checkpoints go with a model\n  fix: reseau explore RUN --data rows.csv")
-        made, moments = None, []
+        made, moments = None, list["Moment"]()
     else:
         path = find_model(arguments.model)
         made = _problem(path, arguments)
@@ -39,7 +43,11 @@ def explore(arguments: argparse.Namespace) -> int:
     def say(address: str) -> None:
         print(f"{address}\nthe page is for this machine alone; Ctrl-C ends it", flush=True)
 
-    serve(lambda tell: Explorer(made, moments, tell), port=arguments.port, browser=not arguments.no_browser, say=say)
+    def make(tell: "Callable[[Reply], None]") -> Explorer:
+        return Explorer(made, moments, tell)
+
+    with suppress(KeyboardInterrupt), raising_interrupts():
+        serve(make, port=arguments.port, browser=not arguments.no_browser, say=say)
     return 0
 
 

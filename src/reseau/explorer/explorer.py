@@ -20,6 +20,7 @@ from reseau.explorer.replies import Reply
 from reseau.explorer.step_view import check_differences, explain_step
 from reseau.explorer.theory_view import certificate, moved, optimum, pieces, plain_layers, rescaled, simplified
 from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
+from reseau.graph.cost import size
 
 __all__ = ["Explorer", "playground"]
 
@@ -107,7 +108,7 @@ class Explorer:
             "chosen": None if self.chosen is None else asdict(self.chosen),
             "own": None if self.own is None else {"name": self.own[0], "columns": self.own[3]},
             "network": repr(problem.network),
-            "parameters": int(sum(np.prod(n.shape, dtype=int) for n in graph.parameters.values())),
+            "parameters": sum(size(n.shape) for n in graph.parameters.values()),
             "nodes": len(graph.nodes),
             "outputs": list(graph.outputs[0].shape[1:]),
             "trainable": problem.loss is not None and problem.table is not None and bool(graph.parameters),

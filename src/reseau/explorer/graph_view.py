@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from reseau.errors import DataError, GraphError, ReseauError
@@ -62,7 +63,7 @@ def draw_graph(graph: Graph, folded: bool) -> Reply:
 
 
 def _painted(picture: Picture) -> tuple[list[tuple[float, ...]], list[list[list[float]]], float, float]:
-    places = [(b.x, b.y, b.width, b.height) for b in picture.boxes]
+    places: list[tuple[float, ...]] = [(b.x, b.y, b.width, b.height) for b in picture.boxes]
     wires = [[[round(v, 1) for point in piece for v in point] for piece in wire.pieces] for wire in picture.wires]
     return places, wires, picture.width, max((b.y + b.height for b in picture.boxes), default=0.0) + 20
 
@@ -147,7 +148,7 @@ def scalar(walk: Network, values: Mapping[Node, Any], *, mean: bool = False) -> 
         shape = values[node].shape
         signs = mean_with_signs(generator, shape) if mean and not loss else np.full(shape, 1.0)
         weight = 1 / max(shape[0] if shape else 1, 1) if mean and loss else 1.0
-        found[node] = np.asarray(signs * weight, values[node].dtype)
+        found[node] = jnp.asarray(signs * weight, values[node].dtype)
     return found
 
 

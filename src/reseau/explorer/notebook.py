@@ -91,7 +91,7 @@ def widget(problem: Problem | None) -> "AnyWidget":
 
     script = files("reseau.explorer").joinpath("explorer.js").read_text(encoding="utf-8")
 
-    class ExplorerWidget(AnyWidget):  # type: ignore[misc]
+    class ExplorerWidget(AnyWidget):
         """The view of an `Explorer` in a notebook."""
 
         _esm = script

@@ -32,8 +32,8 @@ def explain_step(problem: Problem, params: Mapping[str, Any], settings: Settings
     walk, places = problem.walk, check_rows(problem, row, rows)
     given = problem.rows(places)
     ones = scalar(walk, walk.forward(params, *given).values, mean=problem.loss is not None)
-    d_output = [ones[n] for n in walk.graph.outputs]
-    found = walk.explain(params, *given, d_output[0] if len(d_output) == 1 else tuple(d_output))
+    d_output: Any = tuple(ones[n] for n in walk.graph.outputs)
+    found = walk.explain(params, *given, d_output[0] if len(d_output) == 1 else d_output)
     data = {
         "rows": places.tolist(),
         "spelled": found.spelled,
@@ -114,7 +114,9 @@ def check_differences(problem: Problem, params: Mapping[str, Any], row: int, row
     if not 0 < total <= MOST_PARAMETERS or any(n.op is not None and n.op.host for n in graph.nodes):
         return Reply("differences", {"entries": [], "why": f"{total:,} parameters cannot be checked here"})
     with jax.enable_x64(True):
-        wide = {k: np.asarray(v, np.float64 if np.asarray(v).dtype.kind == "f" else None) for k, v in params.items()}
+        wide: dict[str, Any] = {
+            k: np.asarray(v, np.float64 if np.asarray(v).dtype.kind == "f" else None) for k, v in params.items()
+        }
         given = problem.rows(places)
         run = walk.forward(wide, *given)
         ones = scalar(walk, run.values, mean=problem.loss is not None)
@@ -137,7 +139,7 @@ def check_differences(problem: Problem, params: Mapping[str, Any], row: int, row
         steps = [6e-6 * max(abs(float(wide[name].flat[i])), 1e-2) for name, i, _ in chosen]
         pairs = [(float(k), s * h) for (_, _, k), h in zip(chosen, steps, strict=True) for s in (1, -1)]
         ends = np.asarray(jax.jit(lambda p: jax.lax.map(moved, p))(jnp.asarray(pairs))).reshape(-1, 2)
-    entries = [
+    entries: list[dict[str, Any]] = [
         {
             "name": plain(name),
             "entry": [int(k) for k in np.unravel_index(i, shapes[name])],

@@ -1,6 +1,6 @@
 """The theory view: one hidden layer of ReLU as a function, and other parameters of the same function."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,11 @@ from reseau.theory import (
 
 __all__ = ["Layers", "certificate", "moved", "optimum", "pieces", "plain_layers", "rescaled", "simplified"]
 
-FORMS = {"balance": balance, "merge": merge, "prune": lambda f: prune(f, f.radius)}
+FORMS: dict[str, Callable[[ShallowNetwork], ShallowNetwork]] = {
+    "balance": balance,
+    "merge": merge,
+    "prune": lambda f: prune(f, f.radius),
+}
 WIDEST = 4096
 RADII = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # of the inputs: those that a certificate chooses from, fixed beforehand
 SOLVED = 600  # rows of a problem whose optimum is sought while a person waits
@@ -277,9 +281,7 @@ def _gradient_norms(problem: Problem, params: Mapping[str, Any], layers: Layers)
         return np.zeros(width)
     places = problem.train[:5000]
     try:
-        _, found = objective.value_and_grad(
-            {k: np.asarray(v) for k, v in params.items()}, problem.inputs[0][places], problem.targets[places]
-        )
+        _, found = objective.value_and_grad(params, problem.inputs[0][places], problem.targets[places])
     except ReseauError:
         return np.zeros(width)
     squares = np.sum(np.asarray(found[layers.weight]) ** 2, axis=0) + np.asarray(found[layers.bias]) ** 2

@@ -213,7 +213,8 @@ class Trainer:
         examples = self._examples(problem.train)
         feed = Resident(examples, Shuffled(min(settings.batch, len(examples))), settings.seed, kind)
         optimizer = OPTIMIZERS[settings.optimizer]
-        self.run = TrainingRun(objective, feed, optimizer, self.params, settings.seed, self._step_settings())
+        own = {k: jnp.asarray(v) for k, v in self.params.items()}
+        self.run = TrainingRun(objective, feed, optimizer, own, settings.seed, self._step_settings())
         self.run.seconds = self.seconds
         return self.run
 
