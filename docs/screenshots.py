@@ -17,15 +17,16 @@ SMALL = "#data=kink&rows=40&noise=0.05&hidden=2&activation=relu&optimizer=sgd&ra
 def rest(page: Page) -> None:
     """Wait until nothing is computed any more."""
     page.wait_for_timeout(1200)
-    page.wait_for_function("!document.querySelector('.busy')", timeout=60_000)
+    while page.locator(".busy").count():
+        page.wait_for_timeout(100)
     page.wait_for_timeout(300)
 
 
 def train(page: Page, steps: int) -> None:
     """Train for at least so many steps."""
     page.get_by_role("button", name="Start").click()
-    done = "(n) => Number(document.querySelector('[data-status=step]').textContent.replace(/,/g, '')) >= n"
-    page.wait_for_function(done, arg=steps, timeout=120_000)
+    while int(page.locator("[data-status=step]").inner_text().replace(",", "")) < steps:
+        page.wait_for_timeout(100)
     page.get_by_role("button", name="Pause").click()
     rest(page)
 

@@ -23,6 +23,13 @@ def ask(explorer, command, *blobs, **fields):
     return reply
 
 
+def take(explorer, count):
+    """Steps, waited for however busy the machine is."""
+    ask(explorer, "steps", count=count)
+    explorer.trainer.wait(60)
+    return ask(explorer, "curve")
+
+
 def refusal(explorer, message, *blobs):
     reply = explorer.answer(message, blobs)
     assert reply.kind == "error"
@@ -35,7 +42,7 @@ def spirals():
     explorer = Explorer()
     ask(explorer, "build", data="spirals", rows=40, hidden=[4], activation="relu")
     ask(explorer, "configure", optimizer="sgd", rate=0.1, batch=8)
-    ask(explorer, "steps", count=3)
+    take(explorer, 3)
     yield explorer
     explorer.close()
 
@@ -117,8 +124,8 @@ def test_steps_are_those_of_fit_and_another_rate_begins_no_new_run(spirals):
     problem = spirals.problem
     ask(spirals, "reset", seed=4)
     ask(spirals, "configure", optimizer="sgd", rate=0.5, batch=8)
-    assert ask(spirals, "steps", count=2).data["step"] == 2
-    told = ask(spirals, "steps", count=5)
+    assert take(spirals, 2).data["step"] == 2
+    told = take(spirals, 5)
     assert told.data["step"] == 7
     assert told.buffers["steps"].tolist()[-1] == 7
     right = rs.fit(
@@ -134,7 +141,7 @@ def test_steps_are_those_of_fit_and_another_rate_begins_no_new_run(spirals):
         assert np.allclose(spirals.trainer.params[name], value, rtol=1e-6, atol=1e-7)
     run = spirals.trainer.run
     ask(spirals, "configure", optimizer="sgd", rate=0.25, batch=8)
-    ask(spirals, "steps")
+    take(spirals, 1)
     assert spirals.trainer.run is run
 
 
@@ -164,11 +171,11 @@ def test_a_loss_that_leaves_the_finite_numbers_is_told_and_training_can_go_on():
     explorer = Explorer()
     ask(explorer, "build", data="saddle", rows=40, hidden=[])
     ask(explorer, "configure", optimizer="sgd", rate=100.0, batch=4)
-    told = ask(explorer, "steps", count=3000).data
+    told = take(explorer, 3000).data
     assert "fix: " in told["error"]
     ask(explorer, "configure", optimizer="sgd", rate=0.01, batch=4)
     assert ask(explorer, "reset").data["step"] == 0
-    assert ask(explorer, "steps", count=2).data["error"] == ""
+    assert take(explorer, 2).data["error"] == ""
 
 
 def test_the_surface_is_what_the_network_says(spirals):
@@ -258,7 +265,7 @@ def test_an_edited_parameter_is_in_the_file_that_is_saved(spirals, tmp_path):
 
 def test_the_program_that_is_saved_trains_the_same_network(spirals):
     ask(spirals, "reset", seed=0)
-    ask(spirals, "steps", count=4)
+    take(spirals, 4)
     text = ask(spirals, "save", kind="python").buffers["file"].tobytes().decode()
     space = {}
     exec(text.rpartition("problem.network.save")[0], space)

@@ -30,8 +30,8 @@ def test_a_message_reaches_python_and_its_reply_goes_back_with_arrays():
 
 def test_rows_that_do_not_fit_are_one_error_with_a_cure():
     with pytest.raises(rs.errors.DataError, match="fix: reshape X"):
-        problem_of(linear(), None, (np.ones((4, 3)), np.ones(4)))
-    found = problem_of(linear(), None, (np.ones((4, 2)), np.ones(4)))
+        problem_of(linear(), None, (np.eye(4, 3), np.arange(4.0)))
+    found = problem_of(linear(), None, (np.eye(4, 2), np.arange(4.0)))
     assert found.count == 4
 
 

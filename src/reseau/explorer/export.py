@@ -92,7 +92,7 @@ def payload(problem: Problem, params: Mapping[str, Any]) -> dict[str, Any]:
         "loss": None,
         "data": None if data is None else data | {"rows": len(shown), "held": len(held)},
         "rows": len(shown),
-        "movable": False,
+        "shallow": False,
         "settings": {"optimizer": "", "rate": 0, "batch": 0, "penalty": "none", "strength": 0, "seed": 0},
         "progress": {"step": 0, "running": False, "error": ""},
         "sets": [],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,17 @@ from reseau.theory import (
     rescale,
 )
 
-__all__ = ["Layers", "certificate", "moved", "optimum", "pieces", "plain_layers", "rescaled", "simplified"]
+__all__ = [
+    "Layers",
+    "certificate",
+    "is_shallow",
+    "moved",
+    "optimum",
+    "pieces",
+    "plain_layers",
+    "rescaled",
+    "simplified",
+]
 
 FORMS: dict[str, Callable[[ShallowNetwork], ShallowNetwork]] = {
     "balance": balance,
@@ -94,11 +105,34 @@ def _affine(node: Node) -> bool:
     )
 
 
+def is_shallow(problem: Problem, params: Mapping[str, Any]) -> bool:
+    """Whether the network is one hidden layer of ReLU, small enough to be shown as one."""
+    try:
+        shallow_of(problem, params)
+    except ReseauError:
+        return False
+    return True
+
+
+def shallow_of(problem: Problem, params: Mapping[str, Any]) -> ShallowNetwork:
+    """The network as the object of the theorems.
+
+    Raises:
+        GraphError: It is of another form.
+        DataError: It reads too many numbers, or is not finite.
+    """
+    inputs = problem.network.graph.inputs
+    numbers = prod(int(n) if isinstance(n, int) else WIDEST for n in inputs[0].shape[1:]) if inputs else 0
+    if not 0 < numbers <= WIDEST:
+        raise DataError(f"{numbers:,} inputs are too many to draw\n  fix: a network that reads up to {WIDEST:,}")
+    return ShallowNetwork.from_network(problem.network, params, radius_of(problem))
+
+
 def pieces(problem: Problem, params: Mapping[str, Any]) -> Reply:
     """Neurons, norms, kinks, and for one input the exact pieces."""
-    radius = radius_of(problem)
     layers = plain_layers(problem)
-    f = ShallowNetwork.from_network(problem.network, params, radius)
+    f = shallow_of(problem, params)
+    radius = f.radius
     if f.width > WIDEST:
         raise DataError(f"{f.width} neurons are too many to draw\n  fix: a narrower network")
     data: dict[str, Any] = {
@@ -196,7 +230,7 @@ def optimum(problem: Problem, params: Mapping[str, Any], strength: float) -> Rep
     if len(problem.train) > SOLVED:
         raise DataError(f"{len(problem.train)} rows take too long here\n  fix: up to {SOLVED} rows to train on")
     radius = radius_of(problem)
-    f = ShallowNetwork.from_network(problem.network, params, radius)
+    f = shallow_of(problem, params)
     x, y = problem.inputs[0][problem.train], problem.targets[problem.train].ravel()
     best = global_optimum(x, y, strength, radius=radius)
     gap = optimality_gap(f, x, y, strength)
@@ -223,7 +257,7 @@ def certificate(problem: Problem, params: Mapping[str, Any], delta: float) -> Re
     if not 0 < delta < 1:
         raise DataError(f"delta={delta:g} is no probability\n  fix: 0.05")
     radius = radius_of(problem)
-    f = ShallowNetwork.from_network(problem.network, params, radius)
+    f = shallow_of(problem, params)
     x, y = problem.inputs[0][problem.train], np.asarray(problem.targets[problem.train], np.float64).ravel()
     given: dict[str, Any] = {"radius": RADII}
     warnings: tuple[str, ...] = ()

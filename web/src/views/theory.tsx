@@ -24,13 +24,14 @@ export interface Neurons {
 const SHOWN = 120;
 
 export function TheoryView({ app }: { app: App }) {
-  const told = useReply(app, "pieces", {}, [app.version, app.problem]);
+  const told = useReply(app, app.about.shallow ? "pieces" : null, {}, [app.version, app.problem]);
   const [chosen, setChosen] = useState(0);
   const [best, setBest] = useState<any>(null);
   const [risk, setRisk] = useState<any>(null);
   const [strength, setStrength] = useState(0.001);
   const busy = useRef(false);
   const waiting = useRef<Record<string, unknown> | null>(null);
+  if (!told && app.about.shallow) return null;
   if (!told)
     return (
       <div class="message">
