@@ -166,7 +166,8 @@ def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
 
 def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
     show_view(page, "Theory")
-    page.get_by_role("button", name="Take a sine").click()
+    page.get_by_label("data", exact=True).select_option("sine")
+    page.get_by_role("heading", name="sine").wait_for()
     handle = page.get_by_role("slider", name="kink of neuron").first
     handle.wait_for()
     explorer = served[1][-1]

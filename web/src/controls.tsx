@@ -53,7 +53,7 @@ export function Sidebar({ app }: { app: App }) {
         <form onSubmit={(e) => e.preventDefault()}>
           <h2>Data</h2>
           <Choice
-            label="data set"
+            label="data"
             value={chosen.data}
             options={[
               ...about.sets.map((s) => [s.name, s.title] as [string, string]),
@@ -101,7 +101,7 @@ export function Sidebar({ app }: { app: App }) {
           <p class="quiet">or drop a CSV file anywhere</p>
           <h2>Network</h2>
           <Text
-            label="hidden layers"
+            label="hidden"
             value={chosen.hidden.join(", ")}
             hint="units of each layer, as 8, 8"
             set={(v) => void app.build({ hidden: counts(v) })}

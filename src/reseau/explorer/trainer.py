@@ -242,7 +242,7 @@ class Trainer:
                 before, seen = record.step, now
                 ends = self.stopping.is_set() or record.step == last
                 if ends or now >= due:
-                    self._look(run, validation)
+                    self._look(run, validation, ends)
                     self.tell(self.progress() | {"running": not ends})
                     due = time.perf_counter() + (time.perf_counter() - now) / SHARE
                 if ends:
@@ -259,14 +259,14 @@ class Trainer:
             own = {k: jnp.asarray(v) for k, v in self.params.items()}
             self.validation = self.objective().measure(own, validation)["loss"]
 
-    def _look(self, run: TrainingRun, validation: Examples | None) -> None:
+    def _look(self, run: TrainingRun, validation: Examples | None, ends: bool) -> None:
         """Copy the parameters, measure the rows that validate, and keep the moment if it is one to keep."""
         self.params = {k: np.array(v) for k, v in run.params().items()}
         self._validate(validation)
         self.curve.append((self.step, self.loss, self.validation))
         if len(self.curve) > CURVE:
             self.curve = self.curve[::2]
-        if self.step > 1.2 * max((m.step for m in self.moments if not m.source), default=0):
+        if ends or self.step > 1.2 * max((m.step for m in self.moments if not m.source), default=0):
             self._keep(self.step)
 
     def _keep(self, step: int) -> None:
