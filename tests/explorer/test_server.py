@@ -145,7 +145,5 @@ def test_a_message_with_a_file_is_taken_apart():
 
 def test_a_port_that_is_taken_is_one_error():
     taken = listen(0)
-    with taken:
-        taken.listen()
-        with pytest.raises(DataError, match="fix: --port"):
-            listen(taken.getsockname()[1])
+    with taken, pytest.raises(DataError, match="fix: --port"):
+        listen(taken.getsockname()[1])

@@ -257,6 +257,7 @@ def listen(port: int, hosts: Sequence[str] = HOSTS[:1]) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((hosts[0], port))
+        listening.listen(128)  # who is quick to open the address waits, and is not turned away
     except (OSError, OverflowError) as error:
         listening.close()
         raise DataError(f"port {port} cannot be had: {error}\n  fix: --port with another number") from error
