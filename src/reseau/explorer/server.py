@@ -15,10 +15,11 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.files import MOST_BYTES
 from reseau.explorer.replies import Reply, pack
+from reseau.extras import import_extra
 
 if TYPE_CHECKING:
     import uvicorn
@@ -233,10 +234,7 @@ def server_on(
     listening: socket.socket, make: Callable[[Callable[[Reply], None]], Explorer]
 ) -> "tuple[uvicorn.Server, str]":
     """The server of a socket, and the address of its page with a fresh token."""
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise MissingExtraError("the page needs starlette and uvicorn\n  fix: pip install 'reseau[explore]'") from error
+    uvicorn = import_extra("uvicorn", "the page")
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     config = uvicorn.Config(
         application(make, token, port),
