@@ -188,6 +188,17 @@ def test_the_surface_is_what_the_network_says(spirals):
     assert np.allclose(told.buffers["confidence"], shares.max(axis=1), atol=1e-6)
 
 
+def test_the_shares_of_a_prediction_are_those_of_attribute(spirals):
+    told = ask(spirals, "attribute", row=3)
+    x = spirals.problem.inputs[0]
+    right = spirals.problem.network.attribute(
+        spirals.trainer.params, x[3:4], baseline=x.astype(np.float64).mean(axis=0)
+    )
+    assert told.buffers["shares"] == pytest.approx(right.values[0])
+    assert told.data["method"] == "exact"
+    assert told.data["to"] - told.data["from"] == pytest.approx(told.buffers["shares"].sum() + told.data["missing"])
+
+
 def test_confusions_lead_to_their_rows(spirals):
     matrix = np.array(ask(spirals, "confusion", part="all").data["matrix"])
     assert matrix.sum() == 40

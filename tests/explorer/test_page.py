@@ -54,6 +54,7 @@ def served():
 def page(browser, served):
     """One page for all tests; what it asked for, and what it complained of, is kept."""
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(120_000)  # a busy machine compiles slowly
     opened.asked, opened.complaints = [], []
     opened.on("request", lambda r: opened.asked.append(r.url))
     opened.on("websocket", lambda s: opened.asked.append(s.url))
@@ -166,7 +167,7 @@ def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
 
 def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
     show_view(page, "Theory")
-    page.get_by_label("data", exact=True).select_option("sine")
+    page.locator(".sidebar select").first.select_option("sine")
     page.get_by_role("heading", name="sine").wait_for()
     handle = page.get_by_role("slider", name="kink of neuron").first
     handle.wait_for()

@@ -1,7 +1,7 @@
 /** What drives the page: the data and the network that are wanted, how steps are taken, start, pause, step, reset. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { count, digits } from "./format";
+import { count, digits, measure } from "./format";
 import { counts, type App } from "./state";
 
 const RATES = [0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
@@ -33,11 +33,11 @@ export function Transport({ app }: { app: App }) {
         <span>step</span>
         <b data-status="step">{count(p.step)}</b>
         <span>loss</span>
-        <b data-status="loss">{digits(p.loss, 4)}</b>
+        <b data-status="loss">{measure(p.loss, 4)}</b>
         <span>epoch</span>
         <b>{count(p.epoch)}</b>
         <span>validation</span>
-        <b data-status="validation">{digits(p.validation, 4)}</b>
+        <b data-status="validation">{measure(p.validation, 4)}</b>
       </output>
     </div>
   );

@@ -17,6 +17,9 @@ export function digits(x: number | string | null | undefined, places = 6): strin
   return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
 }
 
+/** A measure that there may be none of yet. */
+export const measure = (x: number | string, places = 6): string => (x === "nan" ? "–" : digits(x, places));
+
 /** Fewer digits, for axes and tables that are glanced at. */
 export const short = (x: number | string | null | undefined): string => digits(x, 4);
 

@@ -9,6 +9,7 @@ from reseau.errors import DataError
 
 __all__ = [
     "COMMANDS",
+    "Attribute",
     "Build",
     "Certify",
     "CheckDifferences",
@@ -173,6 +174,13 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """What each input of a row contributed to its prediction."""
+
+    row: int = 0
+
+
+@dataclass(frozen=True)
 class ExplainStep:
     """One step on some rows: forward, loss, backward with every product, update."""
 
@@ -265,6 +273,7 @@ COMMANDS: dict[str, type] = {
     "surface": Surface,
     "rows": ListRows,
     "confusion": Confusion,
+    "attribute": Attribute,
     "explain": ExplainStep,
     "differences": CheckDifferences,
     "edit": Edit,

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from reseau.data import Table
-from reseau.errors import DataError
+from reseau.errors import DataError, UnsupportedError
+from reseau.explorer.graph_view import check_rows
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
-from reseau.losses import CrossEntropy, Logistic
 
-__all__ = ["Predicted", "confusion", "describe_data", "list_rows", "points", "predict", "surface"]
+__all__ = ["Predicted", "attribution", "confusion", "describe_data", "list_rows", "points", "predict", "surface"]
 
 SHOWN_POINTS = 4000
 EVALUATED = 20_000  # rows that are predicted for the list and the confusions
@@ -95,13 +94,11 @@ def predict(problem: Problem, params: Mapping[str, Any], features: np.ndarray) -
     if not problem.classes:
         shift, scale = problem.unit
         return Predicted(scores[:, 0] * scale + shift, np.ones(len(features)))
-    if isinstance(problem.loss, CrossEntropy) or scores.shape[1] > 1:
-        shares = softmax(scores, axis=1)
-        best = shares.argmax(axis=1)
-        return Predicted(best, shares[np.arange(len(best)), best])
-    positive = scores[:, 0] > 0
-    sure = expit(np.abs(scores[:, 0])) if isinstance(problem.loss, Logistic) else np.ones(len(scores))
-    return Predicted(positive.astype(int), sure)
+    assert problem.loss is not None
+    chosen = problem.loss.decide(scores)
+    logs = problem.loss.log_probabilities(scores)
+    sure = np.ones(len(scores)) if logs is None else np.exp(logs[np.arange(len(scores)), chosen])
+    return Predicted(chosen, sure)
 
 
 def surface(problem: Problem, params: Mapping[str, Any], first: int, second: int, row: int, size: int) -> Reply:
@@ -182,6 +179,37 @@ def confusion(problem: Problem, params: Mapping[str, Any], part: str) -> Reply:
     return Reply("confusion", data)
 
 
+def attribution(problem: Problem, params: Mapping[str, Any], row: int) -> Reply:
+    """The share of each input in the prediction of a row, from the mean of the rows (of images: from nothing) to it.
+
+    Exact where the network is piecewise affine, else by a quadrature along the way.
+    """
+    table, places = _table(problem), check_rows(problem, row, 1)
+    x = problem.inputs[0]
+    image = len(table.recipe.shape) > 1
+    if any(c.categories for c in table.recipe.columns) or not np.isfinite(x[places].astype(np.float64)).all():
+        raise DataError("shares are told of rows of numbers without blanks\n  fix: another row, or columns of numbers")
+    baseline = np.zeros(x.shape[1:]) if image else np.nanmean(x.astype(np.float64), axis=0)
+    try:
+        found = problem.network.attribute(params, x[places], baseline=baseline)
+    except UnsupportedError:
+        found = problem.network.attribute(params, x[places], baseline=baseline, method="integrated")
+    shift, scale = (0.0, 1.0) if problem.classes else problem.unit
+    entry = int(found.entry[0])
+    several = problem.classes and len(problem.classes) > entry and found.values.size
+    data = {
+        "row": row,
+        "method": found.method,
+        "of": f"the score of {problem.classes[entry]}" if several else table.recipe.target,
+        "from": float(found.baseline_output[0]) * scale + shift,
+        "to": float(found.output[0]) * scale + shift,
+        "missing": float(found.missing[0]) * scale,
+        "names": [] if image else _all_names(table),
+        "values": [] if image else [float(v) for v in x[row]],
+    }
+    return Reply("attribute", data, {"shares": found.values[0] * scale})
+
+
 def _told(problem: Problem, table: Table, row: int, found: Predicted, losses: np.ndarray, i: int) -> dict[str, Any]:
     """One line of the list."""
     target = None if table.target is None else table.target[row]
@@ -216,6 +244,10 @@ def _cells(table: Table, row: int) -> list[Any]:
         texts = (*column.categories, "(another)")
         cells.append("" if np.isnan(value) else texts[int(value)] if column.categories else float(value))
     return cells
+
+
+def _all_names(table: Table) -> list[str]:
+    return list(table.names) or [f"x{i + 1}" for i in range(table.recipe.shape[0])]
 
 
 def _names(table: Table) -> list[str]:

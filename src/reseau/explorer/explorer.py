@@ -10,7 +10,7 @@ import numpy as np
 from reseau.data import Table
 from reseau.errors import DataError, ReseauError
 from reseau.explorer import commands as c
-from reseau.explorer.data_view import confusion, describe_data, list_rows, points, surface
+from reseau.explorer.data_view import attribution, confusion, describe_data, list_rows, points, surface
 from reseau.explorer.datasets import DATASETS, generate
 from reseau.explorer.export import page_of
 from reseau.explorer.files import model_bytes, python_script, read_table
@@ -299,6 +299,7 @@ ACTIONS: dict[type, Action] = {
     c.Surface: lambda e, k: surface(e.problem, e.trainer.params, k.first, k.second, k.row, k.size),
     c.ListRows: lambda e, k: list_rows(e.problem, e.trainer.params, k.part, (k.true, k.predicted), k.offset, k.count),
     c.Confusion: lambda e, k: confusion(e.problem, e.trainer.params, k.part),
+    c.Attribute: lambda e, k: attribution(e.problem, e.trainer.params, k.row),
     c.ExplainStep: lambda e, k: explain_step(e.problem, e.trainer.params, e.trainer.settings, k.row, k.rows),
     c.CheckDifferences: lambda e, k: check_differences(e.problem, e.trainer.params, k.row, k.rows),
     c.Edit: Explorer.edit,

@@ -20,7 +20,7 @@ from reseau.inspect.explain import formula
 from reseau.inspect.words import describe, plain
 from reseau.network import Network, mean_with_signs
 
-__all__ = ["Statistician", "draw_graph", "inspect_node"]
+__all__ = ["Statistician", "check_rows", "draw_graph", "inspect_node"]
 
 PAINTED = 600  # boxes that are laid out with care; more stand in plain rows
 ROWS = 256  # that statistics are taken on

@@ -11,7 +11,8 @@ from reseau.errors import DataError, MissingExtraError
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply, parts
-from reseau.losses import CrossEntropy, Loss, SignLoss, SquaredError
+from reseau.losses import CrossEntropy, Loss, SquaredError
+from reseau.losses.sides import SignLoss
 from reseau.network import Network
 
 if TYPE_CHECKING:

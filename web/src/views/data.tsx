@@ -6,6 +6,7 @@ import { useReply } from "../hooks";
 import type { App } from "../state";
 import { Landscape, Scatter } from "./landscape";
 import { RowTable } from "./rows";
+import { Why } from "./why";
 
 export type Cell = [number, number];
 
@@ -94,6 +95,7 @@ export function DataView({ app }: { app: App }) {
           )}
         </div>
         {data.labeled && <Errors app={app} part={held} cell={cell} choose={setCell} />}
+        {!app.about.local && <Why app={app} />}
         {!data.image && <RowTable app={app} part={held} cell={cell} />}
       </section>
     </div>

@@ -89,7 +89,7 @@ export function RowTable(props: { app: App; part: string; cell: [number, number]
             <th>{rows[0]?.unit ?? "row"}</th>
             <th>true</th>
             <th>predicted</th>
-            {data.classes.length > 0 && <th>probability</th>}
+            {data.classes.length > 0 && <th title="probability of the predicted class">prob.</th>}
             <th>loss</th>
             {(told.data.columns as string[]).map((c) => (
               <th key={c}>{c}</th>

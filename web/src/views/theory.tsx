@@ -80,6 +80,11 @@ export function TheoryView({ app }: { app: App }) {
                 ? "Each neuron switches on a line of the plane: drag it."
                 : `${f.dimension} inputs: the neurons are listed at the right.`}
           </span>
+          {best && f.dimension === 1 && (
+            <span class="key">
+              <i class="line dashed" style={{ borderColor: app.palette.classes[2] }} /> the best network of any width
+            </span>
+          )}
         </div>
         {f.dimension === 1 && f.pieces && (
           <LinePlot app={app} f={f} chosen={k} choose={setChosen} move={move} best={best} />

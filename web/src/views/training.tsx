@@ -1,7 +1,7 @@
 /** Training: the curves of this run and of those before it, and a slider over the moments that were kept. */
 
 import { useState } from "preact/hooks";
-import { count, digits, short } from "../format";
+import { count, digits, measure, short } from "../format";
 import { useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, logarithmic, path, type Frame } from "../plot";
 import type { App } from "../state";
@@ -59,8 +59,8 @@ export function TrainingView({ app }: { app: App }) {
           <tbody>
             <Fact name="steps" value={count(p.step)} />
             <Fact name="epochs" value={count(p.epoch)} />
-            <Fact name="training objective" value={digits(p.loss)} />
-            <Fact name="validation loss" value={digits(p.validation)} />
+            <Fact name="training objective" value={measure(p.loss)} />
+            <Fact name="validation loss" value={measure(p.validation)} />
             <Fact name="steps a second" value={p.speed ? count(p.speed) : "–"} />
             <Fact name="seconds" value={digits(p.seconds, 4)} />
           </tbody>
