@@ -226,6 +226,17 @@ def test_own_rows_with_three_classes_and_broken_ones(spirals):
         assert explorer.describe().data["own"]["name"] == "flowers.csv"
 
 
+def test_images_come_with_their_rows_and_train():
+    explorer = Explorer()
+    ask(explorer, "build", data="digits", rows=60, hidden=[4])
+    told = ask(explorer, "rows", part="all", count=5)
+    assert told.buffers["images"].shape == (5, 8, 8, 1)
+    assert told.buffers["images"].dtype == np.float32  # bytes are files
+    first = told.data["rows"][0]["row"]
+    assert np.array_equal(told.buffers["images"][0], rs.data.digits().features[first])
+    assert take(explorer, 2).data["step"] == 2
+
+
 def test_pieces_are_exact_and_rescaling_leaves_the_function_still(line):
     ask(line, "reset", seed=0)
     told = ask(line, "pieces")

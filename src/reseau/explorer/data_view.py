@@ -149,7 +149,7 @@ def list_rows(
     shown = order[max(offset, 0) : max(offset, 0) + min(max(count, 1), 200)]
     rows = [_told(problem, table, int(places[i]), found, losses, int(i)) for i in shown]
     image = len(table.recipe.shape) == 3
-    buffers = {"images": table.features[places[shown]]} if image and len(shown) else {}
+    buffers = {"images": table.features[places[shown]].astype(np.float32)} if image and len(shown) else {}
     data = {"rows": rows, "total": len(order), "part": part, "offset": offset, "columns": _names(table)}
     return Reply("rows", data, buffers)
 

@@ -85,6 +85,13 @@ class Explorer:
         except ReseauError as error:
             return Reply("error", {"text": str(error)})
 
+    def answer_page(self, message: Any, buffers: Sequence[bytes | memoryview] = ()) -> Reply:
+        """`answer` for a carrier: a fault of this program is told, too, and the page goes on."""
+        try:
+            return self.answer(message, buffers)
+        except Exception as error:
+            return Reply("error", {"text": f"{type(error).__name__}: {error}\n  fix: report it, and reload the page"})
+
     def close(self) -> None:
         """End the training thread."""
         with self.lock:

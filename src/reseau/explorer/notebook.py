@@ -107,7 +107,7 @@ def widget(problem: Problem | None) -> "AnyWidget":
 
     def answer(_: Any, message: Any, buffers: list[Any]) -> None:
         number = message.pop("number", None) if isinstance(message, dict) else None
-        send(explorer.answer(message, [bytes(b) for b in buffers]), number if type(number) is int else None)
+        send(explorer.answer_page(message, [bytes(b) for b in buffers]), number if type(number) is int else None)
 
     shown.on_msg(answer)
     shown.explorer = explorer

@@ -170,11 +170,9 @@ async def converse(websocket: "WebSocket", make: Callable[[Callable[[Reply], Non
                 return
             try:
                 message, number, blobs = unpack(given.get("text"), given.get("bytes"))
-                reply = await asyncio.to_thread(explorer.answer, message, blobs)
+                reply = await asyncio.to_thread(explorer.answer_page, message, blobs)
             except DataError as error:
                 reply, number = Reply("error", {"text": str(error)}), None
-            except Exception as error:  # a fault of this program: the page says so, and goes on
-                reply = Reply("error", {"text": f"{type(error).__name__}: {error}\n  fix: report it, and reload"})
             async with sending:
                 await websocket.send_bytes(pack(reply, number))
     finally:
