@@ -9,7 +9,7 @@ import logging
 import signal
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from reseau.training.progress import Show, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.sharded import Cut, cut_of
 from reseau.training.sharded_feed import ShardedArrays, ShardedStream
+from reseau.training.shown import history_html
 from reseau.training.standing import stand_together, versions
 from reseau.training.streamed_feed import Streamed
 
@@ -58,6 +59,8 @@ class FitResult:
         stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
         steps: Steps taken.
         seconds: Duration, that of the processes before it included where a run was resumed.
+        objective: What was minimized, and
+        data: the rows it was minimized on, where they were in memory: what `explore` shows.
         shards: Shards that each batch was cut in.
         processes: Processes that trained together at the end; the result depends on their number only if not `exact`.
         exact: Whether the shards were added in their order, so that bits do not depend on the number of processes.
@@ -68,9 +71,26 @@ class FitResult:
     stopped: Stopped
     steps: int
     seconds: float
+    objective: Objective | None = field(default=None, repr=False, compare=False)
+    data: Any = field(default=None, repr=False, compare=False)
     shards: int = 1
     processes: int = 1
     exact: bool = True
+
+    def _repr_html_(self) -> str:
+        return history_html(self.history, f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s")
+
+    def explore(self) -> Any:
+        """A widget, in a notebook, on which the trained network is seen, trained on and changed: `rs.explore`.
+
+        Raises:
+            DataError: The result does not know its rows: they were a stream.
+        """
+        import reseau as rs  # the face: what it shows stands above this layer
+
+        if self.objective is None or self.data is None:
+            raise DataError("the rows are not kept with this result\n  fix: rs.explore(net, result.params, (X, y))")
+        return rs.explore(self.objective.network, self.params, self.data, loss=self.objective.losses[0])
 
 
 def train(
@@ -221,7 +241,7 @@ def fit(
         cut = cut_of(shards, exact, devices, accumulate, team)
         start = start_of(objective, params, seed)
         precision = precision_of(start)
-        objective = computing_in(objective, compute, precision)
+        asked, objective = objective, computing_in(objective, compute, precision)
         feed = feed_of(objective, data, sample_weight, batches, seed, precision, cut)
         held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
         total = total_steps(epochs, steps, feed.in_epoch)
@@ -243,13 +263,15 @@ def fit(
                 **({"watched_losses": objective.watch} if objective.watch else {}),
             )
         team.compare(fingerprint | versions() | {"epochs or steps": str(total)})
-        kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
+        saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
         logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
         if team.rank > 0:
             logs, progress = [], False
         elif checkpoint is not None:
-            kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
-        with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+            saving = checkpoints_in(
+                checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint
+            )
+        with saving as save, progress_of(total, feed.in_epoch, shown=progress) as show:
             stand_together(run, history)
             with interruptions(terminations=checkpoint is not None) as notes:
                 stopped, record = follow(run, history, total, save, logs, show, notes)
@@ -258,9 +280,10 @@ def fit(
         team.leave_soon()
         signal.raise_signal(signal.SIGTERM)
     # the run is over: nothing will overwrite its arrays
-    kept_params = run.params() if history.best.params is None else history.best.params
-    of = () if cut is None else (cut.shards, team.size, exact)
-    return FitResult(jax.device_put(kept_params), history.arrays(), stopped, record.step, record.seconds, *of)
+    found = run.params() if history.best.params is None else history.best.params
+    kept = None if isinstance(data, Stream) else data
+    columns, end = history.arrays(), (stopped, record.step, record.seconds)
+    return FitResult(jax.device_put(found), columns, *end, asked, kept, run.shards, team.size, exact or team.size == 1)
 
 
 def follow(
