@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 FINISHED, INTERRUPTED = 0, 130
+FEWEST_ROWS = 10  # that the default for tables is trained on
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
 DIAGNOSED_ROWS = 256
-CHOSEN_BY_TIME = (
-    *("hidden", "conv", "activation", "dropout", "optimizer", "learning_rate", "momentum", "batch", "epochs"),
-    *("l2", "l1", "loss", "class_weight", "validation", "patience"),
+CHOSEN = (
+    *("--hidden", "--conv", "--activation", "--dropout", "--optimizer", "--learning-rate", "--momentum", "--batch"),
+    *("--epochs", "--l2", "--l1", "--loss", "--class-weight", "--validation", "--patience", "--from"),
 )
+"""Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
@@ -49,14 +51,13 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     resume = arguments.resume is not None
     check_partial(out, resume=resume, force=arguments.force)
     check_place(out, force=arguments.force or resume)
-    if arguments.time:
-        if arguments.source:
-            raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
-        _refuse_choices(arguments)
-        arguments.validation = 0.0  # members hold out rows themselves
-    parts = load_parts(arguments)
-    if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
-        raise DataError("--time is for tables that fit in memory\n  fix: leave --time out")
+    named = [option for option in CHOSEN if any(w == option or w.startswith(f"{option}=") for w in words)]
+    asked = "--tune" if arguments.tune else "--time" if arguments.time else ""
+    if named and asked:
+        raise DataError(
+            f"{asked} chooses the network and how it is trained\n  fix: leave {', '.join(named)} out, or {asked}"
+        )
+    parts, chosen = _parts(arguments, named, asked)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
@@ -67,7 +68,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
 
     with raising_interrupts(), partial_run(out, words, resume=resume) as partial:
-        run = _train(arguments, parts, name, partial)
+        run = _train_default(arguments, parts, name, partial) if chosen else _train(arguments, parts, name, partial)
         with new_folder(out, force=arguments.force or resume) as folder:
             _write(arguments, parts, run, folder, shlex.join(["reseau", *words]))
             shutil.copyfile(partial / HISTORY, folder / HISTORY)
@@ -79,13 +80,23 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     return INTERRUPTED if interrupted else FINISHED
 
 
-def _refuse_choices(arguments: argparse.Namespace) -> None:
-    """Refuse options of layers and training beside --time, which chooses them."""
-    usual = parser().parse_args(["train", "t.csv", "--time", "1"])
-    given = [name for name in CHOSEN_BY_TIME if getattr(arguments, name) != getattr(usual, name)]
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise DataError(f"--time chooses the network and how it is trained\n  fix: leave {options} out, or --time")
+def _parts(arguments: argparse.Namespace, named: Sequence[str], asked: str) -> tuple[Parts, bool]:
+    """The data, and whether the default for tables is trained: where no setting is named, on a table in memory.
+
+    Its members hold out rows themselves, so there is no validation part.
+    """
+    if named:
+        return load_parts(arguments), False
+    share, arguments.validation = arguments.validation, 0.0
+    parts = load_parts(arguments)
+    few = parts.rows < FEWEST_ROWS
+    if parts.stream is None and len(parts.train.recipe.shape) == 1 and not few:
+        return parts, True
+    if asked:
+        what = f"for {FEWEST_ROWS} rows or more" if few else "for tables that fit in memory"
+        raise DataError(f"{asked} is {what}\n  fix: leave {asked} out")
+    arguments.validation = share
+    return load_parts(arguments), False
 
 
 @contextmanager
@@ -115,6 +126,15 @@ def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[a
     return arguments, before
 
 
+def _train_default(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+    """Train the default for tables."""
+    from reseau.cache import use_compile_cache
+    from reseau.cli.train_table import train_table
+
+    use_compile_cache()
+    return train_table(arguments, parts, name, partial)
+
+
 def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
@@ -123,11 +143,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     from reseau.cli.design import design, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
-    from reseau.cli.train_within import train_within
 
     use_compile_cache()
-    if arguments.time:
-        return train_within(arguments, parts, name, partial)
     params = None
     if arguments.source is None:
         made = design(arguments, parts.train)
@@ -271,6 +288,8 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
     seconds = f"{result.seconds:.1f} s"
     if result.stopped == "early":
         return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
+    if result.stopped == "time":
+        return f"The time was over after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
     if result.stopped == "interrupted":
         return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
