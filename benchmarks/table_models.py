@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import reseau as rs
 from reseau.data import Table
 
 __all__ = ["OURS", "PEERS", "TORCH", "predicted"]
@@ -113,5 +112,3 @@ def limit_threads(threads: int) -> None:
     """Let the libraries that are not imported yet use so many threads."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
-
-

@@ -19,7 +19,9 @@ def main() -> None:
     print(f"{'':15} {'held out':>8} {'':8} {'reseau':>8} {'boosted trees':>14}")
     for name, load, of_classes in (("diabetes", load_diabetes, False), ("breast cancer", load_breast_cancer, True)):
         X, y = load(return_X_y=True)
-        ours = rs.NetworkClassifier("auto", random_state=0) if of_classes else rs.NetworkRegressor("auto", random_state=0)
+        ours = (
+            rs.NetworkClassifier("auto", random_state=0) if of_classes else rs.NetworkRegressor("auto", random_state=0)
+        )
         trees = (HistGradientBoostingClassifier if of_classes else HistGradientBoostingRegressor)(random_state=0)
         for seed in range(splits):
             stay, held, of_stay, of_held = train_test_split(

@@ -71,7 +71,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_bits(found, monkeypatch) -
     fitted = []
     train = problem.fit
     monkeypatch.setattr(problem, "fit", lambda *args, **words: fitted.append(words) or train(*args, **words))
-    for path in sorted(folder.glob("trial-3-*")) + [folder / "member-2"]:
+    for path in [*folder.glob("trial-3-*"), folder / "member-2"]:
         for file in path.iterdir():
             file.unlink()
     again = rs.tune(table(), settings=BASE, seconds=600, checkpoint=folder, progress=False)

@@ -26,14 +26,15 @@ SHOWN_TRIALS = 4  # with the line above them
 
 def train_table(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the members and join them; the history of each follows that of the one before."""
-    folder, seed = partial / CHECKPOINTS, arguments.seed
+    folder, seed, progress = partial / CHECKPOINTS, arguments.seed, not arguments.quiet
     if arguments.tune:
-        tuned = tune(parts.train, seconds=arguments.time or SECONDS_TO_TUNE, seed=seed, checkpoint=folder)
+        seconds = arguments.time or SECONDS_TO_TUNE
+        tuned = tune(parts.train, seconds=seconds, seed=seed, checkpoint=folder, progress=progress)
         print(f"{len(tuned.trials)} trials; those that went farthest, best first:")
         print("\n".join(str(tuned).splitlines()[:SHOWN_TRIALS]))
         found = tuned.fit
     else:
-        found = fit_table(parts.train, seconds=arguments.time, seed=seed, checkpoint=folder)
+        found = fit_table(parts.train, seconds=arguments.time, seed=seed, checkpoint=folder, progress=progress)
     chosen, classes = found.settings, parts.train.classes
     hidden = ", ".join(map(str, chosen.hidden))
     print(

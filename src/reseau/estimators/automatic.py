@@ -52,12 +52,12 @@ def fit_automatic(estimator: Any, rows: Rows, classes: Sequence[Any], seed: int)
             f"{kind}: hidden_layer_sizes='auto' predicts one target, y has {rows.target.shape[1]}\n"
             "  fix: an estimator for each, or hidden_layer_sizes=(100,)"
         )
-    target = rows.target.astype(np.int32) if classes else rows.target
+    target = rows.target.astype(np.int32) if len(classes) else rows.target
     table = Table(rows.X, target, Recipe((rows.X.shape[1],), "y", tuple(map(str, range(len(classes))))))
     found = fit_table(table, sample_weight=rows.weights, seed=seed, progress=bool(estimator.verbose))
     estimator.network_, estimator.n_outputs_ = found.network, len(classes) or 1
     estimator.n_layers_ = len(found.settings.hidden) + 2
-    estimator._standing = _standing(found, len(rows), bool(classes))
+    estimator._standing = _standing(found, len(rows), len(classes) > 0)
     if found.members[-1].stopped == "interrupted":
         text, category = WARNINGS["interrupted"]
         warnings.warn(text, category, stacklevel=7)

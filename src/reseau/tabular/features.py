@@ -91,14 +91,14 @@ def _clipped(scaled: np.ndarray) -> np.ndarray:
 
 
 def _ends(clipped: np.ndarray, intervals: int) -> list[np.ndarray]:
-    """The ends of the intervals of each column, quantiles of its numbers; at most two for one of two values or fewer."""
+    """The ends of the intervals of each column: quantiles of its numbers, two at most where it has no third value."""
     count = max(min(intervals or 2, MOST_INTERVALS // max(clipped.shape[1], 1)), 2)
     shares = np.linspace(0, 1, count + 1)
     found = []
     for column in clipped.T:
         values = np.unique(column[~np.isnan(column)].astype(np.float32))
         ends = np.unique(np.nanquantile(column, shares).astype(np.float32)) if len(values) > 2 else values
-        if 2 < len(values) and len(ends) < 3:  # most rows share one value: intervals between the values themselves
+        if len(values) > 2 and len(ends) < 3:  # most rows share one value: intervals between the values themselves
             ends = np.unique(np.quantile(values, shares).astype(np.float32))
         found.append(ends)
     return found

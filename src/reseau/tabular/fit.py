@@ -67,8 +67,8 @@ def fit_table(
         seconds: The time there is. The settings are chosen for it as if two CPU cores did nothing else, and training
             ends when it is over. By default they are chosen for at most 30 seconds, and no clock is read.
         settings: How it is done, in place of what `settings_for` chooses.
-        sample_weight: A weight for each row in training, (n,); the best epoch is chosen without weights. Rows that
-            weigh 0 are left out of both.
+        sample_weight: A weight for each row, (n,), in training and in the choice of the best epoch. Rows that weigh 0
+            are left out.
         seed: Seed of the first parameters, the parts, the batches and dropout.
         checkpoint: Folder for checkpoints: a run that was killed goes on when the same call is made again.
         progress: Whether progress is shown.

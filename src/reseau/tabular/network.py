@@ -37,7 +37,8 @@ ROWS_READ = 1024  # by which first values are chosen
 def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Network:
     """From raw rows to scores: one a class, or one number for standardized targets.
 
-    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD, with piecewise-linear encodings.
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD; encodings as in
+    Gorishniy, Rubachev and Babenko, *On Embeddings for Numerical Features in Tabular Deep Learning*, 2022.
     """
     x, h = table_features(recipe, X, settings)
     h = scale(h, name="front")

@@ -97,7 +97,7 @@ class Problem:
             (X[stay], self.target[stay]),
             params=first_values(self.member, self._read, X[stay], own) if self.shape.fitted_start else None,
             sample_weight=None if weight is None else weight[stay],
-            validation=(X[held], self.target[held]),
+            validation=(X[held], self.target[held], None if weight is None else weight[held]),
             patience=settings.patience,
             best="accuracy" if self.table.classes else "loss",
             seconds=seconds,

@@ -121,7 +121,7 @@ def tune(
             tried = []
             for number, shape, candidate in left:
                 spent = sum(t.result.seconds for t in trials)
-                if trials and spent > SHARE_OF_SEARCH * seconds or _interrupted(trials):
+                if (trials and spent > SHARE_OF_SEARCH * seconds) or _interrupted(trials):
                     break
                 own = replace(candidate, epochs=max(base.epochs >> (RUNGS - rung), 1))
                 result = problems[shape].train(
@@ -139,7 +139,7 @@ def tune(
     fitted = averaged(
         problems[best[1]],
         best[2],
-        seconds - sum(t.result.seconds for t in trials),
+        max(seconds - sum(t.result.seconds for t in trials), (1 - SHARE_OF_SEARCH) * seconds),
         folder,
         progress,
         began,

@@ -121,7 +121,7 @@ def fit(
     batches: Batches | None = None,
     epochs: int | None = None,
     steps: int | None = None,
-    validation: tuple[Any, Any] | Table | None = None,
+    validation: tuple[Any, Any] | tuple[Any, Any, Any] | Table | None = None,
     patience: int | None = None,
     best: Literal["loss", "accuracy"] = "loss",
     seconds: float | None = None,
@@ -151,7 +151,7 @@ def fit(
         batches: `batches.Shuffled(32)` by default.
         epochs: Passes to make; or else
         steps: steps to take.
-        validation: Inputs and targets, or a table, measured after every epoch.
+        validation: Inputs and targets, or a table, measured after every epoch; `(X, y, weights)` weighs the rows.
         patience: Stop when the validation loss has not improved for this many epochs, and return the best epoch's
             parameters. Needs `validation`.
         best: What makes an epoch the best: the least validation loss, or the highest validation accuracy, of several
@@ -196,7 +196,10 @@ def fit(
     start = start_of(objective, params, seed)
     precision = precision_of(start)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision)
-    held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
+    weights = None
+    if isinstance(validation, tuple) and len(validation) == 3:
+        *validation, weights = validation
+    held_out = None if validation is None else objective.read(*pair(validation, "validation"), weights, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
@@ -211,6 +214,7 @@ def fit(
             **feed.identity(),
             validation=held_out,
             first_parameters=run.params(),
+            **({"watched_losses": objective.watch} if objective.watch else {}),
         )
         kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
