@@ -74,7 +74,9 @@ def table_features(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> tu
             rest = list(range(len(places)))
         if settings.intervals:
             parts.append(
-                piecewise_linear_encoding(_taken(clipped, several), [ends[j] for j in several], name="intervals")
+                piecewise_linear_encoding(
+                    _taken(clipped, several), [ends[j].tolist() for j in several], name="intervals"
+                )
             )
         if rest:
             parts.append(_taken(clipped, rest))

@@ -16,7 +16,6 @@ from reseau.layers import (
     log_sum_exp,
     mish,
     ntk_affine,
-    parametric_activation,
     relu,
     reshape,
     scale,
@@ -30,7 +29,7 @@ from reseau.tabular.settings import TableSettings
 
 __all__ = ["ACTIVATIONS", "first_values", "joined", "member_network", "named_apart", "what_layers_read"]
 
-ACTIVATIONS: dict[str, Callable[[Node], Node]] = {"mish": mish, "relu": relu, "selu": selu, "silu": silu}
+ACTIVATIONS: dict[str, Callable[..., Node]] = {"mish": mish, "relu": relu, "selu": selu, "silu": silu}
 ROWS_READ = 1024  # by which first values are chosen
 
 
@@ -44,7 +43,7 @@ def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Ne
     h = scale(h, name="front")
     for i, units in enumerate(settings.hidden):
         h = ntk_affine(h, units, name=f"hidden{i + 1}")
-        h = parametric_activation(ACTIVATIONS[settings.activation], h, name=f"active{i + 1}")
+        h = ACTIVATIONS[settings.activation](h, name=f"active{i + 1}")
         h = dropout(h, settings.dropout, name=f"dropout{i + 1}") if settings.dropout else h
     return Network(x, ntk_affine(h, len(recipe.classes) or 1, name="scores"))
 

@@ -17,7 +17,7 @@ CYCLES, DECAY = CosineInLog(1.0, 1), FlatCosine(1.0, 1)  # as functions of the p
 
 @dataclass(frozen=True)
 class TableOptimizer(Optimizer):
-    """Adam with a decay of the weights, and rates by groups: biases, slopes and embeddings slow, the first scale fast.
+    """Adam with a decay of the weights, and rates by groups: biases and embeddings slow, the first scale fast.
 
     All of them are equal: the program of one serves every rate, decay and number of steps, which it reads from its
     state.
@@ -55,7 +55,6 @@ def _grouped(rate: Any, decay: Any) -> Grouped:
         (
             ("*.bias", adam(0.1, False)),
             ("front.factor", adam(6.0, True)),
-            ("*.slope", adam(0.1, True)),
             ("periodic.*", adam(0.1, True)),
         ),
         rest=adam(1.0, True),

@@ -23,7 +23,7 @@ class TableSettings:
         held_out: The share of rows on which each member's best epoch is chosen.
         batch: Rows in a step.
         hidden: Units of the hidden layers.
-        activation: "relu", "silu", "mish" or "selu", each with a learned slope.
+        activation: "relu", "silu", "mish" or "selu".
         intervals: Of the piecewise-linear encoding of a column of numbers; 0 for none.
         waves: Cosines of the periodic embedding of a column of numbers; 0 for none.
         dropout: Share of hidden units that a step drops.

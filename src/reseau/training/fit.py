@@ -196,10 +196,11 @@ def fit(
     start = start_of(objective, params, seed)
     precision = precision_of(start)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision)
-    weights = None
+    held_out = None
     if isinstance(validation, tuple) and len(validation) == 3:
-        *validation, weights = validation
-    held_out = None if validation is None else objective.read(*pair(validation, "validation"), weights, precision)
+        held_out = objective.read(*validation, precision)
+    elif validation is not None:
+        held_out = objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
