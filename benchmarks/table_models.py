@@ -1,14 +1,16 @@
 """The models of the comparison on tables: the default for tables, some pieces of it removed, and others' defaults."""
 
 import os
+from ast import literal_eval
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from reseau.data import Table
 
-__all__ = ["OURS", "PEERS", "TORCH", "predicted"]
+__all__ = ["OURS", "PEERS", "TORCH", "limit_threads", "predicted"]
 
 OURS = "reseau"
 TREES = ("HistGradientBoosting", "LightGBM", "XGBoost")
@@ -25,11 +27,20 @@ def predicted(model: str, train: Table, test: Table, threads: int) -> np.ndarray
 
 
 def ours(model: str, train: Table, test: Table) -> np.ndarray:
-    """The default for tables; a model called "reseau, name=value" has that setting changed."""
-    from reseau.tabular import fit_table
+    """The default for tables; "reseau name=value" has that setting changed, "reseau tuned" is searched for."""
+    from reseau.tabular import fit_table, tune
+    from reseau.tabular.fit import settings_of
+    from reseau.tabular.settings import SECONDS
 
-    train = train.fitted()
-    found = fit_table(train, progress=False)
+    train, change = train.fitted(), model.removeprefix(OURS).strip()
+    if change == "tuned":
+        found = tune(train, progress=False).fit
+    elif change:
+        name, _, value = change.partition("=")
+        settings = replace(settings_of(train, SECONDS), **{name: literal_eval(value)})
+        found = fit_table(train, settings=settings, progress=False)
+    else:
+        found = fit_table(train, progress=False)
     scores = found.network.in_blocks(found.params, test.under(train.recipe).features)
     return scores.argmax(1) if train.classes else scores[:, 0]
 

@@ -3,6 +3,7 @@
     python -m benchmarks.tables                                  # the tables that scikit-learn brings or makes
     python -m benchmarks.tables --data FOLDER --splits 5         # and those of a folder of files, see table_sets
     python -m benchmarks.tables --data FOLDER --models RealMLP --tables airfoil,energy
+    python -m benchmarks.tables --models "reseau,reseau dropout=0.0,reseau members=1" --tables concrete
     python -m benchmarks.tables --show --page docs/tabular.md    # only write what was found
 
 The score is R² for numbers and accuracy for classes, on a fifth of the rows that no model has seen. Results are kept
@@ -21,16 +22,16 @@ import numpy as np
 
 from benchmarks.table_models import OURS, PEERS, limit_threads
 from benchmarks.table_results import written
-from benchmarks.table_sets import names, table
 
 BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Every model on every split of every table; what is there already is left as it is."""
-    limit_threads(arguments.threads)
+    limit_threads(arguments.threads)  # before the libraries that read it are imported
     import reseau as rs
     from benchmarks.table_models import predicted
+    from benchmarks.table_sets import names, table
     from reseau.data import Table
 
     def score(found: np.ndarray, test: Table) -> float:
