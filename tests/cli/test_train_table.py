@@ -1,12 +1,14 @@
 """`reseau train` of a table where nothing is chosen, with `--time` and with `--tune`."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reseau.cli import main, train
-from reseau.tabular import TableSettings, fit
+from reseau.cli.partial_folder import is_of_one_network
+from reseau.tabular import TableSettings, fit, problem
 
 
 @pytest.fixture
@@ -72,6 +74,32 @@ def test_a_named_setting_trains_a_plain_network(table, capsys):
     told = capsys.readouterr().out
     assert "members" not in told
     assert "86 rows to train on, 10 for validation, 24 for test" in told
+
+
+def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
+    """Members have folders of their own; a run that began as one network, as all did before 0.2, stays one."""
+    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--out"]
+    assert main([*words, "whole"]) == 0
+    real, calls = problem.fit, []
+
+    def stopped_at_the_second(*given, **named):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(problem, "fit", stopped_at_the_second)
+        assert main([*words, "cut"]) == 130
+    assert main(["train", "--resume", "cut"]) == 0
+    model = "model.safetensors"
+    assert (table / "cut" / model).read_bytes() == (table / "whole" / model).read_bytes()
+    old = table / "old.partial"
+    (old / "checkpoints").mkdir(parents=True)
+    (old / "command.json").write_text(json.dumps([*words, "old"]))
+    (old / "checkpoints" / "checkpoint-1").write_bytes(b"")
+    assert is_of_one_network(table / "old")
+    assert not is_of_one_network(table / "new")
 
 
 def test_too_few_rows_for_members_are_trained_plainly(table, capsys):

@@ -16,7 +16,15 @@ import numpy as np
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
 from reseau.cli.loading import Parts, load_parts, name_of
-from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
+from reseau.cli.partial_folder import (
+    CHECKPOINTS,
+    HISTORY,
+    check_partial,
+    clear,
+    is_of_one_network,
+    partial_run,
+    words_of,
+)
 from reseau.cli.run_folder import check_place, find_model, new_folder
 from reseau.cli.threshold import RULES, check_asked
 from reseau.cli.trained import Trained
@@ -54,7 +62,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
         raise DataError(
             f"{asked} chooses the network and how it is trained\n  fix: leave {', '.join(named)} out, or {asked}"
         )
-    parts, chosen = _parts(arguments, named, asked)
+    parts, chosen = _parts(arguments, bool(named) or (resume and is_of_one_network(out)), asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
     if arguments.epochs is None:
@@ -85,12 +93,12 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     return INTERRUPTED if interrupted else FINISHED
 
 
-def _parts(arguments: argparse.Namespace, named: Sequence[str], asked: str) -> tuple[Parts, bool]:
-    """The data, and whether the default for tables is trained: where no setting is named, on a table in memory.
+def _parts(arguments: argparse.Namespace, plain: bool, asked: str) -> tuple[Parts, bool]:
+    """The data, and whether the default for tables is trained: on a table in memory, unless one network is wanted.
 
     Its members hold out rows themselves, so there is no validation part but where a threshold is chosen on it.
     """
-    if named:
+    if plain:
         return load_parts(arguments), False
     share = arguments.validation
     arguments.validation = share if arguments.threshold in RULES else 0.0
