@@ -11,6 +11,7 @@ from reseau.data.table.recipe import Recipe, Table
 from reseau.errors import DataError
 from reseau.estimators.epochs import Standing
 from reseau.estimators.rows import Rows
+from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
 from reseau.tabular import TableFit, fit_table
 
@@ -37,14 +38,17 @@ def check_automatic(estimator: Any) -> None:
         )
 
 
-def fit_automatic(estimator: Any, rows: Rows, classes: Sequence[Any], seed: int) -> None:
+def fit_automatic(
+    estimator: Any, rows: Rows, classes: Sequence[Any], random: np.random.RandomState, tasks: Tasks | None
+) -> None:
     """Fit the default for tables, and leave scikit-learn's attributes in the estimator.
 
     Args:
         estimator: What is fitted.
         rows: The examples; of classes the targets are their numbers.
         classes: The classes; none for numbers.
-        seed: The same seed gives the same bits.
+        random: Its next number is the seed.
+        tasks: scikit-learn's callbacks, which are told of the end; members have no epochs in common.
     """
     kind = type(estimator).__name__
     if rows.target.ndim != 1:
@@ -54,10 +58,14 @@ def fit_automatic(estimator: Any, rows: Rows, classes: Sequence[Any], seed: int)
         )
     target = rows.target.astype(np.int32) if len(classes) else rows.target
     table = Table(rows.X, target, Recipe((rows.X.shape[1],), "y", tuple(map(str, range(len(classes))))))
+    seed = int(random.randint(2**31 - 1))
     found = fit_table(table, sample_weight=rows.weights, seed=seed, progress=bool(estimator.verbose))
     estimator.network_, estimator.n_outputs_ = found.network, len(classes) or 1
     estimator.n_layers_ = len(found.settings.hidden) + 2
     estimator._standing = _standing(found, len(rows), len(classes) > 0)
+    estimator._publish()
+    if tasks is not None:
+        tasks.close(estimator._fitted)
     if found.members[-1].stopped == "interrupted":
         text, category = WARNINGS["interrupted"]
         warnings.warn(text, category, stacklevel=7)

@@ -136,10 +136,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         rows = self._read(X, y, sample_weight, first, incremental)
         if is_automatic(self):
-            fit_automatic(self, rows, getattr(self, "classes_", ()), int(random.randint(2**31 - 1)))
-            self._publish()
-            if tasks is not None:
-                tasks.close(self._fitted)
+            fit_automatic(self, rows, getattr(self, "classes_", ()), random, tasks)
             return self
         design = self._design(rows.X.shape[1])
         objective = objective_of(design)
