@@ -25,6 +25,7 @@ HOME = {
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
     "conformal": "reseau.calibration.conformal",
+    "explore": "reseau.explorer.notebook",
     "certified_radius": "reseau.verification.radius",
     "verify": "reseau.verification.verify",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),

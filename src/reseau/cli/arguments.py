@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from reseau.cli import kinds
+from reseau.cli.explore_options import explore_options
 
 __all__ = ["parser"]
 
@@ -169,6 +170,9 @@ def parser() -> argparse.ArgumentParser:
         help="probability of a false alarm, ever (default: 0.05)",
     )
     monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
+    explore_options(
+        commands.add_parser("explore", allow_abbrev=False, help="see, drive and understand a network on a page")
+    )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest pieces close to a function"))
     return root
 
