@@ -18,7 +18,7 @@ def train_shared(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     """Train in this process, or start the others, or join them."""
     if arguments.processes is None and arguments.coordinator is None and arguments.process is None:
         return train(arguments, words)
-    for option in ("time", "cv"):
+    for option in ("time", "tune", "cv"):
         if getattr(arguments, option):
             raise DataError(
                 f"--{option} trains several networks one after another\n  fix: leave --{option} out, or --processes"
