@@ -90,6 +90,16 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
+def real_type(source: Input, precision: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type of the real numbers that an input reads, where those that follow the parameters have `precision`.
+
+    None where it reads whole numbers, truth values or texts.
+    """
+    if source.dtype == "float":
+        return precision
+    return np.dtype(source.dtype) if jnp.issubdtype(np.dtype(source.dtype), jnp.floating) else None
+
+
 def read_texts(node: Node, array: Any) -> np.ndarray:
     """The texts that are given for an input, an array of NumPy."""
     if array.dtype.kind not in "OUS":
