@@ -92,6 +92,7 @@ from reseau.training import FitResult as FitResult
 from reseau.training import Record as Record
 from reseau.training import fit as fit
 from reseau.training import train as train
+from reseau.verification.radius import certified_radius as certified_radius
 from reseau.verification.verify import verify as verify
 from reseau.versions import show_versions as show_versions
 

@@ -1,10 +1,12 @@
 """The words that each command understands."""
 
 import argparse
+import difflib
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 __all__ = ["parser"]
 
@@ -26,11 +28,40 @@ EXAMPLES = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that complains in one line and a cure."""
+    """A parser that complains in one line and a cure; what is misspelled is answered with the nearest word."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As `argparse` does, but a word that the command does not know is the command's error, not the program's."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            owner = _commands(self)[found.command]
+            if not rest[0].startswith("-"):
+                owner.complain(f"{rest[0]} is one word too many")
+            known = [option for action in owner._actions for option in action.option_strings]
+            owner.complain(f"there is no option {rest[0]}", rest[0].partition("=")[0], known)
+        return found
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog.split()[0]}: {message}\n  fix: {self.prog} --help", file=sys.stderr)
+        """Complain in `argparse`'s words, but for a choice that is none."""
+        choice = re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.+)\)", message, re.DOTALL)
+        if choice is None:
+            self.complain(message)
+        where, word, known = choice.groups()
+        what = "command" if where == "COMMAND" else where
+        choices = [name.strip(" '\"") for name in known.split(",")]
+        self.complain(f"there is no {what} {word}; choose from {', '.join(choices)}", word, choices)
+
+    def complain(self, message: str, word: str = "", known: Sequence[str] = ()) -> NoReturn:
+        """End the program with one error, which names the known word that is nearest to the one given."""
+        near = difflib.get_close_matches(word, known, 1) if word else []
+        cure = f"did you mean {near[0]}? " if near else ""
+        print(f"{self.prog.split()[0]}: {message}\n  fix: {cure}{self.prog} --help", file=sys.stderr)
         sys.exit(2)
+
+
+def _commands(root: argparse.ArgumentParser) -> "Mapping[str, Parser]":
+    """The parser of each command."""
+    return next(action.choices for action in root._actions if isinstance(action, argparse._SubParsersAction))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,6 +125,9 @@ def parser() -> argparse.ArgumentParser:
         type=_nonnegative,
         help="of a model that predicts a number: an error is a prediction off by more than E",
     )
+    certify.add_argument(
+        "--sequential", action="store_true", help="a hold-out bound that holds after every row at once, not only now"
+    )
     verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
     verify.add_argument("model", metavar="MODEL", help="ONNX file of affine maps of a row and ReLUs")
     verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
@@ -117,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
         help="probability of a false alarm, ever (default: 0.05)",
     )
     monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
-    _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest ReLU neurons close to a function"))
+    _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest pieces close to a function"))
     return root
 
 
@@ -257,6 +291,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument("--seed", metavar="N", type=_seed, default=0, help="same seed, same network (default: 0)")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
+    output.add_argument("--quiet", action="store_true", help="print errors alone")
     again = output.add_mutually_exclusive_group()
     again.add_argument(
         "--force", action="store_true", help="replace the folder of an earlier run, start an interrupted one again"

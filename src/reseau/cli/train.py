@@ -21,6 +21,7 @@ from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear
 from reseau.cli.run_folder import MODEL, ROWS, check_place, find_model, new_folder
 from reseau.cli.trained import Trained
 from reseau.errors import DataError
+from reseau.extras import has_extra
 
 if TYPE_CHECKING:
     from reseau.cli.report import Evaluation
@@ -63,6 +64,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     print(_about(name, arguments, parts), flush=True)
     for decision in parts.train.recipe.decisions():
         print(decision)
+    if not has_extra("plot"):
+        print("the report has no pictures: matplotlib is not installed (pip install 'reseau[plot]')")
     words = [word for word in words if word not in ("--resume", "--force")]
     import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
 
@@ -146,6 +149,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         sample_weight=_class_weights(arguments, parts),
         validation=None if parts.validation is None else (parts.validation.features, made.targets(parts.validation)),
         patience=arguments.patience,
+        progress=not arguments.quiet,
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,

@@ -1,6 +1,6 @@
 """The classifier."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
@@ -136,7 +136,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self._store(locals())
 
     @available_if(lambda self: self.solver != "lbfgs")
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Go on for one epoch over these rows, from where the last call stopped.
 
         Args:

@@ -1,0 +1,82 @@
+"""Losses of one score whose target is a side, -1 or +1: logistic, hinge, ramp."""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from reseau.errors import DataError
+from reseau.losses.loss import Constants, Loss, along, log1pexp, over_coordinates
+from reseau.ops.base import Shape
+
+__all__ = ["Hinge", "Logistic", "Ramp", "SignLoss"]
+
+
+class SignLoss(Loss):
+    """A loss of one score whose target is a side, -1 or +1."""
+
+    def check(self, targets: np.ndarray, scores: Shape) -> None:
+        seen = np.unique(targets)
+        if not np.isin(seen, (-1, 1)).all():
+            raise DataError(
+                f"{type(self).__name__} wants targets -1 and +1, got {', '.join(f'{v:g}' for v in seen[:6])}\n"
+                "  fix: for targets 0 and 1 give 2 * y - 1; for several classes use losses.CrossEntropy()"
+            )
+
+    def correct(self, scores: Array, targets: Array) -> Array:
+        return jnp.mean(scores * targets > 0, axis=tuple(range(1, scores.ndim)), dtype=scores.dtype)
+
+
+@dataclass(frozen=True)
+class Logistic(SignLoss):
+    """`log(1 + exp(-y u))` in nats, for a target `y` in {-1, +1}."""
+
+    def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
+        high = output_bound + log1pexp(-output_bound) if output_bound < inf else inf
+        return Constants(sqrt(dimension), 0.25, dimension * log1pexp(-output_bound), dimension * high)
+
+    def forward(self, scores: Array, targets: Array) -> Array:
+        z = -targets * scores
+        return over_coordinates(jnp.logaddexp(z, jnp.zeros_like(z)))
+
+    def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
+        return -along(g, scores) * targets * jax.nn.sigmoid(-targets * scores), None
+
+
+@dataclass(frozen=True)
+class Hinge(SignLoss):
+    """`max(0, 1 - y u)` for a target `y` in {-1, +1}. At the kink `y u = 1`, `backward` takes the subgradient 0."""
+
+    def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
+        return Constants(sqrt(dimension), inf, 0.0, dimension * (1 + output_bound))
+
+    def forward(self, scores: Array, targets: Array) -> Array:
+        return over_coordinates(jnp.maximum(1 - targets * scores, 0))
+
+    def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
+        return jnp.where(targets * scores < 1, -along(g, scores) * targets, 0), None
+
+
+@dataclass(frozen=True)
+class Ramp(SignLoss):
+    """`min(1, max(0, 1 - y u / margin))`, above the 0-1 error and in [0, 1]. At both kinks `backward` takes 0."""
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.margin > 0:
+            raise DataError(f"the margin of the ramp loss must be positive, got {self.margin}")
+
+    def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
+        return Constants(sqrt(dimension) / self.margin, inf, 0.0, float(dimension))
+
+    def forward(self, scores: Array, targets: Array) -> Array:
+        return over_coordinates(jnp.clip(1 - targets * scores / self.margin, 0, 1))
+
+    def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
+        z = targets * scores
+        sloping = (z > 0) & (z < self.margin)
+        return jnp.where(sloping, -along(g, scores) * targets / self.margin, 0), None
