@@ -48,7 +48,9 @@ def file_error(path: str | os.PathLike[str], error: OSError, what: str = READ, c
     return found
 
 
-def absent(path: str | os.PathLike[str], what: str = "there is no such file or folder", cure: str = CURES[READ]) -> FileError:
+def absent(
+    path: str | os.PathLike[str], what: str = "there is no such file or folder", cure: str = CURES[READ]
+) -> FileError:
     """That something is not there, as the error that opening it would be."""
     found = FileError(f"{os.fspath(path)}: {what}\n  fix: {cure}")
     found.errno = ENOENT

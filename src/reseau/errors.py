@@ -76,9 +76,7 @@ class DivergenceError(ReseauError, ArithmeticError):
         params: Parameters of the last step whose objective and gradient were finite.
     """
 
-    def __init__(
-        self, message: str, *, epoch: int, step: int, node: str, what: str, params: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, message: str, *, epoch: int, step: int, node: str, what: str, params: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.epoch = epoch
         self.step = step

@@ -1,6 +1,5 @@
 """The summary of small networks against hand counts."""
 
-
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -203,7 +203,9 @@ def test_squares_of_derivatives_that_overflow_are_a_divergence(optimizer):
     objective = rs.Objective(rs.Network(x, rs.affine(x, 3, name="line")), rs.losses.CrossEntropy())
     rows = (X * 1e22).astype("f4")
     more = {"validation": (rows, Y), "patience": 1} if isinstance(optimizer, Adam) else {}
-    with pytest.raises(DivergenceError, match="what the optimizer keeps of the derivative at 'line.weight'") as failure:
+    with pytest.raises(
+        DivergenceError, match=r"what the optimizer keeps of the derivative at 'line\.weight'"
+    ) as failure:
         fit(objective, (rows, Y), params=objective.network.init(), optimizer=optimizer, **more)
     error = failure.value
     assert (error.node, error.what, error.step) == ("line.weight", "state", 0)
@@ -238,7 +240,7 @@ def test_parameters_that_the_last_step_made_infinite_are_a_divergence():
     objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), rs.losses.SquaredError())
     data = (np.full((4, 1), 1e10, "f4"), np.zeros(4, "f4"))
     start = {"line.weight": np.full((1, 1), 1e5, "f4"), "line.bias": np.zeros(1, "f4")}
-    with pytest.raises(DivergenceError, match="the value at 'line.weight' \\(parameter\\) is not finite") as failure:
+    with pytest.raises(DivergenceError, match=r"the value at 'line\.weight' \(parameter\) is not finite") as failure:
         fit(objective, data, params=start, optimizer=SGD(1e20), batches=Cyclic(4), epochs=1)
     assert same_bits(failure.value.params, start)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from reseau.cache import shared_length
 from reseau.errors import DataError
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
@@ -16,7 +17,7 @@ __all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "read_example
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 
-SHORTEST = 16  # rows that shorter data is padded to
+SHORTEST, PARTS = 16, 16  # rows that shorter data is padded to; lengths from one power of two to the next
 
 MOST_PADDED = 1 << 26  # bytes of features
 
@@ -121,8 +122,7 @@ def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weigh
     n = len(X)
     if X.nbytes > MOST_PADDED:
         return objective.read(X, target, weights, X.dtype)
-    unit = max(1 << n.bit_length() >> 5, 1)
-    empty = -n % unit if n > SHORTEST else SHORTEST - n
+    empty = max(shared_length(n, PARTS), SHORTEST) - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
     if empty:  # rows that no batch takes
         X, target = (np.concatenate([a, np.broadcast_to(a[:1], (empty, *a.shape[1:]))]) for a in (X, target))

@@ -67,14 +67,13 @@ class Approximation:
         8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
         certified: ball arithmetic bounds the expression between the samples
         >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
-        2 pieces, 2 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces, no network of fewer neurons does it
+        2 pieces, 2 neurons, error at most 0.01 (asked: 0.01); neither fewer pieces nor fewer neurons do it
         """
-        neurons = ", no network of fewer neurons" if self.network.width == self.least_neurons else ""
-        fewest = (
-            f"no function of fewer pieces{neurons} does it"
-            if self.lower == self.upper
-            else f"fewer than {self.lower} pieces do not"
-        )
+        fewest = f"fewer than {self.lower} pieces do not"
+        if self.lower == self.upper:
+            fewest = "no function of fewer pieces does it"
+            if self.network.width == self.least_neurons:
+                fewest = "neither fewer pieces nor fewer neurons do it"
         bound = "at most" if self.certified else "seen"
         head = f"{self.pieces} pieces, {self.network.width} neurons, error {bound} {self.error:.3g}"
         status = "certified" if self.certified else "not certified"
@@ -212,15 +211,11 @@ def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float 
         narrower = margin < tolerance
         _refuse_rounding(margin, tolerance)
     lower = min(lower, pieces)
-    return Approximation(
-        network, pwl, tolerance, error, lower, pieces, least, chords.certified, chords.reason, chords
-    )
+    return Approximation(network, pwl, tolerance, error, lower, pieces, least, chords.certified, chords.reason, chords)
 
 
-def _narrower(
-    line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where
-) -> tuple[LineNetwork, PWL]:
-    """A network of fewer neurons and no more pieces, with its pieces, where one turns away from a zero; else the same."""
+def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where) -> tuple[LineNetwork, PWL]:
+    """A network of fewer neurons and no more pieces, with its pieces, if one turns away from a zero; else the same."""
     found = turning_away(chords.x, chords.y, tolerance, mode)
     if found is None or found.width >= line.width:
         return line, pwl

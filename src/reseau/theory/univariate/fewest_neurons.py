@@ -94,13 +94,13 @@ def _keeps_its_sign(x: FloatArray, y: FloatArray, tolerance: float) -> bool:
 
 
 def _zeros(x: FloatArray, y: FloatArray, tolerance: float) -> Iterator[float]:
-    """Points where the network may be 0: ends and middles of the runs within the tolerance of 0, and changes of sign."""
+    """Points where the network may be 0: ends and middles of runs within the tolerance of 0, and changes of sign."""
     within = np.concatenate([[False], np.abs(y) <= tolerance, [False]])
     starts, stops = np.flatnonzero(within[1:] & ~within[:-1]), np.flatnonzero(within[:-1] & ~within[1:]) - 1
     lowest = [a + int(np.abs(y[a : b + 1]).argmin()) for a, b in zip(starts, stops, strict=True)]
     places = x[np.concatenate([starts, stops, np.array(lowest, dtype=np.int64)]).astype(np.int64)]
-    turns = np.flatnonzero(np.signbit(y[1:]) != np.signbit(y[:-1]))
+    turns = np.flatnonzero(np.sign(y[1:]) * np.sign(y[:-1]) < 0)
     crossings = x[turns] + (x[turns + 1] - x[turns]) * (y[turns] / (y[turns] - y[turns + 1]))
-    every = np.unique(np.concatenate([places, crossings[np.isfinite(crossings)]]))
+    every = np.unique(np.concatenate([places, crossings]))
     chosen = np.unique(np.linspace(0, len(every) - 1, min(len(every), MOST_PLACES)).round().astype(np.int64))
     yield from every[chosen].tolist() if len(every) else []
