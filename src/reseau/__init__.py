@@ -23,7 +23,7 @@ HOME = {
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
-    "conformal": "reseau.calibration",
+    "conformal": "reseau.calibration.conformal",
     "certified_radius": "reseau.verification.radius",
     "verify": "reseau.verification.verify",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),

@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.compare import compare
 
             return compare(arguments)
+        if arguments.command == "report":
+            from reseau.cli.report_again import report
+
+            return report(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 

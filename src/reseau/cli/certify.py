@@ -42,6 +42,9 @@ def certify(arguments: argparse.Namespace) -> int:
             f"were read off {model.data}"
         )
         return _by_unseen(arguments, model, sample, unseen, why)
+    if model.threshold is not None and model.threshold.probability != 0.5:
+        why = f"its decision threshold of {model.threshold.probability:.4g} is no part of the network, and was chosen"
+        return _by_unseen(arguments, model, sample, unseen, why)
     try:
         f = ShallowNetwork.from_network(model.network, model.params)
     except GraphError as error:
@@ -102,7 +105,7 @@ def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
 def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cache import use_compile_cache
-    from reseau.cli.metrics import chosen
+    from reseau.cli.metrics import decided
     from reseau.theory import binomial_upper, sequential_upper
 
     path = find_model(arguments.run)
@@ -115,7 +118,7 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
     examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
-        what, wrong = "error rate", chosen(scores) != examples.target
+        what, wrong = "error rate", decided(model, scores) != examples.target
     else:
         what = f"share of predictions off by more than {arguments.within:g}"
         wrong = np.abs(scores[:, 0].astype(np.float64) - np.asarray(examples.target)) > arguments.within

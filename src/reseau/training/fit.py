@@ -203,6 +203,7 @@ def fit(
             **feed.identity(),
             validation=held_out,
             first_parameters=run.params(),
+            **({"watched_losses": objective.watch} if objective.watch else {}),
         )
         kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
