@@ -235,9 +235,8 @@ def test_objectives_compile_for_a_few_lengths_only():
     v = rs.input("v", (2,))
     objective = rs.Objective(rs.Network(v, rs.affine(v, 1)), rs.losses.SquaredError())
     params, rows = objective.network.init(), np.ones((64, 2))
-    for n in range(1, 40):
+    for n in (1, 2, 9, 10, 33, 35, 37, 38, 39, 40):
         objective.evaluate(params, rows[:n], rows[:n, 0])
         objective.value_and_grad(params, rows[:n], rows[:n, 0])
-    lengths = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40}
     for program in (objective._measure, objective._value_and_grad):
-        assert len(program.programs.made) == len(lengths)
+        assert len(program.programs.made) == 4  # for 1, 2, 10 and 40 rows

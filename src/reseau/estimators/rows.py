@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -93,11 +94,22 @@ def check_labels(y: Any, what: str = "y") -> None:
             raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
         labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
     texts = sum(isinstance(label, str) for label in labels)
+    missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
+    if texts and missing is not None:
+        raise DataError(
+            f"{what} contains NaN: there is no label in row {missing}, but {labels[missing]!r}\n"
+            f"  fix: leave such rows out: known = ~pandas.isna({what}), and give X[known] and {what}[known]"
+        )
     if 0 < texts < len(labels):
         other = next(label for label in labels if not isinstance(label, str))
         raise DataError(f"{what} mixes text with {other!r}\n  fix: one kind: [str(label) for label in {what}]")
     if any(isinstance(label, bytes) for label in labels):
         raise DataError(f"{what} holds bytes\n  fix: text: np.char.decode({what})")
+
+
+def is_missing(label: Any) -> bool:
+    """Whether an entry says that there is none: None, NaN, pandas' NA and NaT."""
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or (isinstance(label, float) and isnan(label))
 
 
 def dense(X: Any) -> np.ndarray:

@@ -43,21 +43,22 @@ def least_neurons(x: FloatArray, y: FloatArray, tolerance: float, mode: Where, p
 
 
 def turning_away(x: FloatArray, y: FloatArray, tolerance: float, mode: Where) -> LineNetwork | None:
-    """The narrowest network of this kind within the tolerance, if there is one.
+    """The narrowest network of this kind within the tolerance, with the fewest pieces, if there is one.
 
     It is 0 at a point `t`; the neurons with kinks right of it face right and those with kinks left of it face left, so
     none is needed for an affine rest. For one `t` each side is a path of fewest pieces from `(t, 0)` on, of which a
     first piece that is 0 needs no neuron.
     """
-    best: LineNetwork | None = None
+    best: tuple[int, int, LineNetwork] | None = None
     for t in _zeros(x, y, tolerance):
         right = _side(t, x[x > t], y[x > t], tolerance, mode)
         left = _side(-t, -x[x < t][::-1], y[x < t][::-1], tolerance, mode)
-        if best is None or len(left) + len(right) < best.width:
-            neurons = [*((-w, b, eta) for w, b, eta in reversed(left)), *right]
+        neurons = [*((-w, b, eta) for w, b, eta in reversed(left)), *right]
+        kinks = {-b / w for w, b, _ in neurons if x[0] < -b / w < x[-1]}
+        if best is None or (len(neurons), len(kinks)) < best[:2]:
             weights, biases, outputs = zip(*neurons, strict=True) if neurons else ((), (), ())
-            best = LineNetwork(weights, biases, outputs)
-    return best
+            best = len(neurons), len(kinks), LineNetwork(weights, biases, outputs)
+    return None if best is None else best[2]
 
 
 def _side(t: float, x: FloatArray, y: FloatArray, tolerance: float, mode: Where) -> list[Neuron]:
