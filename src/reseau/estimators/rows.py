@@ -108,8 +108,8 @@ def check_labels(y: Any, what: str = "y") -> None:
 
 
 def is_missing(label: Any) -> bool:
-    """Whether an entry says that there is none: None, NaN, pandas' NA and NaT."""
-    return label is None or type(label).__name__ in ("NAType", "NaTType") or (isinstance(label, float) and isnan(label))
+    """Whether an entry says that there is none: None, NaN, NA of pandas."""
+    return label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and isnan(label))
 
 
 def dense(X: Any) -> np.ndarray:
