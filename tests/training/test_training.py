@@ -407,3 +407,17 @@ def test_the_best_epoch_may_be_that_of_the_highest_accuracy():
     assert right == pytest.approx(max(found.history["validation_accuracy"]))
     with pytest.raises(DataError, match="fix: best='loss'"):
         rs.fit(objective, data, best="error", **wanted)
+
+
+def test_a_long_compilation_is_said_before_it_begins(capsys, monkeypatch):
+    from reseau.training import progress as words
+
+    assert words.compilation(50, 300) == ""
+    assert "1600 parameter arrays and 3200 operations, about 48 seconds" in words.compilation(1600, 3200)
+    monkeypatch.setattr(words, "WORTH_A_WORD", 0.01)
+    objective = classifier()
+    for said in (1, 0):  # what is compiled already is not compiled again
+        rs.fit(objective, (X, Y), optimizer=SGD(0.1), epochs=1)
+        lines = capsys.readouterr().err.splitlines()
+        assert sum(line.startswith("compiling one program of 4 parameter arrays") for line in lines) == said
+        assert lines[-1].startswith("epoch 1 of 1")

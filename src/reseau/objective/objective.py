@@ -240,8 +240,9 @@ class Objective:
         size = shared_length(len(examples), PARTS)
         if size == len(examples) or not self.by_rows:
             return examples
-        parts = jax.tree.map(lambda a: filled_up(np.asarray(a), size), (examples.inputs, examples.targets))
-        return Examples(*jax.device_put(parts), examples.weights)
+        given = (examples.inputs, examples.targets)
+        inputs, targets = jax.device_put(jax.tree.map(lambda a: filled_up(np.asarray(a), size), given))
+        return Examples(inputs, targets, examples.weights)
 
     def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
         """`evaluate` on data that was read before."""

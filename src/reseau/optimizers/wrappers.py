@@ -39,7 +39,7 @@ class Clipped(Optimizer):
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
         largest = functools.reduce(jnp.maximum, (jnp.max(jnp.abs(g)) for g in wide(grads).values()))
         # in this unit no square is infinite, and its reciprocal is not 0
-        unit = jnp.where(largest > 0, jnp.minimum(largest, jnp.finfo(largest.dtype).max ** 0.75), 1)
+        unit = jnp.where(largest > 0, jnp.minimum(largest, float(np.finfo(largest.dtype).max) ** 0.75), 1)
         scaled = {k: g / unit for k, g in wide(grads).items()}
         length = jnp.sqrt(sum(jnp.sum(g * g) for g in scaled.values()))
         longer, scale = length > self.norm / unit, self.norm / jnp.where(length > 0, length, 1)

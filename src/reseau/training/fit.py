@@ -32,7 +32,7 @@ from reseau.training.checks import check_batches, check_seed, pair, start_of
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
-from reseau.training.progress import Show, progress_of
+from reseau.training.progress import Show, compilation, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.streamed_feed import Streamed
 
@@ -161,7 +161,8 @@ def fit(
         keep: Checkpoints that are kept.
         log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
-        progress: Show a bar on a terminal and a few lines elsewhere, on standard error.
+        progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
+            compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
@@ -190,6 +191,11 @@ def fit(
     feed = feed_of(objective, data, sample_weight, batches, seed, precision)
     held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
+    first = ""
+    if optimizer not in objective.programs.made:
+        operations = sum(node.op is not None for node in objective.nodes)
+        first = compilation(len(objective.network.graph.parameters), operations)
+        logger.info(first or "compiling")
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
     kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
@@ -207,7 +213,7 @@ def fit(
         )
         kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
-    with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+    with kept as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
         stopped, record = follow(run, history, total, save, logs, show)
     # the run is over: nothing will overwrite its arrays
     params = run.params() if history.best.params is None else history.best.params

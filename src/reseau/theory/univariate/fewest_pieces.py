@@ -100,7 +100,7 @@ def _moved(path: PWL, start: float, end: float) -> PWL:
     for k, knot in enumerate(path.knots):
         rounded = float(knot) + start
         if knots[-1] < rounded < end:
-            flatter = min(path.slopes[k], path.slopes[k + 1], key=abs)
+            flatter = min(path.slopes[k], path.slopes[k + 1], key=lambda slope: abs(float(slope)))
             knots.append(rounded)
             heights.append(float(path.values[k + 1]) + float(flatter) * (rounded - start - float(knot)))
     knots.append(end)
