@@ -34,7 +34,7 @@ from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
 from reseau.training.interruptions import Notes, interruptions
 from reseau.training.precision import computing_in
-from reseau.training.progress import Show, progress_of
+from reseau.training.progress import Show, compilation, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.sharded import Cut, cut_of
 from reseau.training.sharded_feed import ShardedArrays, ShardedStream
@@ -208,7 +208,8 @@ def fit(
         keep: Checkpoints that are kept.
         log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
-        progress: Show a bar on a terminal and a few lines elsewhere, on standard error.
+        progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
+            compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
         shards: Shards of a batch. By default those of the checkpoint that the run goes on from; else 1 where one
             device of one process computes, and 8 where there are several.
         exact: Add the derivatives of the shards in their order. If not, each process adds its own (one shard each, by
@@ -257,6 +258,11 @@ def fit(
         elif validation is not None:
             held_out = objective.read(*pair(validation, "validation"), None, precision)
         total = total_steps(epochs, steps, feed.in_epoch)
+        first = ""
+        if optimizer not in objective.programs.made:
+            operations = sum(node.op is not None for node in objective.nodes)
+            first = compilation(len(objective.network.graph.parameters), operations)
+            logger.info(first or "compiling")
         run = TrainingRun(objective, feed, optimizer, start, seed, cut=cut)
         history = History(objective, held_out, patience, best)
         fingerprint: dict[str, str] = {}
@@ -283,7 +289,7 @@ def fit(
             saving = checkpoints_in(
                 checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint
             )
-        with saving as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+        with saving as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
             stand_together(run, history)
             with interruptions(terminations=checkpoint is not None) as notes:
                 stopped, record = follow(
