@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau.distributed.team import ALONE
+from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError, DivergenceError
 from reseau.training.sharded import Cut
 from reseau.training.sharded_feed import ShardedStream
@@ -115,6 +115,15 @@ def test_each_row_of_a_stream_comes_once_an_epoch(problem, tmp_path):
     assert seen[:90] != seen[90:]
     np.testing.assert_allclose(weights, 1, rtol=1e-6)
     assert feed.share(0, feed.in_epoch) == 1
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_each_process_has_a_shard_and_each_shard_a_process(size):
+    cuts = [Cut(8, True, Team(rank, size), ()) for rank in range(size)]
+    assert [shard for cut in cuts for shard in cut.own] == list(range(8))
+    assert all(cut.own for cut in cuts)
+    gathered = [shard for cut in cuts for shard in [*cut.own, *[None] * (cut.each - len(cut.own))]]
+    assert [gathered[place] for place in cuts[0].places] == list(range(8))
 
 
 def test_a_step_that_diverges_is_named_as_without_shards(problem):

@@ -32,7 +32,7 @@ class Cut:
         shards: Shards of a batch, K.
         exact: Whether their derivatives are added in the order of the shards; else each process adds its own, and the
             runtime adds those sums.
-        team: The processes; each has as many shards as the others, but for the last ones.
+        team: The processes; some may have one shard more than others.
         devices: Those of this process that compute.
     """
 
@@ -43,14 +43,22 @@ class Cut:
 
     @property
     def each(self) -> int:
-        """Shards of a process."""
+        """The most shards that a process has."""
         return -(-self.shards // self.team.size)
 
     @property
     def own(self) -> range:
         """The shards of this process."""
-        first = self.team.rank * self.each
-        return range(min(first, self.shards), min(first + self.each, self.shards))
+        return self.of(self.team.rank)
+
+    def of(self, rank: int) -> range:
+        """The shards of a process: at least one, where there are as many as processes."""
+        return range(self.shards * rank // self.team.size, self.shards * (rank + 1) // self.team.size)
+
+    @property
+    def places(self) -> list[int]:
+        """Where the shards stand, in their order, when `each` rows of every process are put together."""
+        return [rank * self.each + i for rank in range(self.team.size) for i in range(len(self.of(rank)))]
 
     def device(self, shard: int) -> Any:
         """The device that computes a shard of this process."""
@@ -187,9 +195,10 @@ class ShardedProgram:
         return jnp.concatenate([jnp.ravel(a).astype(value.dtype) for a in (*derivatives, *shared, value)])
 
     def _in_order(self, rows: Array) -> Array:
-        total = rows[0]
-        for shard in range(1, self.cut.shards):
-            total = total + rows[shard]
+        first, *others = self.cut.places
+        total = rows[first]
+        for place in others:
+            total = total + rows[place]
         return total
 
     def _update(self, carry: Carry, total: Array, share: Any, t: Array, fresh: Array, settings: StepSettings) -> Carry:
