@@ -216,7 +216,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
           ☰
         </button>
         <h1>
-          reseau <span>{app.about.title}</span>
+          reseau <span title={app.about.title}>{app.about.title}</span>
         </h1>
         <nav role="tablist" aria-label="views" onKeyDown={turn}>
           {views.map((v, i) => (
