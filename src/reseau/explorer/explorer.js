@@ -41,6 +41,7 @@ var ve,P,ut,Cn,Z,st,dt,pt,ht,He,Fe,De,Tn,ie={},mt=[],En=/acit|ex(?:s|g|n|p|$)|rp
 .reseau button.link { border: 0; background: none; padding: 0 3px; min-height: 24px; color: var(--accent); text-decoration: underline; text-underline-offset: 2px; text-align: left; overflow-wrap: anywhere; }
 .reseau nav button { border-color: transparent; background: none; color: var(--muted); padding: 5px 11px; }
 .reseau nav button[aria-selected="true"] { color: var(--ink); background: color-mix(in srgb, var(--accent) 14%, transparent); font-weight: 600; }
+.reseau nav + button.plain { margin-left: auto; }
 .reseau .transport { display: flex; gap: 6px; align-items: center; margin-left: auto; }
 .reseau .status { display: grid; grid-template-columns: auto 76px auto 76px; gap: 0 6px; color: var(--muted); margin-left: 8px; white-space: nowrap; font-size: 12px; line-height: 1.25; text-align: right; }
 .reseau .status b { color: var(--ink); font-weight: 600; text-align: left; }
