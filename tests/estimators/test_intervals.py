@@ -77,6 +77,7 @@ def test_two_quantiles_make_an_interval_that_follows_the_spread():
     model = rs.NetworkRegressor(
         (16,), loss=Quantile((0.05, 0.95)), learning_rate_init=0.01, max_iter=60, random_state=0
     )
+    model.set_params(learning_rate_init=0.02)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(*numbers(400, 3))
