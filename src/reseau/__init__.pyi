@@ -20,6 +20,7 @@ from reseau.calibration.conformal import conformal as conformal
 from reseau.estimators import NetworkClassifier as NetworkClassifier
 from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many
+from reseau.explorer.notebook import explore as explore
 from reseau.graph import apply_op as apply_op
 from reseau.graph import constant as constant
 from reseau.graph import input as input
@@ -88,6 +89,7 @@ from reseau.network import Network as Network
 from reseau.network import load as load
 from reseau.network import load_recipe as load_recipe
 from reseau.objective import Objective as Objective
+from reseau.tabular import tune as tune
 from reseau.training import FitResult as FitResult
 from reseau.training import Record as Record
 from reseau.training import fit as fit

@@ -66,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.approximate import approximate
 
             return approximate(arguments)
+        if arguments.command == "explore":
+            from reseau.cli.explore import explore
+
+            return explore(arguments)
         from reseau.cli.show import show
 
         return show(arguments)

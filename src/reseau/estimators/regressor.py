@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_numbers
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
@@ -144,8 +145,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, (n,), or (n, outputs)."""
-        scores = self._scores(self._rows(X))
-        found = np.exp(scores) if isinstance(self._loss(), Poisson) else scores
+        found = self._loss().decide(self._scores(self._rows(X)))
         return found[:, 0] if found.shape[1] == 1 else found
 
     def calibrate(self, X: Any, y: Any) -> "NetworkRegressor":
@@ -226,5 +226,5 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.multi_output = not is_automatic(self)
         return tags
