@@ -18,9 +18,9 @@ def start(tmp_path_factory):
     """Start the runs of these settings in so many processes; the programs that one compiles serve the others."""
     cache = tmp_path_factory.mktemp("compiled")
 
-    def run(folder, count, *runs):
+    def run(folder, count, *runs, devices=1):
         words = [json.dumps(settings) for settings in runs]
-        return shared(folder / f"of-{count}", "shared_run.py", count, str(folder), *words, cache=cache)
+        return shared(folder / f"of-{count}", "shared_run.py", count, str(folder), *words, cache=cache, devices=devices)
 
     return run
 
@@ -36,9 +36,12 @@ def checkpoints(folder, name):
 
 def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_path, start):
     by_eight = {"name": "one", "epochs": 6, "shards": 8}
-    with start(tmp_path, 1, by_eight, {"name": "six", "epochs": 4, "shards": 6}) as processes:
+    of_two_devices = by_eight | {"name": "two devices", "devices": 2}
+    by_six = {"name": "six", "epochs": 4, "shards": 6}
+    with start(tmp_path, 1, by_eight, by_six, of_two_devices, devices=2) as processes:
         assert processes.wait(SECONDS) == [0], processes.everything()
-        one, of_six = results(processes, 0)
+        one, of_six, two_devices = results(processes, 0)
+    assert two_devices == one
     assert (one["steps"], one["processes"]) == (78, 1)
 
     # four processes begin a run
@@ -56,7 +59,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
     assert not checkpoints(tmp_path, "odd")
 
     # a process that hangs is named by the others
-    with start(tmp_path, 3, {"name": "three", "epochs": 4, "shards": 6}, LONG) as processes:
+    with start(tmp_path, 3, by_six | {"name": "three"}, LONG) as processes:
         processes.until(lambda: checkpoints(tmp_path, "long"), SECONDS)
         processes.running[2].send_signal(signal.SIGSTOP)
         assert processes.wait(40, but=[2]) == [LOST] * 2, processes.everything()

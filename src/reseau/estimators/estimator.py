@@ -23,6 +23,7 @@ from reseau.estimators.automatic import fit_automatic, is_automatic
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, differs, start_run, train_epochs
 from reseau.estimators.held_out import split, takes_weights
+from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
 from reseau.estimators.settings import check_settings
@@ -151,6 +152,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self._fit_lbfgs(objective, rows, tasks)
         else:
             self._fit_in_steps(objective, rows, random, tasks)
+        note_rows(self, rows.X, rows.target, first)
         if tasks is not None:
             tasks.close(self._fitted)
         return self
