@@ -55,22 +55,8 @@ def test_classes_have_a_certificate(table, capsys):
 
 
 def test_a_search_tells_what_it_tried(table, capsys):
-    words = [
-        "train",
-        "t.csv",
-        "--target",
-        "y",
-        "--drop",
-        "kind",
-        "--tune",
-        "--time",
-        "0.01",
-        "--test",
-        "0",
-        "--out",
-        "run",
-    ]
-    assert main(words) == 0
+    words = "train t.csv --target y --drop kind --tune --time 0.01 --test 0 --out run"
+    assert main(words.split()) == 0
     told = capsys.readouterr().out
     assert "1 trials; those that went farthest, best first:" in told
     assert "The time was over after" in told
@@ -78,22 +64,8 @@ def test_a_search_tells_what_it_tried(table, capsys):
 
 
 def test_a_named_setting_trains_a_plain_network(table, capsys):
-    words = [
-        "train",
-        "t.csv",
-        "--target",
-        "y",
-        "--drop",
-        "kind",
-        "--hidden=128",
-        "--epochs",
-        "1",
-        "--test",
-        "0.2",
-        "--out",
-        "run",
-    ]
-    assert main(words) == 0
+    words = "train t.csv --target y --drop kind --hidden=128 --epochs 1 --test 0.2 --out run"
+    assert main(words.split()) == 0
     told = capsys.readouterr().out
     assert "members" not in told
     assert "86 rows to train on, 10 for validation, 24 for test" in told
