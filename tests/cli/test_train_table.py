@@ -50,7 +50,7 @@ def test_classes_have_a_certificate(table, capsys):
     words = ["train", "c.csv", "--target", "class", "--drop", "y", "--text", "one-hot", "--out", "run"]
     assert main(words) == 0
     assert "certificate: with probability 0.95" in capsys.readouterr().out
-    assert main(["certify", "run", "c.csv", "--holdout", "c.csv"]) in (0, 2)
+    assert main(["certify", "run", "c.csv", "--holdout", "c.csv"]) == 0
     assert main(["evaluate", "run", "c.csv"]) == 0
 
 
