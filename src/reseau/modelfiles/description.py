@@ -188,6 +188,11 @@ def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _op_name(name: str, op: Op) -> str:
     kind = type(op)
+    if OPERATIONS.get(kind.__name__) is not kind and op.host:
+        raise ModelFileError(
+            f"node {name!r} is a part of an ONNX graph that is read when its numbers are there\n"
+            "  fix: save to a file that ends in .onnx"
+        )
     if OPERATIONS.get(kind.__name__) is not kind:
         raise ModelFileError(
             f"node {name!r} applies {kind.__name__}, which is Python code that a model file cannot hold\n"
