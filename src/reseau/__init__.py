@@ -5,7 +5,6 @@
 
 import builtins
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 _LAYERS = (
@@ -24,7 +23,9 @@ HOME = {
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
-    "conformal": "reseau.calibration",
+    "conformal": "reseau.calibration.conformal",
+    "explore": "reseau.explorer.notebook",
+    "certified_radius": "reseau.verification.radius",
     "verify": "reseau.verification.verify",
     **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
 }
@@ -58,6 +59,8 @@ def __getattr__(name: str) -> Any:
     elif name in MODULES:
         value = import_module(f"reseau.{name}")
     elif name == "__version__":
+        from importlib.metadata import version  # not at the top: Ctrl-C is the command's own only after this file
+
         value = version("reseau")
     else:
         from difflib import get_close_matches

@@ -16,10 +16,11 @@ from reseau import penalties as penalties
 from reseau import tabular as tabular
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
-from reseau.calibration import conformal as conformal
+from reseau.calibration.conformal import conformal as conformal
 from reseau.estimators import NetworkClassifier as NetworkClassifier
 from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many
+from reseau.explorer.notebook import explore as explore
 from reseau.graph import apply_op as apply_op
 from reseau.graph import constant as constant
 from reseau.graph import input as input
@@ -92,6 +93,7 @@ from reseau.training import FitResult as FitResult
 from reseau.training import Record as Record
 from reseau.training import fit as fit
 from reseau.training import train as train
+from reseau.verification.radius import certified_radius as certified_radius
 from reseau.verification.verify import verify as verify
 from reseau.versions import show_versions as show_versions
 

@@ -35,7 +35,8 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.disk import locked, refusals, replace_file, same_file
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
+from reseau.extras import import_extra
 
 __all__ = ["Csv", "JsonLines", "Log", "TensorBoard", "as_log", "writing"]
 
@@ -102,15 +103,10 @@ class TensorBoard(Log):
 
     @contextmanager
     def writing(self, columns: Sequence[str], rows: Sequence[Row]) -> Iterator[Write]:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise MissingExtraError(
-                "TensorBoard needs tensorboardX, which is not installed\n  fix: pip install 'reseau[tensorboard]'"
-            ) from error
+        tensorboard = import_extra("tensorboardX", "the log for TensorBoard")
         suffix = f".{time.time_ns()}"  # two files of one second would have one name; TensorBoard reads them in order
         with refusals(self.folder, CANNOT, CURE):
-            writer = SummaryWriter(str(self.folder), purge_step=len(rows) + 1, filename_suffix=suffix)
+            writer = tensorboard.SummaryWriter(str(self.folder), purge_step=len(rows) + 1, filename_suffix=suffix)
 
         def write(rows: Sequence[Row]) -> None:
             with refusals(self.folder, CANNOT, CURE):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
+from reseau.graph.run import Gradients, Run, one_or_tuple
 from reseau.graph.values import WIDE, Params, check_dtype, check_params, fixed_shape, is_wide, precision_of, read_inputs
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import BATCH, show_shape
@@ -31,41 +31,6 @@ PROGRAMS = 32  # each holds about six of the memory maps of a process, of which 
 NO_WORDS: Mapping[str, str] = {}
 
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the forward pass kept: `run.output`, and `run["conv1"]`, the value of that node."""
-
-    graph: Graph
-    values: Values
-
-    @property
-    def output(self) -> Any:
-        """The network's output; a tuple where it has several."""
-        return _one_or_tuple([self.values[n] for n in self.graph.outputs])
-
-    def __getitem__(self, name: str) -> Array:
-        return self.values[self.graph[name]]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """What the backward pass found: `grads.params["conv1.weight"]`, and `grads["conv1"]`, the cotangent of a node."""
-
-    graph: Graph
-    cotangents: Values
-
-    @property
-    def params(self) -> dict[str, Array]:
-        """The derivative of every parameter, by name."""
-        return {name: self.cotangents[node] for name, node in self.graph.parameters.items()}
-
-    def __getitem__(self, name: str) -> Array:
-        node = self.graph[name]
-        if node not in self.cotangents:
-            raise DataError(f"{name!r} has no derivative: it holds indices or labels")
-        return self.cotangents[node]
 
 
 class Network:
@@ -158,7 +123,7 @@ class Network:
         """
         if any(n.shape[:1] != (BATCH,) for n in (*self.graph.inputs, *self.graph.outputs)):
             found = self(params, *inputs)
-            return _one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
+            return one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
         rows = min(1 << max(n - 1, 0).bit_length(), ROWS_AT_ONCE)
         blocks = []
@@ -167,7 +132,7 @@ class Network:
             filled = [np.concatenate([x, np.zeros((rows - len(x), *x.shape[1:]), x.dtype)]) for x in cut]
             found = self(params, *filled)
             blocks.append([np.asarray(y)[: len(cut[0])] for y in (found if isinstance(found, tuple) else (found,))])
-        return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
+        return one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
     @cached_property
     def _programs(self) -> Recent[tuple[tuple[int, ...], ...], Any]:
@@ -195,7 +160,7 @@ class Network:
 
         def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
             values = evaluate(self.graph.nodes, self.sources(params, inputs))
-            return _one_or_tuple([values[n] for n in self.graph.outputs])
+            return one_or_tuple([values[n] for n in self.graph.outputs])
 
         return jax.jit(infer)
 
@@ -216,7 +181,7 @@ class Network:
             sources = self.sources(params, inputs)
             made = dict(zip(kept, start([sources[n] for n in numbers]), strict=True)) if kept else {}
             values = evaluate([n for n in nodes if n in late], sources | made)
-            return _one_or_tuple([values[n] for n in self.graph.outputs])
+            return one_or_tuple([values[n] for n in self.graph.outputs])
 
         return infer
 
@@ -285,6 +250,22 @@ class Network:
 
         return bounds(self.graph, params, low, high, without_rule)
 
+    def local(self, params: Params, x: ArrayLike) -> "inspect.AffinePiece":
+        """The affine piece at one input: its slope, its offset, and how far it holds: see `inspect.local`."""
+        return inspect.local(self.graph, params, x)
+
+    def attribute(
+        self,
+        params: Params,
+        X: ArrayLike,
+        *,
+        method: "inspect.Method" = "exact",
+        baseline: ArrayLike = 0.0,
+        output: int | None = None,
+    ) -> "inspect.Attribution":
+        """The share of each input in an output of each row, as numbers and as bars: see `inspect.attribute`."""
+        return inspect.attribute(self.graph, params, X, method=method, baseline=baseline, output=output)
+
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
         return inspect.summary(self.graph)
@@ -315,7 +296,7 @@ class Network:
         run = self.forward(params, *inputs)
         generator = np.random.default_rng(0)
         d_outputs = [mean_with_signs(generator, run.values[n].shape) for n in self.graph.outputs]
-        return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(d_outputs)).cotangents)
+        return inspect.diagnose(self.graph, run.values, self.backward(run, one_or_tuple(d_outputs)).cotangents)
 
     def save(self, path: str | PathLike[str], params: Params, *, recipe: Recipe | None = None) -> None:
         """Write the network and its parameters to one file, in place only when it is whole.
@@ -390,7 +371,3 @@ def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> n
     """Derivative of the mean over the batch of Σ ±y, a sign for each entry of one example."""
     signs = generator.choice([-1.0, 1.0], shape[1:])
     return np.broadcast_to(signs / max(shape[0] if shape else 1, 1), shape)
-
-
-def _one_or_tuple(values: Sequence[Any]) -> Any:
-    return values[0] if len(values) == 1 else tuple(values)

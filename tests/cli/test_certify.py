@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+from reseau.theory import sequential_upper
+
 TRAINING = ("--epochs", "3", "--l2", "0.01", "--target", "y")
 
 
@@ -42,6 +44,13 @@ def test_one_hidden_layer_has_both_bounds(reseau, loss):
     assert beside == pytest.approx(beta.ppf(0.9, 1000 - errors + 1, errors), rel=1e-4)
     assert "The standardization was fitted on rows of seen.csv. It is folded into the weights" in told.out
     assert "NOT A CERTIFICATE" not in told.out
+    always = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--delta", "0.1", "--sequential")
+    assert rate(always.out, "hold-out, at all times:") == pytest.approx(
+        sequential_upper(1000 - errors, 1000, 0.1), rel=1e-5
+    )
+    refused = reseau("certify", "run", "seen.csv", "--sequential")
+    assert refused.status == 2
+    assert "fix: --holdout DATA" in refused.err
 
 
 def test_the_unit_of_the_features_hardly_matters(reseau, tmp_path):
@@ -125,6 +134,10 @@ def test_a_number_is_certified_within_a_distance(reseau, tmp_path):
     assert f"[hold-out: {errors} errors]" in told
     bound = rate(told, "the share of predictions off by more than 0.15 is")
     assert bound == pytest.approx(beta.ppf(0.95, errors + 1, 300 - errors), rel=1e-4)
+    always = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--within", "0.15", "--sequential").out
+    assert f"[hold-out, at all times: {errors} errors]" in always
+    wider = rate(always, "the share of predictions off by more than 0.15 is")
+    assert wider == pytest.approx(sequential_upper(errors, 300), rel=1e-5)
 
 
 def test_bad_input(reseau, tmp_path):

@@ -17,6 +17,7 @@ from reseau import data
 
 FILES = [
     *("history.csv", "history.png", "model.safetensors", "network.svg", "report.html", "report.json", "report.md"),
+    "test-outputs.safetensors",
     "training-rows.safetensors",
 ]
 PICTURES = {"predictions.svg", "confusion.svg", "calibration.svg", "importance.svg"}  # those that fit what was learned
@@ -209,8 +210,14 @@ def test_without_matplotlib_there_is_no_picture(reseau, monkeypatch):
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.ticker"):
         monkeypatch.setitem(sys.modules, name, None)
     Path("flowers.csv").write_text(flowers())
-    assert reseau("train", "flowers.csv", "--target", "kind", "--epochs", 1, "--out", "r").status == 0
+    ran = reseau("train", "flowers.csv", "--target", "kind", "--epochs", 1, "--out", "r")
+    assert ran.status == 0
+    assert "no pictures: matplotlib is not installed (pip install 'reseau[plot]')" in ran.out
     assert files_of("r") == [name for name in FILES if name != "history.png"]
+    again = reseau("show", "r", "--draw", "net.png")
+    assert again.status == 2
+    assert "fix: pip install 'reseau[plot]'" in again.err
+    assert "layer" not in again.out
     assert "history.png" not in Path("r/report.md").read_text(encoding="utf-8")
 
 

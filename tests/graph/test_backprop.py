@@ -28,7 +28,7 @@ BINARY = [
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     """A random graph on rows of three numbers: every node may be read any number of times."""
-    shared = parameter((3, 3), Normal(0.5), name="shared")
+    shared = parameter("shared", (3, 3), Normal(0.5))
     nodes: list[Node] = [input("x", (3,)), input("z", (3,))]
     for _ in range(draw(st.integers(1, 12))):
         kind = draw(st.integers(0, 2))

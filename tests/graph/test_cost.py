@@ -73,7 +73,7 @@ def count_terms(lengths, kernel, stride, dilation, padding, groups, channels, fi
 def test_convolution_counts_every_term(padding, stride, dilation, groups):
     lengths, kernel, channels, filters = (11, 9), (3, 2), 4, 8
     x = input("x", (*lengths, channels))
-    w = parameter((*kernel, channels // groups, filters), zeros)
+    w = parameter(None, (*kernel, channels // groups, filters), zeros)
     op = ops.Conv(stride=stride, dilation=dilation, groups=groups, padding=padding)
     node = apply_op(op, x, w)
     expected = count_terms(lengths, kernel, (stride,) * 2, (dilation,) * 2, padding, groups, channels, filters)
@@ -81,7 +81,7 @@ def test_convolution_counts_every_term(padding, stride, dilation, groups):
 
 
 def test_transposed_convolution_writes_one_kernel_for_each_entry():
-    x, w = input("x", (5, 6)), parameter((3, 6, 4), zeros)
+    x, w = input("x", (5, 6)), parameter(None, (3, 6, 4), zeros)
     op = ops.ConvTranspose(stride=2, groups=2)
     node = apply_op(op, x, w)
     assert node.shape == ("batch", 10, 8)

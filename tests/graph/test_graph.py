@@ -21,6 +21,17 @@ def test_parents_come_before_their_readers_in_any_order():
     assert all(place[p] < place[n] for n in place for p in n.parents)
 
 
+def test_a_parameter_takes_its_arguments_in_the_order_of_an_input():
+    new = parameter("w", (3, 2), zeros)
+    with pytest.warns(DeprecationWarning, match="name first, as rs.input does"):
+        old = parameter((3, 2), zeros, name="w")
+    with pytest.warns(DeprecationWarning, match=r"rs\.parameter\(name or None, shape, initializer\)"):
+        unnamed = parameter((3, 2), initializer=zeros, role="weight")
+    assert (new.name, new.shape) == (old.name, old.shape) == ("w", (3, 2))
+    assert (unnamed.name, unnamed.source.role) == (None, "weight")
+    assert parameter(shape=(3,), initializer=zeros).shape == (3,)
+
+
 def test_names_are_given_derived_and_unique():
     x = input("x", (3,))
     h = rs.relu(rs.affine(x, 4, name="hidden"))
@@ -52,7 +63,7 @@ def test_an_unlisted_input_is_refused_by_name():
 
 def test_a_shared_parameter_is_one_parameter():
     x, z = input("x", (3,)), input("z", (3,))
-    w = parameter((3, 2), zeros, name="w")
+    w = parameter("w", (3, 2), zeros)
     graph = Graph((x, z), (x @ w, z @ w))
     assert list(graph.parameters) == ["w"]
     assert graph.consumers[w] == graph.outputs
@@ -74,7 +85,7 @@ def test_numbers_keep_the_precision_of_the_parameters():
 
 def test_shapes_are_checked_before_any_array_exists():
     x = input("x", (28, 28))
-    w = parameter((784, 100), zeros, name="hidden.weight")
+    w = parameter("hidden.weight", (784, 100), zeros)
     with pytest.raises(ShapeError) as failure:
         apply_op(rs.ops.Affine(), x, w, name="hidden")
     text = str(failure.value)

@@ -165,7 +165,7 @@ def test_half_precision_is_read():
 
 
 def test_an_output_without_a_batch():
-    w = rs.parameter((2, 2), lambda g, s: g.normal(size=s), name="w")
+    w = rs.parameter("w", (2, 2), lambda g, s: g.normal(size=s))
     net = rs.Network((), rs.graph.apply_op(rs.ops.Sum((0, 1)), rs.square(w)))
     found = net.diagnose(net.init(0, dtype="float64"))
     assert found.problems == ()

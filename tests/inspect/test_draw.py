@@ -52,7 +52,7 @@ def two_of_each():
 
 def shared():
     x, y = rs.input("left", (16,)), rs.input("right", (16,))
-    w, b = parameter((16, 8), ones, name="w"), parameter((8,), ones, name="b")
+    w, b = parameter("w", (16, 8), ones), parameter("b", (8,), ones)
     u, v = (rs.tanh(apply_op(Affine(), i, w, b)) for i in (x, y))
     return rs.Network((x, y), rs.square(u - v))
 
@@ -69,7 +69,7 @@ def random_graph(seed):
     generator = np.random.default_rng(seed)
     nodes = [rs.input(f"x{i}", (4,)) for i in range(generator.integers(1, 4))]
     inputs = tuple(nodes)
-    w = parameter((4, 4), ones, name="w")
+    w = parameter("w", (4, 4), ones)
     for _ in range(generator.integers(4, 25)):
         a, b = (nodes[int(i)] for i in generator.integers(0, len(nodes), 2))
         build = [lambda a, b: a + b, lambda a, b: rs.relu(a), lambda a, b: a @ w, lambda a, b: rs.affine(a, 4)]
@@ -293,7 +293,7 @@ def test_a_network_that_does_not_repeat_has_its_middle_folded():
 
 def test_a_fold_keeps_inputs_shared_parameters_and_outputs():
     x, late = rs.input("x", (4,)), rs.input("late", (4,))
-    w = parameter((4, 4), ones, name="w")
+    w = parameter("w", (4, 4), ones)
     h, middle = x, None
     for i in range(300):
         h = rs.tanh(h @ w)
@@ -346,7 +346,7 @@ def test_png_is_written_by_matplotlib(tmp_path):
 
 def test_png_without_matplotlib_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=re.escape('pip install "reseau[plot]"')):
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'reseau[plot]'")):
         mlp().draw(tmp_path / "net.png")
     assert not list(tmp_path.iterdir())
 

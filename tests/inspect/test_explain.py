@@ -13,7 +13,7 @@ import reseau as rs
 def small_network():
     """A skip, a parameter read twice, a constant, an input that is an output's only reader."""
     x = rs.input("x", (2,))
-    w = rs.parameter((2, 2), lambda g, s: g.normal(size=s), name="w")
+    w = rs.parameter("w", (2, 2), lambda g, s: g.normal(size=s))
     h = rs.tanh(x @ w, name="h")
     return rs.Network(x, (rs.sum(h @ w + 2 * h, -1, keepdims=True), h))
 

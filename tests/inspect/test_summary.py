@@ -17,7 +17,7 @@ def ones(generator, shape):
 
 def shared_network():
     x, y = rs.input("x", (4,)), rs.input("y", (4,))
-    w = rs.parameter((4, 3), ones, name="w")
+    w = rs.parameter("w", (4, 3), ones)
     a, b = (rs.graph.apply_op(Affine(), i, w, name=n) for i, n in ((x, "a"), (y, "b")))
     return rs.Network((x, y), a - b)
 
@@ -115,7 +115,7 @@ def test_text_is_made_safe():
 
 
 def test_an_output_that_is_a_parameter_has_a_row():
-    x, w = rs.input("x", (2,)), rs.parameter((3,), ones, name="w")
+    x, w = rs.input("x", (2,)), rs.parameter("w", (3,), ones)
     summary = rs.Network(x, (x + 0.0, w)).summary()
     assert [(r.name, r.parameters) for r in summary.rows if r.name == "w"] == [("w", 3)]
 

@@ -43,7 +43,7 @@ def derivative(d):
 
 
 def shared(shape):
-    return rs.affine(rows(3), 2, weight=nodes.parameter(shape, rs.initializers.glorot_uniform))
+    return rs.affine(rows(3), 2, weight=nodes.parameter(None, shape, rs.initializers.glorot_uniform))
 
 
 def names(first, second):

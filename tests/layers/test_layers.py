@@ -137,7 +137,7 @@ def test_a_parameter_given_twice_is_shared() -> None:
     weight, bias = first.parents[1:]
     graph = Graph(x, rs.affine(rs.relu(first), 6, name="second", weight=weight, bias=bias))
     assert list(graph.parameters) == ["first.weight", "first.bias"]
-    table = rs.parameter((6, 4), initializers.Normal(0.1), name="table")
+    table = rs.parameter("table", (6, 4), initializers.Normal(0.1))
     assert rs.affine(x, 4, weight=table, bias=False).parents == (x, table)
 
 
@@ -153,7 +153,7 @@ def test_reductions_leave_the_batch_alone_unless_told() -> None:
     assert rs.sum(x).shape == ("batch",)
     assert rs.mean(x, (0, 1, 2)).shape == ()
     assert rs.mean(x, -1, keepdims=True).shape == ("batch", 3, 1)
-    assert rs.sum(rs.parameter((3, 4), initializers.zeros)).shape == ()
+    assert rs.sum(rs.parameter(None, (3, 4), initializers.zeros)).shape == ()
 
 
 def test_proxy_is_the_same_node_with_another_derivative() -> None:
@@ -170,7 +170,7 @@ def test_proxy_is_the_same_node_with_another_derivative() -> None:
 
 
 def test_apply_finds_the_batch_and_reads_several_nodes() -> None:
-    x, w = vector(), rs.parameter((6, 6), initializers.glorot_normal)
+    x, w = vector(), rs.parameter(None, (6, 6), initializers.glorot_normal)
     node = rs.apply(lambda a, b: jnp.concatenate([a @ b, a], 1)[:, None], x, w, name="f")
     assert node.shape == ("batch", 1, 12)
     assert rs.apply(lambda a: a.mean(), x).shape == ()
@@ -209,7 +209,7 @@ def test_a_convolution_that_reads_a_vector_says_reshape() -> None:
 
 
 def test_a_shared_weight_of_another_shape_is_refused() -> None:
-    w = rs.parameter((5, 3), initializers.zeros, name="w")
+    w = rs.parameter("w", (5, 3), initializers.zeros)
     assert said(lambda: rs.affine(vector(), 3, weight=w)) == (
         "cannot build affine (3 units): its weight has the shape (6, 3), but 'w' gives (5, 3)\n"
         "  fix: share a parameter of shape (6, 3)"

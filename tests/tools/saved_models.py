@@ -16,7 +16,7 @@ def small():
     h = rs.max_pool(rs.relu(rs.conv(image * (1 / 16), 4, (3, 3), name="conv")), (2, 2))
     h = rs.batch_norm(rs.dropout(rs.clip(rs.flatten(h), -np.inf, 3.0), 0.3))
     words = rs.flatten(rs.embedding(token, 5, 2, name="words"))
-    shared = parameter((6, 6), initializers.Given(np.eye(6)), name="shared", role="weight")
+    shared = parameter("shared", (6, 6), initializers.Given(np.eye(6)), role="weight")
     both = rs.concatenate([h, apply_op(ops.Affine(), words, shared), words @ shared])
     scale = state(np.array(2.0), name="unit", role="scale")
     net = rs.Network((image, token), (rs.affine(both, 10, name="logits"), scale * rs.sum(h, axis=1)))

@@ -243,7 +243,9 @@ def test_dropout_acts_in_training_and_not_in_use():
     objective = rs.Objective(net, rs.losses.SquaredError())
     ones = np.ones((100, 400))
     np.testing.assert_array_equal(net(net.init(), ones), 1.0)
-    w = rs.affine(rs.dropout(x, 0.25), 1, name="sum", bias=False, weight=rs.parameter((400, 1), rs.initializers.ones))
+    w = rs.affine(
+        rs.dropout(x, 0.25), 1, name="sum", bias=False, weight=rs.parameter(None, (400, 1), rs.initializers.ones)
+    )
     objective = rs.Objective(rs.Network(x, w), rs.losses.SquaredError())
     result = fit(objective, (ones, 400 * np.ones(100)), optimizer=SGD(1e-12), batches=Cyclic(100), epochs=200)
     # 400 kept entries of 1 / 0.75 each: variance 400 · 0.25 / 0.75, hence half of it as the mean loss
@@ -300,7 +302,7 @@ def test_a_running_statistic_that_leaves_the_finite_numbers_is_divergence(scale,
 
 def test_dropout_follows_its_schedule():
     x = rs.input("x", (2000,))
-    net = rs.Network(x, rs.sum(rs.dropout(x, 0.5), name="total") * rs.parameter((), rs.initializers.zeros, name="w"))
+    net = rs.Network(x, rs.sum(rs.dropout(x, 0.5), name="total") * rs.parameter("w", (), rs.initializers.zeros))
     X, y = np.ones((1, 2000)), np.ones(1)
 
     def moves(dropout):

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from io import TextIOWrapper
 
 from reseau.cli.arguments import parser
+from reseau.cli.words import own_words
 from reseau.errors import DivergenceError, ReseauError
 
 __all__ = ["main"]
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "train":
             from reseau.cli.train import train
 
-            return train(arguments, words)
+            with redirect_stdout(None) if arguments.quiet else nullcontext():
+                return train(arguments, words)
         if arguments.command == "evaluate":
             from reseau.cli.evaluate import evaluate
 
@@ -35,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.compare import compare
 
             return compare(arguments)
+        if arguments.command == "report":
+            from reseau.cli.report_again import report
+
+            return report(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 
@@ -59,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.approximate import approximate
 
             return approximate(arguments)
+        if arguments.command == "explore":
+            from reseau.cli.explore import explore
+
+            return explore(arguments)
         from reseau.cli.show import show
 
         return show(arguments)
@@ -75,5 +86,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"reseau: {message}", file=sys.stderr)
+    print(f"reseau: {own_words(message)}", file=sys.stderr)
     return status

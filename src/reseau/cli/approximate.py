@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
+from reseau.extras import import_extra
 
 if TYPE_CHECKING:
     from reseau.theory import Approximation
@@ -51,12 +52,7 @@ def _check_words(arguments: argparse.Namespace) -> None:
         _check_place(Path(arguments.out), tuple(SUFFIXES), "--out")
     if arguments.plot is not None:
         _check_place(Path(arguments.plot), PICTURES, "--plot")
-        try:
-            import matplotlib  # noqa: F401  # said before the work, not after it
-        except ImportError as error:
-            raise MissingExtraError(
-                "--plot needs matplotlib, which is not installed\n  fix: pip install 'reseau[plot]'"
-            ) from error
+        import_extra("matplotlib", "--plot")  # said before the work, not after it
 
 
 def _check_place(path: Path, suffixes: tuple[str, ...], option: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from reseau.cli.loading import load, name_of
 from reseau.cli.run_folder import ROWS, find_model
+from reseau.cli.words import own_words
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 
@@ -41,6 +42,9 @@ def certify(arguments: argparse.Namespace) -> int:
             f"were read off {model.data}"
         )
         return _by_unseen(arguments, model, sample, unseen, why)
+    if model.threshold is not None and model.threshold.probability != 0.5:
+        why = f"its decision threshold of {model.threshold.probability:.4g} is no part of the network, and was chosen"
+        return _by_unseen(arguments, model, sample, unseen, why)
     try:
         f = ShallowNetwork.from_network(model.network, model.params)
     except GraphError as error:
@@ -56,6 +60,10 @@ def _by_sample(
     from reseau.theory import certify as bound
     from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
 
+    if arguments.sequential and unseen is None:
+        raise DataError(
+            "--sequential is about the bound from rows that nothing was chosen on\n  fix: --holdout DATA, those rows"
+        )
     if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
         f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
     binary = f.outputs.ndim == 1
@@ -66,9 +74,10 @@ def _by_sample(
         radius=WIDE_RADII,
         grid=WIDE_GRID,
         holdout=None if unseen is None else _pairs(unseen, binary),
+        sequential=arguments.sequential,
     )
     print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
-    print(certificate.explain())
+    print(own_words(certificate.explain()))
     if model.network.graph.states:
         print(
             f"The standardization was fitted on rows of {model.data}. It is folded into the weights and counted in D:\n"
@@ -96,8 +105,8 @@ def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
 def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cache import use_compile_cache
-    from reseau.cli.metrics import chosen
-    from reseau.theory import binomial_upper
+    from reseau.cli.metrics import decided
+    from reseau.theory import binomial_upper, sequential_upper
 
     path = find_model(arguments.run)
     if unseen is None and name_of(arguments) == model.data and not path.with_name(ROWS).is_file():
@@ -109,17 +118,18 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
     examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
-        what, wrong = "error rate", chosen(scores) != examples.target
+        what, wrong = "error rate", decided(model, scores) != examples.target
     else:
         what = f"share of predictions off by more than {arguments.within:g}"
         wrong = np.abs(scores[:, 0].astype(np.float64) - np.asarray(examples.target)) > arguments.within
     errors = int(np.sum(wrong))
-    rate = binomial_upper(errors, len(examples), arguments.delta)
+    upper, when = (sequential_upper, ", at all times") if arguments.sequential else (binomial_upper, "")
+    rate = upper(errors, len(examples), arguments.delta)
     source = name_of(arguments) if unseen is None else arguments.holdout or f"{name_of(arguments)} (test part)"
     print(f"No certificate from the training sample: {why}.")
     print(
         f"With probability at least {1 - arguments.delta:g} over the draw of the {len(examples)} hold-out examples, "
-        f"the {what} is at most {rate:.6g} [hold-out: {errors} errors].\n"
+        f"the {what} is at most {rate:.6g} [hold-out{when}: {errors} errors].\n"
         f"  assumed:\n"
         f"    - {source}: independent draws from the law of future examples\n"
         f"    - no choice (training, early stopping, model selection, scaling) has used them"

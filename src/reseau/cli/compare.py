@@ -8,6 +8,7 @@ from typing import Any
 
 from reseau.disk import replace_file
 from reseau.errors import DataError
+from reseau.extras import import_extra
 from reseau.inspect.table import table
 
 __all__ = ["compare"]
@@ -15,6 +16,8 @@ __all__ = ["compare"]
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print the measures and the settings that differ of several runs, side by side."""
+    if arguments.out is not None:
+        _check_picture(Path(arguments.out))
     runs = {name: _facts(Path(name)) for name in arguments.runs}
     tasks = {(facts["task"], facts["target"]) for facts in runs.values()}
     if len(tasks) > 1:
@@ -60,13 +63,16 @@ def _rows(runs: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     return [*rows, line("seconds of training", "seconds", "training", ".1f")]
 
 
-def _draw(path: Path, runs: list[str]) -> None:
+def _check_picture(path: Path) -> None:
+    """Refuse, before any work, a picture that cannot be drawn."""
     if path.suffix.lower() not in (".png", ".svg"):
         raise DataError(f"cannot draw to {path}\n  fix: --out with a name that ends in .png or .svg")
-    from reseau.report.pictures import can_draw, draw_runs
+    import_extra("matplotlib", "--out")
 
-    if not can_draw():
-        raise DataError("pictures need matplotlib, which is not installed\n  fix: pip install 'reseau[plot]'")
+
+def _draw(path: Path, runs: list[str]) -> None:
+    from reseau.report.pictures import draw_runs
+
     histories = {}
     for run in runs:
         with (Path(run) / "history.csv").open(encoding="utf-8", newline="") as file:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from reseau.cli.run_folder import find_model
+from reseau.extras import import_extra
 
 __all__ = ["show"]
 
@@ -11,6 +12,8 @@ __all__ = ["show"]
 def show(arguments: argparse.Namespace) -> int:
     """Print the table of a network; draw it where that is asked for."""
     path = find_model(arguments.run)
+    if Path(arguments.draw or "").suffix.lower() == ".png":
+        import_extra("matplotlib", "--draw with a .png (an .svg needs nothing)")
     import reseau as rs
 
     network, _ = rs.load(path)

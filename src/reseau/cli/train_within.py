@@ -22,7 +22,11 @@ __all__ = ["train_within"]
 def train_within(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the members and join them; the history of each follows that of the one before."""
     found = fit_table(
-        parts.train, seconds=arguments.time, seed=arguments.seed, checkpoint=partial / CHECKPOINTS, progress=True
+        parts.train,
+        seconds=arguments.time,
+        seed=arguments.seed,
+        checkpoint=partial / CHECKPOINTS,
+        progress=not arguments.quiet,
     )
     chosen, classes = found.settings, parts.train.classes
     print(

@@ -5,7 +5,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -97,8 +97,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """What the rows held out for early stopping should have in the same proportions."""
 
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on the rows of X.
 
         Args:
@@ -109,19 +108,24 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         Returns:
             The estimator itself.
         """
-        return self._fit(X, y, sample_weight)
+        self._fit_with_callbacks(X, y, sample_weight)
+        return self
+
+    @with_callbacks  # not on `fit` itself: it would lose its types
+    def _fit_with_callbacks(self, X: Any, y: Any, sample_weight: Any) -> None:
+        self._fit(X, y, sample_weight)
 
     @available_if(lambda self: self.solver != "lbfgs")
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go on for one epoch over these rows, from where the last call stopped."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Any:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Self:
         first = not hasattr(self, "params_") or not (self.warm_start or incremental)
         with whole_or_nothing(self, first):
             return self._fit_or_fail(X, y, sample_weight, incremental, first)
 
-    def _fit_or_fail(self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool) -> Any:
+    def _fit_or_fail(self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool) -> Self:
         check_process()
         check_settings(self)
         if incremental and self.early_stopping:

@@ -1,7 +1,10 @@
 """Nodes: an operation and the nodes it reads, or a source; how a node is made."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -184,8 +187,40 @@ def input(name: str, shape: Sequence[int] = (), dtype: str = "float", *, blanks:
     return Node(None, (), (BATCH, *check_lengths(shape, f"input {name!r}")), name, Input(dtype, blanks))
 
 
-def parameter(shape: Sequence[int], initializer: Initializer, *, name: str | None = None, role: str = "value") -> Node:
-    """An array that training moves; it has no batch axis. Read by several nodes, it is shared by them."""
+P = ParamSpec("P")
+
+
+def _shape_may_be_first(function: Callable[P, Node]) -> Callable[P, Node]:
+    """Take `parameter(shape, initializer, name=...)` too, the order of version 0.1, with a warning."""
+
+    @wraps(function)
+    def either(*given: Any, **named: Any) -> Node:
+        if given and not isinstance(given[0], str | None):
+            text = "rs.parameter takes the name first, as rs.input does: rs.parameter(name or None, shape, initializer)"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            given = (named.pop("name", None), *given)
+        elif not given:
+            named.setdefault("name", None)
+        return function(*given, **named)
+
+    return either
+
+
+@_shape_may_be_first
+def parameter(name: str | None, shape: Sequence[int], initializer: Initializer, *, role: str = "value") -> Node:
+    """An array that training moves; it has no batch axis. Read by several nodes, it is shared by them.
+
+    Args:
+        name: Name of the parameter, unique in its network; None: it is named after the node that reads it, by its role.
+        shape: Its shape.
+        initializer: Draws its first value, see `initializers`.
+        role: What it is for the node that reads it: `"weight"`, `"bias"`.
+
+    Example:
+        >>> from reseau.initializers import zeros
+        >>> parameter("table", (6, 4), zeros)
+        <'table' (6, 4)>
+    """
     what = f"parameter {name or role!r}"
     return Node(None, (), check_lengths(shape, what), name, Parameter(initializer, role))
 

@@ -88,7 +88,7 @@ class Diagnosis:
         if self.first_to_last is not None:
             lines += ["", f"gradient of the first weight / of the last (rms): {_short(self.first_to_last)}"]
         relus = any(n.units for n in self.nodes)
-        limits = f" (Dead units are one from {DEAD:.0%} of a layer on, units that are always on from {LINEAR:.0%} on.)"
+        limits = f" (Dead units are a problem from {DEAD:.0%} of a layer on, always-on units from {LINEAR:.0%} on.)"
         none = "No problem found." + (limits if relus else "")
         lines += ["", *(f"problem: {p}" for p in self.problems)] if self.problems else ["", none]
         return "\n".join(lines)

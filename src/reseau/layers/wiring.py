@@ -94,7 +94,7 @@ def source(who: str, given: Node | Initializer, shape: tuple[int, ...], role: st
     It is named after the node that reads it; where that is a hidden part of a composition, after its `layer`.
     """
     if not isinstance(given, Node):
-        return parameter(shape, given, role=role, name=None if layer is None else f"{layer}.{role}")
+        return parameter(None if layer is None else f"{layer}.{role}", shape, given, role=role)
     if given.shape != shape:
         raise ShapeError(
             f"{who}: its {role} has the shape {show_shape(shape)}, but {given.label} gives {show_shape(given.shape)}\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reseau.extras import has_extra
 from reseau.report.importance import Importance
 from reseau.report.measures import Calibration, Measures
 
@@ -28,11 +29,7 @@ MOST_NAMED = 12  # classes whose names fit beside a picture of confusions
 
 def can_draw() -> bool:
     """Whether matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return has_extra("plot")
 
 
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Sequence[Any]]:

@@ -16,7 +16,7 @@ from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, o
 from reseau.theory.optimum.width_figure import WidthFigure, width_figure
 from reseau.theory.sampling import schemes
 from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
-from reseau.theory.sequential.anytime import sequential_upper
+from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_upper
 from reseau.theory.sequential.monitor import Monitor
 from reseau.theory.shallow.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.shallow.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
@@ -132,6 +132,7 @@ __all__ = [
     "retract",
     "same_function",
     "schemes",
+    "sequential_mean_upper",
     "sequential_upper",
     "strongest_neuron",
     "tent_layers",

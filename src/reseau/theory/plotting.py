@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reseau.errors import MissingExtraError
+from reseau.extras import import_extra
 
 __all__ = ["new_axes"]
 
@@ -13,8 +13,4 @@ def new_axes(place: str) -> Any:
     Raises:
         MissingExtraError: If matplotlib is not installed; the message names `place`.
     """
-    try:
-        from matplotlib import pyplot  # an extra: loaded only to draw
-    except ImportError as error:
-        raise MissingExtraError(f"{place}: matplotlib is not installed; run: pip install 'reseau[plot]'") from error
-    return pyplot.subplots()[1]
+    return import_extra("matplotlib.pyplot", place).subplots()[1]

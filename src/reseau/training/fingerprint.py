@@ -123,6 +123,8 @@ def _name(value: Any) -> tuple[str, str]:
     module = str(getattr(value, "__module__", ""))
     if module.startswith(("reseau.ops.", "reseau.graph.")):
         module = FIRST_HOME.get(getattr(value, "__name__", ""), module)
+    if module.startswith("reseau.losses."):
+        module = "reseau.losses"  # one file of that name, once
     return module, str(getattr(value, "__qualname__", type(value).__qualname__))
 
 

@@ -45,7 +45,7 @@ def reshaped() -> rs.Network:
 
 def joined() -> rs.Network:
     x = rs.input("image", (4, 6, 3))
-    h = rs.concatenate([rs.conv(x, 4, 3) + rs.parameter((4,), rs.initializers.ones), rs.tanh(x)], -1)
+    h = rs.concatenate([rs.conv(x, 4, 3) + rs.parameter(None, (4,), rs.initializers.ones), rs.tanh(x)], -1)
     return rs.Network(x, rs.layers.slice(rs.softmax(h), 3, 1, 7, 2))
 
 

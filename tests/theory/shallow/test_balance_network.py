@@ -109,7 +109,7 @@ def test_a_unit_that_contributes_nothing_becomes_zero():
 def left_alone(x):
     first = rs.affine(x, 4, name="first")
     h = rs.relu(first)
-    shared = rs.parameter((4, 4), rs.initializers.glorot_uniform, name="shared")
+    shared = rs.parameter("shared", (4, 4), rs.initializers.glorot_uniform)
     return {
         "tanh_1 (tanh) is not": rs.affine(rs.tanh(first), 1),
         "batch_norm_1 (batch_norm) is not": rs.affine(rs.relu(rs.batch_norm(first)), 1),

@@ -310,7 +310,9 @@ def stream(
     if arrays:
         return Stream(npy_blocks(arrays, target), window, table=recipe)
     if missing == "drop" or (recipe is not None and recipe.missing == "drop"):
-        raise DataError("the rows of a stream are counted before they are read\n  fix: missing='impute'")
+        raise DataError(
+            "the rows of a stream are counted before they are read\n  fix: missing='impute' (--missing impute)"
+        )
     blocks = parquet_blocks(tables)
     if not blocks:
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")

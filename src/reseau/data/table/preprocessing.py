@@ -104,7 +104,7 @@ def _embedded(codes: Node, place: int, column: Column) -> Node:
     """The vector of a column's text; the last row stands for blank and unknown texts."""
     count = len(column.categories)
     code = apply_op(Cast("int32"), apply_op(Reshape(()), apply_op(Slice(1, place, place + 1), codes)))
-    table = parameter((count + 1, embedding_width(count)), zeros, role="weight")
+    table = parameter(None, (count + 1, embedding_width(count)), zeros, role="weight")
     return apply_op(Embedding(), code, table, name=f"{column.name} embedded")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from reseau.errors import MissingExtraError
+from reseau.extras import import_extra
 from reseau.theory.shallow.network import FloatArray
 
 __all__ = ["Matrix", "Program"]
@@ -102,13 +102,7 @@ def _most_accurate(clarabel: Any, *program: Any) -> Any:
 
 
 def _clarabel() -> Any:
-    try:
-        import clarabel  # an extra: loaded only to solve
-    except ImportError as error:
-        raise MissingExtraError(
-            "global_optimum: clarabel is not installed; run: pip install 'reseau[convex]'"
-        ) from error
-    return clarabel
+    return import_extra("clarabel", "global_optimum")
 
 
 def _loss_rows(

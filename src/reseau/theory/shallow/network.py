@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reseau.errors import DataError, MissingExtraError
+from reseau.errors import DataError
+from reseau.theory.plotting import new_axes
 
 if TYPE_CHECKING:
     from reseau.network import Network
@@ -177,18 +178,12 @@ class ShallowNetwork:
             DataError: If there are more than two inputs, or several outputs of two inputs.
             MissingExtraError: If matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot  # an extra: loaded only to draw
-        except ImportError as error:
-            raise MissingExtraError(
-                "ShallowNetwork.plot: matplotlib is not installed; run: pip install 'reseau[plot]'"
-            ) from error
         if self.dimension > 2 or (self.dimension == 2 and self.outputs.ndim == 2):
             raise DataError(
                 f"ShallowNetwork.plot: cannot draw {self.dimension} inputs and outputs {self.outputs.shape}; "
                 "plot a slice with one input, or one output of two inputs"
             )
-        axes = pyplot.subplots()[1] if axes is None else axes
+        axes = new_axes("ShallowNetwork.plot") if axes is None else axes
         if self.dimension == 1:
             self._draw_curve(axes)
         else:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from reseau.errors import MissingExtraError
+from reseau.extras import import_extra
 
 __all__ = ["CELL_RULES", "RULES", "Cell", "Jet", "balls"]
 
@@ -50,12 +50,7 @@ def balls() -> Iterator[Any]:
 
     Source: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*, 2017.
     """
-    try:
-        import flint  # an extra: loaded only to certify
-    except ImportError as error:
-        raise MissingExtraError(
-            "certified bounds of an expression: python-flint is not installed; run: pip install 'reseau[certify]'"
-        ) from error
+    flint = import_extra("flint", "certified bounds of an expression")
     with flint.ctx.workprec(80):
         yield flint
 
