@@ -139,7 +139,7 @@ def test_the_threshold_decides_in_every_command(reseau):
     bound = reseau("certify", "classes-run", "numbers.csv", "--holdout", "new-classes.csv")
     assert bound.status == 2  # those rows have no classes
     bound = reseau("certify", "classes-run", "classes.csv", "--holdout", "new-classes.csv").out
-    assert f"[hold-out: {round(2000 * (1 - right))} errors]" in bound
+    assert f"errors         {round(2000 * (1 - right))}\n" in bound
     assert "| 0.5 |" in Path("classes-run/report.md").read_text()
     assert reseau("convert", "classes-run", "net.onnx").status == 0
     assert (
