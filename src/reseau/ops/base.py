@@ -105,7 +105,8 @@ def broadcast(*shapes: Shape) -> Shape:
             if all(words_of(*pair) for pair in apart):
                 error.words = words_of(*apart[0])
             raise error
-        combined.append(reduce(broadcast_length, others, 1))
+        one: Dim = 1
+        combined.append(reduce(broadcast_length, others, one))
     return tuple(combined)
 
 
