@@ -59,7 +59,7 @@ INITIALIZERS: Mapping[str, Initializer | type] = {
 }
 
 # Settings that came after 0.1, and the value with which an operation is the one of 0.1.
-LATER: Mapping[str, Any] = {"places": (), "exact": False}
+LATER: Mapping[str, Any] = {"places": (), "exact": False, "ragged": False}
 
 # what hostile settings and shapes can make honest arithmetic raise
 FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
