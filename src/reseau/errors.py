@@ -42,7 +42,9 @@ class GraphError(ReseauError, ValueError):
 
 
 class ShapeError(GraphError):
-    """Two shapes that do not fit."""
+    """Two shapes that do not fit; `words` are lengths of which some numbers would fit."""
+
+    words: tuple[str, ...] = ()
 
 
 class CycleError(GraphError):
