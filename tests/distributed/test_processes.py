@@ -77,7 +77,7 @@ def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, 
     for _ in range(20):
         count, before = chance.choice([2, 3]), checkpoints(tmp_path, "torn")[-1:]
         with start(tmp_path, count, whole | {"name": "torn"}) as processes:
-            processes.until(lambda before=before: checkpoints(tmp_path, "torn")[-1:] != before, 120)
+            processes.until(lambda before=before: checkpoints(tmp_path, "torn")[-1:] != before, SECONDS)
             victim = chance.randrange(count)
             processes.running[victim].send_signal(signal.SIGKILL)
             ends += processes.wait(60, but=[victim])
