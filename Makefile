@@ -74,6 +74,7 @@ experiments: .venv/core  ## the figures of the examples: the book's regressions,
 	$(BIN)/python examples/book_experiments.py --out book_experiments.png
 	$(BIN)/python examples/width_and_optimum.py --out width_and_optimum.png
 	$(BIN)/python examples/random_features.py --out random_features.png
+	$(BIN)/python examples/mean_field.py --out mean_field.png
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .venv-lowest demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -122,7 +122,7 @@ class Certificate:
         return claim
 
     def _beside(self) -> list[str]:
-        if self.kind.startswith("hold-out"):
+        if self.kind.startswith(("hold-out", "pick-to-learn")):
             return []
         if self.holdout is None:
             return [
