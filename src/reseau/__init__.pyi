@@ -16,10 +16,11 @@ from reseau import penalties as penalties
 from reseau import tabular as tabular
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
-from reseau.calibration import conformal as conformal
+from reseau.calibration.conformal import conformal as conformal
 from reseau.estimators import NetworkClassifier as NetworkClassifier
 from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many
+from reseau.explorer.notebook import explore as explore
 from reseau.graph import apply_op as apply_op
 from reseau.graph import constant as constant
 from reseau.graph import input as input

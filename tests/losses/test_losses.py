@@ -211,3 +211,51 @@ def test_what_a_loss_of_members_cannot_read_is_refused():
         MeanOverMembers(SquaredError()).target_shape(("batch", 3))
     with pytest.raises(DataError, match="smoothing of labels"):
         SmoothedCrossEntropy(1.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "count"),
+    [(CrossEntropy(), 3), (SmoothedCrossEntropy(), 3), (Logistic(), 1), (Logistic(), 3), (Poisson(), 2)],
+)
+def test_what_scores_mean_is_the_same_as_arrays_and_as_nodes(loss, count):
+    scores = np.random.default_rng(0).normal(0, 3, (7, count)).astype(np.float32)
+    x = rs.input("x", (count,))
+    for labels in (False, True) if isinstance(loss, Logistic) else (False,):
+        found = np.asarray(rs.Network(x, loss.meaning(x, labels))({}, scores))
+        if loss.probabilistic:
+            np.testing.assert_allclose(np.exp(loss.log_probabilities(scores, labels)), found, rtol=2e-6, atol=1e-30)
+            decided = found > 0.5 if labels else found.argmax(axis=1)
+            np.testing.assert_array_equal(loss.decide(scores, labels), decided)
+            if not labels:
+                np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+        else:
+            np.testing.assert_allclose(loss.decide(scores), found, rtol=1e-6)
+
+
+def test_probabilities_are_those_that_the_loss_is_the_logarithm_of():
+    scores = np.random.default_rng(1).normal(0, 3, (7, 4)).astype(np.float32)
+    classes = np.arange(7, dtype=np.int32) % 4
+    own = CrossEntropy().log_probabilities(scores)[np.arange(7), classes]
+    np.testing.assert_allclose(-own, CrossEntropy().forward(scores, classes), rtol=1e-5)
+    sides = np.array([-1.0, 1, 1, -1, 1, -1, 1], np.float32)
+    own = Logistic().log_probabilities(scores[:, :1])[np.arange(7), (sides > 0).astype(int)]
+    np.testing.assert_allclose(-own, Logistic().forward(scores[:, 0], sides), rtol=1e-5)
+
+
+def test_a_loss_without_probabilities_says_so_and_decides_by_the_largest_score():
+    scores = np.array([[1.0, -2.0], [-3.0, 0.5]])
+    assert not Hinge().probabilistic
+    assert Hinge().log_probabilities(scores) is None
+    assert Hinge().decide(scores).tolist() == [0, 1]
+    assert Hinge().decide(scores[:, :1]).tolist() == [1, 0]
+    assert Hinge().decide(scores, labels=True).tolist() == [[1, 0], [0, 1]]
+
+
+def test_members_decide_by_their_mean():
+    scores = np.random.default_rng(2).normal(size=(5, 3, 4))
+    loss = MeanOverMembers(CrossEntropy())
+    np.testing.assert_array_equal(loss.decide(scores), CrossEntropy().decide(scores.mean(axis=1)))
+    np.testing.assert_array_equal(loss.log_probabilities(scores), CrossEntropy().log_probabilities(scores.mean(axis=1)))
+    x = rs.input("x", (3, 4))
+    found = rs.Network(x, loss.meaning(x))({}, scores.astype(np.float32))
+    np.testing.assert_allclose(found, np.exp(loss.log_probabilities(scores)), rtol=1e-5)

@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.compare import compare
 
             return compare(arguments)
+        if arguments.command == "report":
+            from reseau.cli.report_again import report
+
+            return report(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 
@@ -62,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.approximate import approximate
 
             return approximate(arguments)
+        if arguments.command == "explore":
+            from reseau.cli.explore import explore
+
+            return explore(arguments)
         from reseau.cli.show import show
 
         return show(arguments)

@@ -79,7 +79,7 @@ def partial_run(out: Path, words: Sequence[str], *, resume: bool) -> Iterator[Pa
                     replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
                 yield folder
             except BaseException as error:
-                failed = isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).glob("checkpoint-*"))
+                failed = isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).rglob("checkpoint-*"))
                 if failed:
                     clear(folder)
                 else:

@@ -10,12 +10,14 @@ from pathlib import Path
 from reseau.disk import WRITTEN, refusals, replace_folder
 from reseau.errors import DataError
 
-__all__ = ["FILES", "MODEL", "ROWS", "check_place", "find_model", "new_folder"]
+__all__ = ["FACTS", "FILES", "HISTORY", "MODEL", "OUTPUTS", "ROWS", "check_place", "find_model", "new_folder"]
 
 MODEL = "model.safetensors"
 ROWS = "training-rows.safetensors"
+OUTPUTS = "test-outputs.safetensors"
+FACTS, HISTORY = "report.json", "history.csv"
 PICTURES = ("history.png", "network.svg", "predictions.svg", "confusion.svg", "calibration.svg", "importance.svg")
-FILES = frozenset({MODEL, ROWS, "history.csv", "report.md", "report.html", "report.json", *PICTURES})
+FILES = frozenset({MODEL, ROWS, OUTPUTS, HISTORY, FACTS, "report.md", "report.html", *PICTURES})
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -26,7 +25,7 @@ __all__ = ["NetworkClassifier"]
 
 def _has_probabilities(model: Any) -> bool:
     """Whether the loss makes probabilities of the scores."""
-    return model.loss == "log_loss" or isinstance(model.loss, CrossEntropy | Logistic)
+    return model.loss == "log_loss" or (isinstance(model.loss, Loss) and model.loss.probabilistic)
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -254,10 +253,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return self._chosen(self._scores(self._rows(X)))
 
     def _chosen(self, scores: np.ndarray) -> np.ndarray:
-        if self.multilabel_:
-            return (scores > 0).astype(int)
-        places = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return self.classes_[np.minimum(places, len(self.classes_) - 1)]
+        decided = self._outputs_and_loss()[1].decide(scores, self.multilabel_)
+        return decided if self.multilabel_ else self.classes_[np.minimum(decided, len(self.classes_) - 1)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -267,15 +264,11 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of the probability of each class, or of each label."""
-        scores = self._scores(self._rows(X)).astype(np.float64)
-        if isinstance(self._outputs_and_loss()[1], CrossEntropy):
-            return log_softmax(scores, axis=1)[:, : len(self.classes_)]
-        if self.multilabel_:
-            return log_expit(scores)
-        if scores.shape[1] > 1:  # one class against the others, each by itself
-            return log_expit(scores) - logsumexp(log_expit(scores), axis=1, keepdims=True)
-        both = np.hstack([log_expit(-scores), log_expit(scores)])
-        return both if len(self.classes_) == 2 else np.zeros((len(scores), 1))
+        found = self._outputs_and_loss()[1].log_probabilities(self._scores(self._rows(X)), self.multilabel_)
+        assert found is not None
+        if len(self.classes_) == 1 and not self.multilabel_:
+            return np.zeros((len(found), 1))
+        return found[:, : len(self.classes_)]
 
     def to_onnx(self, path: Any) -> None:
         """Write an ONNX file in float32: input "X" (batch, features), outputs "label" and "probabilities".

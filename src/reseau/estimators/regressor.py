@@ -121,8 +121,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, (n,), or (n, outputs)."""
-        scores = self._scores(self._rows(X))
-        found = np.exp(scores) if isinstance(self._loss(), Poisson) else scores
+        found = self._loss().decide(self._scores(self._rows(X)))
         return found[:, 0] if self.n_outputs_ == 1 else found
 
     def to_onnx(self, path: Any) -> None:

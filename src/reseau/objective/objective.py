@@ -38,6 +38,8 @@ class Objective:
         network: The network f.
         loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
         penalty: Ω, or none.
+        watch: Names and losses that are measured beside the loss, on validation data after each epoch, and that
+            nothing is trained for; of a network with one output.
         dropout: What the rates of dropout are multiplied by at each step, a schedule from 0 to 1; else always 1.
         keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
 
@@ -57,11 +59,13 @@ class Objective:
     penalty: Penalty | None = None
     keep: Keep = "all"
     dropout: Schedule | None = None
+    watch: tuple[tuple[str, Loss], ...] = ()
 
     def __post_init__(self) -> None:
         kinds: list[tuple[Any, Any, str]] = [
             (self.network, Network, "a Network"),
             *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
+            *((loss, Loss, "watch=(('MAE', AbsoluteError()),)") for _, loss in self.watch),
             (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
             (self.dropout, Schedule | None, "dropout=FlatCosine(1.0, steps), one of reseau.optimizers' schedules"),
         ]
@@ -76,6 +80,8 @@ class Objective:
                 f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
                 "  fix: give a tuple with one loss for each output"
             )
+        if self.watch and len(outputs) != 1:
+            raise DataError("watch= is for a network with one output\n  fix: leave watch out")
         late = on_host(self.network.graph)
         for node in outputs:
             if node in late:
@@ -247,7 +253,7 @@ class Objective:
         for i, loss in enumerate(self.losses):
             kinds = ["loss", "accuracy"] if type(loss).correct is not Loss.correct else ["loss"]
             names += kinds if len(self.losses) == 1 else [f"{k} {i}" for k in kinds]
-        return tuple(names)
+        return (*names, *(name for name, _ in self.watch))
 
     @cached_property
     def _measure(self) -> Any:
@@ -269,6 +275,8 @@ class Objective:
                 right = loss.correct(scores, target)
                 if right is not None:
                     sums.append(jnp.sum(weights * right))
+            for _, loss in self.watch:
+                sums.append(jnp.sum(weights * loss.forward(values[outputs[0]], targets[0][where])))
             return sums
 
         return jax.jit(compute)

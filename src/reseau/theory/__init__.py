@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reseau.theory.compression.bound import compression_bound
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify, certify_errors, commitment
+from reseau.theory.generalization.certify_network import certify_network
 from reseau.theory.generalization.chain import Chain, complexity_chain
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import Estimate, rademacher
@@ -98,6 +99,7 @@ __all__ = [
     "canonical",
     "certify",
     "certify_errors",
+    "certify_network",
     "check_decomposition",
     "commitment",
     "complexity_chain",

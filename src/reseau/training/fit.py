@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from types import FrameType
 from typing import Any, Literal
@@ -34,6 +34,7 @@ from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
 from reseau.training.progress import Show, progress_of
 from reseau.training.run import Record, TrainingRun
+from reseau.training.shown import history_html
 from reseau.training.streamed_feed import Streamed
 
 __all__ = ["FitResult", "Record", "fit", "train"]
@@ -54,6 +55,8 @@ class FitResult:
         stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
         steps: Steps taken.
         seconds: Duration, that of the processes before it included where a run was resumed.
+        objective: What was minimized, and
+        data: the rows it was minimized on, where they were in memory: what `explore` shows.
     """
 
     params: dict[str, Array]
@@ -61,6 +64,23 @@ class FitResult:
     stopped: Stopped
     steps: int
     seconds: float
+    objective: Objective | None = field(default=None, repr=False, compare=False)
+    data: Any = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        return history_html(self.history, f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s")
+
+    def explore(self) -> Any:
+        """A widget, in a notebook, on which the trained network is seen, trained on and changed: `rs.explore`.
+
+        Raises:
+            DataError: The result does not know its rows: they were a stream.
+        """
+        import reseau as rs  # the face: what it shows stands above this layer
+
+        if self.objective is None or self.data is None:
+            raise DataError("the rows are not kept with this result\n  fix: rs.explore(net, result.params, (X, y))")
+        return rs.explore(self.objective.network, self.params, self.data, loss=self.objective.losses[0])
 
 
 def train(
@@ -192,7 +212,7 @@ def fit(
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
-    kept: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
+    saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
     if checkpoint is not None:
         fingerprint = fingerprint_of(
             objective,
@@ -203,14 +223,17 @@ def fit(
             **feed.identity(),
             validation=held_out,
             first_parameters=run.params(),
+            **({"watched_losses": objective.watch} if objective.watch else {}),
         )
-        kept = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
+        saving = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
-    with kept as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+    with saving as save, progress_of(total, feed.in_epoch, shown=progress) as show:
         stopped, record = follow(run, history, total, save, logs, show)
     # the run is over: nothing will overwrite its arrays
     params = run.params() if history.best.params is None else history.best.params
-    return FitResult(jax.device_put(params), history.arrays(), stopped, record.step, record.seconds)
+    kept = None if isinstance(data, Stream) else data
+    columns, end = history.arrays(), (stopped, record.step, record.seconds)
+    return FitResult(jax.device_put(params), columns, *end, objective, kept)
 
 
 def follow(

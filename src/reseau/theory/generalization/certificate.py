@@ -84,6 +84,11 @@ class Certificate:
                 lines += [f"  {title}:", *(f"    - {text}" for text in texts)]
         return "\n".join([*lines, *self._beside()])
 
+    def _repr_html_(self) -> str:
+        from reseau.inspect.html import html_text  # loads the engine, which a notebook that shows networks has
+
+        return html_text(self.explain())
+
     def to_json(self) -> str:
         """Everything, as JSON text.
 

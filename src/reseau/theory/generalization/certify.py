@@ -279,6 +279,7 @@ def certify_errors(
     count: int,
     delta: float = 0.05,
     *,
+    quantity: str = "the error rate",
     sequential: bool = False,
     checked: tuple[str, ...] = ("the number of errors",),
     warnings: tuple[str, ...] = (),
@@ -289,6 +290,7 @@ def certify_errors(
         errors: Wrong predictions.
         count: Examples.
         delta: Probability that the bound fails.
+        quantity: What an error is, in words, such as "the share of predictions off by more than 1".
         sequential: Whether the bound holds at all times at once, so that one may look after every example.
         checked: What was verified of the errors, in words.
         warnings: Signs that an assumption is false.
@@ -300,14 +302,12 @@ def certify_errors(
     """
     if sequential:
         bound = sequential_upper(errors, count, delta)
-        formula = "error rate <= the p at which the mixture M_n(p) reaches 1/delta, for all n at once"
+        formula = "share of errors <= the p at which the mixture M_n(p) reaches 1/delta, for all n at once"
     else:
         bound = binomial_upper(errors, count, delta)
-        formula = "error rate <= the p at which P(Binomial(n, p) <= errors) = delta"
+        formula = "share of errors <= the p at which P(Binomial(n, p) <= errors) = delta"
     constants = {"n": float(count), "errors": float(errors)}
-    return _from_unseen(
-        "the error rate", bound, errors / count, 1.0, delta, formula, constants, checked, warnings, sequential
-    )
+    return _from_unseen(quantity, bound, errors / count, 1.0, delta, formula, constants, checked, warnings, sequential)
 
 
 def _from_unseen(
