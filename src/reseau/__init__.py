@@ -21,6 +21,7 @@ HOME = {
     **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
     "Objective": "reseau.objective",
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
+    "tune": "reseau.tabular",
     "show_versions": "reseau.versions",
     "use_compile_cache": "reseau.cache",
     "conformal": "reseau.calibration.conformal",

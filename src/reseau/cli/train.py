@@ -16,9 +16,17 @@ import numpy as np
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
 from reseau.cli.loading import Parts, load_parts, name_of
-from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
+from reseau.cli.partial_folder import (
+    CHECKPOINTS,
+    HISTORY,
+    check_partial,
+    clear,
+    is_of_one_network,
+    partial_run,
+    words_of,
+)
 from reseau.cli.run_folder import check_place, find_model, new_folder
-from reseau.cli.threshold import check_asked
+from reseau.cli.threshold import RULES, check_asked
 from reseau.cli.trained import Trained
 from reseau.cli.write_run import write_run
 from reseau.errors import DataError
@@ -27,11 +35,13 @@ from reseau.extras import has_extra
 __all__ = ["train"]
 
 FINISHED, INTERRUPTED = 0, 130
+FEWEST_ROWS = 10  # that the default for tables is trained on
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
-CHOSEN_BY_TIME = (
-    *("hidden", "conv", "activation", "dropout", "optimizer", "learning_rate", "momentum", "batch", "epochs"),
-    *("l2", "l1", "loss", "class_weight", "validation", "patience"),
+CHOSEN = (
+    *("--hidden", "--conv", "--activation", "--dropout", "--optimizer", "--learning-rate", "--momentum", "--batch"),
+    *("--epochs", "--l2", "--l1", "--loss", "--class-weight", "--validation", "--patience", "--from"),
 )
+"""Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
@@ -46,14 +56,13 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     resume = arguments.resume is not None
     check_partial(out, resume=resume, force=arguments.force)
     check_place(out, force=arguments.force or resume)
-    if arguments.time:
-        if arguments.source:
-            raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
-        _refuse_choices(arguments)
-        arguments.validation = 0.0  # members hold out rows themselves
-    parts = load_parts(arguments)
-    if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
-        raise DataError("--time is for tables that fit in memory\n  fix: leave --time out")
+    named = [option for option in CHOSEN if any(w == option or w.startswith(f"{option}=") for w in words)]
+    asked = "--tune" if arguments.tune else "--time" if arguments.time else ""
+    if named and asked:
+        raise DataError(
+            f"{asked} chooses the network and how it is trained\n  fix: leave {', '.join(named)} out, or {asked}"
+        )
+    parts, chosen = _parts(arguments, bool(named) or (resume and is_of_one_network(out)), asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
     if arguments.epochs is None:
@@ -68,11 +77,12 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
 
     with raising_interrupts(), partial_run(out, words, resume=resume) as partial:
-        folds = cross_validate(arguments, parts, name, partial, _train) if arguments.cv else ()
+        trained = _train_default if chosen else _train
+        folds = cross_validate(arguments, parts, name, partial, trained) if arguments.cv else ()
         if folds is None:
             print(f"interrupted; reseau train --resume {out} goes on", file=sys.stderr)
             return INTERRUPTED
-        run = _train(arguments, parts, name, partial)
+        run = trained(arguments, parts, name, partial)
         with new_folder(out, force=arguments.force or resume) as folder:
             write_run(arguments, parts, run, folder, shlex.join(["reseau", *words]), _data(parts), folds)
         interrupted = run.result.stopped == "interrupted"
@@ -83,13 +93,24 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     return INTERRUPTED if interrupted else FINISHED
 
 
-def _refuse_choices(arguments: argparse.Namespace) -> None:
-    """Refuse options of layers and training beside --time, which chooses them."""
-    usual = parser().parse_args(["train", "t.csv", "--time", "1"])
-    given = [name for name in CHOSEN_BY_TIME if getattr(arguments, name) != getattr(usual, name)]
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise DataError(f"--time chooses the network and how it is trained\n  fix: leave {options} out, or --time")
+def _parts(arguments: argparse.Namespace, plain: bool, asked: str) -> tuple[Parts, bool]:
+    """The data, and whether the default for tables is trained: on a table in memory, unless one network is wanted.
+
+    Its members hold out rows themselves, so there is no validation part but where a threshold is chosen on it.
+    """
+    if plain:
+        return load_parts(arguments), False
+    share = arguments.validation
+    arguments.validation = share if arguments.threshold in RULES else 0.0
+    parts = load_parts(arguments)
+    few = parts.rows < FEWEST_ROWS
+    if parts.stream is None and len(parts.train.recipe.shape) == 1 and not few:
+        return parts, True
+    if asked:
+        what = f"for {FEWEST_ROWS} rows or more" if few else "for tables that fit in memory"
+        raise DataError(f"{asked} is {what}\n  fix: leave {asked} out")
+    arguments.validation = share
+    return load_parts(arguments), False
 
 
 @contextmanager
@@ -119,6 +140,15 @@ def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[a
     return arguments, before
 
 
+def _train_default(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+    """Train the default for tables."""
+    from reseau.cache import use_compile_cache
+    from reseau.cli.train_table import train_table
+
+    use_compile_cache()
+    return train_table(arguments, parts, name, partial)
+
+
 def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
@@ -127,11 +157,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
     from reseau.cli.design import design, objective_of, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
-    from reseau.cli.train_within import train_within
 
     use_compile_cache()
-    if arguments.time:
-        return train_within(arguments, parts, name, partial)
     if arguments.source is None:
         made = design(arguments, parts.train)
         params: Mapping[str, Any] = made.trained.init(arguments.seed)

@@ -205,6 +205,8 @@ def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
     seconds = f"{result.seconds:.1f} s"
     if result.stopped == "early":
         return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
+    if result.stopped == "time":
+        return f"The time was over after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
     if result.stopped == "interrupted":
         return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."

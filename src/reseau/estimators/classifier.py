@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
@@ -42,7 +43,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     Constant columns, one row and one class are fitted like others.
 
     Args:
-        hidden_layer_sizes: Units of each hidden layer; `()` for none.
+        hidden_layer_sizes: Units of each hidden layer; `()` for none. "auto" is the default for tables
+            (`rs.tabular.fit_table`): the network and its training are chosen by the rows, one target is predicted,
+            and of the other settings `random_state`, `verbose` and `class_weight` are read.
         activation: "identity", "logistic", "tanh" or "relu".
         solver: "adam", "sgd" (with momentum), "lbfgs" (all rows in each step, by SciPy, in float64; for small data), or
             an optimizer of `reseau.optimizers` or optax, which brings its own learning rate.
@@ -83,7 +86,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         params_: Its parameters, by name.
         coefs_, intercepts_: The weights and the biases of its layers.
         loss_curve_: The objective, penalty included, averaged over each epoch.
-        validation_scores_: The scores that early stopping watched, or nothing.
+        validation_scores_: The scores that early stopping watched, or nothing. With "auto" the epochs of all members
+            follow each other here and in `loss_curve_`, and `coefs_` holds the weights of all.
         history_: "loss", "learning_rate" and "validation_score" as arrays, one entry an epoch.
         n_iter_, n_layers_, n_outputs_, out_activation_, t_: As scikit-learn's, and
         loss_, best_loss_, best_validation_score_.
@@ -204,7 +208,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         """How many scores there are, and the loss of them."""
         classes, loss = len(self.classes_), self.loss
         given = self.network.graph.outputs[0].shape[-1] if isinstance(self.network, Network) else None
-        one_each = self.multilabel_ or (classes <= 2 and given != 2)
+        one_each = self.multilabel_ or (classes <= 2 and given != 2 and not is_automatic(self))
         if isinstance(loss, str) and loss == "log_loss":
             loss = Logistic() if one_each else CrossEntropy()
         elif isinstance(loss, str) and loss == "hinge":
@@ -304,5 +308,5 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = not is_automatic(self)
         return tags

@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from reseau.batches import Batches, Cyclic, Shuffled
 from reseau.errors import DataError, DivergenceError
+from reseau.estimators.automatic import fit_automatic, is_automatic
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, all_finite, differs, start_run, train_epochs
 from reseau.estimators.held_out import split, takes_weights
@@ -128,11 +129,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _fit_or_fail(self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool) -> Self:
         check_process()
         check_settings(self)
-        if incremental and self.early_stopping:
-            raise DataError("partial_fit does not support early_stopping=True\n  fix: early_stopping=False")
+        if incremental and (self.early_stopping or is_automatic(self)):
+            named = "early_stopping=True" if self.early_stopping else "hidden_layer_sizes='auto'"
+            raise DataError(f"partial_fit does not support {named}\n  fix: leave it out")
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter + 1)
         random = check_random_state(self.random_state)
         rows = self._read(X, y, sample_weight, first, incremental)
+        if is_automatic(self):
+            fit_automatic(self, rows, getattr(self, "classes_", ()), random, tasks)
+            return self
         design = self._design(rows.X.shape[1])
         objective = objective_of(design)
         if first:
@@ -338,7 +343,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _publish(self) -> None:
         """scikit-learn's attributes, from where the fit stands."""
-        standing, watched = self._standing, self.early_stopping
+        standing, watched = self._standing, self.early_stopping or is_automatic(self)
         self.params_ = standing.params
         self.loss_curve_, self.n_iter_, self.t_ = standing.losses, standing.epochs, standing.rows
         self.loss_ = standing.losses[-1] if standing.losses else float("nan")

@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_numbers
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
@@ -160,5 +161,5 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.multi_output = not is_automatic(self)
         return tags

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from math import inf
 from os import PathLike
 from types import FrameType
 from typing import Any, Literal
@@ -41,7 +42,7 @@ __all__ = ["FitResult", "Record", "fit", "train"]
 
 logger = logging.getLogger("reseau")
 
-Stopped = Literal["finished", "early", "interrupted"]
+Stopped = Literal["finished", "early", "time", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class FitResult:
         params: The parameters; with `patience`, those of the best epoch.
         history: Arrays with one entry an epoch: "epoch", "loss" (the objective, penalty included, averaged over the
             epoch's steps as they were taken), and "validation_loss", "validation_accuracy" where there is validation.
-        stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
+        stopped: "finished", "early" (no better for `patience` epochs), "time" (`seconds` are over), or "interrupted"
+            (Ctrl-C).
         steps: Steps taken.
         seconds: Duration, that of the processes before it included where a run was resumed.
         objective: What was minimized, and
@@ -139,9 +141,10 @@ def fit(
     batches: Batches | None = None,
     epochs: int | None = None,
     steps: int | None = None,
-    validation: tuple[Any, Any] | Table | None = None,
+    validation: tuple[Any, Any] | tuple[Any, Any, Any] | Table | None = None,
     patience: int | None = None,
     best: Literal["loss", "accuracy"] = "loss",
+    seconds: float | None = None,
     params: Mapping[str, Array] | None = None,
     sample_weight: Any = None,
     seed: int = 0,
@@ -168,10 +171,13 @@ def fit(
         batches: `batches.Shuffled(32)` by default.
         epochs: Passes to make; or else
         steps: steps to take.
-        validation: Inputs and targets, or a table, measured after every epoch.
+        validation: Inputs and targets, or a table, measured after every epoch; `(X, y, weights)` weighs the rows.
         patience: Stop when the validation loss has not improved for this many epochs, and return the best epoch's
             parameters. Needs `validation`.
-        best: What makes an epoch the best: the least validation loss, or the highest validation accuracy.
+        best: What makes an epoch the best: the least validation loss, or the highest validation accuracy, of several
+            equally accurate epochs the last.
+        seconds: End after the chunk in which so many seconds have passed. A clock decides then: the same seed gives
+            the same bits only where the run ends before.
         params: Where to start; `objective.network.init(seed)` by default. They are not changed.
         sample_weight: A weight for each row.
         seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
@@ -203,12 +209,18 @@ def fit(
         raise DataError("patience needs validation data and is at least 1\n  fix: fit(..., validation=(Xv, yv))")
     if best != "loss" and (best != "accuracy" or not any(n.startswith("accuracy") for n in objective.measured)):
         raise DataError(f"best={best!r} is not measured here\n  fix: best='loss'")
+    if seconds is not None and not seconds > 0:
+        raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
     start = start_of(objective, params, seed)
     precision = precision_of(start)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision)
-    held_out = None if validation is None else objective.read(*pair(validation, "validation"), None, precision)
+    held_out = None
+    if isinstance(validation, tuple) and len(validation) == 3:
+        held_out = objective.read(*validation, precision)
+    elif validation is not None:
+        held_out = objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
@@ -228,7 +240,7 @@ def fit(
         saving = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
     with saving as save, progress_of(total, feed.in_epoch, shown=progress) as show:
-        stopped, record = follow(run, history, total, save, logs, show)
+        stopped, record = follow(run, history, total, save, logs, show, inf if seconds is None else seconds)
     # the run is over: nothing will overwrite its arrays
     params = run.params() if history.best.params is None else history.best.params
     kept = None if isinstance(data, Stream) else data
@@ -237,7 +249,7 @@ def fit(
 
 
 def follow(
-    run: TrainingRun, history: History, total: int, save: Save, logs: Sequence[Log], show: Show
+    run: TrainingRun, history: History, total: int, save: Save, logs: Sequence[Log], show: Show, seconds: float = inf
 ) -> tuple[Stopped, Record]:
     """Run from where the run stands to its end; how it ended, and its last record."""
     if run.step > total:
@@ -262,6 +274,8 @@ def follow(
                 stopped = "interrupted"
             elif history.exhausted and record.step < total:
                 stopped = "early"
+            elif record.seconds >= seconds and record.step < total:
+                stopped = "time"
             save(record, stopped != "finished" or record.step == total)
             if stopped != "finished":
                 break

@@ -60,8 +60,12 @@ class History:
         if self.patience is not None:
             sign = -1 if self.chosen_by == "accuracy" else 1
             loss = sign * sum(value for name, value in measured.items() if name.startswith(self.chosen_by))
-            better = loss < self.best.loss
-            self.best = Best(record.params, loss) if better else self.best._replace(since=self.best.since + 1)
+            if loss < self.best.loss:
+                self.best = Best(record.params, loss)
+            else:  # of equally accurate epochs the last is kept: it was trained for longer
+                tied = self.chosen_by == "accuracy" and loss == self.best.loss
+                kept = record.params if tied else self.best.params
+                self.best = Best(kept, self.best.loss, self.best.since + 1)
         if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short
             self.best_of_whole = self.best
 
