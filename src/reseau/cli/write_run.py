@@ -167,6 +167,9 @@ def _settings(arguments: argparse.Namespace, run: Trained, threshold: Threshold 
     if threshold is not None:
         why = f", {RULES[arguments.threshold]} on the validation part" if arguments.threshold in RULES else ""
         settings.append(("decision", f"{threshold.name} from a probability of {threshold.probability:.4g} on{why}"))
+    if (ran := run.result).shards > 1:
+        order = "the order of the shards" if ran.exact else "no fixed order: other bits for other processes"
+        settings += [("processes", str(ran.processes)), ("sums of derivatives", f"{ran.shards} shards, in {order}")]
     if made.scale != 1 or made.shift != 0:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     return tuple((key, str(value)) for key, value in settings if value)
