@@ -105,9 +105,13 @@ class Objective:
 
     @cached_property
     def by_rows(self) -> bool:
-        """Whether each row's loss is known to be that of the row alone: of a loss of a person's own it is not."""
-        own = [type(loss).__module__.startswith("reseau.losses") for loss in self.losses]
-        return self.network.by_rows and all(own)
+        """Whether each row's loss is known to be that of the row alone, and Ω to read no row.
+
+        Of a loss of a person's own it is not known.
+        """
+        known = all(type(loss).__module__.startswith("reseau.losses") for loss in self.losses)
+        read = () if self.penalty is None else order((self.penalty.node(self.network.graph),))
+        return self.network.by_rows and known and not any(isinstance(n.source, Input) for n in read)
 
     @cached_property
     def programs(self) -> Recent[Any, Any]:
