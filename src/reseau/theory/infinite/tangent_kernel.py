@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 
 from reseau.errors import DataError, UnsupportedError
 from reseau.graph import Node, on_host
@@ -93,7 +92,7 @@ def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any =
 
 def _rows(network: Network, given: Any) -> tuple[np.ndarray, ...]:
     """The inputs as arrays of 64 bits, their shapes checked, of at least one row."""
-    arrays: tuple[npt.ArrayLike, ...] = given if isinstance(given, tuple) else (given,)
+    arrays: tuple[Any, ...] = given if isinstance(given, tuple) else (given,)
     nodes = network.graph.inputs
     if len(arrays) != len(nodes):
         raise DataError(f"tangent_kernel: the network reads {len(nodes)} inputs, got {len(arrays)}\n  fix: a tuple")
