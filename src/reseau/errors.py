@@ -74,14 +74,16 @@ class DivergenceError(ReseauError, ArithmeticError):
         epoch: Epoch (from 0) of the failing step.
         step: Step (from 0, over the whole run) of the failing step.
         node: Name of the first node whose value, or else whose derivative, is not finite.
+        what: What is not finite there: "value", "derivative", or "state", what the optimizer keeps of the derivatives.
         params: Parameters of the last step whose objective and gradient were finite.
     """
 
-    def __init__(self, message: str, *, epoch: int, step: int, node: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, message: str, *, epoch: int, step: int, node: str, what: str, params: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.epoch = epoch
         self.step = step
         self.node = node
+        self.what = what
         self.params = params
 
 

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X = np.random.RandomState(0).randn(48, 3)
 SIDES = (X[:, 0] > 0).astype(int)
 NUMBERS = X[:, 0] - X[:, 1]
+UNLABELED = pandas.Series(np.where(SIDES, "yes", "no"), dtype=object).mask(np.arange(48) % 7 == 3, None)
 DAYS = np.array("2020-01-01", "M8[D]") + np.arange(48)
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 KNOWN = {"np": np, "rs": rs, "X": X, "y": SIDES}
@@ -36,6 +38,13 @@ def part(y=SIDES, model=None, **more):
 def value(text):
     """What the words of a cure say, as Python."""
     return eval(text, KNOWN)
+
+
+def known_rows(which, *pair):
+    """A fit on the rows whose labels are known, as the cure says."""
+    names = {"X": X, "y": UNLABELED, "pandas": pandas}
+    names["known"] = eval(which, names)
+    return classify(*(eval(text, names) for text in pair))
 
 
 def keywords(text):
@@ -201,6 +210,11 @@ CASES = {
         lambda: classify(y=["a", *SIDES[1:].tolist()]),
         r"one kind: (\[.*\])",
         lambda text: classify(y=eval(text, {"y": ["a", *SIDES[1:].tolist()]})),
+    ),
+    "a label that is missing": Cure(
+        lambda: classify(y=UNLABELED),
+        r"leave such rows out: known = (.*), and give (X\[known\]) and (y\[known\])",
+        lambda *texts: known_rows(*texts),
     ),
     "bytes": Cure(
         lambda: classify(y=np.where(SIDES, b"yes", b"no")),

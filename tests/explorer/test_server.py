@@ -127,6 +127,22 @@ def test_messages_are_answered_in_their_order_and_nonsense_with_an_error():
     assert sum(int(np.prod(b["shape"])) for b in told["buffers"]) * 4 == len(rest)
 
 
+def test_one_page_too_many_is_told_so(monkeypatch):
+    monkeypatch.setattr("reseau.explorer.server.MOST_PAGES", 0)
+    sent = talk("websocket", f"/{TOKEN}/socket", [HOST, OWN], [{"type": "websocket.connect"}])
+    assert [m["type"] for m in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert "fix: close some" in read(sent[1]["bytes"])[0]["data"]["text"]
+
+
+def test_a_fault_of_the_program_is_told_and_the_next_message_is_answered(monkeypatch):
+    monkeypatch.setattr(Explorer, "answer", lambda self, message, blobs=(): 1 / 0)
+    given = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": '{"command": "curve", "number": 1}'}]
+    sent = talk("websocket", f"/{TOKEN}/socket", [HOST, OWN], given)
+    told = read(sent[1]["bytes"])[0]
+    assert (told["kind"], told["number"]) == ("error", 1)
+    assert "ZeroDivisionError" in told["data"]["text"]
+
+
 def test_arrays_are_packed_at_multiples_of_four():
     reply = Reply("x", {"a": [1.5, float("nan")], "b": np.float32(2)}, {"f": np.ones(3), "u": np.ones(5, np.uint8)})
     head, rest = read(pack(reply, 7))

@@ -9,6 +9,7 @@ import optax
 import pytest
 from scipy import stats
 from scipy.special import gammaln
+from sklearn.metrics import mean_pinball_loss
 
 import reseau as rs
 from reseau.errors import DataError, ShapeError
@@ -21,6 +22,7 @@ from reseau.losses import (
     Loss,
     MeanOverMembers,
     Poisson,
+    Quantile,
     Ramp,
     SmoothedCrossEntropy,
     SquaredError,
@@ -28,7 +30,7 @@ from reseau.losses import (
 
 LOSSES = [
     SquaredError(), AbsoluteError(), Huber(0.7), Logistic(), Hinge(), Ramp(0.5), CrossEntropy(), Poisson(),
-    SmoothedCrossEntropy(0.3),
+    SmoothedCrossEntropy(0.3), Quantile((0.1, 0.5, 0.8)),
 ]  # fmt: skip
 SIGNED = (Logistic, Hinge, Ramp)
 OF_CLASSES = (CrossEntropy, SmoothedCrossEntropy)
@@ -39,6 +41,8 @@ def targets_for(loss, scores, rng):
         return jnp.asarray(rng.integers(0, scores.shape[1], len(scores)), jnp.int32)
     if isinstance(loss, SIGNED):
         return jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
+    if isinstance(loss, Quantile):
+        return jnp.asarray(rng.standard_normal(loss.target_shape(scores.shape)))
     if isinstance(loss, Poisson):
         return jnp.asarray(rng.poisson(2.0, scores.shape).astype(float))
     return jnp.asarray(rng.standard_normal(scores.shape))
@@ -98,6 +102,7 @@ def test_values_equal_optax_and_scipy():
         (Hinge(), -1.0, -1.0, 0.0),
         (Ramp(0.5), 0.5, 1.0, 0.0),
         (Ramp(0.5), 0.0, 1.0, 0.0),
+        (Quantile(0.9), 2.0, 2.0, 0.0),
     ],
 )
 def test_the_subgradient_at_each_kink(loss, score, target, slope):
@@ -122,7 +127,8 @@ def test_cross_entropy_far_out_is_exact():
 
 
 @pytest.mark.parametrize(
-    ("loss", "dimension"), [(loss, d) for loss in LOSSES for d in (1, 3) if d > 1 or not isinstance(loss, OF_CLASSES)]
+    ("loss", "dimension"),
+    [(loss, d) for loss in LOSSES for d in (1, 3) if d > 1 or not isinstance(loss, (*OF_CLASSES, Quantile))],
 )
 def test_constants_hold_and_are_nearly_attained(loss, dimension):
     U, Y, rng = 1.5, 2.0, np.random.default_rng(2)
@@ -136,6 +142,8 @@ def test_constants_hold_and_are_nearly_attained(loss, dimension):
         y = jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
     elif isinstance(loss, Poisson):
         y = jnp.asarray(rng.choice([0.0, Y, Y / 2, 1.0], scores.shape))
+    elif isinstance(loss, Quantile):
+        y = jnp.asarray(rng.choice([-Y, Y, 0.0], len(scores)))
     else:
         y = jnp.asarray(rng.choice([-Y, Y, 0.0], scores.shape))
     value = loss.forward(scores, y)
@@ -211,6 +219,27 @@ def test_what_a_loss_of_members_cannot_read_is_refused():
         MeanOverMembers(SquaredError()).target_shape(("batch", 3))
     with pytest.raises(DataError, match="smoothing of labels"):
         SmoothedCrossEntropy(1.0)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.9])
+def test_the_loss_of_a_quantile_is_scikit_learns_and_is_least_at_the_quantile(level):
+    y = np.random.default_rng(0).standard_normal(201)
+    candidates = jnp.asarray(np.sort(y))
+    means = jax.vmap(lambda u: Quantile(level).forward(jnp.full((201, 1), u), jnp.asarray(y)[:, None]).mean())(
+        candidates
+    )
+    for k in (0, 60, 200):
+        theirs = mean_pinball_loss(y, np.full(201, candidates[k]), alpha=level)
+        assert float(means[k]) == pytest.approx(theirs, rel=1e-12)
+    assert float(candidates[means.argmin()]) == np.quantile(y, level, method="inverted_cdf")
+
+
+def test_levels_and_scores_that_are_no_quantiles_are_refused():
+    for levels in ((), (0.0, 0.5), (1.0,), (float("nan"),)):
+        with pytest.raises(DataError, match="levels of quantiles lie between 0 and 1"):
+            Quantile(levels)
+    with pytest.raises(ShapeError, match=r"2 quantiles want scores.*\n.*affine\(h, 2\)"):
+        Quantile((0.1, 0.9)).target_shape(("batch", 3))
 
 
 @pytest.mark.parametrize(

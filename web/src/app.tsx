@@ -1,6 +1,6 @@
 /** The page: what it knows, the bar above, the settings at the left, one view. */
 
-import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useErrorBoundary, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import type { Channel, Reply } from "./channel";
 import { DARK, LIGHT, type Palette } from "./colors";
 import { Sidebar, Transport } from "./controls";
@@ -216,7 +216,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
           ☰
         </button>
         <h1>
-          reseau <span>{app.about.title}</span>
+          reseau <span title={app.about.title}>{app.about.title}</span>
         </h1>
         <nav role="tablist" aria-label="views" onKeyDown={turn}>
           {views.map((v, i) => (
@@ -256,9 +256,23 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
       <div class="body">
         {wide && <Sidebar app={app} />}
         <div class="view" id="view" role="tabpanel" aria-labelledby={`tab-${state.view}`}>
-          <Shown app={app} />
+          <Guarded key={state.view}>
+            <Shown app={app} />
+          </Guarded>
         </div>
       </div>
+    </div>
+  );
+}
+
+/** A view that fails says so, and leaves the rest of the page alone. */
+function Guarded({ children }: { children: preact.ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  if (!error) return <>{children}</>;
+  return (
+    <div class="message">
+      <p>This view met a fault of its own: {String(error)}</p>
+      <button onClick={again}>Try again</button>
     </div>
   );
 }

@@ -4,6 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Reply } from "./channel";
 import type { App } from "./state";
 
+const AT_ONCE = 100; // milliseconds of a reply after which looking rests, so that training has the machine
+const LONGEST_REST = 500;
+
 /** The reply to a command, asked again when `keys` change; at most one question is under way. */
 export function useReply(
   app: App,
@@ -14,8 +17,9 @@ export function useReply(
   const [kept, setKept] = useState<{ reply: Reply | null; problem: number }>({ reply: null, problem: app.problem });
   const busy = useRef(false);
   const again = useRef(false);
-  const now = useRef({ command, fields, problem: app.problem });
-  now.current = { command, fields, problem: app.problem };
+  const asked = { command, fields, problem: app.problem, running: app.progress.running };
+  const now = useRef(asked);
+  now.current = asked;
   const gone = useRef(false);
   useEffect(() => () => void (gone.current = true), []);
   useEffect(() => {
@@ -24,10 +28,14 @@ export function useReply(
       if (!now.current.command) return setKept({ reply: null, problem });
       if (busy.current) return void (again.current = true);
       busy.current = true;
+      const began = performance.now();
       const found = await app.ask(now.current.command, now.current.fields);
-      busy.current = false;
+      const took = performance.now() - began;
       if (gone.current) return;
       setKept({ reply: found, problem });
+      if (now.current.running && took > AT_ONCE)
+        await new Promise((done) => setTimeout(done, Math.min(took - AT_ONCE, LONGEST_REST)));
+      busy.current = false;
       if (again.current) {
         again.current = false;
         void run();

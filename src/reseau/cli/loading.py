@@ -22,6 +22,7 @@ from reseau.data import (
 )
 from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
 from reseau.data.table.survey import without_blanks
+from reseau.disk import absent
 from reseau.errors import DataError
 
 __all__ = ["Parts", "load", "load_parts", "load_rows", "name_of", "parts_of"]
@@ -347,4 +348,4 @@ def _read(name: str, recipe: Recipe, arguments: argparse.Namespace, *, labeled: 
 
 def _exists(path: Path) -> None:
     if str(path) != "-" and not path.exists():
-        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")
+        raise absent(path)

@@ -9,11 +9,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from reseau.calibration.scores import ClassScores
 from reseau.errors import DataError
 from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.intervals import calibrated_classes, set_of
 from reseau.estimators.rows import check_labels
 from reseau.estimators.settings import hidden_sizes
 from reseau.estimators.surroundings import whole_or_nothing
@@ -273,6 +275,51 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if len(self.classes_) == 1 and not self.multilabel_:
             return np.zeros((len(found), 1))
         return found[:, : len(self.classes_)]
+
+    @available_if(_has_probabilities)
+    def calibrate(
+        self, X: Any, y: Any, *, kind: str = "classes", penalty: float = 0.01, free: int = 1, seed: int = 0
+    ) -> Any:
+        """Take up the probabilities of rows that fit never saw, for `predict_set`; the settings are `rs.conformal`'s.
+
+        Args:
+            X: Calibration rows.
+            y: Their classes, (n,).
+            kind: "classes", "aps", "raps" or "top-k".
+            penalty: Of "raps".
+            free: Of "raps".
+            seed: Of "aps" and "raps".
+
+        Returns:
+            The estimator itself. A new fit forgets the calibration.
+        """
+        rows = self._rows(X)
+        if self.multilabel_:
+            raise DataError(
+                f"{type(self).__name__}: sets are of classes, and rows have several labels\n  fix: one class each"
+            )
+        check_labels(y)
+        y = column_or_1d(y)
+        self._check_classes(unique_labels(y), incremental=True)
+        how = ClassScores(kind, penalty, free, seed)
+        self.calibration_ = calibrated_classes(self, rows, y, self._coded(y), self.predict_proba(X), how)
+        return self
+
+    @available_if(_has_probabilities)
+    def predict_set(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Whether each class is in the set of each row, (n, classes), in the order of `classes_`.
+
+        The set holds the class of a new row with probability at least `level`, if rows are exchangeable with those of
+        `calibrate`. It may be empty, where no class is probable enough.
+
+        Args:
+            X: Rows.
+            level: Above 0 and below 1.
+
+        Raises:
+            DataError: It is not calibrated, or on too few rows for the level.
+        """
+        return set_of(self, self.predict_proba(X), level)
 
     def to_onnx(self, path: Any) -> None:
         """Write an ONNX file in float32: input "X" (batch, features), outputs "label" and "probabilities".

@@ -10,7 +10,7 @@ import json
 import secrets
 import socket
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -247,12 +247,12 @@ def server_on(
     return uvicorn.Server(config), f"http://127.0.0.1:{port}/{token}/"
 
 
-def listen(port: int, hosts: Sequence[str] = HOSTS[:1]) -> socket.socket:
+def listen(port: int) -> socket.socket:
     """A socket on the loopback interface."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((hosts[0], port))
+        listening.bind((HOSTS[0], port))
         listening.listen(128)  # who is quick to open the address waits, and is not turned away
     except (OSError, OverflowError) as error:
         listening.close()

@@ -12,15 +12,15 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
-from reseau.cache import Recent
+from reseau.cache import Compiled, Recent, shared_length
 from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
-from reseau.graph.values import check_params, precision_of, read_input
+from reseau.graph.values import check_params, filled_up, precision_of, read_input
 from reseau.losses import Loss
-from reseau.network import ROWS_AT_ONCE, Network
+from reseau.network import PARTS, PROGRAMS, ROWS_AT_ONCE, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
@@ -104,6 +104,12 @@ class Objective:
         return self.loss if isinstance(self.loss, tuple) else (self.loss,)
 
     @cached_property
+    def by_rows(self) -> bool:
+        """Whether each row's loss is known to be that of the row alone: of a loss of a person's own it is not."""
+        own = [type(loss).__module__.startswith("reseau.losses") for loss in self.losses]
+        return self.network.by_rows and all(own)
+
+    @cached_property
     def programs(self) -> Recent[Any, Any]:
         """The compiled training programs of this objective, by optimizer: a second fit compiles nothing."""
         return Recent(most=8)
@@ -163,7 +169,7 @@ class Objective:
             y: The targets; a tuple of them where the network has several outputs.
             sample_weight: A weight for each row, at least 0; only their proportions matter.
         """
-        return self.differentiate(params, self.read(X, y, sample_weight, precision_of(params)))
+        return self.differentiate(params, self._shared(self.read(X, y, sample_weight, precision_of(params))))
 
     def differentiate(
         self, params: Mapping[str, Array], examples: Examples, strength: float = 1.0
@@ -192,7 +198,7 @@ class Objective:
             value, grads, _ = run(self.sources(params, inputs, targets, mean, strength))
             return value, grads
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def sources(
         self,
@@ -218,22 +224,32 @@ class Objective:
     def evaluate(
         self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
-        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows.
+        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows unless joined.
 
         Returns:
             `{"loss": ...}`, and `"accuracy"` for classification losses; with several outputs each entry carries the
             number of its output: `"loss 0"`.
         """
-        examples = self.read(X, y, sample_weight, precision_of(params))
+        examples = self._shared(self.read(X, y, sample_weight, precision_of(params)))
         own = self.network.graph.stored
         check_params(own, params)
         return self.measure({name: params[name] for name in own}, examples)
+
+    def _shared(self, examples: Examples) -> Examples:
+        """The examples in arrays of one of a few lengths, where rows beside them change nothing."""
+        size = shared_length(len(examples), PARTS)
+        if size == len(examples) or not self.by_rows:
+            return examples
+        given = (examples.inputs, examples.targets)
+        inputs, targets = jax.device_put(jax.tree.map(lambda a: filled_up(np.asarray(a), size), given))
+        return Examples(inputs, targets, examples.weights)
 
     def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
         """`evaluate` on data that was read before."""
         dtype = precision_of(params)
         sums: np.ndarray | None = None
-        rows = min(ROWS_AT_ONCE, len(examples))
+        length = examples.inputs[0].shape[0]
+        rows = min(ROWS_AT_ONCE, length) if self.by_rows else length
         for start in range(0, len(examples), rows):
             stop = min(start + rows, len(examples))
             where = np.zeros(rows, np.int32)
@@ -279,7 +295,7 @@ class Objective:
                 sums.append(jnp.sum(weights * loss.forward(values[outputs[0]], targets[0][where])))
             return sums
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def diagnose(self, params: Mapping[str, Array], X: Any, y: Any) -> "inspect.Diagnosis":
         """`Network.diagnose` with the derivatives of the mean loss on these rows."""
@@ -302,7 +318,7 @@ class Objective:
             found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
             return [values.get(n) for n in nodes], [found.get(n) for n in nodes]
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """The data as arrays in the right types and shapes, or one error that names what is wrong."""

@@ -33,7 +33,7 @@ from reseau.training.checks import check_batches, check_seed, pair, start_of
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
-from reseau.training.progress import Show, progress_of
+from reseau.training.progress import Show, compilation, progress_of
 from reseau.training.run import Record, TrainingRun
 from reseau.training.shown import history_html
 from reseau.training.streamed_feed import Streamed
@@ -187,7 +187,8 @@ def fit(
         keep: Checkpoints that are kept.
         log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
-        progress: Show a bar on a terminal and a few lines elsewhere, on standard error.
+        progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
+            compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
@@ -222,6 +223,11 @@ def fit(
     elif validation is not None:
         held_out = objective.read(*pair(validation, "validation"), None, precision)
     total = total_steps(epochs, steps, feed.in_epoch)
+    first = ""
+    if optimizer not in objective.programs.made:
+        operations = sum(node.op is not None for node in objective.nodes)
+        first = compilation(len(objective.network.graph.parameters), operations)
+        logger.info(first or "compiling")
     run = TrainingRun(objective, feed, optimizer, start, seed)
     history = History(objective, held_out, patience, best)
     saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
@@ -239,7 +245,7 @@ def fit(
         )
         saving = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
     logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
-    with saving as save, progress_of(total, feed.in_epoch, shown=progress) as show:
+    with saving as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
         stopped, record = follow(run, history, total, save, logs, show, inf if seconds is None else seconds)
     # the run is over: nothing will overwrite its arrays
     params = run.params() if history.best.params is None else history.best.params

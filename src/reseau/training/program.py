@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from reseau.cache import Compiled
 from reseau.graph import order
 from reseau.graph.backprop import Values, value_and_grad
 from reseau.graph.cost import graph_multiply_adds
@@ -14,7 +15,7 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 from reseau.optimizers.wrappers import with_rate
-from reseau.training.kernel import Kernel
+from reseau.training.kernel import PROGRAMS, Kernel
 
 __all__ = ["Carry", "Plan", "Program", "StepSettings"]
 
@@ -79,9 +80,9 @@ class Program:
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
         self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
         self.largest_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0  # in examples of a batch
-        self.many = jax.jit(self._many, donate_argnums=0)
+        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0)
         self.kernel = Kernel(self._many)
-        self.one = jax.jit(self._one, donate_argnums=0)
+        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0)
 
     def run(
         self,

@@ -17,6 +17,7 @@ from reseau.data.streams.order import Piece
 from reseau.data.streams.parquet_blocks import ParquetBlock, parquet_blocks
 from reseau.data.table.recipe import Recipe
 from reseau.data.table.survey import Survey
+from reseau.disk import absent
 from reseau.errors import DataError
 
 __all__ = ["Block", "Reader", "Stream", "stream"]
@@ -301,7 +302,7 @@ def stream(
     path = Path(path)
     arrays, tables = sorted(path.glob("X*.npy")), [path] if path.is_file() else sorted(path.glob("*.parquet"))
     if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")
+        raise absent(path)
     if bool(arrays) == bool(tables):
         raise DataError(
             f"{path}: it holds {'both' if arrays else 'neither'} X*.npy {'and' if arrays else 'nor'} *.parquet files\n"

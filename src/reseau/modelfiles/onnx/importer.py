@@ -226,6 +226,7 @@ class Importer(Known):
     listed_by: dict[str, onnx.NodeProto] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
     places: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    states: dict[str, Node] = field(default_factory=dict)
 
     # sources
 
@@ -244,11 +245,10 @@ class Importer(Known):
             return node
         name, value = str(node.name), self.stored[node]
         name = f"{name}.state" if self.readers[name] > 1 else name  # others may read it as a weight
-        known = next((n for n in self.stored if isinstance(n.source, State) and n.name == name), None)
-        if known is None:
-            known = Node(None, (), value.shape, name, State(value, name))
-            self.stored[known] = value
-        return known
+        if name not in self.states:
+            self.states[name] = Node(None, (), value.shape, name, State(value, name))
+            self.stored[self.states[name]] = value
+        return self.states[name]
 
     def input(self, declared: onnx.ValueInfoProto) -> Value | None:
         """An input of the graph."""
