@@ -67,7 +67,8 @@ def read_model(
     except Needs as error:
         name = (*error.inputs, *error.words)[0]
         option = f"fixed={{{name!r}: value}}" if error.inputs else f"lengths={{{name!r}: 128}}"
-        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option})") from error
+        typed = f"--fixed {name}=VALUE" if error.inputs else f"--lengths {name}=128"
+        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option}), or {typed}") from error
     except GraphError as error:
         raise ModelFileError(f"{path}: {error}") from error
     return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}, others
