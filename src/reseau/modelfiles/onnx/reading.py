@@ -128,7 +128,7 @@ def joined(
         return None
     if way.batch and (doubt or not way.said):
         fits = all(as_declared(n.shape, declared[name], way) for name, n in nodes if name in declared)
-        if not fits or contradiction([n for _, n in nodes], way.batch):
+        if not fits or (not way.said and contradiction([n for _, n in nodes], way.batch)):
             return None
     if not is_wide(order([n for _, n in nodes])):
         nodes = [(name, whole(importer, n)) for name, n in nodes]
