@@ -4,7 +4,7 @@
     python -m benchmarks.tables --data FOLDER --splits 5         # and those of a folder of files, see table_sets
     python -m benchmarks.tables --data FOLDER --models RealMLP --tables airfoil,energy
     python -m benchmarks.tables --models "reseau,reseau dropout=0.0,reseau members=1" --tables concrete
-    python -m benchmarks.tables --show --page docs/tabular.md    # only write what was found
+    python -m benchmarks.tables --show --page docs/tabular.md --page README.md    # only write what was found
 
 The score is R² for numbers and accuracy for classes, on a fifth of the rows that no model has seen. Results are kept
 after every fit: a run that was stopped goes on, and several may write into one file.
@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks.table_models import OURS, PEERS, limit_threads
 from benchmarks.table_results import written
 
-BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
+MARKS = ("<!-- {} -->", "<!-- /{} -->")
+SUMMARY = 3  # last lines of the table
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name in arguments.tables or names(arguments.data):
         todo = [
             (split, model)
-            for split in range(arguments.splits)
+            for split in range(arguments.first, arguments.first + arguments.splits)
             for model in arguments.models
             if str(split) not in read(out).get(name, {}).get(model, {})
         ]
@@ -86,20 +87,30 @@ def main() -> None:
     parser.add_argument("--tables", type=words, help="names of tables (default: all)")
     parser.add_argument("--models", type=words, default=[OURS, *PEERS], help="names of models (default: %(default)s)")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="number of the first split, its seed (default: 0)")
     parser.add_argument("--rows", type=int, default=20_000, help="most rows of a table (default: 20000)")
     parser.add_argument("--threads", type=int, default=1, help="of each model (default: 1)")
     parser.add_argument("--out", default="benchmarks/tables.json")
     parser.add_argument("--show", action="store_true", help="fit nothing")
-    parser.add_argument("--page", type=Path, help="a page whose table between the comments is written again")
+    parser.add_argument(
+        "--page", type=Path, action="append", default=[], help="a page whose tables between comments are written again"
+    )
     arguments = parser.parse_args()
     if not arguments.show:
         run(arguments)
     text = written(read(Path(arguments.out)), arguments.models)
     print(text)
-    if arguments.page:
-        page = arguments.page.read_text()
-        before, _, rest = page.partition(BEGIN)
-        arguments.page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    lines = text.splitlines()
+    short = "\n".join([*lines[:2], *lines[-SUMMARY:]])
+    for page in arguments.page:
+        page.write_text(put(put(page.read_text(), "tables", text), "tables in short", short))
+
+
+def put(page: str, what: str, text: str) -> str:
+    """The page with the text between the comments that name it, where it has them."""
+    begin, end = (mark.format(what) for mark in MARKS)
+    before, found, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}" if found else page
 
 
 if __name__ == "__main__":

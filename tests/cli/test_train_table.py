@@ -41,11 +41,6 @@ def test_a_table_is_trained_measured_and_predicted_without_a_setting(table, caps
     assert len((table / "p.csv").read_text().splitlines()) == 121
     assert main(["convert", "run", "m.onnx"]) == 0
     assert main(["show", "run"]) == 0
-    # the same words and seed give the same file; a clock that is never reached changes nothing
-    words = ["train", "t.csv", "--target", "y", "--text", "one-hot", "--out", "again", "--time", "1000"]
-    assert main(words) == 0
-    model = "model.safetensors"
-    assert (table / "run" / model).read_bytes() == (table / "again" / model).read_bytes()
 
 
 def test_classes_have_a_certificate(table, capsys):
@@ -55,13 +50,13 @@ def test_classes_have_a_certificate(table, capsys):
     words = ["train", "c.csv", "--target", "class", "--drop", "y", "--text", "one-hot", "--out", "run"]
     assert main(words) == 0
     assert "certificate: with probability 0.95" in capsys.readouterr().out
-    assert main(["certify", "run", "c.csv", "--holdout", "c.csv"]) in (0, 2)
+    assert main(["certify", "run", "c.csv", "--holdout", "c.csv"]) == 0
     assert main(["evaluate", "run", "c.csv"]) == 0
 
 
 def test_a_search_tells_what_it_tried(table, capsys):
-    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--tune", "--time", "0.01", "--out", "run"]
-    assert main(words) == 0
+    words = "train t.csv --target y --drop kind --tune --time 0.01 --test 0 --out run"
+    assert main(words.split()) == 0
     told = capsys.readouterr().out
     assert "1 trials; those that went farthest, best first:" in told
     assert "The time was over after" in told
@@ -69,8 +64,8 @@ def test_a_search_tells_what_it_tried(table, capsys):
 
 
 def test_a_named_setting_trains_a_plain_network(table, capsys):
-    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--hidden=128", "--epochs", "1", "--out", "run"]
-    assert main(words) == 0
+    words = "train t.csv --target y --drop kind --hidden=128 --epochs 1 --test 0.2 --out run"
+    assert main(words.split()) == 0
     told = capsys.readouterr().out
     assert "members" not in told
     assert "86 rows to train on, 10 for validation, 24 for test" in told
@@ -78,7 +73,7 @@ def test_a_named_setting_trains_a_plain_network(table, capsys):
 
 def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
     """Members have folders of their own; a run that began as one network, as all did before 0.2, stays one."""
-    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--out"]
+    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--test", "0", "--out"]
     assert main([*words, "whole"]) == 0
     real, calls = problem.fit, []
 
@@ -104,7 +99,7 @@ def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
 
 def test_too_few_rows_for_members_are_trained_plainly(table, capsys):
     Path("few.csv").write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(9)))
-    assert main(["train", "few.csv", "--target", "b", "--out", "run"]) == 0
+    assert main(["train", "few.csv", "--target", "b", "--test", "0", "--out", "run"]) == 0
     assert "members" not in capsys.readouterr().out
     assert train.FEWEST_ROWS == fit.FEWEST_ROWS
 

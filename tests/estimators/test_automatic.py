@@ -105,26 +105,11 @@ def test_weights_move_predictions_toward_the_rows_that_weigh_more():
     assert means[1] > 0.65
 
 
-@pytest.mark.parametrize(
-    ("model", "change", "found"),
-    [
-        (NetworkClassifier("auto", activation="tanh", max_iter=3), {}, "leave activation, max_iter out"),
-        (NetworkRegressor("auto", warm_start=True), {}, "leave warm_start out"),
-        (NetworkRegressor("auto"), {"y": np.ones((40, 2))}, "an estimator for each, or hidden_layer_sizes="),
-        (NetworkClassifier("auto"), {"y": np.tile([[0, 1], [1, 0]], (20, 1))}, "an estimator for each"),
-        (NetworkRegressor("auto"), {"y": np.ones(5), "X": np.ones((5, 2))}, "give 10 rows or more"),
-    ],
-)
-def test_what_it_does_not_read_is_one_error(model, change, found):
-    data = {"X": np.random.default_rng(0).standard_normal((40, 2)), "y": np.arange(40) % 2} | change
-    with pytest.raises(DataError, match=f"fix: {found}"):
-        model.fit(data["X"], data["y"])
+def test_too_few_rows_are_one_error():
+    model = NetworkRegressor("auto")
+    with pytest.raises(DataError, match="fix: give 10 rows or more"):
+        model.fit(np.ones((5, 2)), np.arange(5))
     assert not hasattr(model, "params_")
-
-
-def test_parts_of_the_rows_are_no_fit():
-    with pytest.raises(DataError, match=r"partial_fit does not support hidden_layer_sizes='auto'\n  fix: leave it out"):
-        NetworkRegressor("auto").partial_fit(np.ones((20, 2)), np.ones(20))
 
 
 def test_it_is_the_default_for_tables(patients):

@@ -9,7 +9,18 @@ from scipy import sparse
 
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor, fit_many
-from reseau.estimators import certificates, classifier, design, estimator, held_out, many, regressor, rows, settings
+from reseau.estimators import (
+    automatic,
+    certificates,
+    classifier,
+    design,
+    estimator,
+    held_out,
+    many,
+    regressor,
+    rows,
+    settings,
+)
 from tools.cures import Cure, cured, raises_without_a_case
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -89,6 +100,21 @@ def other_outputs(outputs):
 
 SCALE = r"scale features and targets \(sklearn.preprocessing.StandardScaler\)"
 CASES = {
+    "a setting that is chosen": Cure(
+        lambda: NetworkRegressor("auto", max_iter=1, tol=1.0).fit(X, NUMBERS),
+        r"leave (\w+), (\w+) out, or hidden_layer_sizes=(.*)",
+        lambda *texts: NetworkRegressor(value(texts[2]), **{n: 1 for n in texts[:2]}).fit(X, NUMBERS),
+    ),
+    "two targets of the default for tables": Cure(
+        lambda: NetworkRegressor("auto").fit(X, np.c_[NUMBERS, NUMBERS]),
+        "an estimator for each, or hidden_layer_sizes=(.*)",
+        lambda text: NetworkRegressor(value(text), max_iter=1).fit(X, np.c_[NUMBERS, NUMBERS]),
+    ),
+    "a part of the rows for the default for tables": Cure(
+        lambda: NetworkRegressor("auto").partial_fit(X, NUMBERS),
+        r"(\w+), or hidden_layer_sizes=(.*)",
+        lambda name, text: getattr(NetworkRegressor(value(text), max_iter=1), name)(X, NUMBERS),
+    ),
     "a part that stops early": Cure(
         lambda: part(model=NetworkClassifier(**QUICK, early_stopping=True), classes=[0, 1]),
         "(.*)",
@@ -281,6 +307,6 @@ def test_a_cure_works(name):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_every_error_of_the_estimators_with_a_cure_has_a_case():
-    modules = [certificates, classifier, design, estimator, held_out, many, regressor, rows, settings]
+    modules = [automatic, certificates, classifier, design, estimator, held_out, many, regressor, rows, settings]
     not_mechanical = ["the data cannot be read"]  # numbers that NumPy cannot hold: the user has to scale them
     assert raises_without_a_case(modules, CASES.values(), not_mechanical) == []

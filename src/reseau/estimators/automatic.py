@@ -48,9 +48,15 @@ def fit_automatic(
         rows: The examples; of classes the targets are their numbers.
         classes: The classes; none for numbers.
         random: Its next number is the seed.
-        tasks: scikit-learn's callbacks, which are told of the end; members have no epochs in common.
+        tasks: scikit-learn's callbacks, which are told of the end; members have no epochs in common. `partial_fit` has
+            none.
     """
     kind = type(estimator).__name__
+    if tasks is None:
+        raise DataError(
+            f"{kind}: partial_fit sees a part of the rows, and hidden_layer_sizes='auto' chooses by all of them\n"
+            "  fix: fit, or hidden_layer_sizes=(100,)"
+        )
     if rows.target.ndim != 1:
         raise DataError(
             f"{kind}: hidden_layer_sizes='auto' predicts one target, y has {rows.target.shape[1]}\n"
@@ -64,8 +70,7 @@ def fit_automatic(
     estimator.n_layers_ = len(found.settings.hidden) + 2
     estimator._standing = _standing(found, len(rows), len(classes) > 0)
     estimator._publish()
-    if tasks is not None:
-        tasks.close(estimator._fitted)
+    tasks.close(estimator._fitted)
     if found.members[-1].stopped == "interrupted":
         text, category = WARNINGS["interrupted"]
         warnings.warn(text, category, stacklevel=7)

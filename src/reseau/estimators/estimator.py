@@ -130,9 +130,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _fit_or_fail(self, X: Any, y: Any, sample_weight: Any, incremental: bool, first: bool) -> Self:
         check_process()
         check_settings(self)
-        if incremental and (self.early_stopping or is_automatic(self)):
-            named = "early_stopping=True" if self.early_stopping else "hidden_layer_sizes='auto'"
-            raise DataError(f"partial_fit does not support {named}\n  fix: leave it out")
+        if incremental and self.early_stopping:
+            raise DataError("partial_fit does not support early_stopping=True\n  fix: early_stopping=False")
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter + 1)
         random = check_random_state(self.random_state)
         rows = self._read(X, y, sample_weight, first, incremental)

@@ -152,6 +152,6 @@ def hidden_sizes(estimator: Any) -> tuple[int, ...]:
     if not all(number(1, whole=True).holds(n) for n in sizes):
         raise DataError(
             f"{type(estimator).__name__}: hidden_layer_sizes must be > 0, got {list(sizes)}\n"
-            "  fix: whole numbers, one for each hidden layer: (100,), or () for none; or 'auto'"
+            "  fix: whole numbers, one for each hidden layer: (100,), or () for none"
         )
     return tuple(int(n) for n in sizes)
