@@ -153,15 +153,17 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
         wanted = [n for n in early if n in graph.outputs or any(r in late for r in graph.consumers[n])]
         read = {p for n in early for p in n.parents if p.op is None}
         # small constants stay in the program, where some operations want their numbers
-        given = {n: v for n, v in sources.items() if n in read and (not isinstance(n.source, Constant) or v.size > FEW)}
-        inside = {n: v for n, v in sources.items() if n in read and n not in given}
+        passed = {
+            n: v for n, v in sources.items() if n in read and (not isinstance(n.source, Constant) or v.size > FEW)
+        }
+        inside = {n: v for n, v in sources.items() if n in read and n not in passed}
 
         def compute(values: list[Any]) -> list[Any]:
-            found = evaluate(early, dict(zip(given, values, strict=True)) | inside)
+            found = evaluate(early, dict(zip(passed, values, strict=True)) | inside)
             return [found[n] for n in wanted]
 
         try:
-            made = jax.jit(compute, compiler_options=QUICK)(list(given.values())) if wanted else []
+            made = jax.jit(compute, compiler_options=QUICK)(list(passed.values())) if wanted else []
             found = sources | dict(zip(wanted, made, strict=True))
             for n in late:
                 op, values = n.op, [found[p] for p in n.parents]

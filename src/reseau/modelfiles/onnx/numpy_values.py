@@ -8,6 +8,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node
 from reseau.ops.base import Op
+from reseau.ops.lengths import Places
 
 __all__ = ["moves_texts", "numpy_value"]
 
@@ -46,7 +47,8 @@ def numpy_value(op: Op, values: Sequence[np.ndarray]) -> np.ndarray | None:
     Raises:
         ValueError: It reads texts, and is not one that can.
     """
-    rule = None if op.host or getattr(op, "places", ()) else NUMPY.get(type(op))
+    places: Places = getattr(op, "places", ())
+    rule = None if op.host or places else NUMPY.get(type(op))
     if rule is not None and (len({v.dtype for v in values}) == 1 or not isinstance(op, ALIKE)):
         return np.asarray(rule(op, *values))
     if not op.host and any(v.dtype == np.dtype(object) for v in values):
