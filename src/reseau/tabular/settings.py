@@ -26,6 +26,11 @@ class TableSettings:
         dropout: Share of hidden units that a step drops, in the first half of the steps; then falling to 0.
         rate: Largest learning rate.
         decay: Weight decay, falling as dropout does.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.tabular.TableSettings(members=2, epochs=20, held_out=0.2).hidden
+        (256, 256, 256)
     """
 
     members: int

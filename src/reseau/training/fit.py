@@ -54,6 +54,15 @@ class FitResult:
         stopped: "finished", "early" (no better for `patience` epochs), or "interrupted" (Ctrl-C).
         steps: Steps taken.
         seconds: Duration, that of the processes before it included where a run was resumed.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> result = rs.fit(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(0.1), epochs=2, progress=False)
+        >>> sorted(result.params), len(result.history["loss"])
+        (['line.bias', 'line.weight'], 2)
     """
 
     params: dict[str, Array]
