@@ -2,18 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help face docs figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
+.PHONY: help web screenshots face docs figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/core: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,explore]"
 	@touch $@
 
 .venv/develop: .venv/core
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,test,check]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,explore,test,check]"
 	@touch $@
 
 .venv/bench: .venv/develop
@@ -68,6 +68,7 @@ demo: .venv/core  ## train on real digits (accuracy with a certificate, pictures
 	$(BIN)/reseau train --dataset digits --conv 16,32 --hidden 64 --out demo-run --force
 	$(BIN)/reseau show demo-run
 	$(BIN)/python examples/table_beside_trees.py
+	@echo "$(BIN)/reseau explore demo-run    # to look inside, on a page of this machine"
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run
@@ -75,6 +76,12 @@ bench: .venv/bench  ## time training steps against the peers; rewrites the READM
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
 	$(BIN)/python -m benchmarks.streaming
+
+web:  ## build the explorer's page from the TypeScript in web/ (needs node and npm)
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run -s check && npm run -s build
+
+screenshots: .venv/develop  ## the pictures of docs/explorer.md, from the running page (needs chromium)
+	$(BIN)/python docs/screenshots.py
 
 experiments: .venv/core  ## the figures of the examples: the book's regressions, width against the optimum
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[convex]"

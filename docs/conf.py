@@ -37,6 +37,8 @@ estimators
 guides/pytorch
 guides/inside
 guarantees
+explorer
+scaling
 guides/ship
 extending
 tables

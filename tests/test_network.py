@@ -1,5 +1,7 @@
 """The network as a value: copied to other processes, and used on any number of rows."""
 
+import gc
+import os
 import pickle
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
+from reseau import ops
 
 
 def branched():
@@ -50,21 +53,29 @@ def test_rows_up_to_a_power_of_two_share_a_compilation():
     assert "/jax/core/compile/backend_compile_duration" not in names
 
 
-def maps() -> int:
-    return len(Path("/proc/self/maps").read_text().splitlines())
+def held() -> tuple[int, int]:
+    """Memory maps of this process, and its resident memory in MiB."""
+    gc.collect()
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+    return len(Path("/proc/self/maps").read_text().splitlines()), resident
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")
 @pytest.mark.parametrize("sizes", [36, pytest.param(2000, marks=pytest.mark.slow)])
-def test_programs_for_ever_other_numbers_of_rows_are_let_go(sizes):
+@pytest.mark.parametrize("joined", [False, True])
+def test_programs_for_ever_other_numbers_of_rows_are_let_go(sizes, joined):
     x = rs.input("x", (3,))
-    net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 4)), 2))
+    h = x + 0 * rs.apply_op(ops.Mean((0,), True), x) if joined else x
+    net = rs.Network(x, rs.affine(rs.relu(rs.affine(h, 4)), 2))
     params, rows = net.init(1), np.random.default_rng(0).standard_normal((sizes, 3)).astype(np.float32)
     whole = np.asarray(net(params, rows))
     net._programs.most = 4
     for n in range(1, 11):
         net(params, rows[:n])
-    before = maps()
+    maps, resident = held()
     for n in range(11, sizes):
         np.testing.assert_allclose(net(params, rows[:n]), whole[:n], rtol=1e-5, atol=1e-6)
-    assert maps() < before + 30  # the programs of 26 sizes are 150
+    after = held()
+    print(sizes, joined, (maps, resident), after)
+    assert after[0] < maps + 30  # the programs of 26 sizes are 150
+    assert after[1] < resident + 64

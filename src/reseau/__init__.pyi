@@ -3,6 +3,7 @@
 from reseau import batches as batches
 from reseau import constraints as constraints
 from reseau import data as data
+from reseau import distributed as distributed
 from reseau import errors as errors
 from reseau import estimators as estimators
 from reseau import initializers as initializers
@@ -16,10 +17,11 @@ from reseau import penalties as penalties
 from reseau import tabular as tabular
 from reseau import theory as theory
 from reseau.cache import use_compile_cache as use_compile_cache
-from reseau.calibration import conformal as conformal
+from reseau.calibration.conformal import conformal as conformal
 from reseau.estimators import NetworkClassifier as NetworkClassifier
 from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many
+from reseau.explorer.notebook import explore as explore
 from reseau.graph import apply_op as apply_op
 from reseau.graph import constant as constant
 from reseau.graph import input as input
@@ -88,10 +90,12 @@ from reseau.modelfiles.formats import load_recipe as load_recipe
 from reseau.network import Network as Network
 from reseau.network import load as load
 from reseau.objective import Objective as Objective
+from reseau.tabular import tune as tune
 from reseau.training import FitResult as FitResult
 from reseau.training import Record as Record
 from reseau.training import fit as fit
 from reseau.training import train as train
+from reseau.verification.radius import certified_radius as certified_radius
 from reseau.verification.verify import verify as verify
 from reseau.versions import show_versions as show_versions
 

@@ -3,13 +3,14 @@
 import gc
 import os
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
 
-__all__ = ["Recent", "use_compile_cache"]
+__all__ = ["Compiled", "Recent", "shared_length", "use_compile_cache"]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -37,6 +38,46 @@ class Recent(Generic[Key, Value]):
                 gc.collect()
             self.made[key] = found
             return found
+
+
+class Compiled:
+    """A function of arrays, compiled for the shapes that were met last; the programs for older ones are let go.
+
+    Args:
+        function: What is compiled.
+        most: How many programs are kept.
+        options: Of `jax.jit`.
+    """
+
+    def __init__(self, function: Callable[..., Any], most: int, **options: Any) -> None:
+        self.function, self.options = function, options
+        self.programs: Recent[Any, Any] = Recent(most)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.of(*arguments)(*arguments)
+
+    def of(self, *arguments: Any) -> Any:
+        """The program for arguments of these shapes."""
+        leaves, structure = jax.tree.flatten(arguments)
+        return self.programs.get((structure, tuple((a.shape, a.dtype) for a in leaves)), self.program)
+
+    def program(self) -> Any:
+        """A program of its own, which goes when it is no longer kept: JAX keeps one for each function."""
+
+        @wraps(self.function)
+        def own(*arguments: Any) -> Any:
+            return self.function(*arguments)
+
+        return jax.jit(own, **self.options)
+
+
+def shared_length(n: int, parts: int) -> int:
+    """`n`, or a little more: one of `parts` lengths from each power of two to the next, a power of two itself.
+
+    Data of nearly the same length that is filled up to it shares one compiled program.
+    """
+    unit = max((1 << n.bit_length()) >> parts.bit_length(), 1)
+    return n + -n % unit
 
 
 def use_compile_cache() -> None:

@@ -29,7 +29,7 @@ from reseau.errors import DataError, GraphError
 from reseau.network import Network
 from reseau.optimizers import SGD, Optimizer, Params
 from reseau.optimizers.schedules import as_schedule
-from reseau.penalties import one_hidden_layer
+from reseau.penalties import check_strength, one_hidden_layer
 
 __all__ = ["OutputProx", "PathNormBall", "PathNormProx", "Prox", "Proximal", "ScaledBias"]
 
@@ -131,7 +131,7 @@ class OutputProx(Prox):
     strength: float
 
     def __post_init__(self) -> None:
-        _check(self.strength)
+        check_strength(self.strength)
 
     @cached_property
     def names(self) -> Names:
@@ -167,7 +167,7 @@ class PathNormProx(Prox):
     strength: float
 
     def __post_init__(self) -> None:
-        _check(self.strength)
+        check_strength(self.strength)
 
     @cached_property
     def names(self) -> Names:
@@ -318,8 +318,3 @@ def _names(network: Network) -> Names:
         ) from None
     names = network.graph.names
     return Names(names[weight], None if bias is None else names[bias], names[outputs])
-
-
-def _check(strength: float) -> None:
-    if not 0 <= strength < inf:
-        raise DataError(f"the strength of a penalty is finite and at least 0, got {strength}")

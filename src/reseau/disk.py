@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import ENOENT
 from glob import escape
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reseau.errors import DataError, FileError
 
 __all__ = [
     "FolderLock",
+    "absent",
     "alone_in",
     "file_error",
     "flush",
@@ -43,6 +45,15 @@ def file_error(path: str | os.PathLike[str], error: OSError, what: str = READ, c
     """
     found = FileError(f"{os.fspath(path)}: {what}: {error.strerror or error}\n  fix: {cure or CURES[what]}")
     found.errno = error.errno
+    return found
+
+
+def absent(
+    path: str | os.PathLike[str], what: str = "there is no such file or folder", cure: str = CURES[READ]
+) -> FileError:
+    """That something is not there, as the error that opening it would be."""
+    found = FileError(f"{os.fspath(path)}: {what}\n  fix: {cure}")
+    found.errno = ENOENT
     return found
 
 

@@ -8,6 +8,7 @@ ReseauError
 ├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
 │   └── FileError (OSError)         a file that is missing, or that the disk refuses
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
+├── ProcessError (RuntimeError)      a process of a run that several share is missing, or has failed
 ├── ForkError (RuntimeError)        computing in a process forked from one that has computed
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
 └── MissingExtraError (ImportError)     an optional dependency is not installed
@@ -25,6 +26,7 @@ __all__ = [
     "GraphError",
     "MissingExtraError",
     "ModelFileError",
+    "ProcessError",
     "ReseauError",
     "ShapeError",
     "UnsupportedError",
@@ -59,7 +61,7 @@ class GraphError(ReseauError, ValueError):
 
 
 class ShapeError(GraphError):
-    """Two shapes that do not fit.
+    """Two shapes that do not fit; `words` are lengths of which some numbers would fit.
 
     Example:
         >>> import reseau as rs
@@ -69,6 +71,8 @@ class ShapeError(GraphError):
         ...     print(str(error).splitlines()[0])
         cannot build add: shapes (batch, 3) and (batch, 4) do not combine elementwise: lengths 3 and 4 meet on axis 1
     """
+
+    words: tuple[str, ...] = ()
 
 
 class CycleError(GraphError):
@@ -136,6 +140,7 @@ class DivergenceError(ReseauError, ArithmeticError):
         epoch: Epoch (from 0) of the failing step.
         step: Step (from 0, over the whole run) of the failing step.
         node: Name of the first node whose value, or else whose derivative, is not finite.
+        what: What is not finite there: "value", "derivative", or "state", what the optimizer keeps of the derivatives.
         params: Parameters of the last step whose objective and gradient were finite.
 
     Example:
@@ -150,12 +155,30 @@ class DivergenceError(ReseauError, ArithmeticError):
         ['line.bias', 'line.weight']
     """
 
-    def __init__(self, message: str, *, epoch: int, step: int, node: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, message: str, *, epoch: int, step: int, node: str, what: str, params: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.epoch = epoch
         self.step = step
         self.node = node
+        self.what = what
         self.params = params
+
+
+class ProcessError(ReseauError, RuntimeError):
+    """A process of a run that several share is missing, or has failed; the message says which.
+
+    Attributes:
+        port_taken: Whether the address of process 0 is in use, so that another port would do.
+
+    Example:
+        >>> from reseau.errors import ProcessError
+        >>> ProcessError("process 1 is missing").port_taken
+        False
+    """
+
+    def __init__(self, message: str, *, port_taken: bool = False) -> None:
+        super().__init__(message)
+        self.port_taken = port_taken
 
 
 class ForkError(ReseauError, RuntimeError):

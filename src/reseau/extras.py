@@ -12,9 +12,11 @@ EXTRAS = {
     "plot": "matplotlib",
     "convex": "clarabel",
     "certify": "flint",
+    "explore": "uvicorn",
     "tensorboard": "tensorboardX",
 }
-"""The module that each extra installs and this library imports; `data` brings pandas, whose frames are only read."""
+"""The module that each extra installs and this library imports; `data` brings pandas, whose frames are only read, and
+`explore` the widget of notebooks, too."""
 
 
 def import_extra(module: str, what: str) -> Any:

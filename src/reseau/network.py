@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
@@ -15,57 +14,37 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
-from reseau.cache import Recent
+from reseau.cache import Recent, shared_length
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
-from reseau.graph.values import WIDE, Params, check_dtype, check_params, fixed_shape, is_wide, precision_of, read_inputs
+from reseau.graph.rows import by_rows
+from reseau.graph.run import Gradients, Run, one_or_tuple
+from reseau.graph.values import (
+    WIDE,
+    Params,
+    check_dtype,
+    check_params,
+    filled_up,
+    first_rows,
+    fixed_shape,
+    is_wide,
+    placed,
+    precision_of,
+    read_inputs,
+)
 from reseau.modelfiles import formats as modelfile
-from reseau.ops.base import BATCH, show_shape
+from reseau.ops.base import show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load"]
 
+PARTS = 4  # numbers of rows, from one power of two to the next, that inference is compiled for
 PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 NO_WORDS: Mapping[str, str] = {}
 
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the forward pass kept: `run.output`, and `run["conv1"]`, the value of that node."""
-
-    graph: Graph
-    values: Values
-
-    @property
-    def output(self) -> Any:
-        """The network's output; a tuple where it has several."""
-        return _one_or_tuple([self.values[n] for n in self.graph.outputs])
-
-    def __getitem__(self, name: str) -> Array:
-        return self.values[self.graph[name]]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """What the backward pass found: `grads.params["conv1.weight"]`, and `grads["conv1"]`, the cotangent of a node."""
-
-    graph: Graph
-    cotangents: Values
-
-    @property
-    def params(self) -> dict[str, Array]:
-        """The derivative of every parameter, by name."""
-        return {name: self.cotangents[node] for name, node in self.graph.parameters.items()}
-
-    def __getitem__(self, name: str) -> Array:
-        node = self.graph[name]
-        if node not in self.cotangents:
-            raise DataError(f"{name!r} has no derivative: it holds indices or labels")
-        return self.cotangents[node]
 
 
 class Network:
@@ -136,18 +115,25 @@ class Network:
         return {k: jax.device_put(v.astype(precision) if v.dtype.kind == "f" else v) for k, v in values.items()}
 
     def __call__(self, params: Params, *inputs: ArrayLike) -> Any:
-        """Inference, compiled once for each number of rows; the programs for the last 32 of them are kept.
+        """Inference, compiled for a few numbers of rows; the programs for the last 32 of them are kept.
 
-        A graph of 64 bits computes in 64 bits. For rows in ever other numbers, `in_blocks` compiles for a few only.
+        Where each row of the outputs is computed from its own row alone, rows are filled up to the next of four numbers
+        from one power of two to the next, and what is computed for the others is dropped: a row's values are those that
+        it has alone, up to rounding. A graph of 64 bits computes in 64 bits.
         """
         with self._bits(params):
             own, given = self.read(params, inputs)
-            return self._programs.get(tuple(np.shape(x) for x in given), self._compiled)(own, given)
+            rows = len(given[0]) if given and self.by_rows and not placed((*own.values(), *given)) else 0
+            size = shared_length(rows, PARTS)
+            filled = given if size == rows else tuple(filled_up(np.asarray(x), size) for x in given)
+            found = self._programs.get(tuple(np.shape(x) for x in filled), self._compiled)(own, filled)
+            return found if size == rows else jax.tree.map(lambda y: first_rows(y, rows), found)
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
 
-        Memory is bounded, and data of a new length compiles nothing once its block sizes were met.
+        Memory is bounded, and data of a new length compiles nothing once its block sizes were met. A network that joins
+        rows, or may do so, is given all of them at once.
 
         Args:
             params: The parameters.
@@ -156,18 +142,22 @@ class Network:
         Returns:
             The output as an array of NumPy; a tuple of them where there are several.
         """
-        if any(n.shape[:1] != (BATCH,) for n in (*self.graph.inputs, *self.graph.outputs)):
+        if not self.by_rows or not inputs:
             found = self(params, *inputs)
-            return _one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
+            return one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
-        rows = min(1 << max(n - 1, 0).bit_length(), ROWS_AT_ONCE)
+        rows = min(max(shared_length(n, 1), 1), ROWS_AT_ONCE)
         blocks = []
         for start in range(0, max(n, 1), rows):
             cut = [x[start : start + rows] for x in inputs]
-            filled = [np.concatenate([x, np.zeros((rows - len(x), *x.shape[1:]), x.dtype)]) for x in cut]
-            found = self(params, *filled)
+            found = self(params, *(filled_up(x, rows) for x in cut))
             blocks.append([np.asarray(y)[: len(cut[0])] for y in (found if isinstance(found, tuple) else (found,))])
-        return _one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
+        return one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
+
+    @cached_property
+    def by_rows(self) -> bool:
+        """Whether each row of the outputs is proved to be computed from its own row of the inputs alone."""
+        return by_rows(self.graph)
 
     @cached_property
     def _programs(self) -> Recent[tuple[tuple[int, ...], ...], Any]:
@@ -195,7 +185,7 @@ class Network:
 
         def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
             values = evaluate(self.graph.nodes, self.sources(params, inputs))
-            return _one_or_tuple([values[n] for n in self.graph.outputs])
+            return one_or_tuple([values[n] for n in self.graph.outputs])
 
         return jax.jit(infer)
 
@@ -216,7 +206,7 @@ class Network:
             sources = self.sources(params, inputs)
             made = dict(zip(kept, start([sources[n] for n in numbers]), strict=True)) if kept else {}
             values = evaluate([n for n in nodes if n in late], sources | made)
-            return _one_or_tuple([values[n] for n in self.graph.outputs])
+            return one_or_tuple([values[n] for n in self.graph.outputs])
 
         return infer
 
@@ -285,6 +275,22 @@ class Network:
 
         return bounds(self.graph, params, low, high, without_rule)
 
+    def local(self, params: Params, x: ArrayLike) -> "inspect.AffinePiece":
+        """The affine piece at one input: its slope, its offset, and how far it holds: see `inspect.local`."""
+        return inspect.local(self.graph, params, x)
+
+    def attribute(
+        self,
+        params: Params,
+        X: ArrayLike,
+        *,
+        method: "inspect.Method" = "exact",
+        baseline: ArrayLike = 0.0,
+        output: int | None = None,
+    ) -> "inspect.Attribution":
+        """The share of each input in an output of each row, as numbers and as bars: see `inspect.attribute`."""
+        return inspect.attribute(self.graph, params, X, method=method, baseline=baseline, output=output)
+
     def summary(self) -> "inspect.Summary":
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
         return inspect.summary(self.graph)
@@ -315,7 +321,7 @@ class Network:
         run = self.forward(params, *inputs)
         generator = np.random.default_rng(0)
         d_outputs = [mean_with_signs(generator, run.values[n].shape) for n in self.graph.outputs]
-        return inspect.diagnose(self.graph, run.values, self.backward(run, _one_or_tuple(d_outputs)).cotangents)
+        return inspect.diagnose(self.graph, run.values, self.backward(run, one_or_tuple(d_outputs)).cotangents)
 
     def save(self, path: str | PathLike[str], params: Params, *, recipe: Recipe | None = None) -> None:
         """Write the network and its parameters to one file, in place only when it is whole.
@@ -384,7 +390,3 @@ def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> n
     """Derivative of the mean over the batch of Σ ±y, a sign for each entry of one example."""
     signs = generator.choice([-1.0, 1.0], shape[1:])
     return np.broadcast_to(signs / max(shape[0] if shape else 1, 1), shape)
-
-
-def _one_or_tuple(values: Sequence[Any]) -> Any:
-    return values[0] if len(values) == 1 else tuple(values)

@@ -44,10 +44,7 @@ class Total(Penalty):
     terms: tuple[Penalty, ...]
 
     def node(self, graph: Graph) -> Node:
-        first, *others = (term.node(graph) for term in self.terms)
-        for other in others:
-            first = first + other
-        return first
+        return _total([term.node(graph) for term in self.terms])
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class L1(Penalty):
     strength: float
 
     def __post_init__(self) -> None:
-        _check(self.strength)
+        check_strength(self.strength)
 
     def node(self, graph: Graph) -> Node:
         return self.strength * _total([total(Abs(), w) for w in weights(graph)])
@@ -90,7 +87,7 @@ class L2(Penalty):
     strength: float
 
     def __post_init__(self) -> None:
-        _check(self.strength)
+        check_strength(self.strength)
 
     def node(self, graph: Graph) -> Node:
         return (self.strength / 2) * _total([total(Square(), w) for w in weights(graph)])
@@ -116,8 +113,8 @@ class PathNorm(Penalty):
     radius: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(self.strength)
-        _check(self.radius, "radius", positive=True)
+        check_strength(self.strength)
+        check_strength(self.radius, "radius", positive=True)
 
     def node(self, graph: Graph) -> Node:
         hidden, bias, outputs = one_hidden_layer(graph)
@@ -147,8 +144,8 @@ class WeightDecay(Penalty):
     radius: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(self.strength)
-        _check(self.radius, "radius", positive=True)
+        check_strength(self.strength)
+        check_strength(self.radius, "radius", positive=True)
 
     def node(self, graph: Graph) -> Node:
         hidden, bias, outputs = one_hidden_layer(graph)
@@ -198,6 +195,9 @@ def _total(nodes: list[Node]) -> Node:
     return first
 
 
-def _check(value: float, name: str = "strength", *, positive: bool = False) -> None:
+def check_strength(value: float, name: str = "strength", *, positive: bool = False) -> None:
+    """Raise `DataError` unless the factor of a penalty is finite and at least 0, or positive."""
     if not 0 <= value < float("inf") or (positive and value == 0):
-        raise DataError(f"the {name} of a penalty must be {'positive' if positive else 'at least 0'}, got {value}")
+        raise DataError(
+            f"the {name} of a penalty is finite and {'positive' if positive else 'at least 0'}, got {value}"
+        )

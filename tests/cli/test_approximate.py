@@ -38,7 +38,7 @@ def test_what_is_printed(reseau):
     assert result.out.splitlines() == [
         "sin(3*x) on [-1, 1], tolerance 0.001",
         "pieces:  37, the fewest possible (at least 37 are needed, 37 are enough)",
-        "neurons: 38, in one hidden layer",
+        "neurons: 38, in one hidden layer (at least 36 are needed)",
         "error:   at most 0.001",
         "proved:  ball arithmetic bounds the expression between the samples",
     ]

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+from reseau.theory import sequential_upper
+
 TRAINING = ("--epochs", "3", "--l2", "0.01", "--target", "y")
 
 
@@ -42,6 +44,13 @@ def test_one_hidden_layer_has_both_bounds(reseau, loss):
     assert beside == pytest.approx(beta.ppf(0.9, 1000 - errors + 1, errors), rel=1e-4)
     assert "The standardization was fitted on rows of seen.csv. It is folded into the weights" in told.out
     assert "NOT A CERTIFICATE" not in told.out
+    always = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--delta", "0.1", "--sequential")
+    assert rate(always.out, "hold-out, at all times:") == pytest.approx(
+        sequential_upper(1000 - errors, 1000, 0.1), rel=1e-5
+    )
+    refused = reseau("certify", "run", "seen.csv", "--sequential")
+    assert refused.status == 2
+    assert "fix: --holdout DATA" in refused.err
 
 
 def test_the_unit_of_the_features_hardly_matters(reseau, tmp_path):
@@ -61,15 +70,15 @@ def test_deeper_networks_have_the_hold_out_bound_and_the_reason(reseau):
     assert told.status == 0, told.err
     assert "No certificate from the training sample" in told.out
     assert "'hidden2 relu' is a second relu" in told.out
-    errors = int(re.search(r"hold-out: (\d+) errors", told.out)[1])
+    errors = int(re.search(r"errors +(\d+)", told.out)[1])
     assert rate(told.out, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
     # DATA itself serves where it is not what the network was trained on
     assert rate(reseau("certify", "run", "unseen.csv").out, "the error rate is") == rate(told.out, "the error rate is")
     # and so do the rows of the training file that were held out of training
     own = reseau("certify", "run", "seen.csv").out
     assert re.search(r"seen.csv: (\d+) of (\d+) of these rows were trained on; they are left out", own)
-    kept_out = int(re.search(r"over the draw of the (\d+) hold-out examples", own)[1])
-    errors = int(re.search(r"hold-out: (\d+) errors", own)[1])
+    kept_out = int(re.search(r" n +(\d+)\n", own)[1])
+    errors = int(re.search(r"errors +(\d+)", own)[1])
     assert rate(own, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, kept_out - errors), rel=1e-4)
 
 
@@ -84,7 +93,7 @@ def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_pa
     assert "800 of 1000 of these rows were trained on" in own
     fresh = reseau("certify", "run", "fresh.csv").out
     assert "No certificate from the training sample: features of texts and blanks are no affine function" in fresh
-    errors = int(re.search(r"hold-out: (\d+) errors", fresh)[1])
+    errors = int(re.search(r"errors +(\d+)", fresh)[1])
     assert rate(fresh, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)
 
 
@@ -122,9 +131,13 @@ def test_a_number_is_certified_within_a_distance(reseau, tmp_path):
     target = np.loadtxt(tmp_path / "unseen.csv", delimiter=",", skiprows=1)[:, 1]
     errors = int(np.sum(np.abs(predicted - target) > 0.15))
     assert 0 < errors < 150
-    assert f"[hold-out: {errors} errors]" in told
+    assert re.search(rf"\[hold-out\].*errors +{errors}\n", told, re.DOTALL)
     bound = rate(told, "the share of predictions off by more than 0.15 is")
     assert bound == pytest.approx(beta.ppf(0.95, errors + 1, 300 - errors), rel=1e-4)
+    always = reseau("certify", "run", "seen.csv", "--holdout", "unseen.csv", "--within", "0.15", "--sequential").out
+    assert re.search(rf"\[hold-out, at all times\].*errors +{errors}\n", always, re.DOTALL)
+    wider = rate(always, "the share of predictions off by more than 0.15 is")
+    assert wider == pytest.approx(sequential_upper(errors, 300), rel=1e-5)
 
 
 def test_bad_input(reseau, tmp_path):

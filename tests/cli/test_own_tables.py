@@ -116,7 +116,7 @@ def test_blanks_that_the_network_does_not_know(reseau):
     frame.loc[[3, 5], "a"] = np.nan
     frame.drop(columns="y").to_csv("new.csv", index=False)
     message = reseau("predict", "run", "new.csv").err
-    assert "column 'a', line 5: the cell is blank\n  fix: fill=True (predict --missing impute)" in message
+    assert "column 'a', line 5: the cell is blank\n  fix: predict --missing impute" in message
     assert len(rows_of(reseau("predict", "run", "new.csv", "--missing", "impute").out)) == 40
     left = rows_of(reseau("predict", "run", "new.csv", "--missing", "drop", "--key", "id").out)
     assert [row["id"] for row in left] == [str(i) for i in range(40) if i not in (3, 5)]
@@ -136,7 +136,7 @@ def test_columns_are_chosen_left_out_and_named(reseau):
 def test_a_header_of_years_and_the_advised_cures(reseau):
     rows = "".join(f"{i}.5,{i * 7 % 40}.25,{i % 2}\n" for i in range(40))
     Path("t.csv").write_text("2018,2019,2020\n" + rows)
-    assert "fix: header=True (--header) if they are names" in reseau("train", "t.csv", "--target", "2020", *QUICK).err
+    assert "fix: --header if they are names" in reseau("train", "t.csv", "--target", "2020", *QUICK).err
     assert "40 rows" not in reseau("train", "t.csv", "--target", "2020", "--header", "--validation", 0, *QUICK).err
     Path("t.csv").write_text("a\tb\ty\n" + rows.replace(",", "\t"))
     assert reseau("train", "t.csv", "--target", "y", "--delimiter", "tab", "--force", *QUICK).status == 0

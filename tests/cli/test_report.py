@@ -97,7 +97,7 @@ def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
     Path("copy.csv").write_text(Path("numbers.csv").read_text())
     seen = reseau("certify", "numbers-run", "copy.csv", "--within", "2").out
     assert "192 of 240 of these rows were trained on; they are left out" in seen
-    assert "over the draw of the 48 hold-out examples" in seen
+    assert "n              48\n" in seen
     lines = Path("numbers.csv").read_text().splitlines()
     Path("twice.csv").write_text("\n".join([lines[0], *lines[1:], *lines[1:]]) + "\n")
     assert "384 of 480" in reseau("evaluate", "numbers-run", "twice.csv").out

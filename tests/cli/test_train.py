@@ -17,6 +17,7 @@ from reseau import data
 
 FILES = [
     *("history.csv", "history.png", "model.safetensors", "network.svg", "report.html", "report.json", "report.md"),
+    "test-outputs.safetensors",
     "training-rows.safetensors",
 ]
 PICTURES = {"predictions.svg", "confusion.svg", "calibration.svg", "importance.svg"}  # those that fit what was learned

@@ -1,5 +1,6 @@
 """Streams: each row once an epoch, the same bits as from memory, bounded memory, and one clear error for bad files."""
 
+import errno
 import logging
 import os
 import shutil
@@ -24,7 +25,7 @@ from reseau.data.streams import npy_blocks as npy
 from reseau.data.streams import parquet_blocks as parquet
 from reseau.data.streams.order import Windows
 from reseau.data.streams.stream import Stream
-from reseau.errors import DataError, DivergenceError
+from reseau.errors import DataError, DivergenceError, FileError
 from reseau.optimizers import SGD
 from reseau.training import run as training_run
 
@@ -586,3 +587,34 @@ def test_ten_gigabytes_are_trained_on_in_less_than_two(tmp_path, record_property
         shutil.rmtree(tmp_path / "rows")
     record_property("megabytes", megabytes)
     assert megabytes < 2000
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_stream_is_finite_whatever_word_the_input_says(tmp_path, dtype):
+    rows = np.ones((20, 3), "f4")
+    rows[7, 1] = np.nan
+    np.save(tmp_path / "X.npy", rows)
+    np.save(tmp_path / "y.npy", np.ones(20, "f4"))
+    v = rs.input("v", (3,), dtype=dtype)
+    objective = rs.Objective(rs.Network(v, rs.affine(v, 1)), rs.losses.SquaredError())
+    with pytest.raises(DataError, match=r"X.npy.*not finite"):
+        rs.fit(objective, rs.data.stream(tmp_path), epochs=1, progress=False, params=objective.network.init())
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: rs.data.read_csv(path / "absent.csv", "y"),
+        lambda path: rs.data.read_csv(path, "y"),  # a folder
+        lambda path: rs.data.read_npz(path / "absent.npz"),
+        lambda path: rs.data.read_parquet(path / "absent.parquet", "y"),
+        lambda path: rs.data.stream(path / "absent"),
+        lambda path: rs.load(path / "absent.onnx"),
+        lambda path: rs.load(path / "absent.safetensors"),
+    ],
+)
+def test_a_file_that_the_system_refuses_is_also_an_error_of_the_system(tmp_path, read):
+    with pytest.raises(OSError, match="fix: ") as caught:
+        read(tmp_path)
+    assert isinstance(caught.value, FileError)
+    assert caught.value.errno in (errno.ENOENT, errno.EISDIR)

@@ -3,12 +3,24 @@
 import re
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor, fit_many
-from reseau.estimators import certificates, classifier, design, estimator, held_out, many, regressor, rows, settings
+from reseau.estimators import (
+    automatic,
+    certificates,
+    classifier,
+    design,
+    estimator,
+    held_out,
+    many,
+    regressor,
+    rows,
+    settings,
+)
 from tools.cures import Cure, cured, raises_without_a_case
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -16,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X = np.random.RandomState(0).randn(48, 3)
 SIDES = (X[:, 0] > 0).astype(int)
 NUMBERS = X[:, 0] - X[:, 1]
+UNLABELED = pandas.Series(np.where(SIDES, "yes", "no"), dtype=object).mask(np.arange(48) % 7 == 3, None)
 DAYS = np.array("2020-01-01", "M8[D]") + np.arange(48)
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 KNOWN = {"np": np, "rs": rs, "X": X, "y": SIDES}
@@ -36,6 +49,13 @@ def part(y=SIDES, model=None, **more):
 def value(text):
     """What the words of a cure say, as Python."""
     return eval(text, KNOWN)
+
+
+def known_rows(which, *pair):
+    """A fit on the rows whose labels are known, as the cure says."""
+    names = {"X": X, "y": UNLABELED, "pandas": pandas}
+    names["known"] = eval(which, names)
+    return classify(*(eval(text, names) for text in pair))
 
 
 def keywords(text):
@@ -80,6 +100,21 @@ def other_outputs(outputs):
 
 SCALE = r"scale features and targets \(sklearn.preprocessing.StandardScaler\)"
 CASES = {
+    "a setting that is chosen": Cure(
+        lambda: NetworkRegressor("auto", max_iter=1, tol=1.0).fit(X, NUMBERS),
+        r"leave (\w+), (\w+) out, or hidden_layer_sizes=(.*)",
+        lambda *texts: NetworkRegressor(value(texts[2]), **{n: 1 for n in texts[:2]}).fit(X, NUMBERS),
+    ),
+    "two targets of the default for tables": Cure(
+        lambda: NetworkRegressor("auto").fit(X, np.c_[NUMBERS, NUMBERS]),
+        "an estimator for each, or hidden_layer_sizes=(.*)",
+        lambda text: NetworkRegressor(value(text), max_iter=1).fit(X, np.c_[NUMBERS, NUMBERS]),
+    ),
+    "a part of the rows for the default for tables": Cure(
+        lambda: NetworkRegressor("auto").partial_fit(X, NUMBERS),
+        r"(\w+), or hidden_layer_sizes=(.*)",
+        lambda name, text: getattr(NetworkRegressor(value(text), max_iter=1), name)(X, NUMBERS),
+    ),
     "a part that stops early": Cure(
         lambda: part(model=NetworkClassifier(**QUICK, early_stopping=True), classes=[0, 1]),
         "(.*)",
@@ -202,6 +237,11 @@ CASES = {
         r"one kind: (\[.*\])",
         lambda text: classify(y=eval(text, {"y": ["a", *SIDES[1:].tolist()]})),
     ),
+    "a label that is missing": Cure(
+        lambda: classify(y=UNLABELED),
+        r"leave such rows out: known = (.*), and give (X\[known\]) and (y\[known\])",
+        lambda *texts: known_rows(*texts),
+    ),
     "bytes": Cure(
         lambda: classify(y=np.where(SIDES, b"yes", b"no")),
         "text: (.*)",
@@ -267,6 +307,6 @@ def test_a_cure_works(name):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_every_error_of_the_estimators_with_a_cure_has_a_case():
-    modules = [certificates, classifier, design, estimator, held_out, many, regressor, rows, settings]
+    modules = [automatic, certificates, classifier, design, estimator, held_out, many, regressor, rows, settings]
     not_mechanical = ["the data cannot be read"]  # numbers that NumPy cannot hold: the user has to scale them
     assert raises_without_a_case(modules, CASES.values(), not_mechanical) == []

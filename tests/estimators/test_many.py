@@ -120,3 +120,16 @@ def test_a_setting_that_cannot_be_used_is_the_error_of_all():
         fit_many(NetworkClassifier(), {"activation": ["relu", "swish"]}, X, Y, progress=False)
     with pytest.raises((DataError, ValueError)):
         fit_many(NetworkClassifier(), [], X, Y, progress=False)
+
+
+@pytest.mark.slow
+def test_processes_give_the_scores_of_threads():
+    X, y = load_iris(return_X_y=True)
+    model = NetworkClassifier((8,), max_iter=20, random_state=0)
+    grid = {"learning_rate_init": [1e-2, 1e30], "alpha": [0.0, 1e-2]}
+    found = []
+    for settings in ({}, {"processes": 2}):
+        with pytest.warns(FitFailedWarning, match="training left the finite numbers"):
+            found.append(fit_many(model, grid, X, y, cv=3, progress=False, **settings))
+    np.testing.assert_array_equal(found[0].scores, found[1].scores)
+    assert found[0].best == found[1].best

@@ -181,3 +181,20 @@ def test_sizes():
     assert size(("batch", 3, "time", 5)) == 15
     assert activation_bytes(input("x", (3, 4))) == 48
     assert activation_bytes(input("i", (3,), dtype="int8")) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "entries"),
+    [
+        (("4*batch", 3), 12),
+        (("batch", "2*s+1"), 3),
+        (("batch", "s//2+5", 2), 10),
+        (("batch", "max(s, 7)"), 7),
+        (("batch", "s-3", 2), 2),  # no length is less than 1
+        (("a*b", "3*a*b"), 3),
+        (("batch", 0), 0),
+    ],
+)
+def test_a_word_in_a_length_is_one(shape, entries):
+    assert size(shape) == entries
+    assert multiply_adds(ops.Multiply(), shape, shape, shape) == entries

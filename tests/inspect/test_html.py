@@ -54,3 +54,15 @@ def test_a_network_is_its_drawing_or_its_name_where_it_cannot_be_drawn():
     for _ in range(150):
         values.append(rs.relu(rs.sum(rs.concatenate(values), -1, keepdims=True)))
     assert rs.Network(x, values[-1])._repr_svg_() is None
+
+
+def test_a_fit_and_a_certificate_show_their_numbers():
+    x = rs.input("x", (1,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 1)), loss=rs.losses.SquaredError())
+    rows = np.linspace(-1, 1, 16)[:, None]
+    result = rs.fit(objective, (rows, rows), optimizer=rs.optimizers.SGD(0.1), epochs=3, progress=False)
+    page = Text(result._repr_html_().replace("/>", "></polyline>"))
+    assert page.open == []
+    assert [f"{loss:.6g}" in page.words for loss in result.history["loss"]] == [True] * 3
+    certificate = rs.theory.certify_errors(3, 100)
+    assert Text(certificate._repr_html_()).words == certificate.explain().split()

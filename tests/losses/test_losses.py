@@ -9,6 +9,7 @@ import optax
 import pytest
 from scipy import stats
 from scipy.special import gammaln
+from sklearn.metrics import mean_pinball_loss
 
 import reseau as rs
 from reseau.errors import DataError, ShapeError
@@ -21,6 +22,7 @@ from reseau.losses import (
     Loss,
     MeanOverMembers,
     Poisson,
+    Quantile,
     Ramp,
     SmoothedCrossEntropy,
     SquaredError,
@@ -28,7 +30,7 @@ from reseau.losses import (
 
 LOSSES = [
     SquaredError(), AbsoluteError(), Huber(0.7), Logistic(), Hinge(), Ramp(0.5), CrossEntropy(), Poisson(),
-    SmoothedCrossEntropy(0.3),
+    SmoothedCrossEntropy(0.3), Quantile((0.1, 0.5, 0.8)),
 ]  # fmt: skip
 SIGNED = (Logistic, Hinge, Ramp)
 OF_CLASSES = (CrossEntropy, SmoothedCrossEntropy)
@@ -39,6 +41,8 @@ def targets_for(loss, scores, rng):
         return jnp.asarray(rng.integers(0, scores.shape[1], len(scores)), jnp.int32)
     if isinstance(loss, SIGNED):
         return jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
+    if isinstance(loss, Quantile):
+        return jnp.asarray(rng.standard_normal(loss.target_shape(scores.shape)))
     if isinstance(loss, Poisson):
         return jnp.asarray(rng.poisson(2.0, scores.shape).astype(float))
     return jnp.asarray(rng.standard_normal(scores.shape))
@@ -98,6 +102,7 @@ def test_values_equal_optax_and_scipy():
         (Hinge(), -1.0, -1.0, 0.0),
         (Ramp(0.5), 0.5, 1.0, 0.0),
         (Ramp(0.5), 0.0, 1.0, 0.0),
+        (Quantile(0.9), 2.0, 2.0, 0.0),
     ],
 )
 def test_the_subgradient_at_each_kink(loss, score, target, slope):
@@ -122,7 +127,8 @@ def test_cross_entropy_far_out_is_exact():
 
 
 @pytest.mark.parametrize(
-    ("loss", "dimension"), [(loss, d) for loss in LOSSES for d in (1, 3) if d > 1 or not isinstance(loss, OF_CLASSES)]
+    ("loss", "dimension"),
+    [(loss, d) for loss in LOSSES for d in (1, 3) if d > 1 or not isinstance(loss, (*OF_CLASSES, Quantile))],
 )
 def test_constants_hold_and_are_nearly_attained(loss, dimension):
     U, Y, rng = 1.5, 2.0, np.random.default_rng(2)
@@ -136,6 +142,8 @@ def test_constants_hold_and_are_nearly_attained(loss, dimension):
         y = jnp.asarray(rng.choice([-1.0, 1.0], scores.shape))
     elif isinstance(loss, Poisson):
         y = jnp.asarray(rng.choice([0.0, Y, Y / 2, 1.0], scores.shape))
+    elif isinstance(loss, Quantile):
+        y = jnp.asarray(rng.choice([-Y, Y, 0.0], len(scores)))
     else:
         y = jnp.asarray(rng.choice([-Y, Y, 0.0], scores.shape))
     value = loss.forward(scores, y)
@@ -211,3 +219,72 @@ def test_what_a_loss_of_members_cannot_read_is_refused():
         MeanOverMembers(SquaredError()).target_shape(("batch", 3))
     with pytest.raises(DataError, match="smoothing of labels"):
         SmoothedCrossEntropy(1.0)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.9])
+def test_the_loss_of_a_quantile_is_scikit_learns_and_is_least_at_the_quantile(level):
+    y = np.random.default_rng(0).standard_normal(201)
+    candidates = jnp.asarray(np.sort(y))
+    means = jax.vmap(lambda u: Quantile(level).forward(jnp.full((201, 1), u), jnp.asarray(y)[:, None]).mean())(
+        candidates
+    )
+    for k in (0, 60, 200):
+        theirs = mean_pinball_loss(y, np.full(201, candidates[k]), alpha=level)
+        assert float(means[k]) == pytest.approx(theirs, rel=1e-12)
+    assert float(candidates[means.argmin()]) == np.quantile(y, level, method="inverted_cdf")
+
+
+def test_levels_and_scores_that_are_no_quantiles_are_refused():
+    for levels in ((), (0.0, 0.5), (1.0,), (float("nan"),)):
+        with pytest.raises(DataError, match="levels of quantiles lie between 0 and 1"):
+            Quantile(levels)
+    with pytest.raises(ShapeError, match=r"2 quantiles want scores.*\n.*affine\(h, 2\)"):
+        Quantile((0.1, 0.9)).target_shape(("batch", 3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "count"),
+    [(CrossEntropy(), 3), (SmoothedCrossEntropy(), 3), (Logistic(), 1), (Logistic(), 3), (Poisson(), 2)],
+)
+def test_what_scores_mean_is_the_same_as_arrays_and_as_nodes(loss, count):
+    scores = np.random.default_rng(0).normal(0, 3, (7, count)).astype(np.float32)
+    x = rs.input("x", (count,))
+    for labels in (False, True) if isinstance(loss, Logistic) else (False,):
+        found = np.asarray(rs.Network(x, loss.meaning(x, labels))({}, scores))
+        if loss.probabilistic:
+            np.testing.assert_allclose(np.exp(loss.log_probabilities(scores, labels)), found, rtol=2e-6, atol=1e-30)
+            decided = found > 0.5 if labels else found.argmax(axis=1)
+            np.testing.assert_array_equal(loss.decide(scores, labels), decided)
+            if not labels:
+                np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+        else:
+            np.testing.assert_allclose(loss.decide(scores), found, rtol=1e-6)
+
+
+def test_probabilities_are_those_that_the_loss_is_the_logarithm_of():
+    scores = np.random.default_rng(1).normal(0, 3, (7, 4)).astype(np.float32)
+    classes = np.arange(7, dtype=np.int32) % 4
+    own = CrossEntropy().log_probabilities(scores)[np.arange(7), classes]
+    np.testing.assert_allclose(-own, CrossEntropy().forward(scores, classes), rtol=1e-5)
+    sides = np.array([-1.0, 1, 1, -1, 1, -1, 1], np.float32)
+    own = Logistic().log_probabilities(scores[:, :1])[np.arange(7), (sides > 0).astype(int)]
+    np.testing.assert_allclose(-own, Logistic().forward(scores[:, 0], sides), rtol=1e-5)
+
+
+def test_a_loss_without_probabilities_says_so_and_decides_by_the_largest_score():
+    scores = np.array([[1.0, -2.0], [-3.0, 0.5]])
+    assert not Hinge().probabilistic
+    assert Hinge().log_probabilities(scores) is None
+    assert Hinge().decide(scores).tolist() == [0, 1]
+    assert Hinge().decide(scores[:, :1]).tolist() == [1, 0]
+    assert Hinge().decide(scores, labels=True).tolist() == [[1, 0], [0, 1]]
+
+
+def test_members_decide_by_their_mean():
+    scores = np.random.default_rng(2).normal(size=(5, 3, 4))
+    loss = MeanOverMembers(CrossEntropy())
+    np.testing.assert_array_equal(loss.decide(scores), CrossEntropy().decide(scores.mean(axis=1)))
+    np.testing.assert_array_equal(loss.log_probabilities(scores), CrossEntropy().log_probabilities(scores.mean(axis=1)))
+    x = rs.input("x", (3, 4))
+    found = rs.Network(x, loss.meaning(x))({}, scores.astype(np.float32))
+    np.testing.assert_allclose(found, np.exp(loss.log_probabilities(scores)), rtol=1e-5)

@@ -155,3 +155,37 @@ def test_data_that_is_no_pair_is_one_error(data):
 def test_objectives_of_other_things_are_one_error(made):
     with pytest.raises(DataError, match="fix: "):
         made()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "float"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
+def test_real_numbers_are_finite_whatever_word_the_input_says(dtype, wrong):
+    v = rs.input("v", (3,), dtype=dtype)
+    objective = rs.Objective(rs.Network(v, rs.affine(v, 1)), rs.losses.SquaredError())
+    rows = with_entry(wrong)
+    if dtype == "float64" and np.isfinite(wrong):
+        rows[:] = 1e100  # finite in its type
+        assert objective.read(rows, Y, None, np.dtype("float32")).inputs[0].dtype == np.float64
+        return
+    with pytest.raises(DataError, match=r"input 'v' holds (nan|inf|1e\+300), which is not finite"):
+        objective.value_and_grad(objective.network.init(), rows, Y)
+    with pytest.raises(DataError, match="which is not finite"):
+        rs.fit(objective, (rows, Y), epochs=1, progress=False, params=objective.network.init())
+
+
+def test_whole_numbers_beyond_half_precision_are_refused():
+    start = NET.init(seed=0, dtype="float16")
+    with pytest.raises(DataError, match="holds 70000, which is not finite in float16"):
+        rs.fit(OBJECTIVE, (np.full((8, 3), 70_000), Y[:8]), params=start, progress=False)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8"])
+@pytest.mark.parametrize("wrong", [0.5, -3.25, np.nan, 1e30, 2**40, -(2**40)])
+def test_numbers_that_an_input_of_whole_numbers_would_change_are_refused(dtype, wrong):
+    ids = rs.input("ids", (), dtype=dtype)
+    network = rs.Network(ids, rs.affine(rs.embedding(ids, 5, 2), 1))
+    start = network.init()
+    good = network(start, np.array([0, 4, 1]))
+    assert np.array_equal(network(start, np.array([0.0, 4.0, 1.0])), good)  # as pandas has them beside blanks
+    with pytest.raises(DataError, match=f"input 'ids' reads {dtype}, and .* at \\(1,\\) is no such number"):
+        network(start, np.array([0, wrong, 1]))

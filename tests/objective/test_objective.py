@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
+from reseau import ops
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((50, 4)), RNG.integers(0, 3, 50)
@@ -186,3 +187,74 @@ def test_copies_compute_the_same_and_train_the_same(name, times):
         if times == 2 and way is ways[0]:
             ours, theirs = (rs.fit(o, (X, Y), epochs=1, seed=3, progress=False) for o in (objective, copied))
             assert list(ours.history["loss"]) == list(theirs.history["loss"])
+
+
+def joined(v):
+    """The rows less their mean: each row's loss depends on the others."""
+    return v - rs.apply_op(ops.Mean((0,), True), v)
+
+
+class Active(rs.penalties.Penalty):
+    """A penalty of a person's own on the outputs of the batch."""
+
+    def node(self, graph):
+        return 0.1 * rs.apply_op(ops.Mean((0, 1)), rs.square(graph.outputs[0]))
+
+
+class Ranked(rs.losses.SquaredError):
+    """A loss of a person's own that compares each row with the mean of the batch."""
+
+    def forward(self, scores, target):
+        return super().forward(scores - scores.mean(0), target)
+
+    backward = ops.Op.backward
+
+
+@pytest.mark.parametrize("rows", [9, 53])
+@pytest.mark.parametrize("case", ["apart", "joined network", "joined loss"])
+def test_values_of_any_number_of_rows_are_those_of_the_rows_alone(rows, case):
+    v = rs.input("v", (4,))
+    h = joined(v) if case == "joined network" else v
+    net = rs.Network(v, rs.affine(rs.tanh(rs.affine(h, 3, name="hidden")), 2, name="line"))
+    loss = Ranked() if case == "joined loss" else rs.losses.SquaredError()
+    objective = rs.Objective(net, loss, rs.penalties.L2(0.1))
+    rng, params = np.random.default_rng(rows), net.init(0, "float64")
+    X, y, weights = rng.standard_normal((rows, 4)), rng.standard_normal((rows, 2)), rng.uniform(0.1, 1, rows)
+
+    def each(params):
+        h = X - X.mean(0) if case == "joined network" else X
+        u = jnp.tanh(h @ params["hidden.weight"] + params["hidden.bias"]) @ params["line.weight"] + params["line.bias"]
+        return ((u - u.mean(0) if case == "joined loss" else u) - y) ** 2 @ np.full(2, 0.5)
+
+    share = weights / weights.sum()
+    assert objective.by_rows == (case == "apart")
+    assert objective.evaluate(params, X, y, weights)["loss"] == pytest.approx(float(share @ each(params)), rel=1e-12)
+    value, _ = objective.value_and_grad(params, X, y, weights)
+    found, slopes = jax.value_and_grad(lambda p: share @ each(p))(params)
+    plain = rs.Objective(net, loss).value_and_grad(params, X, y, weights)
+    assert float(plain[0]) == pytest.approx(float(found), rel=1e-12)
+    assert float(value) > float(found)  # the penalty is not multiplied by the rows beside
+    for name in slopes:
+        np.testing.assert_allclose(plain[1][name], slopes[name], rtol=1e-9, atol=1e-13)
+
+
+def test_a_penalty_that_reads_the_rows_reads_those_rows_alone():
+    v = rs.input("v", (2,))
+    net = rs.Network(v, rs.affine(v, 1))
+    objective = rs.Objective(net, rs.losses.SquaredError(), Active())
+    params, rows = net.init(0, "float64"), np.random.default_rng(0).standard_normal((9, 2))
+    outputs = np.asarray(net(params, rows))
+    assert not objective.by_rows
+    value, _ = objective.value_and_grad(params, rows, np.zeros(9))
+    assert float(value) == pytest.approx(0.5 * (outputs**2).mean() + 0.1 * (outputs**2).mean(), rel=1e-12)
+
+
+def test_objectives_compile_for_a_few_lengths_only():
+    v = rs.input("v", (2,))
+    objective = rs.Objective(rs.Network(v, rs.affine(v, 1)), rs.losses.SquaredError())
+    params, rows = objective.network.init(), np.ones((64, 2))
+    for n in (1, 2, 9, 10, 33, 35, 37, 38, 39, 40):
+        objective.evaluate(params, rows[:n], rows[:n, 0])
+        objective.value_and_grad(params, rows[:n], rows[:n, 0])
+    for program in (objective._measure, objective._value_and_grad):
+        assert len(program.programs.made) == 4  # for 1, 2, 10 and 40 rows

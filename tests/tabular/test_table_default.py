@@ -12,10 +12,12 @@ from reseau.errors import DataError
 from reseau.graph import Input
 from reseau.tabular import TableSettings, features, fit, fit_table, settings, settings_for
 from reseau.tabular.features import robust_scales, table_features
+from reseau.tabular.network import member_network
+from reseau.tabular.problem import held_out_parts
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-QUICK = TableSettings(members=3, epochs=30, held_out=1 / 3, batch=64, hidden=(32, 32), rate=0.1)
+QUICK = TableSettings(members=3, epochs=30, held_out=1 / 3, batch=64, hidden=(32,), rate=0.1)
 
 
 @pytest.mark.parametrize("module", [features, settings, fit])
@@ -73,7 +75,7 @@ def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_
 def test_the_joined_prediction_is_the_mean_of_the_members(regression) -> None:
     table, found = regression
     assert isinstance(found.trained.graph.inputs[0].source, Input)
-    member = fit.member_network(table.recipe, table.features, QUICK)
+    member = member_network(table.recipe, table.features, QUICK)
     rows = table.features[:50]
     each = [np.asarray(member(r.params, rows)) for r in found.members]
     unit = table.target.mean(), table.target.std()
@@ -96,7 +98,7 @@ def test_the_score_of_classes_is_the_logarithm_of_the_mean_probability() -> None
     recipe = Recipe((2,), "y", ("a", "b", "c"))
     table = Table(X, y.astype(np.int32), recipe)
     found = fit_table(table, settings=QUICK, progress=False)
-    member = fit.member_network(recipe, X, QUICK)
+    member = member_network(recipe, X, QUICK)
     logits = [np.asarray(member(r.params, X), float) for r in found.members]
     shares = [np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in logits]
     scores = np.asarray(found.network(found.params, X), float)
@@ -123,28 +125,28 @@ def test_one_row_115_deviations_away_moves_little() -> None:
 
 def test_each_member_holds_out_other_rows_alike_in_classes() -> None:
     classes = np.repeat([0, 1, 2], [90, 60, 30])
-    parts = fit.held_out_parts(180, TableSettings(3, 1, 1 / 3), 0, classes)
+    parts = held_out_parts(180, TableSettings(3, 1, 1 / 3), 0, classes)
     assert sorted(np.concatenate(parts)) == list(range(180))
     for part in parts:
         np.testing.assert_array_equal(np.bincount(classes[part]), [30, 20, 10])
-    one = fit.held_out_parts(180, TableSettings(1, 1, 0.2), 0, classes)
+    one = held_out_parts(180, TableSettings(1, 1, 0.2), 0, classes)
     assert [len(p) for p in one] == [36]
 
 
 def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> None:
     work = 150_000
-    plans = [settings_for(20_000, 0, t, work) for t in (5, 30, 60, 600)]
+    plans = [settings_for(20_000, 0, work, t) for t in (5, 30, 60, 600)]
     totals = [p.members * p.epochs for p in plans]
     assert totals == sorted(totals)
     assert plans[-1].members == 5
-    rows = [settings_for(n, 2, 30, work) for n in (500, 5_000, 50_000)]
+    rows = [settings_for(n, 2, work) for n in (500, 5_000, 50_000)]
     assert [p.members for p in rows] == sorted((p.members for p in rows), reverse=True)
     with pytest.raises(DataError, match="fix: a positive number"):
-        settings_for(100, 0, 0, work)
+        settings_for(100, 0, work, 0)
 
 
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(DataError, match="fix: give 10 rows or more"):
         fit_table(mixed(9), progress=False)
     with pytest.raises(DataError, match=r"not a row of a table\n  fix: rs.fit"):
-        table_features(Recipe((8, 8, 1), "y"), np.zeros((20, 8, 8, 1)))
+        table_features(Recipe((8, 8, 1), "y"), np.zeros((20, 8, 8, 1)), QUICK)

@@ -202,6 +202,65 @@ def test_the_last_good_parameters_are_the_same_wherever_a_copy_was_taken(monkeyp
     assert np.isfinite(objective.value_and_grad(errors[1].params, *data)[0])
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        Adam(1e-3),
+        rs.optimizers.AdamW(1e-3),
+        rs.optimizers.RMSProp(1e-3),
+        rs.optimizers.Adagrad(1e-3),
+        rs.optimizers.Grouped((("*.bias", SGD(1e-3)),), rest=Adam(1e-3)),
+        optax.adam(1e-3),
+    ],
+    ids=lambda o: type(o).__name__,
+)
+def test_squares_of_derivatives_that_overflow_are_a_divergence(optimizer):
+    x = rs.input("x", (4,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 3, name="line")), rs.losses.CrossEntropy())
+    rows = (X * 1e22).astype("f4")
+    more = {"validation": (rows, Y), "patience": 1} if isinstance(optimizer, Adam) else {}
+    with pytest.raises(
+        DivergenceError, match=r"what the optimizer keeps of the derivative at 'line\.weight'"
+    ) as failure:
+        fit(objective, (rows, Y), params=objective.network.init(), optimizer=optimizer, **more)
+    error = failure.value
+    assert (error.node, error.what, error.step) == ("line.weight", "state", 0)
+    assert same_bits(error.params, {k: np.asarray(v) for k, v in objective.network.init().items()})
+    if isinstance(optimizer, Adam):  # the cure
+        clipped = fit(objective, (rows, Y), optimizer=Clipped(optimizer, norm=1.0), epochs=2)
+        assert not same_bits(clipped.params, error.params)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e19, 1e25, 3e38])
+def test_a_gradient_of_any_length_is_clipped_to_the_norm(size):
+    g = np.array([3.0, -4.0, 0.0], "f4") / 5 * np.float32(size)
+    moved, _ = Clipped(SGD(1.0), norm=0.5).update({"w": np.zeros(3, "f4")}, {"w": g}, None, 0)
+    np.testing.assert_allclose(moved["w"], -g if size < 0.5 else [-0.3, 0.4, 0], rtol=1e-6)
+
+
+def test_a_state_that_is_infinite_before_the_first_step_is_meant_to_be():
+    optimizer = optax.chain(optax.adam(1e-3), optax.contrib.reduce_on_plateau())
+
+    class Kept(rs.optimizers.Optimizer):
+        def init(self, params):
+            return optimizer.init(params)
+
+        def update(self, params, grads, state, t):
+            return params, state
+
+    assert fit(classifier(), optimizer=Kept(), epochs=1).stopped == "finished"
+
+
+def test_parameters_that_the_last_step_made_infinite_are_a_divergence():
+    x = rs.input("x", (1,))
+    objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), rs.losses.SquaredError())
+    data = (np.full((4, 1), 1e10, "f4"), np.zeros(4, "f4"))
+    start = {"line.weight": np.full((1, 1), 1e5, "f4"), "line.bias": np.zeros(1, "f4")}
+    with pytest.raises(DivergenceError, match=r"the value at 'line\.weight' \(parameter\) is not finite") as failure:
+        fit(objective, data, params=start, optimizer=SGD(1e20), batches=Cyclic(4), epochs=1)
+    assert same_bits(failure.value.params, start)
+
+
 def test_the_first_node_that_is_not_finite_is_named():
     x = rs.input("x", (2,))
     h = rs.log(rs.affine(x, 3, name="line"), name="logarithm")
@@ -364,3 +423,17 @@ def test_the_best_epoch_may_be_that_of_the_highest_accuracy():
     assert right == pytest.approx(max(found.history["validation_accuracy"]))
     with pytest.raises(DataError, match="fix: best='loss'"):
         rs.fit(objective, data, best="error", **wanted)
+
+
+def test_a_long_compilation_is_said_before_it_begins(capsys, monkeypatch):
+    from reseau.training import progress as words
+
+    assert words.compilation(50, 300) == ""
+    assert "1600 parameter arrays and 3200 operations, about 48 seconds" in words.compilation(1600, 3200)
+    monkeypatch.setattr(words, "WORTH_A_WORD", 0.01)
+    objective = classifier()
+    for said in (1, 0):  # what is compiled already is not compiled again
+        rs.fit(objective, (X, Y), optimizer=SGD(0.1), epochs=1)
+        lines = capsys.readouterr().err.splitlines()
+        assert sum(line.startswith("compiling one program of 4 parameter arrays") for line in lines) == said
+        assert lines[-1].startswith("epoch 1 of 1")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Interval", "linear", "monotone", "point", "product", "quotient", "total"]
+__all__ = ["Interval", "linear", "monotone", "point", "product", "quotient", "summed", "total"]
 
 FloatArray = npt.NDArray[np.float64]
 
 UNIT = 2.0**-53
 LEAST = 5e-324
+FLUSHED = 2.0**-1021  # what one term of a sum can lose by underflow, in programs that take such numbers to be zero
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ def widened(low: FloatArray, high: FloatArray, error: FloatArray | float = 0.0) 
     return Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
 
 
+def summed(a: Interval, b: Interval) -> Interval:
+    """The entrywise sum; one that is zero is exact."""
+    with np.errstate(all="ignore"):
+        low, high = a.low + b.low, a.high + b.high
+    found = widened(low, high)
+    return Interval(np.where(low == 0, 0.0, found.low), np.where(high == 0, 0.0, found.high))
+
+
 def monotone(function: Callable[[FloatArray], FloatArray], x: Interval, ulps: int = 0) -> Interval:
     """The image under a function that does not fall, computed within `ulps` units in the last place."""
     with np.errstate(all="ignore"):
@@ -59,11 +68,13 @@ def total(x: Interval, axes: tuple[int, ...], keepdims: bool, count: int) -> Int
 
 
 def product(a: Interval, b: Interval) -> Interval:
-    """The entrywise product; an end of zero times an infinite one is zero."""
+    """The entrywise product; an end of zero times an infinite one is zero, and so is zero times anything."""
     with np.errstate(all="ignore"):
         ends = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
         ends = [np.where(np.isnan(e), 0.0, e) for e in ends]
-    return widened(np.minimum.reduce(ends), np.maximum.reduce(ends))
+    found = widened(np.minimum.reduce(ends), np.maximum.reduce(ends))
+    zero = (a.size == 0) | (b.size == 0)
+    return Interval(np.where(zero, 0.0, found.low), np.where(zero, 0.0, found.high))
 
 
 def quotient(a: Interval, b: Interval) -> Interval:
@@ -88,5 +99,9 @@ def linear(
         middle = apply(center, weight)
         reach = apply(radius, np.abs(weight))
         magnitude = apply(np.abs(center) + radius, np.abs(weight))
-        error = (terms + 4) * 4 * UNIT * magnitude + terms * 4 * LEAST
-    return widened(middle - reach, middle + reach, error)
+        error = (terms + 4) * 4 * UNIT * magnitude + terms * 4 * FLUSHED
+        found = widened(middle - reach, middle + reach, error)
+    if x.size.all():
+        return found
+    zero = apply((x.size != 0).astype(np.float64), (weight != 0).astype(np.float64)) == 0  # no term but zeros
+    return Interval(np.where(zero, 0.0, found.low), np.where(zero, 0.0, found.high))

@@ -8,7 +8,18 @@ import jax
 import numpy as np
 from scipy.special import expit
 
-from reseau.bounds.interval import FloatArray, Interval, linear, monotone, point, product, quotient, total, widened
+from reseau.bounds.interval import (
+    FloatArray,
+    Interval,
+    linear,
+    monotone,
+    point,
+    product,
+    quotient,
+    summed,
+    total,
+    widened,
+)
 from reseau.ops.activations import Clip, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy
@@ -17,11 +28,12 @@ from reseau.ops.dropout import Dropout
 from reseau.ops.functions import Abs, Arctan, Ceil, Exp, Floor, Log, Round, Sign, Sqrt, Square
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
-from reseau.ops.pooling import AveragePool, MaxPool, WindowMax
+from reseau.ops.pooling import AveragePool, MaxPool, WindowMax, pooling_windows
 from reseau.ops.reduction import Max, Mean, Min, Softmax, Sum
-from reseau.ops.shapes import Concatenate, Reshape, Slice, Transpose
+from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, Reshape, Slice, Tile, Transpose
+from reseau.ops.windows import Windows
 
-__all__ = ["rule"]
+__all__ = ["entries", "rule"]
 
 ULPS = 8  # within which NumPy's and SciPy's functions of one number are taken to be right
 
@@ -43,27 +55,97 @@ def known(x: Interval) -> bool:
     return np.array_equal(x.low, x.high)
 
 
-@rule.register(Relu)
-@rule.register(Clip)
-@rule.register(Step)
-@rule.register(Sign)
-@rule.register(Ceil)
-@rule.register(Floor)
-@rule.register(Round)
-@rule.register(Dropout)
-@rule.register(Maximum)
-@rule.register(Minimum)
-@rule.register(Max)
-@rule.register(Min)
-@rule.register(MaxPool)
-@rule.register(WindowMax)
 @rule.register(Reshape)
 @rule.register(Transpose)
 @rule.register(Concatenate)
 @rule.register(Slice)
+@rule.register(Pad)
+@rule.register(BroadcastTo)
+@rule.register(Tile)
 def _(op: Any, *inputs: Interval) -> Interval:
-    """Operations that choose among entries, or do not fall, without rounding: both ends pass through them."""
+    """Operations that put entries in other places."""
     return Interval(forward(op, *(i.low for i in inputs)), forward(op, *(i.high for i in inputs)))
+
+
+@rule.register(Identity)
+@rule.register(Dropout)
+def _(op: Op, x: Interval) -> Interval:
+    return x
+
+
+# What does not fall and is not rounded, in NumPy: compiled programs take numbers below 2^-1022 to be zero.
+
+
+@rule.register
+def _(op: Relu, x: Interval) -> Interval:
+    return monotone(lambda a: np.maximum(a, 0.0), x)
+
+
+@rule.register
+def _(op: Clip, x: Interval) -> Interval:
+    return monotone(lambda a: np.clip(a, op.low, op.high), x)
+
+
+@rule.register
+def _(op: Step, x: Interval) -> Interval:
+    return monotone(lambda a: (a > 0).astype(np.float64), x)
+
+
+@rule.register
+def _(op: Sign, x: Interval) -> Interval:
+    return monotone(np.sign, x)
+
+
+@rule.register
+def _(op: Ceil, x: Interval) -> Interval:
+    return monotone(np.ceil, x)
+
+
+@rule.register
+def _(op: Floor, x: Interval) -> Interval:
+    return monotone(np.floor, x)
+
+
+@rule.register
+def _(op: Round, x: Interval) -> Interval:
+    return monotone(np.round, x)
+
+
+@rule.register
+def _(op: Maximum, a: Interval, b: Interval) -> Interval:
+    return Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
+
+
+@rule.register
+def _(op: Minimum, a: Interval, b: Interval) -> Interval:
+    return Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high))
+
+
+@rule.register
+def _(op: Max, x: Interval) -> Interval:
+    return monotone(lambda a: a.max(op.axes, keepdims=op.keepdims), x)
+
+
+@rule.register
+def _(op: Min, x: Interval) -> Interval:
+    return monotone(lambda a: a.min(op.axes, keepdims=op.keepdims), x)
+
+
+@rule.register
+def _(op: MaxPool, x: Interval) -> Interval:
+    windows = pooling_windows(op, x.low.shape)
+    return monotone(lambda a: entries(windows, a, -np.inf).max(-1), x)
+
+
+@rule.register
+def _(op: WindowMax, x: Interval) -> Interval:
+    return monotone(lambda a: entries(op.windows, a, -np.inf).max(-1), x)
+
+
+def entries(windows: Windows, x: FloatArray, fill: float) -> FloatArray:
+    """The entries of each window in a last axis."""
+    with jax.enable_x64(True):
+        return np.stack([np.asarray(part) for part in windows.read(jax.numpy.asarray(x), fill)], -1)
 
 
 @rule.register
@@ -103,12 +185,12 @@ def _(op: AveragePool, x: Interval) -> Interval:
 
 @rule.register
 def _(op: Add, a: Interval, b: Interval) -> Interval:
-    return widened(a.low + b.low, a.high + b.high)
+    return summed(a, b)
 
 
 @rule.register
 def _(op: Subtract, a: Interval, b: Interval) -> Interval:
-    return widened(a.low - b.high, a.high - b.low)
+    return summed(a, Interval(-b.high, -b.low))
 
 
 @rule.register

@@ -13,7 +13,7 @@ from reseau.graph import Constant, Graph, Node
 from reseau.graph.values import check_params
 from reseau.ops.base import show_shape
 
-__all__ = ["bounds"]
+__all__ = ["bounds", "stored_and_constant"]
 
 
 def bounds(
@@ -47,17 +47,9 @@ def bounds(
     """
     if without_rule not in ("refuse", "unbounded"):
         raise DataError(f'without_rule is "refuse" or "unbounded", got {without_rule!r}')
-    check_params(graph.stored, params)
-    found: dict[Node, Interval] = {n: _box(n, low, high, len(graph.inputs)) for n in graph.inputs}
-    for name, node in graph.stored.items():
-        found[node] = point(params[name])
-        if not np.isfinite(found[node].low).all():
-            raise DataError(
-                f"bounds: {name!r} has entries that are not finite\n  fix: parameters of a finished training"
-            )
+    found = stored_and_constant(graph, params)
+    found |= {n: _box(n, low, high, len(graph.inputs)) for n in graph.inputs}
     for node in graph.nodes:
-        if isinstance(node.source, Constant):
-            found[node] = point(node.source.value)
         if node.op is None:
             continue
         interval = rule(node.op, *(found[p] for p in node.parents))
@@ -68,6 +60,24 @@ def bounds(
             np.where(np.isnan(interval.high), np.inf, interval.high),
         )
     return {graph.names[n]: (found[n].low, found[n].high) for n in graph.nodes}
+
+
+def stored_and_constant(graph: Graph, params: Mapping[str, Any]) -> dict[Node, Interval]:
+    """The sources of a graph that are known: parameters, states and constants.
+
+    Raises:
+        DataError: They are those of another graph, or not finite.
+    """
+    check_params(graph.stored, params)
+    found: dict[Node, Interval] = {}
+    for name, node in graph.stored.items():
+        found[node] = point(params[name])
+        if not np.isfinite(found[node].low).all():
+            raise DataError(
+                f"bounds: {name!r} has entries that are not finite\n  fix: parameters of a finished training"
+            )
+    constants = {n: point(n.source.value) for n in graph.nodes if isinstance(n.source, Constant)}
+    return found | constants
 
 
 def _without_rule(graph: Graph, node: Node, found: Mapping[Node, Interval], choice: str) -> Interval:

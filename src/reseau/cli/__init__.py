@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 from reseau.cli.arguments import parser
 from reseau.cli.words import own_words
-from reseau.errors import DivergenceError, ReseauError
+from reseau.errors import DivergenceError, ProcessError, ReseauError
 
 __all__ = ["main"]
 
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         if arguments.command == "train":
-            from reseau.cli.train import train
+            from reseau.cli.processes import train_shared
 
             with redirect_stdout(None) if arguments.quiet else nullcontext():
-                return train(arguments, words)
+                return train_shared(arguments, words)
         if arguments.command == "evaluate":
             from reseau.cli.evaluate import evaluate
 
@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.compare import compare
 
             return compare(arguments)
+        if arguments.command == "report":
+            from reseau.cli.report_again import report
+
+            return report(arguments)
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 
@@ -62,12 +66,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.approximate import approximate
 
             return approximate(arguments)
+        if arguments.command == "explore":
+            from reseau.cli.explore import explore
+
+            return explore(arguments)
         from reseau.cli.show import show
 
         return show(arguments)
     except DivergenceError as error:
         what = str(error).partition("\n")[0]
         return _fail(f"{what}\n  fix: a smaller --learning-rate; nothing was written", DIVERGED)
+    except ProcessError as error:
+        from reseau.distributed.launch import PORT_TAKEN
+
+        return _fail(str(error), PORT_TAKEN if error.port_taken else BAD_INPUT)
     except ReseauError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:

@@ -107,7 +107,7 @@ def _lines(found: "Approximation", arguments: argparse.Namespace) -> list[str]:
     return [
         f"{points} on [{x[0]:g}, {x[-1]:g}], tolerance {arguments.tolerance:g}",
         f"pieces:  {found.pieces}, {fewest} (at least {found.lower} are needed, {found.upper} are enough)",
-        f"neurons: {found.network.width}, in one hidden layer",
+        f"neurons: {found.network.width}, in one hidden layer (at least {found.least_neurons} are needed)",
         f"error:   at most {_up(found.error)}",
         f"proved:  {found.reason}",
     ]

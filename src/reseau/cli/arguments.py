@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from reseau.cli import kinds
+from reseau.cli.explore_options import explore_options
+
 __all__ = ["parser"]
 
 ACTIVATIONS = ("relu", "leaky-relu", "tanh", "sigmoid", "gelu", "softplus")
@@ -21,6 +24,7 @@ EXAMPLES = """examples:
   reseau evaluate digits-run --dataset digits
   reseau train --resume fashion-run
   reseau predict houses-run new-houses.csv --out prices.csv
+  reseau report houses-run
   reseau show digits-run
   reseau convert digits-run digits.onnx
   reseau certify fashion-run fashion-mnist/
@@ -89,9 +93,15 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--key",
         metavar="NAME,NAME",
-        type=_names,
+        type=kinds.names,
         default=(),
         help="columns to write beside the predictions, as they stand",
+    )
+    predict.add_argument(
+        "--interval",
+        metavar="P",
+        type=kinds.probability,
+        help="write the interval, or the set of classes, that holds the truth with this probability, as 0.9",
     )
     predict.add_argument("--keep-columns", action="store_true", help="write all columns of the data beside them")
     predict.add_argument(
@@ -99,6 +109,11 @@ def parser() -> argparse.ArgumentParser:
         choices=("error", "drop", "impute"),
         default="error",
         help="blanks that the network does not know: refuse, leave their rows out, or put the mean (default: error)",
+    )
+    report = commands.add_parser("report", allow_abbrev=False, help="write the report of a run again, from its folder")
+    report.add_argument("run", metavar="RUN", help="folder that `reseau train` wrote")
+    report.add_argument(
+        "--interval", metavar="P", type=kinds.probability, help="level of the interval (default: the run's)"
     )
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
@@ -117,19 +132,26 @@ def parser() -> argparse.ArgumentParser:
     _data(certify, "the labeled sample, which it may have been trained on")
     certify.add_argument("--holdout", metavar="DATA", help="labeled data that nothing was chosen on")
     certify.add_argument(
-        "--delta", metavar="P", type=_probability, default=0.05, help="probability of a wrong bound (default: 0.05)"
+        "--delta",
+        metavar="P",
+        type=kinds.probability,
+        default=0.05,
+        help="probability of a wrong bound (default: 0.05)",
     )
     certify.add_argument(
         "--within",
         metavar="E",
-        type=_nonnegative,
+        type=kinds.nonnegative,
         help="of a model that predicts a number: an error is a prediction off by more than E",
+    )
+    certify.add_argument(
+        "--sequential", action="store_true", help="a hold-out bound that holds after every row at once, not only now"
     )
     verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
     verify.add_argument("model", metavar="MODEL", help="ONNX file of affine maps of a row and ReLUs")
     verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
     verify.add_argument(
-        "--timeout", metavar="S", type=_positive, default=60.0, help="seconds after which to give up (default: 60)"
+        "--timeout", metavar="S", type=kinds.positive, default=60.0, help="seconds after which to give up (default: 60)"
     )
     verify.add_argument(
         "--float32", action="store_true", help="prove it for every order of float32 sums, not for real numbers alone"
@@ -137,17 +159,20 @@ def parser() -> argparse.ArgumentParser:
     monitor = commands.add_parser("monitor", allow_abbrev=False, help="watch a promised error rate, row by row")
     monitor.add_argument("data", metavar="CSV", help="a column of 0 and 1, 1 for a row that was predicted wrong")
     monitor.add_argument(
-        "--promised", metavar="P", type=_probability, required=True, help="error rate that was promised"
+        "--promised", metavar="P", type=kinds.probability, required=True, help="error rate that was promised"
     )
     monitor.add_argument("--column", metavar="NAME", help="which column, where there are several")
     monitor.add_argument(
         "--delta",
         metavar="P",
-        type=_probability,
+        type=kinds.probability,
         default=0.05,
         help="probability of a false alarm, ever (default: 0.05)",
     )
     monitor.add_argument("--out", metavar="FILE", help="CSV file to write (default: print)")
+    explore_options(
+        commands.add_parser("explore", allow_abbrev=False, help="see, drive and understand a network on a page")
+    )
     _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest pieces close to a function"))
     return root
 
@@ -166,13 +191,17 @@ def _data(command: argparse.ArgumentParser, what: str) -> None:
     )
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
     csv = command.add_argument_group("CSV files")
-    csv.add_argument("--delimiter", metavar="C", type=_delimiter, help="what stands between cells (default: found)")
+    csv.add_argument(
+        "--delimiter", metavar="C", type=kinds.delimiter, help="what stands between cells (default: found)"
+    )
     header = csv.add_mutually_exclusive_group()
     header.add_argument(
         "--header", action="store_true", default=None, help="the first row holds names (default: found)"
     )
     header.add_argument("--no-header", dest="header", action="store_false", default=None, help="it holds none")
-    csv.add_argument("--names", metavar="NAME,NAME", type=_names, help="names of the columns, in place of the file's")
+    csv.add_argument(
+        "--names", metavar="NAME,NAME", type=kinds.names, help="names of the columns, in place of the file's"
+    )
 
 
 def _approximate(command: argparse.ArgumentParser) -> None:
@@ -180,10 +209,18 @@ def _approximate(command: argparse.ArgumentParser) -> None:
     command.add_argument("expression", metavar="EXPRESSION", nargs="?", help='function of x, as "sin(3*x)"')
     command.add_argument("--csv", metavar="FILE", help="points to meet instead: two columns, x and y, sorted by x")
     command.add_argument(
-        "--interval", metavar=("LOW", "HIGH"), nargs=2, type=_number, help="where (default for points: all of them)"
+        "--interval",
+        metavar=("LOW", "HIGH"),
+        nargs=2,
+        type=kinds.number,
+        help="where (default for points: all of them)",
     )
     command.add_argument(
-        "--tolerance", metavar="T", type=_nonnegative, required=True, help="largest error, in the unit of the values"
+        "--tolerance",
+        metavar="T",
+        type=kinds.nonnegative,
+        required=True,
+        help="largest error, in the unit of the values",
     )
     command.add_argument("--out", metavar="FILE", help="write the network, as .onnx or .safetensors")
     command.add_argument(
@@ -219,10 +256,14 @@ def _train(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take the usual decision wherever nothing is said (impute blanks, texts one-hot, ...), and list them",
     )
-    data.add_argument("--drop", metavar="NAME,NAME", type=_names, default=(), help="columns to leave out")
-    data.add_argument("--columns", metavar="NAME,NAME", type=_names, help="columns to learn from (default: all)")
+    data.add_argument("--drop", metavar="NAME,NAME", type=kinds.names, default=(), help="columns to leave out")
+    data.add_argument("--columns", metavar="NAME,NAME", type=kinds.names, help="columns to learn from (default: all)")
     data.add_argument(
-        "--key", metavar="NAME,NAME", type=_names, default=(), help="columns that name a row: predict writes them back"
+        "--key",
+        metavar="NAME,NAME",
+        type=kinds.names,
+        default=(),
+        help="columns that name a row: predict writes them back",
     )
     data.add_argument("--decimal", choices=(".", ","), default="", help="decimal mark, where 1,234 could be either")
     data.add_argument("--dates", choices=("dmy", "mdy"), default="", help="order of day and month (default: found)")
@@ -232,9 +273,19 @@ def _train(command: argparse.ArgumentParser) -> None:
         help="file or folder to test on, or share of the rows (default: the data's own test part, or 0.2; 0: none)",
     )
     data.add_argument(
-        "--validation", metavar="SHARE", type=_share, default=0.1, help="share of the training rows (default: 0.1)"
+        "--validation", metavar="SHARE", type=kinds.share, default=0.1, help="share of the training rows (default: 0.1)"
     )
-    network = command.add_argument_group("network")
+    data.add_argument(
+        "--cv",
+        metavar="K",
+        type=kinds.folds,
+        help="predict each of K parts of the rows by a network that is trained on the others, before one is trained on "
+        "all; no rows are then held out for a test unless --test says so",
+    )
+    network = command.add_argument_group(
+        "network",
+        "a table in memory needs none of these and of the next: where none is given, all is chosen by its rows",
+    )
     network.add_argument(
         "--from",
         dest="source",
@@ -244,48 +295,89 @@ def _train(command: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--hidden",
         metavar="N,N",
-        type=_counts,
+        type=kinds.counts,
         default=(128,),
         help="units of hidden layers (default: 128; 0: none)",
     )
     network.add_argument(
-        "--conv", metavar="N,N", type=_counts, default=(), help="filters of convolution blocks before them, for images"
+        "--conv",
+        metavar="N,N",
+        type=kinds.counts,
+        default=(),
+        help="filters of convolution blocks before them, for images",
     )
     network.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="default: relu")
     network.add_argument(
         "--dropout",
         metavar="RATE",
-        type=_share,
+        type=kinds.share,
         default=0.0,
         help="share of hidden units that a step drops (default: 0)",
     )
     training = command.add_argument_group("training")
     training.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default: adam")
     training.add_argument(
-        "--learning-rate", metavar="RATE", type=_positive, help="default: 0.001; 0.05 for sgd, 0.01 for adagrad"
+        "--learning-rate", metavar="RATE", type=kinds.positive, help="default: 0.001; 0.05 for sgd, 0.01 for adagrad"
     )
-    training.add_argument("--momentum", metavar="M", type=_share, help="for sgd (default: 0.9)")
-    training.add_argument("--batch", metavar="N", type=_count, default=32, help="rows in a step (default: 32)")
+    training.add_argument("--momentum", metavar="M", type=kinds.share, help="for sgd (default: 0.9)")
+    training.add_argument("--batch", metavar="N", type=kinds.count, default=32, help="rows in a step (default: 32)")
     training.add_argument(
-        "--epochs", metavar="N", type=_count, help="passes over the data (default: about 4000 steps, 10 to 500 epochs)"
+        "--epochs",
+        metavar="N",
+        type=kinds.count,
+        help="passes over the data (default: about 4000 steps, 10 to 500 epochs)",
     )
     training.add_argument(
         "--time",
         metavar="SECONDS",
-        type=_positive,
-        help="of a table: choose network, members, optimizer and epochs for the accuracy that this time gives, counted "
-        "for two idle CPU cores; options of layers and training are not read (docs/tabular.md)",
+        type=kinds.positive,
+        help="of a table: train for the accuracy that this time gives, and end when it is over (default: what two idle "
+        "CPU cores do in at most 30 s for 20,000 rows, whatever the clock says; with --tune: 60)",
+    )
+    training.add_argument(
+        "--tune",
+        action="store_true",
+        help="of a table: search for better settings in half of the time (docs/tabular.md)",
     )
     training.add_argument("--loss", choices=LOSSES, help="default: cross-entropy for classes, squared for numbers")
     training.add_argument(
         "--class-weight", choices=("balanced",), help="weigh the rows so that each class counts alike in the loss"
     )
-    training.add_argument("--l2", metavar="S", type=_nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)")
-    training.add_argument("--l1", metavar="S", type=_nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
     training.add_argument(
-        "--patience", metavar="N", type=_count, help="stop when N epochs brought no better validation; keep the best"
+        "--threshold",
+        metavar="P|RULE",
+        type=kinds.threshold,
+        default="0.5",
+        help="probability from which on the rarer of two classes is decided, or how it is chosen on the validation "
+        "part: f1 (the largest F1 of that class), balanced (the largest balanced accuracy); default: 0.5",
     )
-    training.add_argument("--seed", metavar="N", type=_seed, default=0, help="same seed, same network (default: 0)")
+    training.add_argument(
+        "--interval",
+        metavar="P",
+        type=kinds.probability,
+        default=0.9,
+        help="probability with which the interval around a predicted number, or the set of classes, that is printed "
+        "from the test part holds the truth (default: 0.9)",
+    )
+    training.add_argument(
+        "--l2", metavar="S", type=kinds.nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)"
+    )
+    training.add_argument("--l1", metavar="S", type=kinds.nonnegative, default=0.0, help="penalty S Σ |w| (default: 0)")
+    training.add_argument(
+        "--patience",
+        metavar="N",
+        type=kinds.count,
+        help="stop when N epochs brought no better validation; keep the best",
+    )
+    training.add_argument(
+        "--seed", metavar="N", type=kinds.seed, default=0, help="same seed, same network (default: 0)"
+    )
+    several = command.add_argument_group("several processes (docs/scaling.md)")
+    several.add_argument("--processes", metavar="N", type=kinds.count, help="train one network in N processes")
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="join others: process 0's address; auto: found")
+    several.add_argument("--process", metavar="I/N", type=kinds.place, help="as number I, from 0, of N")
+    several.add_argument("--shards", metavar="K", type=kinds.count, help="parts of a batch (for several: 8)")
+    several.add_argument("--inexact", action="store_true", help="add the parts in any order: other bits for each N")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
     output.add_argument("--quiet", action="store_true", help="print errors alone")
@@ -300,66 +392,3 @@ def _train(command: argparse.ArgumentParser) -> None:
         const="",
         help="go on with a run that was interrupted; with the FOLDER it was to write, no other words are needed",
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Names with commas between them, as a line of a CSV file: one that holds a comma stands in quotes."""
-    import csv
-
-    return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
-
-
-def _delimiter(text: str) -> str:
-    mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(mark) != 1 or mark in '"\r\n':
-        raise argparse.ArgumentTypeError(f"{text!r} is not one letter, such as ; or tab")
-    return mark
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    if text.strip() in ("", "0", "none"):
-        return ()
-    return tuple(_count(part) for part in text.split(","))
-
-
-def _count(text: str) -> int:
-    if not text.strip().isdecimal() or not 0 < int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def _positive(text: str) -> float:
-    if not 0 < (value := _number(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
-
-
-def _nonnegative(text: str) -> float:
-    if not 0 <= (value := _number(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return value
-
-
-def _probability(text: str) -> float:
-    if not 0 < (value := _number(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a probability, above 0 and below 1")
-    return value
-
-
-def _share(text: str) -> float:
-    if not 0 <= (value := _number(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share, from 0 to below 1")
-    return value

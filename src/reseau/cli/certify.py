@@ -14,7 +14,6 @@ from reseau.errors import DataError, GraphError
 
 if TYPE_CHECKING:
     from reseau.cli.model import Model
-    from reseau.theory import ShallowNetwork
 
 __all__ = ["certify"]
 
@@ -24,7 +23,7 @@ def certify(arguments: argparse.Namespace) -> int:
     name_of(arguments)
     path = find_model(arguments.run)
     from reseau.cli.model import read_model
-    from reseau.theory import ShallowNetwork
+    from reseau.theory import certify_network
 
     model = read_model(path)
     if (arguments.within is None) != bool(model.recipe.classes):
@@ -42,32 +41,24 @@ def certify(arguments: argparse.Namespace) -> int:
             f"were read off {model.data}"
         )
         return _by_unseen(arguments, model, sample, unseen, why)
+    if model.threshold is not None and model.threshold.probability != 0.5:
+        why = f"its decision threshold of {model.threshold.probability:.4g} is no part of the network, and was chosen"
+        return _by_unseen(arguments, model, sample, unseen, why)
     try:
-        f = ShallowNetwork.from_network(model.network, model.params)
+        certificate = certify_network(
+            model.network,
+            model.params,
+            *_pair(sample),
+            arguments.delta,
+            holdout=None if unseen is None else _pair(unseen),
+            sequential=arguments.sequential and unseen is not None,
+        )
     except GraphError as error:
         return _by_unseen(arguments, model, sample, unseen, str(error).partition("\n")[0])
-    return _by_sample(arguments, model, sample, unseen, f)
-
-
-def _by_sample(
-    arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, f: "ShallowNetwork"
-) -> int:
-    """The certificate from the sample, with the hold-out bound beside it."""
-    from reseau.theory import ShallowNetwork
-    from reseau.theory import certify as bound
-    from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
-
-    if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
-        f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
-    binary = f.outputs.ndim == 1
-    certificate = bound(
-        f,
-        *_pairs(sample, binary),
-        delta=arguments.delta,
-        radius=WIDE_RADII,
-        grid=WIDE_GRID,
-        holdout=None if unseen is None else _pairs(unseen, binary),
-    )
+    if arguments.sequential and unseen is None:
+        raise DataError(
+            "--sequential is about the bound from rows that nothing was chosen on\n  fix: --holdout DATA, those rows"
+        )
     print(f"{name_of(arguments)}: {len(sample)} examples{_beside(unseen)}")
     print(own_words(certificate.explain()))
     if model.network.graph.states:
@@ -97,8 +88,8 @@ def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
 def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cache import use_compile_cache
-    from reseau.cli.metrics import chosen
-    from reseau.theory import binomial_upper
+    from reseau.cli.metrics import decided
+    from reseau.theory import certify_errors
 
     path = find_model(arguments.run)
     if unseen is None and name_of(arguments) == model.data and not path.with_name(ROWS).is_file():
@@ -110,21 +101,21 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
     examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
     scores = model.scores(examples.features)
     if arguments.within is None:
-        what, wrong = "error rate", chosen(scores) != examples.target
+        what, wrong = "the error rate", decided(model, scores) != examples.target
     else:
-        what = f"share of predictions off by more than {arguments.within:g}"
+        what = f"the share of predictions off by more than {arguments.within:g}"
         wrong = np.abs(scores[:, 0].astype(np.float64) - np.asarray(examples.target)) > arguments.within
-    errors = int(np.sum(wrong))
-    rate = binomial_upper(errors, len(examples), arguments.delta)
     source = name_of(arguments) if unseen is None else arguments.holdout or f"{name_of(arguments)} (test part)"
-    print(f"No certificate from the training sample: {why}.")
-    print(
-        f"With probability at least {1 - arguments.delta:g} over the draw of the {len(examples)} hold-out examples, "
-        f"the {what} is at most {rate:.6g} [hold-out: {errors} errors].\n"
-        f"  assumed:\n"
-        f"    - {source}: independent draws from the law of future examples\n"
-        f"    - no choice (training, early stopping, model selection, scaling) has used them"
+    certificate = certify_errors(
+        int(np.sum(wrong)),
+        len(examples),
+        arguments.delta,
+        quantity=what,
+        sequential=arguments.sequential,
+        checked=(f"the prediction of every row of {source}",),
     )
+    print(f"No certificate from the training sample: {why}.")
+    print(own_words(certificate.explain()))
     return 0
 
 
@@ -149,11 +140,10 @@ def _examples(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table, Tab
     return parts[0], parts[1] if unseen is None else unseen
 
 
-def _pairs(table: Table, binary: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of raw features, and the targets as `theory.certify` wants them."""
+def _pair(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of raw features, and the numbers of their classes."""
     assert table.target is not None
-    features = np.asarray(table.features, np.float64).reshape(len(table), -1)
-    return features, 2.0 * table.target - 1 if binary else table.target
+    return table.features, table.target
 
 
 def _beside(unseen: Table | None) -> str:

@@ -1,21 +1,24 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 import reseau as rs
+from reseau.cache import Recent
 from reseau.data import Recipe, Table, preprocess
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant
 from reseau.losses import Loss
+from reseau.modelfiles.description import describe
 from reseau.ops import Add, Divide, Multiply, Subtract
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.penalties import L1, L2, Penalty
 
-__all__ = ["Design", "design", "optimizer_of", "penalty_of"]
+__all__ = ["Design", "design", "objective_of", "optimizer_of", "penalty_of"]
 
 ACTIVATIONS: dict[str, Callable[..., Node]] = {
     "relu": rs.relu,
@@ -65,6 +68,14 @@ class Design:
         two_classes = self.loss_name in CLASS_LOSSES and self.loss_name != "cross-entropy"
         return (0.5, 0.5) if two_classes else (self.shift, self.scale)
 
+    @property
+    def watch(self) -> tuple[tuple[str, Loss], ...]:
+        """What is measured of numbers after each epoch, beside the loss: what RMSE and MAE need."""
+        if self.loss_name not in NUMBER_LOSSES:
+            return ()
+        measured = {"squared": "squared_error", "absolute": "absolute_error"}
+        return tuple((name, NUMBER_LOSSES[kind]) for kind, name in measured.items() if kind != self.loss_name)
+
     def targets(self, table: Table) -> np.ndarray:
         """The targets as the loss wants them."""
         assert table.target is not None
@@ -113,6 +124,22 @@ def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
     kinds = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSProp}
     made: Optimizer = kinds[arguments.optimizer](rate or 0.001)
     return made
+
+
+OBJECTIVES: Recent[tuple[object, ...], rs.Objective] = Recent(most=4)
+
+
+def objective_of(made: Design, penalty: Penalty | None) -> rs.Objective:
+    """The objective of a design; that of an earlier one where they differ in stored numbers alone, as folds do.
+
+    Those numbers, means and deviations of columns, are among the parameters: one compilation serves all folds.
+    """
+    graph = made.trained.graph
+    values = {name: np.asarray(value) for name, value in made.trained.init(0).items()}
+    said, arrays = describe(graph, values)
+    fixed = tuple((name, array.tobytes()) for name, array in sorted(arrays.items()) if name not in values)
+    key = json.dumps(said, sort_keys=True), fixed, made.loss, penalty
+    return OBJECTIVES.get(key, lambda: rs.Objective(made.trained, loss=made.loss, penalty=penalty, watch=made.watch))
 
 
 def penalty_of(arguments: argparse.Namespace) -> Penalty | None:

@@ -47,12 +47,15 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def _report(path: Path, model: "Model", table: "Table", title: str) -> None:
     """The report of a run, on these rows, as one HTML file."""
-    from reseau.cli.evaluation import evaluation
+    from reseau.cli.evaluation import evaluation, importance_of, outputs_of, worst_rows
     from reseau.cli.report import result_blocks
     from reseau.disk import replace_file
     from reseau.report.document import Document, Section, Text, to_html
 
-    found = evaluation(model, table, (), seed=0)
+    outputs = outputs_of(model, table)
+    found = evaluation(
+        model, outputs, importance=importance_of(model, table, 0), worst=worst_rows(model, table, outputs)
+    )
     about = Text(f"{len(table)} rows; it predicts {model.recipe.target!r} and was trained on {model.data}.")
     document = Document(title, (about,), (Section("Result", tuple(result_blocks(found))),))
     replace_file(path, [to_html(document, found.pictures).encode()])

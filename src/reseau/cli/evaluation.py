@@ -1,17 +1,22 @@
 """A trained model on labeled rows: its measures, simple models beside it, what its columns are worth, and pictures."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from reseau.cli.metrics import chosen, loss_of, measure_scores, probabilities
+from reseau.cli.metrics import decided, loss_of, measure_outputs, probabilities
 from reseau.cli.model import Model
-from reseau.cli.report import Evaluation
+from reseau.cli.outputs import Outputs
 from reseau.data import Table
 from reseau.report.baselines import Baseline
-from reseau.report.document import Table as Block
+from reseau.report.document import Block
+from reseau.report.document import Table as Lines
 from reseau.report.importance import Importance, permutation_importance
+from reseau.report.measures import Measures
 from reseau.report.pictures import can_draw, draw_calibration, draw_confusion, draw_importance, draw_numbers
 
-__all__ = ["evaluation"]
+__all__ = ["Evaluation", "evaluation", "importance_of", "outputs_of", "worst_rows"]
 
 MOST_ROWS = 2000  # of the test part, that columns are shuffled in
 MOST_EVALUATED = 4_000_000  # rows that the network reads for it
@@ -20,38 +25,74 @@ MOST_WORST = 10  # rows that are shown, with at most
 MOST_SHOWN = 5  # columns
 
 
-def evaluation(model: Model, test: Table, baselines: tuple[Baseline, ...], seed: int) -> Evaluation:
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on labeled rows, and what that is compared with.
+
+    Attributes:
+        measures: Its measures.
+        baselines: Simple models on the same rows.
+        importance: What each column is worth to the model.
+        unit: What grows when a column is shuffled, in words.
+        pictures: Content of each picture by its file's name.
+        worst: The rows that are predicted worst, with their place in the data.
+        promise: What the rows promise of others, and the check of it.
+        thresholds: What other decision thresholds would bring.
+    """
+
+    measures: Measures
+    baselines: tuple[Baseline, ...]
+    importance: tuple[Importance, ...]
+    unit: str
+    pictures: Mapping[str, bytes]
+    worst: Lines | None = None
+    promise: Sequence[Block] = ()
+    thresholds: Lines | None = None
+
+
+def outputs_of(model: Model, test: Table) -> Outputs:
+    """What the model gives for the rows, and their targets."""
+    target = np.asarray(test.target, np.int32 if test.classes else np.float64)
+    return Outputs(model.scores(test.features), target)
+
+
+def evaluation(
+    model: Model,
+    outputs: Outputs,
+    baselines: tuple[Baseline, ...] = (),
+    importance: tuple[Importance, ...] = (),
+    worst: Lines | None = None,
+    promise: Sequence[Block] = (),
+    thresholds: Lines | None = None,
+) -> Evaluation:
     """What there is to say about a model on these rows."""
-    assert test.target is not None
-    scores = model.scores(test.features)
-    importance = _importance(model, test, seed)
-    pictures = {}
-    measures = measure_scores(model, test, scores)
-    unit = "the log loss" if measures.calibration is not None else "the error rate" if test.classes else "the RMSE"
-    if test.classes and can_draw():
+    measures = measure_outputs(model, outputs.scores, outputs.target)
+    classes, pictures = model.recipe.classes, {}
+    unit = "the log loss" if measures.calibration is not None else "the error rate" if classes else "the RMSE"
+    if classes and can_draw():
         pictures["confusion.svg"] = draw_confusion(measures)
         if measures.calibration is not None:
             pictures["calibration.svg"] = draw_calibration(measures.calibration)
     elif can_draw():
-        predicted = scores[:, 0].astype(np.float64)
-        pictures["predictions.svg"] = draw_numbers(np.asarray(test.target), predicted, model.recipe.target)
+        predicted = outputs.scores[:, 0].astype(np.float64)
+        pictures["predictions.svg"] = draw_numbers(outputs.target, predicted, model.recipe.target)
     if importance and can_draw():
         pictures["importance.svg"] = draw_importance(importance, unit)
-    return Evaluation(measures, baselines, importance, unit, pictures, _worst(model, test, scores))
+    return Evaluation(measures, baselines, importance, unit, pictures, worst, promise, thresholds)
 
 
-def _worst(model: Model, test: Table, scores: np.ndarray) -> Block | None:
+def worst_rows(model: Model, test: Table, outputs: Outputs) -> Lines | None:
     """The rows of a table whose number is farthest off, or whose class was found least probable."""
-    if test.lines is None or test.target is None:
+    if test.lines is None:
         return None
-    target = np.asarray(test.target)
+    target, scores = outputs.target, outputs.scores
     if test.classes:
         shares = probabilities(scores, model.loss)
         if shares is None:
             return None
         badness = -shares[np.arange(len(test)), target]
         head = ("true", "predicted", "probability of the true class")
-        found = chosen(scores)
+        found = decided(model, scores)
     else:
         predicted = scores[:, 0].astype(np.float64)
         badness = np.abs(predicted - target)
@@ -64,7 +105,7 @@ def _worst(model: Model, test: Table, scores: np.ndarray) -> Block | None:
 
     worst = np.argsort(-badness, kind="stable")[:MOST_WORST]
     rows = [(str(test.lines[i]), *told(i), *_cells(test, i)) for i in worst]
-    return Block((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
+    return Lines((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
 
 
 def _cells(test: Table, row: int) -> list[str]:
@@ -76,7 +117,7 @@ def _cells(test: Table, row: int) -> list[str]:
     return shown
 
 
-def _importance(model: Model, test: Table, seed: int) -> tuple[Importance, ...]:
+def importance_of(model: Model, test: Table, seed: int) -> tuple[Importance, ...]:
     """Of the columns of a table, as far as it takes seconds; of images none."""
     names = tuple(column.name for column in model.recipe.columns)
     rows = min(len(test), MOST_ROWS)

@@ -5,8 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from reseau.cli.run_folder import find_model
 from reseau.data import (
     Recipe,
@@ -24,9 +22,10 @@ from reseau.data import (
 )
 from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
 from reseau.data.table.survey import without_blanks
+from reseau.disk import absent
 from reseau.errors import DataError
 
-__all__ = ["Parts", "load", "load_parts", "load_rows", "name_of"]
+__all__ = ["Parts", "load", "load_parts", "load_rows", "name_of", "parts_of"]
 
 DEFAULT_TEST_SHARE = 0.2
 STREAMED_BYTES = 2**30  # from this size on a Parquet file is not read at once
@@ -45,6 +44,7 @@ class Parts:
         test_source: Where the test part comes from, in words.
         dropped: Rows left out because of blanks.
         stream: What is trained on where it is larger than memory; `train` then holds some of its rows.
+        whole: The rows of training and validation under the recipe of the whole table, where they are in memory.
     """
 
     train: Table
@@ -53,6 +53,7 @@ class Parts:
     test_source: str
     dropped: int
     stream: Stream | None = None
+    whole: Table | None = None
 
     @property
     def rows(self) -> int:
@@ -111,16 +112,20 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     table, test, source = _whole(arguments)
     if arguments.test is not None:
         test, source = _asked_test(arguments, table.recipe)
-    share = _share(arguments.test)
-    seed, classes = arguments.seed, table.target if table.classes else None
-    stay: np.ndarray = np.arange(len(table))
+    share = 0.0 if arguments.cv and arguments.test is None else _share(arguments.test)
     if test is None and share:
-        stay, held = split(len(table), share, seed, classes)
+        stay, held = split(len(table), share, arguments.seed, table.target if table.classes else None)
         test, source = table.rows(held), f"{100 * share:.4g} % of the rows, held out"
-    train, validation = table.rows(stay), None
+        return parts_of(table.rows(stay), test, source, arguments)
+    return parts_of(table, test, source, arguments)
+
+
+def parts_of(rows: Table, test: Table | None, source: str, arguments: argparse.Namespace) -> Parts:
+    """The training and validation parts of the rows that are not for the test, all under the recipe of the first."""
+    train, validation = rows, None
     if arguments.validation:
-        kept, held = split(len(train), arguments.validation, seed + 1, None if classes is None else train.target)
-        train, validation = train.rows(kept), train.rows(held)
+        kept, held = split(len(rows), arguments.validation, arguments.seed + 1, rows.target if rows.classes else None)
+        train, validation = rows.rows(kept), rows.rows(held)
     if not train.recipe.columns or _own_recipe(arguments) is None:
         train = train.fitted()
     return Parts(
@@ -128,7 +133,8 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
         None if validation is None else validation.under(train.recipe),
         None if test is None else test.under(train.recipe),
         source,
-        table.dropped,
+        rows.dropped,
+        whole=rows,
     )
 
 
@@ -146,6 +152,8 @@ def _streamed(arguments: argparse.Namespace) -> Parts:
         _leave_to(own, arguments)
     target = own.target if own else arguments.target or "y"
     _refuse(arguments, name, "columns", "drop", "names")
+    if arguments.cv:
+        raise DataError("--cv is for data that fits in memory\n  fix: leave --cv out")
     train = stream(
         *(name,),
         target=target,
@@ -340,4 +348,4 @@ def _read(name: str, recipe: Recipe, arguments: argparse.Namespace, *, labeled: 
 
 def _exists(path: Path) -> None:
     if str(path) != "-" and not path.exists():
-        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")
+        raise absent(path)

@@ -6,20 +6,21 @@ from reseau.cli.model import Model
 from reseau.data import Table
 from reseau.report.measures import Measures, measure_classes, measure_numbers
 
-__all__ = ["chosen", "loss_of", "measure", "measure_scores", "probabilities"]
+__all__ = ["decided", "loss_of", "measure", "measure_outputs", "probabilities"]
 
 
 def measure(model: Model, table: Table) -> Measures:
     """Compare the predictions with the targets."""
-    return measure_scores(model, table, model.scores(table.features))
-
-
-def measure_scores(model: Model, table: Table, scores: np.ndarray) -> Measures:
-    """`measure`, of outputs that were computed before."""
     assert table.target is not None
-    if not table.classes:
-        return measure_numbers(table.target, scores[:, 0].astype(np.float64))
-    return measure_classes(table.target, chosen(scores), probabilities(scores, model.loss), table.classes)
+    return measure_outputs(model, model.scores(table.features), np.asarray(table.target))
+
+
+def measure_outputs(model: Model, scores: np.ndarray, target: np.ndarray) -> Measures:
+    """`measure`, of outputs and targets alone."""
+    if not model.recipe.classes:
+        return measure_numbers(target, scores[:, 0].astype(np.float64))
+    shares = probabilities(scores, model.loss)
+    return measure_classes(target, decided(model, scores), shares, model.recipe.classes)
 
 
 def loss_of(model: Model, table: Table, features: np.ndarray) -> float:
@@ -30,13 +31,16 @@ def loss_of(model: Model, table: Table, features: np.ndarray) -> float:
         return float(np.sqrt(np.mean((scores[:, 0].astype(np.float64) - table.target) ** 2)))
     shares = probabilities(scores, model.loss)
     if shares is None:
-        return float(np.mean(chosen(scores) != table.target))
+        return float(np.mean(decided(model, scores) != table.target))
     own = shares[np.arange(len(table)), np.asarray(table.target)]
     return float(-np.mean(np.log(np.maximum(own, np.finfo(np.float64).tiny))))
 
 
-def chosen(scores: np.ndarray) -> np.ndarray:
-    """The class number that the scores of each row stand for."""
+def decided(model: Model, scores: np.ndarray) -> np.ndarray:
+    """The class number that the model decides for each row: that of the largest score, or by its threshold."""
+    shares = None if model.threshold is None else probabilities(scores, model.loss)
+    if model.threshold is not None and shares is not None:
+        return model.threshold.decided(shares, model.recipe.classes)
     return scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
 
 

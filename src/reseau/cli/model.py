@@ -1,7 +1,7 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from jax import Array
 
 import reseau as rs
 from reseau.cli.design import CLASS_LOSSES, NUMBER_LOSSES
+from reseau.cli.threshold import Threshold, read_threshold
 from reseau.data import Recipe
 from reseau.errors import DataError
 from reseau.modelfiles import formats as modelfile
@@ -26,6 +27,7 @@ class Model:
         recipe: How rows become features.
         loss: Name of the loss it was trained for.
         data: What it was trained on.
+        threshold: From which probability on one of two classes is decided; nothing where the larger score decides.
     """
 
     network: rs.Network
@@ -33,11 +35,14 @@ class Model:
     recipe: Recipe
     loss: str
     data: str
+    threshold: Threshold | None = None
 
     def save(self, path: Path) -> None:
         """Write the model file."""
         params = {name: np.asarray(value) for name, value in self.params.items()}
         words = {"recipe": self.recipe.to_json(), "loss": self.loss, "data": self.data}
+        if self.threshold is not None:
+            words["threshold"] = self.threshold.to_json()
         modelfile.write(path, self.network.graph, params, words)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
@@ -67,9 +72,11 @@ def read_model(path: Path) -> Model:
         )
     try:
         recipe = Recipe.from_json(words["recipe"])
+        threshold = read_threshold(words["threshold"], recipe.classes) if "threshold" in words else None
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     model = Model(network, params, recipe, words.get("loss") or _usual_loss(network, recipe), words.get("data", ""))
+    model = replace(model, threshold=threshold)
     _check_model(path, model)
     return model
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from reseau.disk import LOCK, WRITTEN, alone_in, is_locked, refusals, replace_file
 from reseau.errors import DataError, DivergenceError
 
-__all__ = ["CHECKPOINTS", "HISTORY", "check_partial", "clear", "partial_run", "words_of"]
+__all__ = ["CHECKPOINTS", "HISTORY", "check_partial", "clear", "is_of_one_network", "partial_run", "words_of"]
 
 COMMAND, CHECKPOINTS, HISTORY = "command.json", "checkpoints", "history.csv"
 UNFINISHED = re.compile(r"\.(command\.json|history\.csv)\.[0-9a-f]{8}\.tmp")
@@ -38,6 +38,11 @@ def check_partial(out: Path, *, resume: bool, force: bool) -> None:
         )
     if resume and not there:
         raise DataError(f"there is no interrupted run to resume, no {folder}\n  fix: leave --resume out")
+
+
+def is_of_one_network(out: Path) -> bool:
+    """Whether the interrupted run trained one network: members of the default for tables have folders of their own."""
+    return any((_partial(out) / CHECKPOINTS).glob("checkpoint-*"))
 
 
 def words_of(out: Path) -> list[str]:
@@ -79,7 +84,7 @@ def partial_run(out: Path, words: Sequence[str], *, resume: bool) -> Iterator[Pa
                     replace_file(folder / COMMAND, [json.dumps(list(words)).encode()])
                 yield folder
             except BaseException as error:
-                failed = isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).glob("checkpoint-*"))
+                failed = isinstance(error, DivergenceError) or not any((folder / CHECKPOINTS).rglob("checkpoint-*"))
                 if failed:
                     clear(folder)
                 else:

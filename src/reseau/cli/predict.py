@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.loading import load, load_rows, name_of
-from reseau.cli.run_folder import find_model
+from reseau.cli.run_folder import MODEL, OUTPUTS, find_model
 from reseau.data import Sheet, Table
 from reseau.data.table.columns import spelled
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
     from reseau.cli.model import Model
+    from reseau.cli.promise import Promise
 
 __all__ = ["predict"]
 
@@ -36,7 +37,8 @@ def predict(arguments: argparse.Namespace) -> int:
     for warning in _warnings(table):
         print(f"warning: {warning}", file=sys.stderr)
     text = io.StringIO()
-    head, rows = _predictions(model, table)
+    promise = None if arguments.interval is None else _promise(path, model, arguments.interval)
+    head, rows = _predictions(model, table, promise)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*(beside.names if beside else ()), *head])
     writer.writerows([*kept, *row] for kept, row in zip(_cells(beside, len(table)), rows, strict=True))
@@ -77,19 +79,48 @@ def _warnings(table: Table) -> Iterator[str]:
         )
 
 
-def _predictions(model: "Model", table: Table) -> tuple[list[str], Iterator[Sequence[str]]]:
+def _promise(path: Path, model: "Model", level: float) -> "Promise":
+    """What the test part that the run keeps promises at this level."""
+    from reseau.cli.outputs import read_outputs
+    from reseau.cli.promise import promise_of
+
+    columns = int(model.network.graph.outputs[0].shape[1])
+    outputs = read_outputs(path.parent, columns, len(model.recipe.classes)) if path.name == MODEL else None
+    if outputs is None:
+        raise DataError(
+            f"--interval: there is no {path.with_name(OUTPUTS)}, which is what a level is promised from\n"
+            "  fix: give the folder of a run that has a test part"
+        )
+    return promise_of(model, outputs, level)
+
+
+def _predictions(model: "Model", table: Table, promise: "Promise | None") -> tuple[list[str], Iterator[Sequence[str]]]:
     """Names of the columns, and the cells of each row."""
-    from reseau.cli.metrics import chosen, probabilities
+    from reseau.cli.metrics import decided, probabilities
 
     scores = model.scores(table.features) if len(table) else np.empty((0, max(len(model.recipe.classes), 1)))
     classes, target = model.recipe.classes, model.recipe.target
-    if not classes:
+    if not classes and promise is None:
         return [f"predicted {target}"], ([f"{value:.7g}"] for value in scores[:, 0].tolist())
+    if not classes and promise is not None:
+        from reseau.cli.promise import rounded_outward
+
+        ends = zip(*(end.tolist() for end in promise.interval(scores[:, 0])), strict=True)
+        return [f"predicted {target}", f"lower {target}", f"upper {target}"], (
+            [f"{value:.7g}", rounded_outward(low, up=False), rounded_outward(high, up=True)]
+            for value, (low, high) in zip(scores[:, 0].tolist(), ends, strict=True)
+        )
     shares = probabilities(scores, model.loss) if len(table) else scores
     head = [f"predicted {target}", *(f"probability of {c}" for c in classes if shares is not None)]
-    return head, (
-        [classes[k], *(f"{p:.6f}" for p in (() if shares is None else shares[i]))] for i, k in enumerate(chosen(scores))
-    )
+    columns: list[Sequence[Sequence[str]]] = [[[classes[k]] for k in decided(model, scores)]]
+    if shares is not None:
+        columns.append([[f"{p:.6f}" for p in row] for row in shares])
+    if promise is not None and shares is not None:
+        head.append(f"classes that hold {target} with {100 * promise.guarantee.level:g} %")
+        columns.append(
+            [[" | ".join(c for c, inside in zip(classes, row, strict=True) if inside)] for row in promise.sets(shares)]
+        )
+    return head, ([cell for part in row for cell in part] for row in zip(*columns, strict=True))
 
 
 def _cells(beside: Sheet | None, rows: int) -> Iterator[list[str]]:

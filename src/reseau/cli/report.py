@@ -1,137 +1,107 @@
-"""What a run leaves to read: report.md beside its pictures, report.html in one file, report.json for programs."""
+"""What a run leaves to read: report.md beside its pictures, and report.html in one file."""
 
-import json
+import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
 
 import numpy as np
 
-from reseau.cli.loading import Parts
+from reseau.cli.evaluation import Evaluation, evaluation
+from reseau.cli.metrics import probabilities
+from reseau.cli.model import Model
+from reseau.cli.outputs import read_outputs
+from reseau.cli.promise import promise_blocks
+from reseau.cli.record import Record
+from reseau.cli.run_folder import HISTORY
+from reseau.cli.threshold import thresholds_table
+from reseau.cli.usage import usage_blocks
 from reseau.data import Recipe
-from reseau.report.baselines import Baseline
+from reseau.errors import DataError
 from reseau.report.document import Block, Code, Document, Picture, Section, Table, Text, to_html, to_markdown
-from reseau.report.importance import Importance
 from reseau.report.measures import Measures
+from reseau.report.pictures import can_draw, draw_history
 
-__all__ = ["Evaluation", "Report", "documents", "result_blocks", "write_report"]
+__all__ = ["read_history", "result_blocks", "write_report"]
 
 MOST_LINES = 12  # epochs shown in the report
 MOST_COLUMNS = 60  # columns of the table that are listed
 MOST_CLASSES = 20  # classes in a table of confusions
-PACKAGES = ("reseau", "jax", "numpy", "scikit-learn")
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """How good a model is on labeled rows, and what that is compared with.
+def write_report(folder: Path, record: Record, model: Model) -> Evaluation | None:
+    """Write the report into the folder of a run, from what the folder holds; what was found on the test part.
 
-    Attributes:
-        measures: Its measures.
-        baselines: Simple models on the same rows.
-        importance: What each column is worth to the model.
-        unit: What grows when a column is shuffled, in words.
-        pictures: Content of each picture by its file's name.
-        worst: The rows that are predicted worst, with their place in the data.
+    Args:
+        folder: The folder, with the model, the history, the outputs for the test part and `network.svg`.
+        record: Its facts.
+        model: Its model.
     """
-
-    measures: Measures
-    baselines: tuple[Baseline, ...]
-    importance: tuple[Importance, ...]
-    unit: str
-    pictures: Mapping[str, bytes]
-    worst: Table | None = None
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything the report says.
-
-    Attributes:
-        title: What was trained on.
-        data: One line about the data.
-        parts: Its parts.
-        summary: The network as a table.
-        settings: Name and value of each setting.
-        history: The columns of the history.
-        ended: How training ended, in words.
-        result: What was found on the test part, or nothing.
-        problems: What diagnosis found.
-        command: The command that does it again.
-        seconds: What each part of the command took.
-        digest: SHA-256 of the data's file, or nothing.
-        rmse_unit: Factor from the root of twice the loss to the target's unit; nothing where the loss is another.
-    """
-
-    title: str
-    data: str
-    parts: Parts
-    summary: str
-    settings: tuple[tuple[str, str], ...]
-    history: Mapping[str, np.ndarray]
-    ended: str
-    result: Evaluation | None
-    problems: tuple[str, ...]
-    command: str
-    seconds: Mapping[str, float]
-    digest: str
-    rmse_unit: float | None
-
-
-def write_report(folder: Path, report: Report, pictures: Mapping[str, bytes]) -> None:
-    """Write the report into the folder, with its pictures beside it."""
+    classes = model.recipe.classes
+    columns = int(model.network.graph.outputs[0].shape[1])
+    outputs = read_outputs(folder, columns, len(classes))
+    history = read_history(folder / HISTORY)
+    found = None
+    if outputs is not None:
+        promise = promise_blocks(model, outputs, record.level)
+        shares = probabilities(outputs.scores, model.loss)
+        thresholds = thresholds_table(model.threshold, record.thresholds, shares, outputs.target, classes)
+        found = evaluation(model, outputs, record.baselines, record.importance, record.worst, promise, thresholds)
+    pictures = {} if found is None else dict(found.pictures)
+    if can_draw():
+        pictures["history.png"] = draw_history(history)
     for name, content in pictures.items():
         (folder / name).write_bytes(content)
-    document = documents(report, pictures)
-    (folder / "report.md").write_text(to_markdown(document), encoding="utf-8")
+    document = _document(record, model, history, found, pictures)
     files = {**pictures, "network.svg": (folder / "network.svg").read_bytes()}
+    (folder / "report.md").write_text(to_markdown(document), encoding="utf-8")
     (folder / "report.html").write_text(to_html(document, files), encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(facts(report), indent=1, ensure_ascii=False), encoding="utf-8")
+    return found
 
 
-def facts(report: Report) -> dict[str, object]:
-    """What a program asks of a run."""
-    result, recipe = report.result, report.parts.train.recipe
-    others = {} if result is None else {b.name: dict(b.measures.values) for b in result.baselines if b.measures}
-    return {
-        "task": recipe.task,
-        "target": recipe.target,
-        "rows": {"training": report.parts.rows, "test": 0 if result is None else result.measures.rows},
-        "measures": {} if result is None else dict(result.measures.values),
-        "baselines": others,
-        "settings": dict(report.settings),
-        "seconds": {name: round(seconds, 3) for name, seconds in report.seconds.items()},
-        "command": report.command,
-        "data sha256": report.digest,
-        "versions": {"python": python_version(), **{name: version(name) for name in PACKAGES}},
-    }
+def read_history(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a history."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            names, *rows = list(csv.reader(file))
+        values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}\n  fix: give a folder that `reseau train` wrote") from error
+    except ValueError as error:
+        raise DataError(f"{path}: it is no history of a run: {error}\n  fix: train it again, with --force") from error
+    return dict(zip(names, values.T, strict=True))
 
 
-def documents(report: Report, pictures: Mapping[str, bytes]) -> Document:
+def _document(
+    record: Record,
+    model: Model,
+    history: Mapping[str, np.ndarray],
+    found: Evaluation | None,
+    pictures: Mapping[str, bytes],
+) -> Document:
     """The report as a document."""
     plotted: Block = Picture("history.png", "the history") if "history.png" in pictures else _without_pictures()
-    parts, recipe = report.parts, report.parts.train.recipe
-    none = (Text("There is no test part, so nothing was measured."),)
-    sections = [Section("Result", none if report.result is None else tuple(result_blocks(report.result)))]
-    if report.problems:
-        sections.append(Section("Diagnosis", (Text("\n".join(f"- {p}" for p in report.problems)),)))
-    if recipe.columns:
-        sections.append(Section("Columns", tuple(_columns(recipe))))
-    again: list[Block] = [Code(report.command, "sh"), Text("From Python:"), Code(_from_python(recipe), "python")]
-    took = Table(("part", "seconds"), tuple((name, f"{s:.1f}") for name, s in report.seconds.items()))
-    made = ", ".join([f"Python {python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)])
-    digest = f" SHA-256 of the data: {report.digest}." if report.digest else ""
+    none = (Text("There is no test part, so nothing was measured on one."),)
+    sections = [Section("Result", none if found is None else tuple(result_blocks(found)))]
+    if record.folds:
+        sections.insert(0, Section("Cross-validation", tuple(_folds(record))))
+    if record.problems:
+        sections.append(Section("Diagnosis", (Text("\n".join(f"- {p}" for p in record.problems)),)))
+    if model.recipe.columns:
+        sections.append(Section("Columns", tuple(_columns(model.recipe))))
+    took = Table(("part", "seconds"), tuple((name, f"{s:.1f}") for name, s in record.seconds.items()))
+    made = ", ".join(f"{'Python' if name == 'python' else name} {v}" for name, v in record.versions.items())
+    digest = f" SHA-256 of the data: {record.digest}." if record.digest else ""
     sections += [
-        Section("Network", (Code(report.summary), Picture("network.svg", "the network"))),
+        Section("Network", (Code(str(model.network.summary())), Picture("network.svg", "the network"))),
         Section(
             "Training",
-            (Text(report.ended), Table(("setting", "value"), report.settings, 2), *_history(report), plotted, took),
+            (Text(record.ended), Table(("setting", "value"), record.settings, 2), *_history(history), plotted, took),
         ),
-        Section("Again", (*again, Text(f"Made with {made}.{digest}"))),
+        Section("Use", usage_blocks(model)),
+        Section("Again", (Code(record.command, "sh"), Text(f"Made with {made}.{digest}"))),
     ]
-    return Document(report.title, (Text(report.data), _parts(parts)), tuple(sections))
+    parts = Table(("part", "rows", "from"), record.parts, 3)
+    return Document(record.title, (Text(record.data), parts), tuple(sections))
 
 
 def result_blocks(found: Evaluation) -> Iterable[Block]:
@@ -144,6 +114,9 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
     if mistakes:
         yield Text("Most frequent mistakes: " + "; ".join(mistakes) + ".")
     yield from _by_class(found.measures)
+    if found.thresholds is not None:
+        yield Text("What other decision thresholds bring on these rows:")
+        yield found.thresholds
     for name, alt in (
         ("predictions.svg", "predicted against true values, and the errors"),
         ("confusion.svg", "which class is taken for which"),
@@ -151,6 +124,7 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
     ):
         if name in found.pictures:
             yield Picture(name, alt)
+    yield from found.promise
     if found.worst is not None:
         yield Text("The rows that are predicted worst:")
         yield found.worst
@@ -167,9 +141,8 @@ def _beside(found: Evaluation) -> Table:
     wanted = [n for n in found.measures.values if not n.startswith(("recall of", "precision of", "accuracy of"))]
     rows = [("this network", *(f"{found.measures.values[n]:.4g}" for n in wanted), "")]
     for each in found.baselines:
-        values = {} if each.measures is None else each.measures.values
         told = each.why or f"{each.seconds:.1f} s"
-        rows.append((each.name, *(f"{values[n]:.4g}" if n in values else "" for n in wanted), told))
+        rows.append((each.name, *(f"{each.values[n]:.4g}" if n in each.values else "" for n in wanted), told))
     return Table(("model", *wanted, "time"), tuple(rows))
 
 
@@ -211,40 +184,29 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
         yield Text("Decided: " + "; ".join(told) + ".")
 
 
-def _from_python(recipe: Recipe) -> str:
-    lines = [
-        "import reseau as rs",
-        'net, params = rs.load("model.safetensors")',
-        'recipe = rs.load_recipe("model.safetensors")',
-        'rows = rs.data.read_rows(rs.data.read_sheet("new.csv"), recipe, target=False)',
-        "outputs = net.in_blocks(params, rows.features)",
-    ]
-    if not recipe.columns:
-        lines[2:4] = ["# images: an array of shape (n, " + ", ".join(map(str, recipe.shape)) + ")"]
-        lines[-1] = "outputs = net.in_blocks(params, images)"
-    return "\n".join(lines)
+def _folds(record: Record) -> Iterable[Block]:
+    """The measures of each fold, their mean and their spread."""
+    folds = record.folds
+    yield Text(
+        f"Each of {len(folds)} parts of the rows was predicted by a network that was trained on the others. The spread "
+        "is the standard deviation over the folds, whose training rows overlap: another sample may differ by more."
+    )
+    names = [name for name in folds[0] if all(name in fold for fold in folds)]
+    rows = []
+    for name in names:
+        values = np.array([fold[name] for fold in folds])
+        cells = (f"{v:.4g}" for v in values)
+        rows.append((name, f"{values.mean():.4g}", f"± {values.std(ddof=1):.2g}", *cells))
+    yield Table(("measure", "mean", "spread", *(f"fold {i + 1}" for i in range(len(folds)))), tuple(rows))
 
 
-def _parts(parts: Parts) -> Table:
-    rows = [("training", str(parts.rows), "streamed from the disk" if parts.stream else "")]
-    if parts.validation is not None:
-        rows.append(("validation", str(len(parts.validation)), "held out of the training rows"))
-    if parts.test is not None:
-        rows.append(("test", str(len(parts.test)), parts.test_source))
-    if parts.dropped:
-        rows.append(("left out", str(parts.dropped), "a cell is blank"))
-    return Table(("part", "rows", "from"), tuple(rows), 3)
-
-
-def _history(report: Report) -> Iterable[Block]:
-    """Some epochs, evenly spread, the first and the last among them; the error in the target's unit beside the loss."""
-    columns = {name.replace("_", " "): column for name, column in report.history.items()}
-    count = len(columns["epoch"])
+def _history(history: Mapping[str, np.ndarray]) -> Iterable[Block]:
+    """Some epochs, evenly spread, the first and the last among them."""
+    columns = {name.replace("_", " ").replace("R2", "R²"): column for name, column in history.items()}
+    count = len(columns["epoch"]) if "epoch" in columns else 0
     if not count:
         yield Text("No epoch was completed.")
         return
-    if report.rmse_unit is not None and "validation loss" in columns:
-        columns["validation RMSE"] = report.rmse_unit * np.sqrt(2 * columns["validation loss"])
     shown = sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_LINES))})
     rows = [tuple(_number(column[i]) for column in columns.values()) for i in shown]
     yield Table(tuple(columns), tuple(rows), 0)

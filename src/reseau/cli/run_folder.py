@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reseau.disk import WRITTEN, refusals, replace_folder
+from reseau.disk import WRITTEN, absent, refusals, replace_folder
 from reseau.errors import DataError
 
-__all__ = ["FILES", "MODEL", "ROWS", "check_place", "find_model", "new_folder"]
+__all__ = ["FACTS", "FILES", "HISTORY", "MODEL", "OUTPUTS", "ROWS", "check_place", "find_model", "new_folder"]
 
 MODEL = "model.safetensors"
 ROWS = "training-rows.safetensors"
+OUTPUTS = "test-outputs.safetensors"
+FACTS, HISTORY = "report.json", "history.csv"
 PICTURES = ("history.png", "network.svg", "predictions.svg", "confusion.svg", "calibration.svg", "importance.svg")
-FILES = frozenset({MODEL, ROWS, "history.csv", "report.md", "report.html", "report.json", *PICTURES})
+FILES = frozenset({MODEL, ROWS, OUTPUTS, HISTORY, FACTS, "report.md", "report.html", *PICTURES})
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def find_model(run: str) -> Path:
             raise DataError(f"{run}: the folder holds no {MODEL}\n  fix: give a folder that `reseau train` wrote")
         return path / MODEL
     if not path.exists():
-        raise DataError(f"{run}: there is no such folder or file\n  fix: give a folder that `reseau train` wrote")
+        raise absent(run, "there is no such folder or file", "give a folder that `reseau train` wrote")
     return path
 
 

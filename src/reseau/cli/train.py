@@ -2,65 +2,79 @@
 
 import argparse
 import shlex
-import shutil
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import file_digest
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from reseau.cli.arguments import parser
+from reseau.cli.cross_validate import cross_validate
 from reseau.cli.loading import Parts, load_parts, name_of
-from reseau.cli.partial_folder import CHECKPOINTS, HISTORY, check_partial, clear, partial_run, words_of
-from reseau.cli.run_folder import MODEL, ROWS, check_place, find_model, new_folder
+from reseau.cli.partial_folder import (
+    CHECKPOINTS,
+    HISTORY,
+    check_partial,
+    clear,
+    is_of_one_network,
+    partial_run,
+    words_of,
+)
+from reseau.cli.run_folder import check_place, find_model, new_folder
+from reseau.cli.threshold import RULES, check_asked
 from reseau.cli.trained import Trained
+from reseau.cli.write_run import write_run
 from reseau.errors import DataError
 from reseau.extras import has_extra
 
-if TYPE_CHECKING:
-    from reseau.cli.report import Evaluation
-    from reseau.training import FitResult
-
-__all__ = ["train"]
+__all__ = ["earlier", "train"]
 
 FINISHED, INTERRUPTED = 0, 130
+FEWEST_ROWS = 10  # that the default for tables is trained on
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
-DIAGNOSED_ROWS = 256
-CHOSEN_BY_TIME = (
-    *("hidden", "conv", "activation", "dropout", "optimizer", "learning_rate", "momentum", "batch", "epochs"),
-    *("l2", "l1", "loss", "class_weight", "validation", "patience"),
+CHOSEN = (
+    *("--hidden", "--conv", "--activation", "--dropout", "--optimizer", "--learning-rate", "--momentum", "--batch"),
+    *("--epochs", "--l2", "--l1", "--loss", "--class-weight", "--validation", "--patience", "--from"),
 )
+"""Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
 
 
-def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
-    """Train a network and write a folder about it."""
+def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool = True) -> int:
+    """Train a network and write a folder about it; with `writes=False`, help another process to do so."""
     if arguments.resume:
-        arguments, words = _interrupted(arguments, words)
+        arguments, words = earlier(arguments, words)
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
     called = "table" if name == "-" else Path(name).resolve().name.partition(".")[0]
     out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
-    check_partial(out, resume=resume, force=arguments.force)
-    check_place(out, force=arguments.force or resume)
-    if arguments.time:
-        if arguments.source:
-            raise DataError("--time makes a network of its own\n  fix: leave --from out, or --time")
-        _refuse_choices(arguments)
-        arguments.validation = 0.0  # members hold out rows themselves
-    parts = load_parts(arguments)
-    if arguments.time and (parts.stream is not None or len(parts.train.recipe.shape) > 1):
-        raise DataError("--time is for tables that fit in memory\n  fix: leave --time out")
+    if writes:
+        check_partial(out, resume=resume, force=arguments.force)
+        check_place(out, force=arguments.force or resume)
+    named = [option for option in CHOSEN if any(w == option or w.startswith(f"{option}=") for w in words)]
+    asked = "--tune" if arguments.tune else "--time" if arguments.time else ""
+    if named and asked:
+        raise DataError(
+            f"{asked} chooses the network and how it is trained\n  fix: leave {', '.join(named)} out, or {asked}"
+        )
+    shared = not writes or arguments.shards is not None or arguments.processes or arguments.process is not None
+    plain = bool(named or shared) or (resume and is_of_one_network(out))
+    parts, chosen = _parts(arguments, plain, asked)
+    held_out = None if parts.validation is None else parts.validation.target
+    check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
+    if not writes:
+        with raising_interrupts():
+            helped = _train(arguments, parts, name, out)
+        return INTERRUPTED if helped.result.stopped == "interrupted" else FINISHED
     print(_about(name, arguments, parts), flush=True)
     for decision in parts.train.recipe.decisions():
         print(decision)
@@ -70,10 +84,14 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     import reseau.training  # noqa: F401 (while it is loaded, Ctrl-C may still end the process at once)
 
     with raising_interrupts(), partial_run(out, words, resume=resume) as partial:
-        run = _train(arguments, parts, name, partial)
+        trained = _train_default if chosen else _train
+        folds = cross_validate(arguments, parts, name, partial, trained) if arguments.cv else ()
+        if folds is None:
+            print(f"interrupted; reseau train --resume {out} goes on", file=sys.stderr)
+            return INTERRUPTED
+        run = trained(arguments, parts, name, partial)
         with new_folder(out, force=arguments.force or resume) as folder:
-            _write(arguments, parts, run, folder, shlex.join(["reseau", *words]))
-            shutil.copyfile(partial / HISTORY, folder / HISTORY)
+            write_run(arguments, parts, run, folder, shlex.join(["reseau", *words]), _data(parts), folds)
         interrupted = run.result.stopped == "interrupted"
         if not interrupted:
             clear(partial)
@@ -82,13 +100,24 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     return INTERRUPTED if interrupted else FINISHED
 
 
-def _refuse_choices(arguments: argparse.Namespace) -> None:
-    """Refuse options of layers and training beside --time, which chooses them."""
-    usual = parser().parse_args(["train", "t.csv", "--time", "1"])
-    given = [name for name in CHOSEN_BY_TIME if getattr(arguments, name) != getattr(usual, name)]
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise DataError(f"--time chooses the network and how it is trained\n  fix: leave {options} out, or --time")
+def _parts(arguments: argparse.Namespace, plain: bool, asked: str) -> tuple[Parts, bool]:
+    """The data, and whether the default for tables is trained: on a table in memory, unless one network is wanted.
+
+    Its members hold out rows themselves, so there is no validation part but where a threshold is chosen on it.
+    """
+    if plain:
+        return load_parts(arguments), False
+    share = arguments.validation
+    arguments.validation = share if arguments.threshold in RULES else 0.0
+    parts = load_parts(arguments)
+    few = parts.rows < FEWEST_ROWS
+    if parts.stream is None and len(parts.train.recipe.shape) == 1 and not few:
+        return parts, True
+    if asked:
+        what = f"for {FEWEST_ROWS} rows or more" if few else "for tables that fit in memory"
+        raise DataError(f"{asked} is {what}\n  fix: leave {asked} out")
+    arguments.validation = share
+    return load_parts(arguments), False
 
 
 @contextmanager
@@ -104,7 +133,7 @@ def raising_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def earlier(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The command that was interrupted, as if it had been given again."""
     if list(words) not in (["train", "--resume", arguments.resume], ["train", f"--resume={arguments.resume}"]):
         raise DataError(
@@ -118,26 +147,32 @@ def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[a
     return arguments, before
 
 
+def _train_default(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+    """Train the default for tables."""
+    from reseau.cache import use_compile_cache
+    from reseau.cli.train_table import train_table
+
+    use_compile_cache()
+    return train_table(arguments, parts, name, partial)
+
+
 def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
     from reseau.cache import use_compile_cache
-    from reseau.cli.design import design, optimizer_of, penalty_of
+    from reseau.cli.design import design, objective_of, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
-    from reseau.cli.train_within import train_within
 
     use_compile_cache()
-    if arguments.time:
-        return train_within(arguments, parts, name, partial)
-    params = None
     if arguments.source is None:
         made = design(arguments, parts.train)
+        params: Mapping[str, Any] = made.trained.init(arguments.seed)
     else:
         made, params = continued(find_model(arguments.source), arguments.loss, parts.train)
     optimizer = optimizer_of(arguments)
-    objective = rs.Objective(made.trained, loss=made.loss, penalty=penalty_of(arguments))
+    objective = objective_of(made, penalty_of(arguments))
     rows = (parts.train.features, made.targets(parts.train))
     result = rs.fit(
         objective,
@@ -153,6 +188,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,
+        shards=arguments.shards,
+        exact=not arguments.inexact,
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
@@ -170,80 +207,6 @@ def _class_weights(arguments: argparse.Namespace, parts: Parts) -> np.ndarray | 
     counts = np.bincount(target, minlength=len(parts.train.classes))
     weights: np.ndarray = (len(target) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[target]
     return weights
-
-
-def _write(arguments: argparse.Namespace, parts: Parts, run: Trained, folder: Path, command: str) -> None:
-    """Measure, and write everything into `folder`."""
-    from reseau.cli.evaluation import evaluation
-    from reseau.cli.report import Report, write_report
-    from reseau.modelfiles.safetensors import write_arrays
-    from reseau.report.baselines import baselines
-    from reseau.report.pictures import can_draw, draw_history
-    from reseau.report.rows import row_digests
-
-    made, result, seconds = run.made, run.result, {"training": run.result.seconds}
-    found = None
-    if parts.test is not None:
-        with timed(seconds, "simple models"):
-            simple = baselines(parts.train, parts.test, arguments.seed)
-        with timed(seconds, "measuring"):
-            found = evaluation(run.model, parts.test, simple, arguments.seed)
-    ended = _ended(arguments, result)
-    seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
-    problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
-
-    run.model.save(folder / MODEL)
-    if parts.stream is None:
-        known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
-        write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
-    made.kept.draw(folder / "network.svg")
-    settings = [
-        *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
-        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
-        ("class weight", arguments.class_weight),
-    ]
-    if not parts.train.classes:
-        settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
-    shown = tuple((key, str(value)) for key, value in settings if value)
-    pictures = {} if found is None else dict(found.pictures)
-    if can_draw():
-        pictures["history.png"] = draw_history(result.history)
-    report = Report(
-        title=f"A network trained on {Path(run.name).name}",
-        data=f"{_data(parts)}.",
-        parts=parts,
-        summary=str(made.kept.summary()),
-        settings=shown,
-        history=result.history,
-        ended=ended,
-        result=found,
-        problems=problems,
-        command=command,
-        seconds=seconds,
-        digest=digest_of(Path(run.name)),
-        rmse_unit=made.scale if made.loss_name == "squared" and not parts.train.classes else None,
-    )
-    write_report(folder, report, pictures)
-    print(ended)
-    for problem in problems:
-        print(f"diagnosis: {problem}")
-    print(_told(found))
-
-
-@contextmanager
-def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    """Note how long a part of the command took."""
-    start = perf_counter()
-    yield
-    seconds[part] = perf_counter() - start
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file; empty for a folder or a data set that is no file."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
@@ -268,33 +231,3 @@ def _data(parts: Parts) -> str:
     else:
         what = "a number"
     return f"Predict {recipe.target!r}, {what}, from {kind}: {recipe.task}"
-
-
-def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
-    epochs = len(result.history["epoch"])
-    seconds = f"{result.seconds:.1f} s"
-    if result.stopped == "early":
-        return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
-    if result.stopped == "interrupted":
-        return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
-    return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
-
-
-def _told(found: "Evaluation | None") -> str:
-    if found is None:
-        return "no test part: nothing was measured"
-    measured = found.measures
-    lines = [f"test {name}: {value}" for name, value in measured.lines]
-    key = "balanced accuracy" if measured.classes else "RMSE"
-    beside = [f"{b.name} {b.measures.values[key]:.4g}" for b in found.baselines if b.measures is not None]
-    if beside:
-        lines.append(f"simple models on the same rows ({key}): {', '.join(beside)}")
-    if measured.confusion is not None:
-        from reseau.theory import binomial_upper
-
-        bound = binomial_upper(measured.rows - int(measured.confusion.diagonal().sum()), measured.rows, 0.05)
-        lines.append(
-            f"certificate: with probability 0.95 the error rate on new examples is at most {100 * bound:.2f} %,\n"
-            "  if the test rows are independent draws on which nothing was chosen (binomial tail; reseau certify)"
-        )
-    return "\n".join(lines)

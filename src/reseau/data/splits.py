@@ -4,7 +4,7 @@ import numpy as np
 
 from reseau.errors import DataError
 
-__all__ = ["quotas", "split"]
+__all__ = ["folds", "quotas", "split"]
 
 
 def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +41,30 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
     stays = np.ones(n, bool)
     stays[out] = False
     return np.flatnonzero(stays), np.flatnonzero(~stays)
+
+
+def folds(n: int, k: int, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """Places of the rows of each of `k` parts, in increasing order; every row is in one of them.
+
+    Args:
+        n: Number of rows.
+        k: Number of parts, whose sizes differ by at most one row.
+        seed: The same seed gives the same parts.
+        classes: One class number a row: the rows of each class are then spread evenly, up to one row.
+
+    Raises:
+        DataError: There are fewer rows than parts, or fewer than two parts.
+
+    Example:
+        >>> sorted(np.concatenate(folds(5, 2, seed=0)).tolist()), [len(part) for part in folds(5, 2, seed=0)]
+        ([0, 1, 2, 3, 4], [3, 2])
+    """
+    if not 2 <= k <= n:
+        raise DataError(f"{n} rows cannot be split in {k} parts\n  fix: from 2 parts to one for each row")
+    order = np.random.default_rng(seed).permutation(n)
+    if classes is not None:
+        order = order[np.argsort(np.asarray(classes)[order], kind="stable")]
+    return tuple(np.sort(order[i::k]) for i in range(k))
 
 
 def quotas(wanted: np.ndarray, total: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from reseau.errors import DataError, GraphError
-from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors
+from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors, certify_network
 from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
 
 __all__ = ["certify_classes", "certify_numbers"]
@@ -24,15 +24,14 @@ def certify_classes(model: Any, sample: Examples, holdout: Examples | None, delt
     """
     if model.multilabel_:
         raise DataError("certify: an error rate is of one class a row, this model gives several labels")
+    numbered = [
+        None if rows is None else (rows[0], np.searchsorted(model.classes_, rows[1])) for rows in (sample, holdout)
+    ]
+    assert numbered[0] is not None
     try:
-        f = ShallowNetwork.from_network(model.network_, model.params_)
+        return certify_network(model.network_, model.params_, *numbered[0], delta, holdout=numbered[1])
     except GraphError as error:
         return _by_unseen(model, holdout, delta, str(error))
-    if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:  # for two classes the difference of the scores is enough
-        f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
-    pairs = [None if rows is None else (rows[0], _numbers(model, rows[1], f)) for rows in (sample, holdout)]
-    assert pairs[0] is not None
-    return certify(f, *pairs[0], delta=delta, radius=WIDE_RADII, grid=WIDE_GRID, holdout=pairs[1])
 
 
 def certify_numbers(
@@ -61,12 +60,6 @@ def certify_numbers(
         f, *sample, delta=delta, loss="squared", clip=clip, target_bound=target_bound,
         radius=WIDE_RADII, grid=WIDE_GRID, holdout=holdout,
     )  # fmt: skip
-
-
-def _numbers(model: Any, y: np.ndarray, f: ShallowNetwork) -> np.ndarray:
-    """Class numbers; -1 and +1 for one score."""
-    numbers = np.searchsorted(model.classes_, y)
-    return 2.0 * numbers - 1 if f.outputs.ndim == 1 else numbers
 
 
 def _by_unseen(model: Any, holdout: Examples | None, delta: float, why: str) -> Certificate:

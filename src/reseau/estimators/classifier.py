@@ -3,17 +3,19 @@
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from reseau.calibration.scores import ClassScores
 from reseau.errors import DataError
+from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.intervals import calibrated_classes, set_of
 from reseau.estimators.rows import check_labels
 from reseau.estimators.settings import hidden_sizes
 from reseau.estimators.surroundings import whole_or_nothing
@@ -26,7 +28,7 @@ __all__ = ["NetworkClassifier"]
 
 def _has_probabilities(model: Any) -> bool:
     """Whether the loss makes probabilities of the scores."""
-    return model.loss == "log_loss" or isinstance(model.loss, CrossEntropy | Logistic)
+    return model.loss == "log_loss" or (isinstance(model.loss, Loss) and model.loss.probabilistic)
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -43,7 +45,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     Constant columns, one row and one class are fitted like others.
 
     Args:
-        hidden_layer_sizes: Units of each hidden layer; `()` for none.
+        hidden_layer_sizes: Units of each hidden layer; `()` for none. "auto" is the default for tables
+            (`rs.tabular.fit_table`): the network and its training are chosen by the rows, one target is predicted,
+            and of the other settings `random_state`, `verbose` and `class_weight` are read.
         activation: "identity", "logistic", "tanh" or "relu".
         solver: "adam", "sgd" (with momentum), "lbfgs" (all rows in each step, by SciPy, in float64; for small data), or
             an optimizer of `reseau.optimizers` or optax, which brings its own learning rate.
@@ -84,7 +88,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         params_: Its parameters, by name.
         coefs_, intercepts_: The weights and the biases of its layers.
         loss_curve_: The objective, penalty included, averaged over each epoch.
-        validation_scores_: The scores that early stopping watched, or nothing.
+        validation_scores_: The scores that early stopping watched, or nothing. With "auto" the epochs of all members
+            follow each other here and in `loss_curve_`, and `coefs_` holds the weights of all.
         history_: "loss", "learning_rate" and "validation_score" as arrays, one entry an epoch.
         n_iter_, n_layers_, n_outputs_, out_activation_, t_: As scikit-learn's, and
         loss_, best_loss_, best_validation_score_.
@@ -205,7 +210,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         """How many scores there are, and the loss of them."""
         classes, loss = len(self.classes_), self.loss
         given = self.network.graph.outputs[0].shape[-1] if isinstance(self.network, Network) else None
-        one_each = self.multilabel_ or (classes <= 2 and given != 2)
+        one_each = self.multilabel_ or (classes <= 2 and given != 2 and not is_automatic(self))
         if isinstance(loss, str) and loss == "log_loss":
             loss = Logistic() if one_each else CrossEntropy()
         elif isinstance(loss, str) and loss == "hinge":
@@ -254,10 +259,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return self._chosen(self._scores(self._rows(X)))
 
     def _chosen(self, scores: np.ndarray) -> np.ndarray:
-        if self.multilabel_:
-            return (scores > 0).astype(int)
-        places = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return self.classes_[np.minimum(places, len(self.classes_) - 1)]
+        decided = self._outputs_and_loss()[1].decide(scores, self.multilabel_)
+        return decided if self.multilabel_ else self.classes_[np.minimum(decided, len(self.classes_) - 1)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -267,15 +270,56 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of the probability of each class, or of each label."""
-        scores = self._scores(self._rows(X)).astype(np.float64)
-        if isinstance(self._outputs_and_loss()[1], CrossEntropy):
-            return log_softmax(scores, axis=1)[:, : len(self.classes_)]
+        found = self._outputs_and_loss()[1].log_probabilities(self._scores(self._rows(X)), self.multilabel_)
+        assert found is not None
+        if len(self.classes_) == 1 and not self.multilabel_:
+            return np.zeros((len(found), 1))
+        return found[:, : len(self.classes_)]
+
+    @available_if(_has_probabilities)
+    def calibrate(
+        self, X: Any, y: Any, *, kind: str = "classes", penalty: float = 0.01, free: int = 1, seed: int = 0
+    ) -> Any:
+        """Take up the probabilities of rows that fit never saw, for `predict_set`; the settings are `rs.conformal`'s.
+
+        Args:
+            X: Calibration rows.
+            y: Their classes, (n,).
+            kind: "classes", "aps", "raps" or "top-k".
+            penalty: Of "raps".
+            free: Of "raps".
+            seed: Of "aps" and "raps".
+
+        Returns:
+            The estimator itself. A new fit forgets the calibration.
+        """
+        rows = self._rows(X)
         if self.multilabel_:
-            return log_expit(scores)
-        if scores.shape[1] > 1:  # one class against the others, each by itself
-            return log_expit(scores) - logsumexp(log_expit(scores), axis=1, keepdims=True)
-        both = np.hstack([log_expit(-scores), log_expit(scores)])
-        return both if len(self.classes_) == 2 else np.zeros((len(scores), 1))
+            raise DataError(
+                f"{type(self).__name__}: sets are of classes, and rows have several labels\n  fix: one class each"
+            )
+        check_labels(y)
+        y = column_or_1d(y)
+        self._check_classes(unique_labels(y), incremental=True)
+        how = ClassScores(kind, penalty, free, seed)
+        self.calibration_ = calibrated_classes(self, rows, y, self._coded(y), self.predict_proba(X), how)
+        return self
+
+    @available_if(_has_probabilities)
+    def predict_set(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Whether each class is in the set of each row, (n, classes), in the order of `classes_`.
+
+        The set holds the class of a new row with probability at least `level`, if rows are exchangeable with those of
+        `calibrate`. It may be empty, where no class is probable enough.
+
+        Args:
+            X: Rows.
+            level: Above 0 and below 1.
+
+        Raises:
+            DataError: It is not calibrated, or on too few rows for the level.
+        """
+        return set_of(self, self.predict_proba(X), level)
 
     def to_onnx(self, path: Any) -> None:
         """Write an ONNX file in float32: input "X" (batch, features), outputs "label" and "probabilities".
@@ -311,5 +355,5 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = not is_automatic(self)
         return tags

@@ -15,7 +15,7 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Resident
-from reseau.training.fit import interruptions
+from reseau.training.interruptions import interruptions
 from reseau.training.program import StepSettings
 from reseau.training.run import TrainingRun
 
@@ -220,8 +220,3 @@ def _set_rate(run: TrainingRun, standing: Standing) -> None:
 def differs(solver: Any, other: Any) -> bool:
     """Whether two settings of the solver are not the same."""
     return solver is not other and bool(solver != other)
-
-
-def all_finite(arrays: Any) -> bool:
-    """Whether all real numbers in a tree of arrays are finite."""
-    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays) if leaf.dtype.kind == "f")

@@ -19,15 +19,17 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from reseau.batches import Batches, Cyclic, Shuffled
 from reseau.errors import DataError, DivergenceError
+from reseau.estimators.automatic import fit_automatic, is_automatic
 from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
-from reseau.estimators.epochs import Rules, Standing, all_finite, differs, start_run, train_epochs
+from reseau.estimators.epochs import Rules, Standing, differs, start_run, train_epochs
 from reseau.estimators.held_out import split, takes_weights
+from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
 from reseau.estimators.settings import check_settings
 from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
-from reseau.estimators.warnings import OVERFLOW, WARNINGS
+from reseau.estimators.warnings import WARNINGS
 from reseau.graph.fork import check_process
 from reseau.network import Network
 from reseau.objective import Objective
@@ -133,6 +135,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter + 1)
         random = check_random_state(self.random_state)
         rows = self._read(X, y, sample_weight, first, incremental)
+        if is_automatic(self):
+            fit_automatic(self, rows, getattr(self, "classes_", ()), random, tasks)
+            return self
         design = self._design(rows.X.shape[1])
         objective = objective_of(design)
         if first:
@@ -146,6 +151,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self._fit_lbfgs(objective, rows, tasks)
         else:
             self._fit_in_steps(objective, rows, random, tasks)
+        note_rows(self, rows.X, rows.target, first)
         if tasks is not None:
             tasks.close(self._fitted)
         return self
@@ -243,14 +249,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             try:
                 ending = train_epochs(run, self._standing, rules, score, lambda: self._told(tasks, run), watched)
             except DivergenceError as error:
+                cures = [SCALE]
+                if error.what != "state":
+                    cures.append("a smaller learning_rate_init")
+                elif self._precision != "float64":
+                    cures.append("dtype='float64'")
                 raise DataError(
-                    f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n"
-                    f"  fix: {SCALE}, or a smaller learning_rate_init"
+                    f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n  fix: {', or '.join(cures)}"
                 ) from error
-        if not all_finite((self._standing.params, self._standing.optimizer)):
-            if ending == "converged":
-                raise DataError(f"{type(self).__name__}: {OVERFLOW.format(self._precision)}")
-            warnings.warn(OVERFLOW.format(self._precision), ConvergenceWarning, stacklevel=6)
         if held is not None and self._standing.best_params is not None:
             self._standing.params = self._standing.best_params
         self._publish()
@@ -338,7 +344,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _publish(self) -> None:
         """scikit-learn's attributes, from where the fit stands."""
-        standing, watched = self._standing, self.early_stopping
+        standing, watched = self._standing, self.early_stopping or is_automatic(self)
         self.params_ = standing.params
         self.loss_curve_, self.n_iter_, self.t_ = standing.losses, standing.epochs, standing.rows
         self.loss_ = standing.losses[-1] if standing.losses else float("nan")

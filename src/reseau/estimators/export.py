@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from reseau.disk import replace_file
 from reseau.graph import Node, grafted, input
-from reseau.layers import concatenate, exp, reshape, sigmoid, softmax, sum
-from reseau.losses import CrossEntropy, Logistic, Loss, Poisson
+from reseau.layers import reshape
+from reseau.losses import Loss
 from reseau.modelfiles.onnx.checks import check
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION
 from reseau.modelfiles.onnx.writing import to_model
@@ -23,7 +23,7 @@ __all__ = ["write_classifier", "write_regressor"]
 def write_regressor(path: str | PathLike[str], network: Network, params: dict[str, np.ndarray], loss: Loss) -> None:
     """Write a regressor: input "X" (batch, features), output "prediction" (batch, outputs)."""
     x, scores = _flat(network)
-    model = _model(Path(path), x, exp(scores) if isinstance(loss, Poisson) else scores, params)
+    model = _model(Path(path), x, loss.meaning(scores), params)
     _rename(model.graph, "prediction")
     _put(Path(path), model)
 
@@ -42,9 +42,8 @@ def write_classifier(
     probabilities, the second output is "scores".
     """
     x, scores = _flat(network)
-    likely = isinstance(loss, CrossEntropy | Logistic)
-    given = _probabilities(scores, loss, multilabel) if likely else _both(scores, multilabel)
-    model = _model(Path(path), x, given, params)
+    likely = loss.probabilistic
+    model = _model(Path(path), x, loss.meaning(scores, multilabel), params)
     name = "probabilities" if likely else "scores"
     _rename(model.graph, name)
     if multilabel:
@@ -68,22 +67,6 @@ def _flat(network: Network) -> tuple[Node, Node]:
     x = input("X", (int(np.prod(lengths)),))
     new = x if len(lengths) == 1 else reshape(x, lengths)
     return x, grafted(network.graph.nodes, old, new)[scores]
-
-
-def _probabilities(scores: Node, loss: Loss, multilabel: bool) -> Node:
-    if isinstance(loss, CrossEntropy):
-        return softmax(scores)
-    if multilabel:
-        return sigmoid(scores)
-    if scores.shape[1] == 1:
-        return concatenate([sigmoid(-scores), sigmoid(scores)], 1)
-    each = sigmoid(scores)  # one class against the others, each by itself
-    return each / sum(each, 1, keepdims=True)
-
-
-def _both(scores: Node, multilabel: bool) -> Node:
-    """One score for each class."""
-    return scores if multilabel or scores.shape[1] != 1 else concatenate([-scores, scores], 1)
 
 
 def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray]) -> onnx.ModelProto:

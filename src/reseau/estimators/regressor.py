@@ -7,11 +7,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
+from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_numbers
 from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
+from reseau.estimators.intervals import calibrated_numbers, interval_of
 from reseau.estimators.settings import hidden_sizes
-from reseau.losses import AbsoluteError, Huber, Loss, Poisson, SquaredError
+from reseau.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from reseau.theory import Certificate
 
 __all__ = ["NetworkRegressor"]
@@ -33,7 +35,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     Args:
         loss: "squared_error" (half of the square, summed over the outputs), "absolute_error", "huber", "poisson" (the
-            score is the logarithm of the mean, and counts are predicted), or one of `reseau.losses`.
+            score is the logarithm of the mean, and counts are predicted), or one of `reseau.losses`; with
+            `Quantile(levels)` a column is predicted for each level.
 
     Example:
         >>> X = np.linspace(-1, 1, 200)[:, None]
@@ -84,10 +87,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             y = column_or_1d(y, warn=True)
         outputs = 1 if y.ndim == 1 else y.shape[1]
         if first:
-            self.n_outputs_ = outputs
-        elif outputs != self.n_outputs_:
+            self._targets = outputs
+        elif outputs != self._targets:
             raise DataError(
-                f"{type(self).__name__}: y has {outputs} outputs, and was fitted for {self.n_outputs_}\n"
+                f"{type(self).__name__}: y has {outputs} outputs, and was fitted for {self._targets}\n"
                 "  fix: the same outputs, or a new estimator"
             )
         return y
@@ -105,8 +108,29 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     def _design(self, features: int) -> Design:
         sizes = hidden_sizes(self)
         return Design(
-            *(features, self.n_outputs_, sizes, self.activation, self.dropout, self.network, self._loss(), self.penalty)
+            *(
+                features,
+                self._scores_wanted(),
+                sizes,
+                self.activation,
+                self.dropout,
+                self.network,
+                self._loss(),
+                self.penalty,
+            )
         )
+
+    def _scores_wanted(self) -> int:
+        """How many scores there are: one for each output, or for each quantile of one output."""
+        loss = self._loss()
+        if not isinstance(loss, Quantile) or len(loss.levels) == 1:
+            return self._targets
+        if self._targets > 1:
+            raise DataError(
+                f"{type(self).__name__}: several quantiles are for one output, y has {self._targets}\n"
+                "  fix: one estimator for each output, or one level"
+            )
+        return len(loss.levels)
 
     def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
         return sample_weight
@@ -121,9 +145,50 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, (n,), or (n, outputs)."""
-        scores = self._scores(self._rows(X))
-        found = np.exp(scores) if isinstance(self._loss(), Poisson) else scores
-        return found[:, 0] if self.n_outputs_ == 1 else found
+        found = self._loss().decide(self._scores(self._rows(X)))
+        return found[:, 0] if found.shape[1] == 1 else found
+
+    def calibrate(self, X: Any, y: Any) -> "NetworkRegressor":
+        """Take up the errors on rows that fit never saw, for `predict_interval`.
+
+        With `loss=Quantile((low, high))` both quantiles are moved outward (conformalized quantile regression); else the
+        interval is the prediction ± one number.
+
+        Args:
+            X: Calibration rows; `reseau.calibration` says what is assumed of them.
+            y: Their targets, (n,).
+
+        Returns:
+            The estimator itself. A new fit forgets the calibration.
+        """
+        rows = self._rows(X)
+        loss = self._loss()
+        wide = isinstance(loss, Quantile) and len(loss.levels) == 2 and loss.levels[0] < loss.levels[1]
+        if isinstance(loss, Poisson) or (self._scores_wanted() != 1 and not wide):
+            raise DataError(
+                f"{type(self).__name__}: intervals are for one number, or a lower and an upper quantile\n"
+                "  fix: one output, and loss='squared_error' or Quantile((0.05, 0.95))"
+            )
+        self.calibration_ = calibrated_numbers(self, rows, y, self._scores(rows))
+        return self
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Lower and upper end for each row, (n, 2): it holds the truth of a new row with probability at least `level`.
+
+        Args:
+            X: Rows, exchangeable with those of `calibrate`.
+            level: Above 0 and below 1.
+
+        Raises:
+            DataError: It is not calibrated, or on too few rows for the level.
+
+        Example:
+            >>> X = np.linspace(-1, 1, 300)[:, None]
+            >>> model = NetworkRegressor((), solver="lbfgs", random_state=0).fit(X[::2], X[::2, 0])
+            >>> model.calibrate(X[1::2], X[1::2, 0]).predict_interval(X[:1], 0.9).shape
+            (1, 2)
+        """
+        return interval_of(self, self._scores(self._rows(X)), level)
 
     def to_onnx(self, path: Any) -> None:
         """Write an ONNX file in float32: input "X" (batch, features), output "prediction" (batch, outputs)."""
@@ -161,5 +226,5 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.multi_output = not is_automatic(self)
         return tags

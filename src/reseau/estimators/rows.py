@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
+from math import isnan
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from reseau.cache import shared_length
 from reseau.errors import DataError
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
@@ -16,7 +18,7 @@ __all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "read_example
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 
-SHORTEST = 16  # rows that shorter data is padded to
+SHORTEST, PARTS = 16, 16  # rows that shorter data is padded to; lengths from one power of two to the next
 
 MOST_PADDED = 1 << 26  # bytes of features
 
@@ -92,11 +94,22 @@ def check_labels(y: Any, what: str = "y") -> None:
             raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
         labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
     texts = sum(isinstance(label, str) for label in labels)
+    missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
+    if texts and missing is not None:
+        raise DataError(
+            f"{what} contains NaN: there is no label in row {missing}, but {labels[missing]!r}\n"
+            f"  fix: leave such rows out: known = ~pandas.isna({what}), and give X[known] and {what}[known]"
+        )
     if 0 < texts < len(labels):
         other = next(label for label in labels if not isinstance(label, str))
         raise DataError(f"{what} mixes text with {other!r}\n  fix: one kind: [str(label) for label in {what}]")
     if any(isinstance(label, bytes) for label in labels):
         raise DataError(f"{what} holds bytes\n  fix: text: np.char.decode({what})")
+
+
+def is_missing(label: Any) -> bool:
+    """Whether an entry says that there is none: None, NaN, NA of pandas."""
+    return label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and isnan(label))
 
 
 def dense(X: Any) -> np.ndarray:
@@ -119,10 +132,9 @@ def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weigh
     large data would cost as much as it saves.
     """
     n = len(X)
-    if X.nbytes > MOST_PADDED:
+    if X.nbytes > MOST_PADDED or not objective.by_rows:
         return objective.read(X, target, weights, X.dtype)
-    unit = max(1 << n.bit_length() >> 5, 1)
-    empty = -n % unit if n > SHORTEST else SHORTEST - n
+    empty = max(shared_length(n, PARTS), SHORTEST) - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
     if empty:  # rows that no batch takes
         X, target = (np.concatenate([a, np.broadcast_to(a[:1], (empty, *a.shape[1:]))]) for a in (X, target))

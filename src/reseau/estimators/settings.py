@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from reseau.errors import DataError
+from reseau.estimators.automatic import check_automatic, is_automatic
 from reseau.estimators.design import ACTIVATIONS
 from reseau.network import Network
 from reseau.optimizers import Optimizer
@@ -137,7 +138,10 @@ def check_settings(estimator: Any) -> None:
             f"{kind}: solver='lbfgs' takes all rows in each step, without dropout or constraint\n"
             "  fix: solver='adam', or dropout=0 and constraint=None"
         )
-    hidden_sizes(estimator)
+    if is_automatic(estimator):
+        check_automatic(estimator)
+    else:
+        hidden_sizes(estimator)
 
 
 def hidden_sizes(estimator: Any) -> tuple[int, ...]:

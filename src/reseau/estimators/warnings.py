@@ -2,13 +2,7 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["OVERFLOW", "WARNINGS"]
-
-OVERFLOW = (
-    "what the solver keeps of the gradients, such as their squares, is beyond the largest number of {}, and steps that "
-    "are divided by it are 0\n"
-    "  fix: scale features and targets (sklearn.preprocessing.StandardScaler), or dtype='float64'"
-)
+__all__ = ["WARNINGS"]
 
 WARNINGS: dict[str, tuple[str, type[Warning]]] = {
     "exhausted": (

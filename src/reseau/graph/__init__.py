@@ -20,7 +20,7 @@ from reseau.graph.nodes import (
     parameter,
     state,
 )
-from reseau.graph.order import grafted, order, order_by_name
+from reseau.graph.order import grafted, order, order_by_name, rebuilt
 
 __all__ = [
     "Constant",
@@ -44,5 +44,6 @@ __all__ = [
     "order",
     "order_by_name",
     "parameter",
+    "rebuilt",
     "state",
 ]

@@ -17,7 +17,7 @@ the entries of the output. So:
 - fourier: 4 n log2 n for each transform of length n, half of that where one side is real: a fast transform has
   log2 n stages of n / 2 complex products, each with a sum and a difference, which are 8.
 
-One example is counted: a length that is only a word, such as `batch`, is 1.
+One example is counted: a word in a length, such as `batch`, is 1, so `4*batch` is 4.
 """
 
 from functools import singledispatch
@@ -35,6 +35,7 @@ from reseau.ops.convolution import Conv, ConvTranspose
 from reseau.ops.dropout import Dropout, RandomMask
 from reseau.ops.functions import Square
 from reseau.ops.indexing import Embedding
+from reseau.ops.lengths import value, words_of
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool
@@ -45,8 +46,18 @@ __all__ = ["activation_bytes", "graph_multiply_adds", "multiply_adds", "size"]
 
 
 def size(shape: Shape) -> int:
-    """Entries of an array of this shape for one example."""
-    return prod(1 if isinstance(n, str) else n for n in shape)
+    """Entries of an array of this shape for one example; every word in its lengths is 1."""
+    return prod(n if isinstance(n, int) else _length(n) for n in shape)
+
+
+def _length(said: str) -> int:
+    """A length where every word in it is 1; 1 where that is none, as for `s-3`."""
+    if said.isidentifier():
+        return 1
+    try:
+        return max(value(said, dict.fromkeys(words_of(said), 1)), 1)
+    except (ValueError, ZeroDivisionError):
+        return 1
 
 
 def activation_bytes(node: Node) -> int:

@@ -1,21 +1,36 @@
-"""Topological order, without recursion, and a graph with one node replaced."""
+"""Topological order, without recursion, and a graph made again with some of its nodes replaced."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reseau.errors import CycleError
 from reseau.graph.nodes import Node
 
-__all__ = ["grafted", "order", "order_by_name"]
+__all__ = ["grafted", "order", "order_by_name", "rebuilt"]
+
+Rule = Callable[[Node, tuple[Node, ...]], Node | None]
+
+
+def rebuilt(nodes: Iterable[Node], rule: Rule) -> dict[Node, Node]:
+    """What stands for each node in a graph that is made again.
+
+    Args:
+        nodes: In topological order.
+        rule: From a node and what stands for its parents to what stands for it; `None` where this is the node itself,
+            or the same operation on the new parents.
+    """
+    made: dict[Node, Node] = {}
+    for node in nodes:
+        parents = tuple(made[p] for p in node.parents)
+        new = rule(node, parents)
+        if new is None:
+            new = node if parents == node.parents else Node(node.op, parents, node.shape, node.name, node.source)
+        made[node] = new
+    return made
 
 
 def grafted(nodes: Iterable[Node], old: Node, new: Node) -> dict[Node, Node]:
     """The same nodes, given in topological order, with another one in the place of `old`."""
-    made = {old: new}
-    for node in nodes:
-        if node not in made:
-            parents = tuple(made[p] for p in node.parents)
-            made[node] = node if parents == node.parents else Node(node.op, parents, node.shape, node.name, node.source)
-    return made
+    return rebuilt(nodes, lambda node, parents: new if node is old else None)
 
 
 def order(roots: Iterable[Node]) -> tuple[Node, ...]:

@@ -5,6 +5,7 @@ from functools import singledispatch
 
 from reseau.graph.graph import Graph
 from reseau.graph.nodes import Input, Node, State, apply_op, constant, input
+from reseau.graph.order import rebuilt
 from reseau.ops.arithmetic import Add, Multiply
 from reseau.ops.base import Op
 from reseau.ops.dropout import Dropout, RandomMask
@@ -50,19 +51,17 @@ def training_graph(graph: Graph) -> TrainingGraph:
         present=input("(present)"),
         dropping=Node(None, (), (), "(dropping)", Input()),
     )
-    made: dict[Node, Node] = {}
     updates: dict[Node, Node] = {}
-    for node in graph.nodes:
-        parents = tuple(made[p] for p in node.parents)
-        if node.op is None:
-            made[node] = node
-        elif (changed := in_training(node.op, node, parents, extra, len(made))) is not None:
-            made[node], new = changed
-            updates |= new
-        elif parents == node.parents:
-            made[node] = node
-        else:
-            made[node] = Node(node.op, parents, node.shape, node.name)
+    place = {node: i for i, node in enumerate(graph.nodes)}  # salts the random numbers of a node
+
+    def replaced(node: Node, parents: tuple[Node, ...]) -> Node | None:
+        changed = None if node.op is None else in_training(node.op, node, parents, extra, place[node])
+        if changed is None:
+            return None
+        updates.update(changed[1])
+        return changed[0]
+
+    made = rebuilt(graph.nodes, replaced)
     return TrainingGraph(tuple(made[n] for n in graph.outputs), extra, updates)
 
 

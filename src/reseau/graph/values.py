@@ -13,7 +13,7 @@ from reseau.errors import DataError
 from reseau.graph.nodes import Constant, Input, Node
 from reseau.ops.base import BATCH, show_shape
 
-__all__ = ["WIDE", "Params", "in_bits", "is_wide", "read_inputs"]
+__all__ = ["WIDE", "Params", "filled_up", "first_rows", "in_bits", "is_wide", "placed", "read_inputs", "real_type"]
 
 Params = Mapping[str, Array]
 
@@ -90,6 +90,16 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
+def real_type(source: Input, precision: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type of the real numbers that an input reads, where those that follow the parameters have `precision`.
+
+    None where it reads whole numbers, truth values or texts.
+    """
+    if source.dtype == "float":
+        return precision
+    return np.dtype(source.dtype) if jnp.issubdtype(np.dtype(source.dtype), jnp.floating) else None
+
+
 def read_texts(node: Node, array: Any) -> np.ndarray:
     """The texts that are given for an input, an array of NumPy."""
     if array.dtype.kind not in "OUS":
@@ -118,8 +128,22 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
         raise DataError(f"input {node.name!r} reads {show_shape(node.shape)}, got {array.shape}\n  fix: {cure}")
     wanted = precision if node.source.dtype == "float" else np.dtype(node.source.dtype)
     # NumPy converts without compiling anything
-    given = array if array.dtype == wanted else np.asarray(array).astype(wanted)
+    given = array if array.dtype == wanted else _converted(node, np.asarray(array), wanted)
     return in_bits(given, f"input {node.name!r}") if isinstance(given, np.ndarray) else given
+
+
+def _converted(node: Node, array: np.ndarray, wanted: np.dtype[Any]) -> np.ndarray:
+    """The array in another type; refused where a whole number would become another number."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = array.astype(wanted)
+    if wanted.kind not in "iu" or np.can_cast(array.dtype, wanted) or (cast == array).all():
+        return cast
+    place = tuple(np.argwhere(cast != array)[0].tolist())
+    raise DataError(
+        f"input {node.name!r} reads {wanted}, and {array[place]} at {place} is no such number\n"
+        f"  fix: whole numbers from {np.iinfo(wanted).min} to {np.iinfo(wanted).max}, as array.astype({wanted.name!r}) "
+        "keeps them"
+    )
 
 
 def read_inputs(nodes: Sequence[Node], given: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
@@ -135,3 +159,22 @@ def read_inputs(nodes: Sequence[Node], given: Sequence[ArrayLike], precision: np
                     f"{first}\n  fix: give both the same length"
                 )
     return arrays
+
+
+def filled_up(array: np.ndarray, rows: int) -> np.ndarray:
+    """The array with copies of its first row put after its last one, up to this many rows."""
+    missing = rows - len(array)
+    if not missing:
+        return array
+    more = np.broadcast_to(array[:1], (missing, *array.shape[1:])) if len(array) else np.zeros((rows, *array.shape[1:]))
+    return np.concatenate([array, more.astype(array.dtype, copy=False)])
+
+
+def first_rows(array: Any, rows: int) -> Any:
+    """The first rows, an array of JAX where it is one: NumPy cuts them without compiling anything."""
+    return jax.device_put(np.asarray(array)[:rows]) if isinstance(array, Array) else array[:rows]
+
+
+def placed(arrays: Iterable[Any]) -> bool:
+    """Whether an array is one of a program that is being traced, or stands on a device that a person has chosen."""
+    return any(isinstance(a, jax.core.Tracer) or getattr(a, "committed", False) for a in arrays)

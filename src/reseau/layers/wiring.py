@@ -7,6 +7,7 @@ import numpy as np
 
 from reseau.errors import GraphError, ShapeError
 from reseau.graph import Constant, Initializer, Input, Node, parameter
+from reseau.graph.values import real_type
 from reseau.initializers import zeros
 from reseau.ops.base import BATCH, Shape, show_shape
 from reseau.ops.windows import Padding, per_axis
@@ -71,7 +72,7 @@ def check_whole(who: str, **counts: int) -> None:
 def check_indices(who: str, x: Node) -> None:
     """Refuse an input that holds floats where whole numbers are read."""
     source = check_node(who, x).source
-    if isinstance(source, Input) and source.dtype == "float":
+    if isinstance(source, Input) and real_type(source, np.dtype(np.float32)) is not None:
         raise GraphError(
             f"{who}: it reads whole numbers, but input {x.label} holds floats\n"
             f"  fix: rs.input({x.name!r}, {x.shape[1:]}, dtype='int32')"

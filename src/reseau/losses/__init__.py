@@ -4,6 +4,7 @@ from reseau.losses.classes import CrossEntropy, SmoothedCrossEntropy
 from reseau.losses.loss import Constants, Loss
 from reseau.losses.members import MeanOverMembers
 from reseau.losses.numbers import AbsoluteError, Huber, Poisson, SquaredError
+from reseau.losses.quantile import Quantile
 from reseau.losses.sides import Hinge, Logistic, Ramp
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Loss",
     "MeanOverMembers",
     "Poisson",
+    "Quantile",
     "Ramp",
     "SmoothedCrossEntropy",
     "SquaredError",

@@ -7,9 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.special import log_softmax
 
 from reseau.errors import DataError, ShapeError
+from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, log1pexp
+from reseau.ops import Softmax
 from reseau.ops.base import Shape, show_shape
 
 __all__ = ["CrossEntropy", "SmoothedCrossEntropy"]
@@ -28,6 +31,7 @@ class CrossEntropy(Loss):
     """
 
     target_dtype = "int32"
+    probabilistic = True
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 2) -> Constants:
         gap = 2 * output_bound + log(max(dimension - 1, 1))  # the largest loss is log(1 + (C - 1) exp(2 U))
@@ -67,6 +71,18 @@ class CrossEntropy(Loss):
     def correct(self, scores: Array, targets: Array) -> Array:
         return (jnp.argmax(scores, axis=1) == targets).astype(scores.dtype)
 
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """The class of the largest score."""
+        return scores.argmax(axis=1)
+
+    def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """The scores less the logarithm of the sum of their exponentials."""
+        return log_softmax(scores.astype(np.float64), axis=1)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """The probability of each class."""
+        return apply_op(Softmax(1), scores)
+
 
 @dataclass(frozen=True)
 class SmoothedCrossEntropy(Loss):
@@ -84,6 +100,7 @@ class SmoothedCrossEntropy(Loss):
     smoothing: float = 0.1
 
     target_dtype = "int32"
+    probabilistic = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing < 1:
@@ -123,3 +140,15 @@ class SmoothedCrossEntropy(Loss):
 
     def correct(self, scores: Array, targets: Array) -> Array:
         return CrossEntropy().correct(scores, targets)
+
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """The class of the largest score."""
+        return CrossEntropy().decide(scores)
+
+    def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """Those of the smoothed classes: the scores less the logarithm of the sum of their exponentials."""
+        return CrossEntropy().log_probabilities(scores)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """The probability of each class."""
+        return CrossEntropy().meaning(scores)

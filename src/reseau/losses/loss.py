@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import ShapeError
+from reseau.graph import Node
 from reseau.ops.base import Op, Shape, show_shape
 
 __all__ = ["Constants", "Loss", "along", "log1pexp", "over_coordinates"]
@@ -43,6 +44,7 @@ class Loss(Op):
     """
 
     target_dtype = "float"
+    probabilistic = False  # whether scores estimate the probability of each class
 
     @abstractmethod
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
@@ -81,6 +83,33 @@ class Loss(Op):
     def correct(self, scores: Array, targets: Array) -> Array | None:
         """1 where the decision that the score stands for is right, else 0; `None` where nothing is decided."""
         return None
+
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """What scores (n, C) stand for: the class number of each row, (n,); for a loss of numbers these, (n, C).
+
+        Args:
+            scores: The network's output.
+            labels: Each score is a label of its own, there or not: 1 or 0 for each, (n, C).
+
+        Example:
+            >>> from reseau.losses import CrossEntropy, Logistic
+            >>> CrossEntropy().decide(np.array([[0.0, 2.0, 1.0]])), Logistic().decide(np.array([[-3.0]]))
+            (array([1]), array([0]))
+        """
+        return scores
+
+    def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray | None:
+        """Logarithm of the probability of each class, (n, classes) in float64; `None` where not `probabilistic`.
+
+        Args:
+            scores: The network's output, (n, C).
+            labels: Each score is a label of its own: the probability that it is there, (n, C).
+        """
+        return None
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """As a node: the probability of each class or label, else one score for each; for a loss of numbers these."""
+        return scores
 
 
 def over_coordinates(x: Array) -> Array:

@@ -10,7 +10,9 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import DataError, ShapeError
+from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss
+from reseau.ops import Mean
 from reseau.ops.base import Shape, show_shape
 
 __all__ = ["MeanOverMembers"]
@@ -40,6 +42,11 @@ class MeanOverMembers(Loss):
         """That of the loss."""
         return self.loss.target_dtype
 
+    @property
+    def probabilistic(self) -> bool:  # type: ignore[override]
+        """That of the loss."""
+        return self.loss.probabilistic
+
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         return self.loss.constants(output_bound, target_bound, dimension)
 
@@ -64,3 +71,15 @@ class MeanOverMembers(Loss):
 
     def correct(self, scores: Array, targets: Array) -> Array | None:
         return self.loss.correct(jnp.mean(scores, axis=1), targets)
+
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """What the mean over the members stands for."""
+        return self.loss.decide(scores.mean(axis=1), labels)
+
+    def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray | None:
+        """Those of the mean score over the members."""
+        return self.loss.log_probabilities(scores.mean(axis=1), labels)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """That of the mean score over the members."""
+        return self.loss.meaning(apply_op(Mean((1,)), scores), labels)

@@ -8,7 +8,9 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, along, over_coordinates
+from reseau.ops import Exp
 from reseau.ops.base import Shape
 
 __all__ = ["AbsoluteError", "Huber", "Poisson", "SquaredError"]
@@ -112,6 +114,14 @@ class Poisson(Loss):
 
     def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
         return along(g, scores) * (jnp.exp(scores) - targets), None
+
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """The mean count."""
+        return np.exp(scores)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """The mean count."""
+        return apply_op(Exp(), scores)
 
 
 def _poisson_floor(output_bound: float, target_bound: float) -> float:

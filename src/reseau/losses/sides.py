@@ -7,9 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.special import log_expit, logsumexp
 
 from reseau.errors import DataError
+from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, along, log1pexp, over_coordinates
+from reseau.ops import Concatenate, Sigmoid, Sum
 from reseau.ops.base import Shape
 
 __all__ = ["Hinge", "Logistic", "Ramp", "SignLoss"]
@@ -29,6 +32,16 @@ class SignLoss(Loss):
     def correct(self, scores: Array, targets: Array) -> Array:
         return jnp.mean(scores * targets > 0, axis=tuple(range(1, scores.ndim)), dtype=scores.dtype)
 
+    def decide(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """The side of one score, 0 or 1; of several, one class against the others, the class of the largest."""
+        if labels:
+            return (scores > 0).astype(int)
+        return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """One score for each class."""
+        return scores if labels or scores.shape[1] != 1 else apply_op(Concatenate(1), -scores, scores)
+
 
 @dataclass(frozen=True)
 class Logistic(SignLoss):
@@ -40,6 +53,8 @@ class Logistic(SignLoss):
         [0.1269 0.4741]
     """
 
+    probabilistic = True
+
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         high = output_bound + log1pexp(-output_bound) if output_bound < inf else inf
         return Constants(sqrt(dimension), 0.25, dimension * log1pexp(-output_bound), dimension * high)
@@ -50,6 +65,24 @@ class Logistic(SignLoss):
 
     def backward(self, g: Array, y: Array, scores: Array, targets: Array) -> tuple[Array, None]:
         return -along(g, scores) * targets * jax.nn.sigmoid(-targets * scores), None
+
+    def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
+        """Of both sides of one score; of several, one class against the others, then as shares."""
+        scores = scores.astype(np.float64)
+        if labels:
+            return log_expit(scores)
+        if scores.shape[1] == 1:
+            return np.hstack([log_expit(-scores), log_expit(scores)])
+        return log_expit(scores) - logsumexp(log_expit(scores), axis=1, keepdims=True)
+
+    def meaning(self, scores: Node, labels: bool = False) -> Node:
+        """The probability of each class or label."""
+        if labels:
+            return apply_op(Sigmoid(), scores)
+        if scores.shape[1] == 1:
+            return apply_op(Concatenate(1), apply_op(Sigmoid(), -scores), apply_op(Sigmoid(), scores))
+        each = apply_op(Sigmoid(), scores)
+        return each / apply_op(Sum((1,), keepdims=True), each)
 
 
 @dataclass(frozen=True)

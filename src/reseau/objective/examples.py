@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 
 from reseau.errors import DataError
 from reseau.graph import Input, Node
-from reseau.graph.values import read_input
+from reseau.graph.values import read_input, real_type
 from reseau.losses import Loss
 from reseau.ops.base import BATCH, Shape
 
@@ -52,14 +52,14 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
 def _dtype_of(node: Node, precision: np.dtype[Any]) -> np.dtype[Any] | None:
     """The type that real numbers given for a source are brought to; none where it reads whole numbers."""
     assert isinstance(node.source, Input)
-    return precision if node.source.dtype == "float" else None
+    return real_type(node.source, precision)
 
 
 def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = False) -> Any:
     """The array, real numbers in this type, if all of them are finite, or NaN where blanks are allowed."""
     array = unmasked(given, what)
-    if array.dtype.kind != "f":
-        return given
+    if array.dtype.kind != "f" and (dtype != np.float16 or array.dtype.kind not in "iu"):
+        return given  # whole numbers are finite, but in half precision
     # the sum is finite only if all its terms are, save where it overflows, and costs far less than a look at each
     with np.errstate(all="ignore"):
         cast = array if dtype is None else array.astype(dtype, copy=False)

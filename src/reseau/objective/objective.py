@@ -1,6 +1,6 @@
 """The objective F(θ) = weighted mean loss + Ω(θ), itself one more graph."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -12,15 +12,15 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from reseau import inspect
-from reseau.cache import Recent
+from reseau.cache import Compiled, Recent, shared_length
 from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
-from reseau.graph.values import check_params, precision_of, read_input
+from reseau.graph.values import check_params, filled_up, precision_of, read_input
 from reseau.losses import Loss
-from reseau.network import ROWS_AT_ONCE, Network
+from reseau.network import PARTS, PROGRAMS, ROWS_AT_ONCE, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
@@ -38,6 +38,8 @@ class Objective:
         network: The network f.
         loss: The loss l; a tuple of losses where the network has several outputs, which are summed.
         penalty: Ω, or none.
+        watch: Names and losses that are measured beside the loss, on validation data after each epoch, and that
+            nothing is trained for; of a network with one output.
         dropout: What the rates of dropout are multiplied by at each step, a schedule from 0 to 1; else always 1.
         keep: `"sqrt"` trades activation memory for one more forward pass in each step, see `value_and_grad`.
 
@@ -57,11 +59,13 @@ class Objective:
     penalty: Penalty | None = None
     keep: Keep = "all"
     dropout: Schedule | None = None
+    watch: tuple[tuple[str, Loss], ...] = ()
 
     def __post_init__(self) -> None:
         kinds: list[tuple[Any, Any, str]] = [
             (self.network, Network, "a Network"),
             *((loss, Loss, "one of reseau.losses, such as SquaredError()") for loss in self.losses),
+            *((loss, Loss, "watch=(('MAE', AbsoluteError()),)") for _, loss in self.watch),
             (self.penalty, Penalty | None, "one of reseau.penalties, such as L2(1e-4)"),
             (self.dropout, Schedule | None, "dropout=FlatCosine(1.0, steps), one of reseau.optimizers' schedules"),
         ]
@@ -76,6 +80,8 @@ class Objective:
                 f"the network has {len(outputs)} outputs and the objective {len(self.losses)} losses\n"
                 "  fix: give a tuple with one loss for each output"
             )
+        if self.watch and len(outputs) != 1:
+            raise DataError("watch= is for a network with one output\n  fix: leave watch out")
         late = on_host(self.network.graph)
         for node in outputs:
             if node in late:
@@ -96,6 +102,16 @@ class Objective:
     def losses(self) -> tuple[Loss, ...]:
         """One loss for each output."""
         return self.loss if isinstance(self.loss, tuple) else (self.loss,)
+
+    @cached_property
+    def by_rows(self) -> bool:
+        """Whether each row's loss is known to be that of the row alone, and Ω to read no row.
+
+        Of a loss of a person's own it is not known.
+        """
+        known = all(type(loss).__module__.startswith("reseau.losses") for loss in self.losses)
+        read = () if self.penalty is None else order((self.penalty.node(self.network.graph),))
+        return self.network.by_rows and known and not any(isinstance(n.source, Input) for n in read)
 
     @cached_property
     def programs(self) -> Recent[Any, Any]:
@@ -157,7 +173,7 @@ class Objective:
             y: The targets; a tuple of them where the network has several outputs.
             sample_weight: A weight for each row, at least 0; only their proportions matter.
         """
-        return self.differentiate(params, self.read(X, y, sample_weight, precision_of(params)))
+        return self.differentiate(params, self._shared(self.read(X, y, sample_weight, precision_of(params))))
 
     def differentiate(
         self, params: Mapping[str, Array], examples: Examples, strength: float = 1.0
@@ -186,7 +202,7 @@ class Objective:
             value, grads, _ = run(self.sources(params, inputs, targets, mean, strength))
             return value, grads
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def sources(
         self,
@@ -212,33 +228,53 @@ class Objective:
     def evaluate(
         self, params: Mapping[str, Array], X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
-        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows.
+        """Weighted mean loss (without Ω), and accuracy where the loss decides; in blocks of rows unless joined.
 
         Returns:
             `{"loss": ...}`, and `"accuracy"` for classification losses; with several outputs each entry carries the
             number of its output: `"loss 0"`.
         """
-        examples = self.read(X, y, sample_weight, precision_of(params))
+        examples = self._shared(self.read(X, y, sample_weight, precision_of(params)))
         own = self.network.graph.stored
         check_params(own, params)
         return self.measure({name: params[name] for name in own}, examples)
 
+    def _shared(self, examples: Examples) -> Examples:
+        """The examples in arrays of one of a few lengths, where rows beside them change nothing."""
+        size = shared_length(len(examples), PARTS)
+        if size == len(examples) or not self.by_rows:
+            return examples
+        given = (examples.inputs, examples.targets)
+        inputs, targets = jax.device_put(jax.tree.map(lambda a: filled_up(np.asarray(a), size), given))
+        return Examples(inputs, targets, examples.weights)
+
     def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
         """`evaluate` on data that was read before."""
-        dtype = precision_of(params)
-        sums: np.ndarray | None = None
-        rows = min(ROWS_AT_ONCE, len(examples))
-        for start in range(0, len(examples), rows):
-            stop = min(start + rows, len(examples))
-            where = np.zeros(rows, np.int32)
-            where[: stop - start] = np.arange(start, stop)
-            weights = np.zeros(rows, dtype)
-            weights[: stop - start] = examples.weights[start:stop]
-            block = np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights), np.float64)
-            sums = block if sums is None else sums + block
-        assert sums is not None
-        names = self.measured
-        return {name: float(v) for name, v in zip(names, sums / len(examples), strict=True)}
+        return self.means([self.block_sums(params, examples, at) for at in self.blocks(examples)], len(examples))
+
+    def blocks(self, examples: Examples) -> range:
+        """Where the blocks of rows begin in which `measure` goes through the data."""
+        return range(0, len(examples), self._at_once(examples))
+
+    def _at_once(self, examples: Examples) -> int:
+        """Rows of a block: all of them where they are not computed each alone."""
+        length = examples.inputs[0].shape[0]
+        return min(ROWS_AT_ONCE, length) if self.by_rows else length
+
+    def block_sums(self, params: dict[str, Array], examples: Examples, start: int) -> np.ndarray:
+        """What `measure` returns, summed over the rows of a block, in the precision of the parameters."""
+        dtype, rows = precision_of(params), self._at_once(examples)
+        stop = min(start + rows, len(examples))
+        where = np.zeros(rows, np.int32)
+        where[: stop - start] = np.arange(start, stop)
+        weights = np.zeros(rows, dtype)
+        weights[: stop - start] = examples.weights[start:stop]
+        return np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights))
+
+    def means(self, sums: Sequence[np.ndarray], rows: int) -> dict[str, float]:
+        """What `measure` returns, from the sums over all blocks in their order."""
+        total = sum((block.astype(np.float64) for block in sums[1:]), sums[0].astype(np.float64))
+        return {name: float(v) for name, v in zip(self.measured, total / rows, strict=True)}
 
     @cached_property
     def measured(self) -> tuple[str, ...]:
@@ -247,7 +283,7 @@ class Objective:
         for i, loss in enumerate(self.losses):
             kinds = ["loss", "accuracy"] if type(loss).correct is not Loss.correct else ["loss"]
             names += kinds if len(self.losses) == 1 else [f"{k} {i}" for k in kinds]
-        return tuple(names)
+        return (*names, *(name for name, _ in self.watch))
 
     @cached_property
     def _measure(self) -> Any:
@@ -269,9 +305,11 @@ class Objective:
                 right = loss.correct(scores, target)
                 if right is not None:
                     sums.append(jnp.sum(weights * right))
+            for _, loss in self.watch:
+                sums.append(jnp.sum(weights * loss.forward(values[outputs[0]], targets[0][where])))
             return sums
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def diagnose(self, params: Mapping[str, Array], X: Any, y: Any) -> "inspect.Diagnosis":
         """`Network.diagnose` with the derivatives of the mean loss on these rows."""
@@ -294,11 +332,17 @@ class Objective:
             found = backprop(nodes, values, {self.root: jnp.ones_like(values[self.root])})
             return [values.get(n) for n in nodes], [found.get(n) for n in nodes]
 
-        return jax.jit(compute)
+        return Compiled(compute, PROGRAMS)
 
     def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """The data as arrays in the right types and shapes, or one error that names what is wrong."""
         check_process()
+        found = self.checked(X, y, sample_weight, precision)
+        inputs, targets = jax.device_put((found.inputs, found.targets))
+        return Examples(inputs, targets, found.weights)
+
+    def checked(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
+        """As `read`, but what NumPy holds stays there."""
         given = X if isinstance(X, tuple) else (X,)
         nodes = self.network.graph.inputs
         if len(given) != len(nodes):
@@ -320,5 +364,4 @@ class Objective:
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
             if any(r != n for r in rows):
                 raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
-        inputs, targets = jax.device_put((inputs, targets))
         return Examples(inputs, targets, _read_weights(sample_weight, n))

@@ -1,5 +1,6 @@
 """Optimizers that hold another one: gradient clipping, projection on a constraint set, optax."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -43,9 +44,14 @@ class Clipped(Optimizer):
         return self.optimizer.init(params)
 
     def update(self, params: Params, grads: Params, state: Any, t: Array) -> tuple[Params, Any]:
-        length = jnp.sqrt(sum((jnp.sum(g * g) for g in wide(grads).values()), start=jnp.zeros(())))
-        scale = jnp.minimum(1.0, self.norm / jnp.maximum(length, self.norm))
-        return self.optimizer.update(params, {k: scale.astype(g.dtype) * g for k, g in grads.items()}, state, t)
+        largest = functools.reduce(jnp.maximum, (jnp.max(jnp.abs(g)) for g in wide(grads).values()))
+        # in this unit no square is infinite, and its reciprocal is not 0
+        unit = jnp.where(largest > 0, jnp.minimum(largest, float(np.finfo(largest.dtype).max) ** 0.75), 1)
+        scaled = {k: g / unit for k, g in wide(grads).items()}
+        length = jnp.sqrt(sum(jnp.sum(g * g) for g in scaled.values()))
+        longer, scale = length > self.norm / unit, self.norm / jnp.where(length > 0, length, 1)
+        clipped = {k: jnp.where(longer, scale * scaled[k], g).astype(g.dtype) for k, g in grads.items()}
+        return self.optimizer.update(params, clipped, state, t)
 
     def kept(self, params: Params, state: Any) -> Params:
         return self.optimizer.kept(params, state)

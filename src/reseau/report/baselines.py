@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,10 @@ MOST_CATEGORIES = 255  # that scikit-learn's boosted trees take as categories
 
 @dataclass(frozen=True)
 class Baseline:
-    """One simple model, its measures on the test part and how long it took to fit; `measures` is None if left out."""
+    """One simple model, its measures on the test part and how long it took to fit; no `values` if it was left out."""
 
     name: str
-    measures: Measures | None
+    values: Mapping[str, float]
     seconds: float
     why: str = ""
 
@@ -68,7 +68,7 @@ def baselines(train: Table, test: Table, seed: int = 0) -> tuple[Baseline, ...]:
     found = []
     for name, most, make in models:
         if X.size > most:
-            found.append(Baseline(name, None, 0.0, f"left out: {X.size:,} cells are more than {most:,}"))
+            found.append(Baseline(name, {}, 0.0, f"left out: {X.size:,} cells are more than {most:,}"))
             continue
         start = time.perf_counter()
         threads = 1 if X.size < MOST_CELLS_OF_A_THREAD else None
@@ -76,7 +76,7 @@ def baselines(train: Table, test: Table, seed: int = 0) -> tuple[Baseline, ...]:
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = make().fit(X, y)
         seconds = time.perf_counter() - start
-        found.append(Baseline(name, _measured(model, X_test, np.asarray(test.target), train), seconds))
+        found.append(Baseline(name, _measured(model, X_test, np.asarray(test.target), train).values, seconds))
     return tuple(found)
 
 

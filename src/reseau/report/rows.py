@@ -1,10 +1,9 @@
 """Which rows a model was trained on: a digest of each, kept with the run, so that a copy of a file is recognized."""
 
-from hashlib import blake2b
-
 import numpy as np
 
 from reseau.data import Table
+from reseau.data.table.digests import digests_of
 
 __all__ = ["are_known", "row_digests"]
 
@@ -16,12 +15,8 @@ def row_digests(table: Table) -> np.ndarray:
         (n,) of unsigned whole numbers, in the order of the rows.
     """
     assert table.target is not None
-    features = np.ascontiguousarray(np.asarray(table.features).reshape(len(table), -1), np.float64)
-    features = np.where(np.isnan(features), np.nan, features) + 0.0  # one NaN and one zero, whatever their bits were
-    target = np.asarray(table.target, np.float64) + 0.0
-    rows = np.concatenate([features, target.reshape(len(table), -1)], axis=1)
-    digests = (blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
-    return np.frombuffer(b"".join(digests), np.uint64)
+    features = np.asarray(table.features).reshape(len(table), -1)
+    return digests_of(np.column_stack([features, np.asarray(table.target, np.float64)]))
 
 
 def are_known(digests: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the layers read of a table: numbers scaled by quantiles, clipped and embedded; texts one-hot or embedded."""
+"""What the layers read of a table: numbers scaled by quantiles, clipped and encoded; texts one-hot or embedded."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,15 @@ from reseau.data.table.preprocessing import preprocess
 from reseau.data.table.recipe import Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, state
-from reseau.layers import concatenate, periodic_embedding, smooth_clip
+from reseau.layers import concatenate, periodic_embedding, piecewise_linear_encoding, smooth_clip
 from reseau.ops import Take
+from reseau.tabular.settings import TableSettings
 
 __all__ = ["robust_scales", "table_features"]
 
 MOST_ONE_HOT = 9  # categories; a column with more is embedded
-MOST_EMBEDDED = 64  # columns of numbers; with more, their cosines would cost more than the layers
+BOUND = 3.0  # of the clipped numbers
+MOST_WAVES, MOST_INTERVALS = 64, 768  # columns with cosines, and intervals of all columns: with more they cost too much
 
 
 def robust_scales(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,12 +41,13 @@ def robust_scales(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return center, np.where(width > least, by_quartiles, by_extremes)
 
 
-def table_features(recipe: Recipe, X: np.ndarray) -> tuple[Node, Node]:
+def table_features(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> tuple[Node, Node]:
     """The input that reads raw rows, and the node that the first layer reads.
 
     Args:
         recipe: That of the training rows.
         X: The training rows, (n, columns), as `Table.features` holds them.
+        settings: How numbers are encoded.
     """
     if len(recipe.shape) != 1:
         raise DataError(
@@ -58,15 +61,49 @@ def table_features(recipe: Recipe, X: np.ndarray) -> tuple[Node, Node]:
         own = X[:, list(places)].astype(np.float64)
         center, factor = robust_scales(own)
         scaled = (x - _state(center, "features.center")) * _state(factor, "features.factor")
-        clipped = smooth_clip(scaled, 3.0, name="clipped")
-        several = [j for j in range(len(places)) if len(np.unique(own[:, j])) > 2]
-        if not several or len(several) > MOST_EMBEDDED:
+        clipped = smooth_clip(scaled, BOUND, name="clipped")
+        ends = _ends(_clipped((own - center) * factor), settings.intervals)
+        several = [j for j, column in enumerate(ends) if len(column) > 2]
+        if not several:
             return clipped
-        rest = [j for j in range(len(places)) if j not in several]
-        embedded = periodic_embedding(_taken(clipped, several), name="periodic")
-        return concatenate([embedded, _taken(clipped, rest)], 1) if rest else embedded
+        parts = []
+        if settings.waves and len(several) <= MOST_WAVES:
+            parts.append(periodic_embedding(_taken(clipped, several), settings.waves, name="periodic"))
+            rest = [j for j in range(len(places)) if j not in several]
+        else:
+            rest = list(range(len(places)))
+        if settings.intervals:
+            parts.append(
+                piecewise_linear_encoding(
+                    _taken(clipped, several), [ends[j].tolist() for j in several], name="intervals"
+                )
+            )
+        if rest:
+            parts.append(_taken(clipped, rest))
+        return parts[0] if len(parts) == 1 else concatenate(parts, 1)
 
     return preprocess(recipe, numbers, most_one_hot=MOST_ONE_HOT)
+
+
+def _clipped(scaled: np.ndarray) -> np.ndarray:
+    """What `smooth_clip` makes of scaled numbers."""
+    near = np.clip(scaled, -1e6 * BOUND, 1e6 * BOUND)
+    clipped: np.ndarray = near / np.sqrt(1 + np.square(near / BOUND))
+    return clipped
+
+
+def _ends(clipped: np.ndarray, intervals: int) -> list[np.ndarray]:
+    """The ends of the intervals of each column: quantiles of its numbers, two at most where it has no third value."""
+    count = max(min(intervals or 2, MOST_INTERVALS // max(clipped.shape[1], 1)), 2)
+    shares = np.linspace(0, 1, count + 1)
+    found = []
+    for column in clipped.T:
+        values = np.unique(column[~np.isnan(column)].astype(np.float32))
+        ends = np.unique(np.nanquantile(column, shares).astype(np.float32)) if len(values) > 2 else values
+        if len(values) > 2 and len(ends) < 3:  # most rows share one value: intervals between the values themselves
+            ends = np.unique(np.quantile(values, shares).astype(np.float32))
+        found.append(ends)
+    return found
 
 
 def _taken(x: Node, places: Sequence[int]) -> Node:

@@ -8,20 +8,19 @@ from pathlib import Path
 import numpy as np
 from jax import Array
 
-from reseau.batches import Shuffled
-from reseau.data.splits import split
 from reseau.data.table.recipe import Table
 from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
-from reseau.losses import SmoothedCrossEntropy, SquaredError
 from reseau.network import Network
-from reseau.objective import Objective
-from reseau.optimizers import FlatCosine
 from reseau.tabular.network import joined, member_network, named_apart
-from reseau.tabular.settings import TableSettings, optimizer_for, settings_for
-from reseau.training import FitResult, fit
+from reseau.tabular.problem import Problem
+from reseau.tabular.settings import SECONDS, TableSettings, settings_for
+from reseau.training import FitResult
 
-__all__ = ["TableFit", "fit_table"]
+__all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
+
+FEWEST_ROWS = 10
+SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,9 @@ class TableFit:
 def fit_table(
     table: Table,
     *,
-    seconds: float = 30.0,
+    seconds: float | None = None,
     settings: TableSettings | None = None,
+    sample_weight: np.ndarray | None = None,
     seed: int = 0,
     checkpoint: str | PathLike[str] | None = None,
     progress: bool = True,
@@ -67,12 +67,16 @@ def fit_table(
 
     Small tables get several members, each trained without another part of the rows, on which its best epoch is
     chosen; they are averaged in one network, which is saved, drawn and exported like any other. Ctrl-C ends the
-    member that is running, and those that are there are averaged. The same seed gives the same bits.
+    member that is running, and those that are there are averaged. The same seed gives the same bits, unless a clock
+    decided, see `seconds`.
 
     Args:
         table: The training rows; their recipe should be that of these rows: `table.fitted()`.
-        seconds: How long it may take, on two CPU cores that do nothing else; see `settings_for`.
+        seconds: The time there is. The settings are chosen for it as if two CPU cores did nothing else, and training
+            ends when it is over. By default they are chosen for at most 30 seconds, and no clock is read.
         settings: How it is done, in place of what `settings_for` chooses.
+        sample_weight: A weight for each row, (n,), in training and in the choice of the best epoch. Rows that weigh 0
+            are left out.
         seed: Seed of the first parameters, the parts, the batches and dropout.
         checkpoint: Folder for checkpoints: a run that was killed goes on when the same call is made again.
         progress: Whether progress is shown.
@@ -87,66 +91,54 @@ def fit_table(
         (200, 1)
     """
     began = time.perf_counter()
-    if table.target is None or len(table) < 10:
-        raise DataError(f"a table of {len(table)} rows has too few with a target\n  fix: give 10 rows or more")
-    recipe, classes = table.recipe, len(table.classes)
-    chosen = settings or _settings(table, seconds)
-    member = member_network(recipe, table.features, chosen)
-    unit = None if classes else _unit(table.target)
-    target = table.target if unit is None else (table.target - unit[0]) / unit[1]
-    parts = held_out_parts(len(table), chosen, seed, table.target if classes else None)
-    in_epoch = -(-(len(table) - len(parts[0])) // chosen.batch)
-    steps = in_epoch * chosen.epochs
-    objective = Objective(
-        member,
-        loss=SmoothedCrossEntropy(0.1) if classes else SquaredError(),
-        dropout=FlatCosine(1.0, steps) if chosen.dropout else None,
-    )
-    optimizer = optimizer_for(chosen, steps)
+    if sample_weight is not None:
+        counted = np.flatnonzero(sample_weight)
+        table, sample_weight = table.rows(counted), np.asarray(sample_weight)[counted]
+    check_table(table)
+    chosen = settings or settings_of(table, SECONDS if seconds is None else SHARE_OF_TIME * seconds)
+    return averaged(Problem(table, chosen, seed, sample_weight), chosen, seconds, checkpoint, progress, began)
+
+
+def averaged(
+    problem: Problem,
+    settings: TableSettings,
+    seconds: float | None,
+    checkpoint: str | PathLike[str] | None,
+    progress: bool,
+    began: float,
+) -> TableFit:
+    """Train the members that the settings ask for, until the time is over, and join them."""
     results: list[FitResult] = []
-    for i, held in enumerate(parts):
-        stay = np.setdiff1d(np.arange(len(table)), held)
+    for i in range(settings.members):
+        spent = sum(r.seconds for r in results)
+        if seconds is not None and i and seconds - spent < spent / i / 2:
+            break  # the time does not suffice for half of another member
         results.append(
-            fit(
-                objective,
-                (table.features[stay], target[stay]),
-                validation=(table.features[held], target[held]),
-                patience=chosen.epochs,
-                best="accuracy" if classes else "loss",
-                optimizer=optimizer,
-                batches=Shuffled(chosen.batch),
-                epochs=chosen.epochs,
-                seed=seed + i,
+            problem.train(
+                settings,
+                i,
+                seconds=None if seconds is None else seconds - spent,
                 checkpoint=None if checkpoint is None else Path(checkpoint) / f"member-{i + 1}",
                 progress=progress,
             )
         )
-        if results[-1].stopped == "interrupted":
+        if results[-1].stopped in ("interrupted", "time"):
             break
-    trained, kept = joined(member, len(results), unit)
-    params = kept.init(seed) | named_apart([r.params for r in results], member)
-    done = replace(chosen, members=len(results))
+    trained, kept = joined(problem.member, len(results), problem.unit)
+    params = kept.init(problem.seed) | named_apart([r.params for r in results], problem.member)
+    done = replace(settings, members=len(results))
     return TableFit(kept, trained, params, done, tuple(results), time.perf_counter() - began)
 
 
-def held_out_parts(rows: int, settings: TableSettings, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """The rows that each member does not train on: equally many, disjoint where there are several, alike in classes."""
-    if settings.members < 3:
-        return tuple(split(rows, settings.held_out, seed + i, classes)[1] for i in range(settings.members))
-    order = np.random.default_rng(seed).permutation(rows)
-    if classes is not None:
-        order = order[np.argsort(classes[order], kind="stable")]
-    each = rows // settings.members
-    return tuple(np.sort(order[i :: settings.members][:each]) for i in range(settings.members))
+def check_table(table: Table) -> None:
+    """Refuse a table that is too short, or has no target."""
+    if table.target is None or len(table) < FEWEST_ROWS:
+        raise DataError(
+            f"a table of {len(table)} rows has too few with a target\n  fix: give {FEWEST_ROWS} rows or more"
+        )
 
 
-def _settings(table: Table, seconds: float) -> TableSettings:
+def settings_of(table: Table, seconds: float) -> TableSettings:
     """The settings for a table, by the work of the network that it would have."""
-    usual = TableSettings(1, 1, 0.2)
-    network = member_network(table.recipe, table.features, usual)
-    return settings_for(len(table), len(table.classes), seconds, graph_multiply_adds(network.graph))
-
-
-def _unit(target: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, deviation, least and largest of the targets."""
-    return float(target.mean()), float(target.std()) or 1.0, float(target.min()), float(target.max())
+    network = member_network(table.recipe, table.features, TableSettings(1, 1, 0.2))
+    return settings_for(len(table), len(table.classes), graph_multiply_adds(network.graph), seconds)

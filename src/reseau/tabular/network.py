@@ -1,10 +1,10 @@
 """The network of one member, and several trained members as one network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import log
 
 import numpy as np
-from jax import Array
+from jax import Array, device_put
 
 from reseau.data.table.recipe import Recipe
 from reseau.graph import Graph, Node, Parameter, state
@@ -16,30 +16,78 @@ from reseau.layers import (
     log_sum_exp,
     mish,
     ntk_affine,
-    parametric_activation,
+    relu,
     reshape,
     scale,
     selu,
+    silu,
 )
 from reseau.network import Network
+from reseau.ops import Affine
 from reseau.tabular.features import table_features
 from reseau.tabular.settings import TableSettings
 
-__all__ = ["joined", "member_network", "named_apart"]
+__all__ = ["ACTIVATIONS", "first_values", "joined", "member_network", "named_apart", "what_layers_read"]
+
+ACTIVATIONS: dict[str, Callable[..., Node]] = {"mish": mish, "relu": relu, "selu": selu, "silu": silu}
+ROWS_READ = 1024  # by which first values are chosen
 
 
 def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Network:
     """From raw rows to scores: one a class, or one number for standardized targets.
 
-    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD.
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD; encodings as in
+    Gorishniy, Rubachev and Babenko, *On Embeddings for Numerical Features in Tabular Deep Learning*, 2022.
     """
-    x, h = table_features(recipe, X)
+    x, h = table_features(recipe, X, settings)
     h = scale(h, name="front")
     for i, units in enumerate(settings.hidden):
         h = ntk_affine(h, units, name=f"hidden{i + 1}")
-        h = parametric_activation(selu if recipe.classes else mish, h, name=f"active{i + 1}")
+        h = ACTIVATIONS[settings.activation](h, name=f"active{i + 1}")
         h = dropout(h, settings.dropout, name=f"dropout{i + 1}") if settings.dropout else h
     return Network(x, ntk_affine(h, len(recipe.classes) or 1, name="scores"))
+
+
+def what_layers_read(member: Network) -> Network:
+    """The network whose outputs are what the affine layers of a member read, from the first to the last."""
+    return Network(member.graph.inputs, [node.parents[0] for node in _affine(member).values()])
+
+
+def _affine(member: Network) -> dict[str, Node]:
+    """The affine layers by name, from the first to the last."""
+    return {member.graph.names[node]: node for node in member.graph.nodes if isinstance(node.op, Affine)}
+
+
+def first_values(member: Network, read: Network, X: np.ndarray, seed: int) -> dict[str, Array]:
+    """First parameters of a member, drawn from its rows: each unit has deviation 1 on them, and its kink among them.
+
+    The weights of a unit are divided by the deviation of its values. Its bias is minus a random mean of five of them,
+    the weights of the mean uniform on a simplex.
+
+    Args:
+        member: What `member_network` made.
+        read: `what_layers_read(member)`, made once for all members, since it is compiled.
+        X: The rows that it will train on; 1,024 of them are read.
+        seed: The same seed gives the same values.
+
+    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, section 3 ("he+5" of Steinwart, *A Sober
+    Look at Neural Network Initializations*, 2019).
+    """
+    random = np.random.default_rng(seed)
+    rows = X[random.permutation(len(X))[:ROWS_READ]]
+    rows = rows[np.arange(ROWS_READ) % len(rows)]  # one compiled program for every member
+    params = member.init(seed)
+    for i, name in enumerate(_affine(member)):
+        weight = np.asarray(params[f"{name}.weight"])
+        values = np.asarray(read({k: params[k] for k in read.graph.stored}, rows)[i]) @ weight
+        deviation = values.std(0)
+        factor = 1 / np.where(deviation > 1e-6, deviation, 1)
+        values = values * factor
+        chosen = values[random.integers(0, len(values), (5, values.shape[1])), np.arange(values.shape[1])]
+        shares = random.dirichlet(np.ones(5), values.shape[1]).T
+        params[f"{name}.weight"] = device_put(weight * factor.astype(weight.dtype))
+        params[f"{name}.bias"] = device_put(-(chosen * shares).sum(0).astype(weight.dtype))
+    return params
 
 
 def joined(member: Network, count: int, target: tuple[float, float, float, float] | None) -> tuple[Network, Network]:

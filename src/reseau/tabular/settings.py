@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from reseau.errors import DataError
-from reseau.optimizers import AdamW, CosineInLog, FlatCosine, Grouped, Optimizer
 
-__all__ = ["TableSettings", "optimizer_for", "settings_for"]
+__all__ = ["TableSettings", "settings_for"]
 
-MULTIPLY_ADDS_A_SECOND = 1.5e10  # of a training step with all that is around the products, on two CPU cores
+MULTIPLY_ADDS_A_SECOND = 3e10  # of a training step with all that is around the products, on two CPU cores
 SECONDS_A_STEP = 1e-3
-EPOCHS = (24, 96, 256)  # the fewest, those below which no second member is worth its time, and the most
+SECONDS = 30.0  # that the default takes at most, for 20,000 rows
+EPOCHS = (24, 48, 128)  # the fewest, those below which no second member is worth its time, and the most
 MOST_MEMBERS = 5
 
 
@@ -19,13 +19,18 @@ class TableSettings:
 
     Attributes:
         members: Networks whose predictions are averaged, each trained without another part of the rows.
-        epochs: Passes that each of them makes over its rows.
+        epochs: Passes that each of them makes over its rows, at most.
         held_out: The share of rows on which each member's best epoch is chosen.
         batch: Rows in a step.
         hidden: Units of the hidden layers.
-        dropout: Share of hidden units that a step drops, in the first half of the steps; then falling to 0.
-        rate: Largest learning rate.
-        decay: Weight decay, falling as dropout does.
+        activation: "relu", "silu", "mish" or "selu".
+        intervals: Of the piecewise-linear encoding of a column of numbers; 0 for none.
+        waves: Cosines of the periodic embedding of a column of numbers; 0 for none.
+        dropout: Share of hidden units that a step drops.
+        rate: Largest learning rate; it rises and falls four times.
+        decay: Weight decay, falling to 0 in the second half of the steps.
+        smoothing: Of the labels of classes.
+        fitted_start: Whether first parameters are drawn from the rows.
 
     Example:
         >>> import reseau as rs
@@ -38,12 +43,22 @@ class TableSettings:
     held_out: float
     batch: int = 256
     hidden: tuple[int, ...] = (256, 256, 256)
+    activation: str = "relu"
+    intervals: int = 24
+    waves: int = 0
     dropout: float = 0.15
     rate: float = 0.04
     decay: float = 0.02
+    smoothing: float = 0.1
+    fitted_start: bool = True
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better one after which a member ends: half of them, since its rate falls to 0 four times."""
+        return max(self.epochs // 2, 1)
 
 
-def settings_for(rows: int, classes: int, seconds: float, work: int) -> TableSettings:
+def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -> TableSettings:
     """The settings for so many rows, a function of these numbers alone: the same on every machine.
 
     The time is a nominal one, that of two CPU cores that do nothing else.
@@ -51,40 +66,19 @@ def settings_for(rows: int, classes: int, seconds: float, work: int) -> TableSet
     Args:
         rows: Rows to train on.
         classes: Number of classes, 0 for a number.
-        seconds: How long training may take.
         work: Multiply-adds of the network for one row.
+        seconds: How long training may take.
 
     Example:
-        >>> settings_for(1000, 0, 30, 150_000).members, settings_for(20_000, 0, 30, 150_000).members
+        >>> settings_for(1000, 0, 150_000).members, settings_for(20_000, 0, 150_000, 15).members
         (5, 1)
     """
     if not 0 < seconds < float("inf"):
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
-    batch = 256 if rows >= 2000 else 128
+    batch = 256
     an_epoch = 3 * rows * work / MULTIPLY_ADDS_A_SECOND + SECONDS_A_STEP * -(-rows // batch)
     passes = seconds / an_epoch
     members = int(min(max(passes // EPOCHS[1], 1), MOST_MEMBERS))
     epochs = int(min(max(passes / members, EPOCHS[0]), EPOCHS[2]))
-    held_out = 1 / members if members > 2 else 0.2 if rows < 10_000 else 0.1
+    held_out = 0.2 if rows < 10_000 else 0.1
     return TableSettings(members, epochs, held_out, batch, rate=0.04 if classes else 0.2)
-
-
-def optimizer_for(settings: TableSettings, steps: int) -> Optimizer:
-    """Adam with a decay of the weights, and rates by groups: biases, slopes and embeddings slow, the first scale fast.
-
-    Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, table A.1.
-    """
-
-    def adam(factor: float, decay: float) -> AdamW:
-        schedule = FlatCosine(decay, steps) if decay else 0.0
-        return AdamW(CosineInLog(settings.rate * factor, steps), schedule, 0.9, 0.95)
-
-    return Grouped(
-        (
-            ("*.bias", adam(0.1, 0.0)),
-            ("front.factor", adam(6.0, settings.decay)),
-            ("*.slope", adam(0.1, settings.decay)),
-            ("periodic.*", adam(0.1, settings.decay)),
-        ),
-        rest=adam(1.0, settings.decay),
-    )

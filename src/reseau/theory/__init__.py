@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify, certify_errors, commitment
+from reseau.theory.generalization.certify_network import certify_network
 from reseau.theory.generalization.chain import Chain, complexity_chain
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import Estimate, rademacher
@@ -16,7 +17,7 @@ from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, o
 from reseau.theory.optimum.width_figure import WidthFigure, width_figure
 from reseau.theory.sampling import schemes
 from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
-from reseau.theory.sequential.anytime import sequential_upper
+from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_upper
 from reseau.theory.sequential.monitor import Monitor
 from reseau.theory.shallow.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.shallow.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
@@ -90,6 +91,7 @@ __all__ = [
     "canonical",
     "certify",
     "certify_errors",
+    "certify_network",
     "check_decomposition",
     "commitment",
     "complexity_chain",
@@ -132,6 +134,7 @@ __all__ = [
     "retract",
     "same_function",
     "schemes",
+    "sequential_mean_upper",
     "sequential_upper",
     "strongest_neuron",
     "tent_layers",

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
+from reseau.distributed.team import Team
+from reseau.graph.values import precision_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.training.run import Record, TrainingRun
@@ -54,16 +56,29 @@ class History:
             self.columns["loss"].append(loss)
         if self.held_out is None or not record.losses:
             return
-        measured = self.objective.measure(run.params(), self.held_out)
+        measured = self.measure(run.params(), self.held_out, run.team)
         for name, value in measured.items():
             self.columns[f"validation_{name}"].append(value)
         if self.patience is not None:
             sign = -1 if self.chosen_by == "accuracy" else 1
             loss = sign * sum(value for name, value in measured.items() if name.startswith(self.chosen_by))
-            better = loss < self.best.loss
-            self.best = Best(record.params, loss) if better else self.best._replace(since=self.best.since + 1)
+            if loss < self.best.loss:
+                self.best = Best(record.params, loss)
+            else:  # of equally accurate epochs the last is kept: it was trained for longer
+                tied = self.chosen_by == "accuracy" and loss == self.best.loss
+                kept = record.params if tied else self.best.params
+                self.best = Best(kept, self.best.loss, self.best.since + 1)
         if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short
             self.best_of_whole = self.best
+
+    def measure(self, params: dict[str, Array], held_out: Examples, team: Team) -> dict[str, float]:
+        """The measures of the validation data, each process going through some of its blocks."""
+        objective, blocks = self.objective, self.objective.blocks(held_out)
+        each = -(-len(blocks) // team.size)
+        own = [objective.block_sums(params, held_out, at) for at in blocks[team.rank * each :][:each]]
+        missing = [np.zeros(len(objective.measured), precision_of(params))] * (each - len(own))
+        sums = np.asarray(team.gather(np.stack([*own, *missing])))
+        return objective.means(list(sums[: len(blocks)]), len(held_out))
 
     @property
     def exhausted(self) -> bool:

@@ -20,7 +20,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
-__all__ = ["Kernel"]
+from reseau.cache import Compiled
+
+__all__ = ["PROGRAMS", "Kernel"]
+
+PROGRAMS = 16  # lengths of data for which the compiled program is kept
 
 # its matrix products cannot be part of a kernel
 OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
@@ -54,7 +58,7 @@ class Kernel:
             out = jax.jit(reading_all)(*arguments)
             return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
 
-        self.compiled = jax.jit(whole, donate_argnums=0, compiler_options=OPTIONS)
+        self.compiled = Compiled(whole, PROGRAMS, donate_argnums=0, compiler_options=OPTIONS)
         self.fits: dict[Any, bool] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -72,7 +76,7 @@ class Kernel:
 
     def allowed(self, arguments: Any) -> bool:
         """Whether only operations are used that the tests compile so."""
-        return primitives(self.compiled.trace(*arguments).jaxpr.jaxpr) <= PRIMITIVES
+        return primitives(self.compiled.of(*arguments).trace(*arguments).jaxpr.jaxpr) <= PRIMITIVES
 
 
 def entries(arguments: Any) -> Array:

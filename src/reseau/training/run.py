@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from reseau.distributed.team import ALONE
 from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.graph.backprop import backprop, evaluate
@@ -20,11 +21,13 @@ from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
 from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Plan, Program, StepSettings
+from reseau.training.sharded import Cut, ShardedProgram
 
 __all__ = ["Record", "TrainingRun"]
 
 SECONDS_A_CHUNK = 0.1
 SECONDS_A_SNAPSHOT = 2.0
+SMALL_CARRY = 2**20  # numbers that steps move, up to which a look at them costs little beside a chunk
 PLACES_A_CHUNK = 2**20  # places for examples in the plan of a chunk: bounds its memory
 WORK_A_SECOND = 1e12  # multiply-adds; on a faster device chunks of large networks are shorter than they could be
 
@@ -76,16 +79,24 @@ class TrainingRun:
         params: Mapping[str, Array],
         seed: int,
         settings: StepSettings = AS_THEY_ARE,
+        cut: Cut | None = None,
     ) -> None:
         check_process()
         graph = objective.network.graph
         check_params(graph.stored, params)
         self.objective, self.feed, self.seed, self.settings = objective, feed, seed, settings
         self.dtype = precision_of(params)
-        self.program: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
+        whole: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
+        self.program: Any = whole
+        if cut is not None:
+            self.program = objective.programs.get((optimizer, cut), lambda: ShardedProgram(whole, cut))
+        self.team, self.shards = (ALONE, 1) if cut is None else (cut.team, cut.shards)
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
         self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
+        moved = jax.tree.leaves((self.carry.params, self.carry.optimizer))
+        self.finite_first = [all_finite(leaf) for leaf in moved]
+        self.small = sum(np.size(leaf) for leaf in moved) <= SMALL_CARRY
         self.step, self.seconds = 0, 0.0  # where `records` begins
         self.snapshots: tuple[Snapshot, ...] = (Snapshot(0, None),)  # the latest first
         self.snapshot_time = time.perf_counter()
@@ -119,7 +130,7 @@ class TrainingRun:
                 record = self.record(step, total, self.seconds)
                 yield record if step % self.in_epoch else replace(record, losses=())
             while step < total:
-                epochs, count = self.next_chunk(step, total, pace, room)
+                epochs, count = self.team.agreed(self.next_chunk(step, total, pace, room))
                 seconds = self.run_chunk(step, total, epochs, count, room)
                 # the first chunk is one step that may have been compiled: it says nothing about the pace
                 pace = seconds / (epochs * count) if step > self.step else SECONDS_A_CHUNK
@@ -136,8 +147,11 @@ class TrainingRun:
         plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
         chunk = step, epochs, count, fresh, self.seed, self.settings
         self.carry, self.losses = self.program.run(self.carry, examples, plan, *chunk)
-        if not all(np.isfinite(x).all() for x in (self.losses, *map(np.asarray, self.carry.states.values()))):
-            raise self.diverged(step + epochs * count)
+        stop = step + epochs * count
+        if not all_finite((self.losses, self.carry.states)):
+            raise self.diverged(stop)
+        if (self.small or stop == total or self.snapshot_due()) and self.overflowed(self.carry):
+            raise self.diverged(stop)
         return time.perf_counter() - started
 
     def record(self, step: int, total: int, seconds: float) -> Record:
@@ -164,10 +178,27 @@ class TrainingRun:
 
     def remember(self, step: int) -> None:
         """Keep a copy to replay from, seldom enough to cost little."""
-        now = time.perf_counter()
-        if now - self.snapshot_time > SECONDS_A_SNAPSHOT:
+        if self.snapshot_due():
             self.snapshots = Snapshot(step, copied(self.carry)), self.snapshots[0]
-            self.snapshot_time = now
+            self.snapshot_time = time.perf_counter()
+
+    def snapshot_due(self) -> bool:
+        """Whether the last copy is old."""
+        return time.perf_counter() - self.snapshot_time > SECONDS_A_SNAPSHOT
+
+    def overflowed(self, carry: Carry) -> tuple[Node, str] | None:
+        """What a step left that is not finite, if anything: a parameter, or what the optimizer keeps of its derivative.
+
+        A square of a derivative that is infinite makes all later steps 0, and no value and no derivative shows it. What
+        is not finite before the first step, such as the best loss so far, is meant to be so.
+        """
+        leaves = jax.tree_util.tree_leaves_with_path((carry.params, carry.optimizer))
+        for (path, leaf), finite_first in zip(leaves, self.finite_first, strict=True):
+            if finite_first and not all_finite(leaf):
+                parameters, names = self.objective.network.graph.parameters, [getattr(key, "key", None) for key in path]
+                node = next((parameters[n] for n in reversed(names) if n in parameters), self.objective.training[0])
+                return node, "state" if path[0].idx else "value"
+        return None
 
     def diverged(self, stop: int) -> DivergenceError:
         """The error for a chunk that went wrong, found by replaying it step by step from the last copy.
@@ -184,21 +215,25 @@ class TrainingRun:
         good = carry.params | carry.states
         root, training = self.objective.training
         nodes = order((root, *training.updates.values()))
+        program, feed = self.program.alone, self.feed.alone  # each process finds the same, and none waits for another
         while step < stop:
-            examples, plan = self.feed.examples(step, stop), self.feed.plan(step, 1, 1, (1, 1))
-            batch = Plan(*(jnp.asarray(a[0, 0]) for a in plan))
-            data = (examples.inputs, examples.targets)
+            examples, plan = feed.examples(step, stop), feed.plan(step, 1, 1, (1, 1))
+            batch = Plan(*(a[0, 0] for a in plan))
             drawn = step, self.seed & 0xFFFFFFFF
-            sources = self.program.sources(jax.tree.map(jnp.asarray, carry), data, batch, *drawn, self.settings)
-            values = evaluate(nodes, sources)
-            found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
-            for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
-                bad = next((n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n)), None)
-                if bad is not None:
-                    return self.error(bad, what, step, good)
+            for sources in program.sources(jax.tree.map(jnp.asarray, carry), examples, batch, *drawn, self.settings):
+                values = evaluate(nodes, sources)
+                found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
+                for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
+                    odd = (n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n))
+                    bad = next(odd, None)
+                    if bad is not None:
+                        return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = self.program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
+            carry, _ = program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
+            overflowed = self.overflowed(carry)
+            if overflowed is not None:
+                return self.error(*overflowed, step, good)
             step += 1
         return self.error(root, "value", stop - 1, good)
 
@@ -209,14 +244,18 @@ class TrainingRun:
         sources = [n for n in order(outputs) if isinstance(n.source, Input)]
         name = Graph(sources, outputs).names[node]
         epoch, in_epoch = divmod(step, self.in_epoch)
+        said = f"the {what} at {name!r} ({node.kind}) is not finite"
+        cure = "a smaller learning rate, inputs of unit scale, or optimizers.Clipped(optimizer, norm=1.0)"
+        if what == "state":
+            said = f"what the optimizer keeps of the derivative at {name!r}, such as its square, is not finite"
+            cure = "inputs and targets of unit scale, or optimizers.Clipped(optimizer, norm=1.0)"
         return DivergenceError(
-            f"training left the finite numbers in epoch {epoch + 1}, step {in_epoch + 1} of {self.in_epoch}: "
-            f"the {what} at {name!r} ({node.kind}) is not finite\n"
-            "  fix: a smaller learning rate, inputs of unit scale, or optimizers.Clipped(optimizer, norm=1.0); "
-            "the last good parameters are this error's .params",
+            f"training left the finite numbers in epoch {epoch + 1}, step {in_epoch + 1} of {self.in_epoch}: {said}\n"
+            f"  fix: {cure}; the last good parameters are this error's .params",
             epoch=epoch,
             step=step,
             node=name,
+            what=what,
             params={k: jax.device_put(np.array(v)) for k, v in good.items()},
         )
 
@@ -231,6 +270,12 @@ class Snapshot(NamedTuple):
 def copied(carry: Carry) -> Carry:
     """The carry as arrays of NumPy that nothing overwrites."""
     return jax.tree.map(np.array, carry)
+
+
+def all_finite(arrays: Any) -> bool:
+    """Whether all real numbers in a tree of arrays are finite."""
+    real = (a for a in jax.tree.leaves(arrays) if getattr(getattr(a, "dtype", None), "kind", "") == "f")
+    return all(bool(np.isfinite(np.asarray(a)).all()) for a in real)
 
 
 def finite(value: Array) -> bool:

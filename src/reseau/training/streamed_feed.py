@@ -18,6 +18,7 @@ from reseau.data.streams.order import Piece, Windows
 from reseau.data.streams.stream import Reader, Stream
 from reseau.errors import DataError
 from reseau.graph import Input
+from reseau.graph.values import real_type
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.training.feed import Feed
@@ -54,7 +55,9 @@ class Streamed(Feed):
         self.windows = Windows(stream.counts, rows, isinstance(batches, Shuffled), seed)
         self.in_window = -(-rows // self.places)
         self.reader = Reader(stream)
-        self.type = dtype if float_input(objective) else x.dtype
+        source = objective.network.graph.inputs[0].source
+        assert isinstance(source, Input)
+        self.type = real_type(source, dtype) or x.dtype
         wrong = self.refused(x, y)
         if wrong is not None:
             raise DataError(f"{stream.blocks[0].place(0)}: {wrong}")
@@ -167,12 +170,6 @@ class Streamed(Feed):
         except DataError as error:
             return str(error).replace("in row 0, place", "in place").replace(", in row 0", "")
         return None
-
-
-def float_input(objective: Objective) -> bool:
-    """Whether the network reads real numbers, so that other types become them."""
-    source = objective.network.graph.inputs[0].source
-    return isinstance(source, Input) and source.dtype == "float"
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from reseau.disk import file_error
 from reseau.errors import DataError
 
 __all__ = ["Case", "Property", "read_property"]
@@ -58,7 +59,9 @@ def read_property(path: Path) -> Property:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise file_error(path, error, cure="give a .vnnlib file") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: it cannot be read as text: {error}\n  fix: give a .vnnlib file") from error
     if len(text) > LARGEST:
         raise DataError(f"{path}: it has {len(text)} characters\n  fix: a property of at most {LARGEST}")

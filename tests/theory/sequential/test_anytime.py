@@ -5,9 +5,18 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.special import logsumexp
 
-from reseau.theory import Monitor, binomial_upper, sequential_upper
-from reseau.theory.sequential.anytime import log_evidence
+from reseau.theory import (
+    Monitor,
+    ShallowNetwork,
+    binomial_upper,
+    certify,
+    certify_errors,
+    sequential_mean_upper,
+    sequential_upper,
+)
+from reseau.theory.sequential.anytime import BETS, SHARES, log_evidence
 from tools.refusals import refused
 
 
@@ -67,3 +76,47 @@ def test_what_is_refused():
     assert "errors=3" in refused(sequential_upper, 3, 2)
     assert Monitor(0.1).update([]) == Monitor(0.1)
     assert Monitor(0.1).upper == 1
+
+
+def test_the_bound_on_a_mean_is_rarely_ever_violated_and_not_loose():
+    rng = np.random.default_rng(3)
+    for mean in (0.05, 0.3):
+        losses = rng.beta(2 * mean, 2 * (1 - mean), (200, 300))
+        ever = 0
+        for stream in losses:
+            # the capital against the true mean, at all times, as the definition has it
+            factors = np.log1p(BETS[:, None] * (mean - stream))
+            ever += (logsumexp(np.cumsum(factors, 1), axis=0, b=SHARES[:, None]) >= math.log(1 / 0.05)).any()
+        assert ever <= 200 * 0.05 + 2.6 * math.sqrt(200 * 0.05 * 0.95)
+        uppers = [sequential_mean_upper(stream, 1.0) for stream in losses[:8]]
+        assert mean < np.mean(uppers) < mean + 0.1
+        assert sequential_mean_upper(losses[0], 1.0) == pytest.approx(sequential_mean_upper(3 * losses[0], 3.0) / 3)
+
+
+def test_the_bound_on_a_mean_is_where_the_capital_reaches_its_limit():
+    losses = np.random.default_rng(0).random(50) ** 3
+    upper = sequential_mean_upper(losses, 1.0, 0.1)
+    capital = [sum(s * np.prod(1 + b * (m - losses)) for b, s in zip(BETS, SHARES, strict=True)) for m in (upper, 1)]
+    assert 10 <= capital[0] <= 10.0001 < capital[1]
+    assert sequential_mean_upper([1.0], 1.0) == 1
+    assert sum(SHARES) < 1
+    for wrong in ([], [2.0], [-0.1], [math.nan]):
+        assert "fix" in refused(sequential_mean_upper, wrong, 1.0)
+
+
+def test_a_certificate_at_all_times_names_itself_and_is_the_anytime_bound():
+    certificate = certify_errors(100, 10_000, sequential=True)
+    assert certificate.bound == sequential_upper(100, 10_000)
+    assert certificate.kind == "hold-out, at all times"
+    f, rng = ShallowNetwork([[1.0]], [0.0], [1.0]), np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 300)
+    y = np.where(rng.random(300) < 0.9, np.sign(x), -np.sign(x))
+    found = certify(f, x, y, holdout=(x + 1e-3, y), sequential=True)
+    assert "hold-out, at all times: at most" in found.explain()
+    assert found.holdout.bound > certify(f, x, y, holdout=(x + 1e-3, y)).holdout.bound
+    squared = {"loss": "squared", "clip": 1.0, "target_bound": 1.0, "holdout": (x, y)}
+    loss = 0.5 * (y - x.clip(0, 1)) ** 2
+    assert certify(f, x, y, sequential=True, **squared).holdout.bound == pytest.approx(
+        sequential_mean_upper(loss, 2.0), rel=1e-9
+    )
+    assert "holdout=" in refused(certify, f, x, y, sequential=True)

@@ -16,6 +16,7 @@ from reseau.data.table.decide import looks_few
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Recipe, Table
 from reseau.data.table.survey import check_task, learn_recipe
+from reseau.disk import file_error
 from reseau.errors import DataError
 
 __all__ = ["FAILURES", "from_arrays", "npy_header", "read_npz"]
@@ -167,7 +168,7 @@ def _refusals(path: str | PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+        raise file_error(path, error) from error
     except FAILURES as error:
         if isinstance(error, DataError):
             raise

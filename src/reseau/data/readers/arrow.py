@@ -13,6 +13,7 @@ from reseau.data.readers.csv import check_names
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
 from reseau.data.table.columns import Cells, Sheet, Texts, label
+from reseau.disk import file_error
 from reseau.errors import DataError
 
 __all__ = ["arrow_sheet", "json_sheet", "matrix", "parquet_sheet", "reading", "sheet_of"]
@@ -161,8 +162,8 @@ def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
     """Whatever is wrong with a file is one `DataError`."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror}\n  fix: check the path") from error
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        raise file_error(path, error) from error
     except (pyarrow().ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         if isinstance(error, DataError):
             raise

@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
+from reseau.disk import file_error
 from reseau.errors import DataError
 
 __all__ = ["Source", "read_bytes"]
@@ -110,7 +111,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 class _Refusals:
-    """Turns what reading raises into a `DataError` that names the file."""
+    """Turns what reading raises into a `DataError` that names the file, a `FileError` where the system refuses it."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -129,7 +130,7 @@ class _Refusals:
                 f"{source}: it is a damaged {source.packed} file: {said}\n  fix: get the file again"
             ) from error
         if isinstance(error, OSError):
-            raise DataError(f"{source}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+            raise file_error(str(source), error) from error
 
 
 def _xz(file: BinaryIO) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from math import isnan
 from reseau.data.table.columns import BLANKS
 from reseau.data.table.dates import FORMATS, read_date
 from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.data.table.units import number_and_unit
 from reseau.errors import DataError
 
 __all__ = ["Layout", "sniff"]
@@ -100,6 +101,7 @@ def _is_data(cell: str) -> bool:
     return (
         is_number(cell)
         or not all(isnan(read_number(cell, n)) for n in NOTATIONS)
+        or number_and_unit(cell.strip()) is not None
         or any(read_date(cell, form) is not None for form in FORMATS)
     )
 

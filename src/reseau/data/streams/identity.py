@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from reseau.disk import refusals
 from reseau.errors import DataError
 
 __all__ = ["Identity", "digest_of"]
@@ -48,11 +49,8 @@ def digest_of(path: Path, start: int, stop: int) -> str:
     size = SAMPLE_BYTES if length > SAMPLES * SAMPLE_BYTES else length
     places = [start + (length - size) * k // (SAMPLES - 1) for k in range(SAMPLES)] if size < length else [start]
     digest = sha256()
-    try:
-        with open(path, "rb", buffering=0) as file:
-            for place in places:
-                file.seek(place)
-                digest.update(file.read(size))
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+    with refusals(path), open(path, "rb", buffering=0) as file:
+        for place in places:
+            file.seek(place)
+            digest.update(file.read(size))
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import numpy as np
 from reseau.data.readers.arrays import from_arrays, npy_header
 from reseau.data.streams.identity import Identity, digest_of
 from reseau.data.table.recipe import Recipe
+from reseau.disk import file_error
 from reseau.errors import DataError
 
 __all__ = ["NpyBlock", "NpyFile", "npy_blocks", "npy_recipe"]
@@ -46,7 +47,7 @@ class NpyFile:
                 start, identity = file.tell(), Identity.of(path, file)
                 size = identity.size
         except OSError as error:
-            raise DataError(f"{path}: it cannot be read: {error.strerror or error}\n  fix: check the path") from error
+            raise file_error(path, error) from error
         except ValueError as error:
             said = str(error).partition("\n")[0]
             raise DataError(f"{path}: it is not a whole .npy file: {said}\n  fix: write it with np.save") from error
@@ -81,7 +82,10 @@ class NpyFile:
                 self.identity.check(file)
                 file.seek(self.start + first * self.row_bytes)
                 _fill(file, rows.reshape(-1).view(np.uint8).data)
-        except (OSError, EOFError) as error:
+        except OSError as error:
+            cure = "leave the files in place, unchanged, while they are read"
+            raise file_error(self.path, error, f"rows {first} to {last} cannot be read", cure) from error
+        except EOFError as error:
             raise DataError(
                 f"{self.path}: rows {first} to {last} cannot be read: {error}\n"
                 "  fix: leave the files in place, unchanged, while they are read"

@@ -17,6 +17,7 @@ from reseau.data.streams.order import Piece
 from reseau.data.streams.parquet_blocks import ParquetBlock, parquet_blocks
 from reseau.data.table.recipe import Recipe
 from reseau.data.table.survey import Survey
+from reseau.disk import absent
 from reseau.errors import DataError
 
 __all__ = ["Block", "Reader", "Stream", "stream"]
@@ -69,6 +70,19 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Portion:
+    """Rows that follow each other: of each block those from `starts` on, as many as `counts` says."""
+
+    starts: tuple[int, ...]
+    counts: tuple[int, ...]
+    held = True
+
+    def kept(self, block: int, places: np.ndarray) -> np.ndarray:
+        """Those of the places in a block that are among them."""
+        return places[self.starts[block] :][: self.counts[block]]
+
+
+@dataclass(frozen=True)
 class Stream:
     """Examples in files, for `rs.fit(objective, stream, ...)`, read in shuffled windows that bound the memory.
 
@@ -96,7 +110,7 @@ class Stream:
 
     blocks: tuple[Block, ...]
     window: int = WINDOW_BYTES
-    splits: tuple[Split, ...] = ()
+    splits: tuple[Split | Portion, ...] = ()
     table: "Recipe | Survey | Stream | None" = None
     unit: tuple[float, float] = (0.0, 1.0)
 
@@ -195,6 +209,14 @@ class Stream:
         stay = replace(self, splits=(*self.splits, Split(seed, counts, False)))
         held = replace(self, splits=(*self.splits, Split(seed, counts, True)))
         return stay, replace(held, table=stay) if self.table is not None else held
+
+    def portion(self, k: int, of: int) -> "Stream":
+        """The part number `k` of so many, all of as many rows but for one, in the order of the files."""
+        ends = np.cumsum(self.counts)
+        starts, first, last = ends - self.counts, len(self) * k // of, len(self) * (k + 1) // of
+        low, high = np.clip(first - starts, 0, self.counts), np.clip(last - starts, 0, self.counts)
+        part = Portion(tuple(low.tolist()), tuple((high - low).tolist()))
+        return replace(self, splits=(*self.splits, part), table=self if self.table is not None else None)
 
     def fingerprint(self) -> str:
         """A digest of everything that decides what is read in which order.
@@ -309,7 +331,7 @@ def stream(
     path = Path(path)
     arrays, tables = sorted(path.glob("X*.npy")), [path] if path.is_file() else sorted(path.glob("*.parquet"))
     if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder\n  fix: check the path")
+        raise absent(path)
     if bool(arrays) == bool(tables):
         raise DataError(
             f"{path}: it holds {'both' if arrays else 'neither'} X*.npy {'and' if arrays else 'nor'} *.parquet files\n"

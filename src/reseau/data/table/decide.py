@@ -9,6 +9,7 @@ from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_number
 from reseau.data.table.recipe import Column, LeftOut, measured
 from reseau.data.table.tally import MOST_TEXTS, Tally
+from reseau.data.table.units import is_unit
 from reseau.errors import DataError
 
 __all__ = ["Choices", "Decided", "Problem", "decide_column", "decide_target", "decimal_marks", "looks_few", "refusal"]
@@ -247,15 +248,48 @@ def _units(t: Tally) -> tuple[Problem, ...]:
 
 def _notation(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     """How the numbers of a column are written where it is not plainly; a question where they could be two numbers."""
-    if not t.notations:
-        return "", None
-    most = max(m.count for m in t.notations.values())
-    decimal = choices.decimal or (next(iter(choices.marks)) if len(choices.marks) == 1 else "")
-    if most <= t.plain.count and not (t.wrong == 0 and most == t.plain.count and decimal == ","):
-        return "", None
+    plain = {n: m for n, m in t.notations.items() if len(n) == 2}
+    most = max((m.count for m in plain.values()), default=0)
+    decimal = _decimal(choices)
+    if most <= t.plain.count and not (t.wrong == 0 and 0 < most == t.plain.count and decimal == ","):
+        return _with_unit(t, choices)
     if 2 * most < t.known:
+        return _with_unit(t, choices)
+    return _one_of({n: m for n, m in plain.items() if m.count == most}, t, choices)
+
+
+def _decimal(choices: Choices) -> str:
+    """The decimal mark that is said, or that other columns show."""
+    return choices.decimal or (next(iter(choices.marks)) if len(choices.marks) == 1 else "")
+
+
+def _with_unit(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
+    """The notation of numbers that have one unit beside them; a question where there are several, or bare numbers too.
+
+    A word that is not known as a unit is one where it stands beside the number in every row.
+    """
+    counts: dict[str, int] = {}
+    for notation, read in t.notations.items():
+        if len(notation) > 2:
+            counts[notation[2:]] = max(counts.get(notation[2:], 0), read.count)
+    known = {unit: count for unit, count in counts.items() if is_unit(unit)}
+    measured, bare = sum(known.values()), t.plain.count
+    whole = [unit for unit, count in counts.items() if count == t.known]
+    if not whole and (measured < bare or not measured or 10 * (measured + bare) < 9 * t.known):
         return "", None
-    best = {n: m for n, m in t.notations.items() if m.count == most}
+    if not whole and (len(known) > 1 or bare):
+        units = f"{', '.join(sorted(known))}{', and none' if bare else ''}"
+        rare = min(known, key=lambda unit: known[unit])
+        said = f"{t.first[f'unit {rare}']}: the column holds numbers in different units ({units})"
+        return "", Problem(said, "give the column in one unit")
+    unit = whole[0] if whole else next(iter(known))
+    read_so = {n: m for n, m in t.notations.items() if n[2:] == unit and m.count == counts[unit]}
+    return _one_of(read_so, t, choices)
+
+
+def _one_of(best: Mapping[str, Moments], t: Tally, choices: Choices) -> tuple[str, Problem | None]:
+    """The notation among those that read equally many cells; a question where they read other numbers."""
+    decimal = _decimal(choices)
     values = _different(best)
     if len(values) > 1 and not decimal and choices.auto and t.wrong == 0:
         return "", None

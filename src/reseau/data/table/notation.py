@@ -1,13 +1,16 @@
 """Numbers as people write them: decimal commas, thousands in groups, currencies, percent signs.
 
 A notation is two letters, the decimal mark and the mark between thousands: ",." reads 1.234,5 and ".," reads 1,234.5.
-The empty notation is that of programming languages, and nothing else: Python's `float` without underscores.
+The empty notation is that of programming languages, and nothing else: Python's `float` without underscores. What
+follows the two letters is the unit that stands beside each number, see `table.units`: ".,kg" reads 1,234.5 kg.
 """
 
 import re
 from math import isnan, nan
 
-__all__ = ["NOTATIONS", "is_number", "plain_number", "read_number", "unit_of"]
+from reseau.data.table.units import number_and_unit
+
+__all__ = ["NOTATIONS", "is_notation", "is_number", "plain_number", "read_number", "unit_of"]
 
 NOTATIONS = (".,", ",.", ". ", ", ", ".'", ",'")
 
@@ -37,6 +40,11 @@ DIGITS = {n: re.compile(rf"{_whole(n[1])}(?:{MARKS[n[0]]}(?P<part>\d*))?") for n
 NOT_DIGITS = re.compile(r"\D")
 
 
+def is_notation(text: str) -> bool:
+    """Whether the text is one of the notations, with a unit or without."""
+    return not text or text[:2] in NOTATIONS
+
+
 def is_number(cell: str) -> bool:
     """Whether the text is a number; `nan`, which stands for a blank, is not."""
     return not isnan(plain_number(cell))
@@ -59,6 +67,11 @@ def read_number(cell: str, notation: str) -> float:
     """
     if not notation:
         return plain_number(cell)
+    if len(notation) > 2:
+        measured = number_and_unit(cell)
+        if measured is None or measured.unit != notation[2:]:
+            return nan
+        cell, notation = measured.number, notation[:2]
     found = WRITTEN.fullmatch(cell)
     if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
         return nan

@@ -11,7 +11,7 @@ import numpy as np
 from reseau.data.table.columns import Chosen
 from reseau.data.table.dates import FORMATS, PARTS
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import NOTATIONS
+from reseau.data.table.notation import is_notation
 from reseau.errors import DataError
 
 __all__ = ["MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "Table", "measured"]
@@ -197,6 +197,8 @@ class Recipe:
                 raise ValueError("its shape is not that of its columns")
             if len({c.name for c in recipe.columns}) < len(recipe.columns):
                 raise ValueError("two columns have one name")
+            if not is_notation(recipe.written):
+                raise ValueError(f"the notation {recipe.written!r} is not known")
             if recipe.missing not in MISSING or recipe.text not in TEXT or recipe.unreadable not in UNREADABLE:
                 raise ValueError("what to do about blanks or texts is not known")
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
@@ -331,7 +333,8 @@ def _usual(source: str, column: Column, text: str) -> list[str]:
 
 
 def _notation(written: str) -> str:
-    return f"numbers whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
+    unit = f" in {written[2:]}," if written[2:] else ""
+    return f"numbers{unit} whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
 
 
 def _column(given: Mapping[str, Any]) -> Column:
@@ -344,7 +347,7 @@ def _column(given: Mapping[str, Any]) -> Column:
     if not all(v is None or (type(v) is float and isfinite(v)) for v in (low, high)):
         raise ValueError("a limit is not one")
     part, written = (_word(given.get(k, "")) for k in ("part", "written"))
-    if (part and part not in PARTS) or written not in ("", *(FORMATS if part else NOTATIONS)):
+    if (part and part not in PARTS) or not (written in ("", *FORMATS) if part else is_notation(written)):
         raise ValueError(f"the form of a column {part!r}, {written!r} is not known")
     return Column(
         *(_word(given["name"]), _words(given["categories"]), mean, deviation, blank, low, high),

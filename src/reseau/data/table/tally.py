@@ -22,11 +22,13 @@ from reseau.data.table.columns import (
 from reseau.data.table.dates import FORMATS, is_like_date, parts_of
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import NOTATIONS, unit_of
+from reseau.data.table.units import number_and_unit
 
 __all__ = ["MOST_TEXTS", "Tally", "tally"]
 
 MOST_TEXTS = 100_000
 MOST_NUMBERS = 1_000  # different numbers that are counted: more are no classes
+MOST_UNITS = 4  # beside the numbers of one column, that are looked at
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
 
 
@@ -163,7 +165,9 @@ def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[s
     found: dict[str, Moments] = {}
     first: dict[str, int] = {}
     units: frozenset[str] = frozenset()
-    for notation in NOTATIONS:
+    united, places = _units_of(cells)
+    first |= places
+    for notation in (*NOTATIONS, *(n + unit for unit in united for n in NOTATIONS)):
         numbers = cells.numbers(notation)
         if typed:
             numbers = np.where(plain, np.nan, numbers)
@@ -171,15 +175,24 @@ def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[s
         if np.isnan(values).all():
             continue
         found[notation] = Moments.of(values)
-        read = np.flatnonzero(~np.isnan(numbers))
+        read = np.flatnonzero(~np.isnan(numbers)) if len(notation) == 2 else np.arange(0)
         units |= {unit_of(cells.values[k]) for k in read.tolist() if numbers[k] != 0}
         rows = np.flatnonzero(~np.isnan(values) & ~plain[cells.codes])
-        if len(rows):
+        if len(rows) and len(notation) == 2:
             first.setdefault("written", int(rows[0]))
         rows = np.flatnonzero(np.isnan(values) & (cells.codes >= 0))
         if len(rows):
             first[f"not {notation}"] = int(rows[0])
     return found, units, first
+
+
+def _units_of(cells: Texts) -> tuple[list[str], dict[str, int]]:
+    """The units that stand beside numbers in most rows, and where the first cell with each of them stands."""
+    found = [number_and_unit(v) for v in cells.values]
+    units = np.array([*("" if f is None else f.unit for f in found), ""], object)[cells.codes]
+    names, places, counts = np.unique(units, return_index=True, return_counts=True)
+    common = [i for i in np.argsort(-counts, kind="stable") if names[i]][:MOST_UNITS]
+    return [names[i] for i in common], {f"unit {names[i]}": int(places[i]) for i in common}
 
 
 def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]:

@@ -50,6 +50,8 @@ class Box:
     tooltip: str
     role: str = "node"
     """`node`, `input`, `output`, `parameter` (a shared one) or `fold` (many nodes)."""
+    name: str = ""
+    """The node it stands for, whole; empty for an output's label and for a fold."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,11 @@ _color("arithmetic", Add, Subtract, Multiply, Divide, Negative, Maximum, Minimum
 _color("rearrangement", Concatenate, Embedding, Reshape, Slice, Transpose)
 
 
-def diagram(graph: Graph) -> Diagram:
+def diagram(graph: Graph, *, folded: bool = True) -> Diagram:
     """The boxes and edges of a graph; blocks that repeat, or the middle of a very long network, are one box."""
     shared = shared_parameters(graph)
     owned = owned_sources(graph)
-    folded = {node: fold for fold in find_folds(graph) for node in fold.nodes}
+    inside = {node: fold for fold in (find_folds(graph) if folded else ()) for node in fold.nodes}
     boxes: list[Box] = []
     index: dict[Node, int] = {}
     edges: dict[tuple[int, int], None] = {}
@@ -102,7 +104,7 @@ def diagram(graph: Graph) -> Diagram:
             needs_input.add(node)
         if node.op is None and node not in owned and node not in shared:
             continue
-        fold = folded.get(node)
+        fold = inside.get(node)
         index[node] = len(boxes) if fold is None or node is fold.nodes[0] else index[fold.nodes[0]]
         if index[node] == len(boxes):
             boxes.append(draw_node(graph, node, owned) if fold is None else fold_box(fold, owned))
@@ -141,16 +143,15 @@ def node_box(graph: Graph, node: Node, owned: tuple[Node, ...]) -> Box:
         tooltip.append("multiply-adds not known" if cost is None else f"{cost:,} multiply-adds for one example")
     role = "input" if isinstance(node.source, Input) else "node"
     kind = family(node.op) if node.op else "input or output" if role == "input" else "parameter"
-    return Box(tuple(lines), kind, show_shape(node.shape), "\n".join(tooltip), role)
+    return Box(tuple(lines), kind, show_shape(node.shape), "\n".join(tooltip), role, name)
 
 
 def shared_box(graph: Graph, node: Node) -> Box:
     """The box of a parameter that several nodes read."""
     name, readers = plain(graph.names[node]), ", ".join(plain(graph.names[n]) for n in graph.consumers[node])
     lines = (shorten(name, 30), f"shared, {count_parameters((node,)):,} parameters")
-    return Box(
-        lines, "parameter", show_shape(node.shape), f"{name} {show_shape(node.shape)}\nread by {readers}", "parameter"
-    )
+    tooltip = f"{name} {show_shape(node.shape)}\nread by {readers}"
+    return Box(lines, "parameter", show_shape(node.shape), tooltip, "parameter", name)
 
 
 def fold_box(fold: Fold, owned: dict[Node, tuple[Node, ...]]) -> Box:

@@ -7,7 +7,7 @@ from reseau.extras import import_extra
 from reseau.inspect.drawing.boxes import FAMILIES
 from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Picture, PlacedBox, Wire
 
-__all__ = ["to_png"]
+__all__ = ["canvas", "png_bytes", "rectangle", "to_png", "write"]
 
 POINTS = 72 / 96  # an SVG unit is a 96th of an inch
 LONGEST = 16_000  # pixels on a side
@@ -15,31 +15,47 @@ LONGEST = 16_000  # pixels on a side
 
 def to_png(picture: Picture) -> bytes:
     """The whole file, two pixels for each unit of the picture, or fewer where it is very long."""
-    figure = import_extra("matplotlib.figure", "a picture as .png (an .svg needs nothing)").Figure(
-        figsize=(picture.width / 96, picture.height / 96), facecolor="white"
-    )
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
-    axes.axis("off")
+    axes = canvas(picture.width, picture.height)
     for wire in picture.wires:
         _wire(axes, wire)
     for label in picture.shapes:
-        _text(axes, label.x, label.y, label.text, LABEL, MUTED)
+        write(axes, label.x, label.y, label.text, LABEL, MUTED)
     for placed in picture.boxes:
         _box(axes, placed)
     for label in picture.legend:
-        _rectangle(axes, label.x - 18, label.y - 10, 12, 12, 2, FAMILIES[label.text], 0.8)
-        _text(axes, label.x, label.y, label.text, SMALL)
-    _text(axes, picture.caption.x, picture.caption.y, picture.caption.text, SMALL)
+        rectangle(axes, label.x - 18, label.y - 10, 12, 12, 2, FAMILIES[label.text], 0.8)
+        write(axes, label.x, label.y, label.text, SMALL)
+    write(axes, picture.caption.x, picture.caption.y, picture.caption.text, SMALL)
+    return png_bytes(axes, picture.width, picture.height)
+
+
+def canvas(width: float, height: float) -> Any:
+    """Empty axes of this size, whose origin is the left top corner.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure = import_extra("matplotlib.figure", "a picture as .png (an .svg needs nothing)").Figure(
+        figsize=(width / 96, height / 96), facecolor="white"
+    )
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return axes
+
+
+def png_bytes(axes: Any, width: float, height: float) -> bytes:
+    """What was drawn on the axes of `canvas`, as a file."""
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=min(192.0, 96 * LONGEST / max(picture.width, picture.height)))
+    axes.figure.savefig(file, format="png", dpi=min(192.0, 96 * LONGEST / max(width, height)))
     return file.getvalue()
 
 
-def _text(axes: Any, x: float, y: float, text: str, size: float, color: str = INK, **style: str) -> None:
+def write(axes: Any, x: float, y: float, text: str, size: float, color: str = INK, **style: str) -> None:
+    """Text that starts at a point of its baseline, or as `style` aligns it."""
     axes.text(x, y, text, fontsize=size * POINTS, color=color, family="DejaVu Sans", parse_math=False, **style)
 
 
-def _rectangle(
+def rectangle(
     axes: Any,
     x: float,
     y: float,
@@ -50,6 +66,7 @@ def _rectangle(
     line: float,
     dashed: bool = False,
 ) -> None:
+    """A rectangle with round corners, from its left top corner."""
     from matplotlib.patches import FancyBboxPatch
 
     style = f"round,pad=0,rounding_size={radius}"
@@ -64,12 +81,12 @@ def _rectangle(
 def _box(axes: Any, placed: PlacedBox) -> None:
     box = placed.box
     line = 2.0 if box.role in ("input", "output") else 1.0
-    _rectangle(
+    rectangle(
         axes, placed.x, placed.y, placed.width, placed.height, placed.radius, FAMILIES[box.family], line, placed.dashed
     )
     middle = placed.x + placed.width / 2
     for i, (y, text) in enumerate(placed.baselines()):
-        _text(axes, middle, y, text, LINE if i else NAME, ha="center", weight="normal" if i else "bold")
+        write(axes, middle, y, text, LINE if i else NAME, ha="center", weight="normal" if i else "bold")
 
 
 def _wire(axes: Any, wire: Wire) -> None:

@@ -89,6 +89,11 @@ class Certificate:
                 lines += [f"  {title}:", *(f"    - {text}" for text in texts)]
         return "\n".join([*lines, *self._beside()])
 
+    def _repr_html_(self) -> str:
+        from reseau.inspect.html import html_text  # loads the engine, which a notebook that shows networks has
+
+        return html_text(self.explain())
+
     def to_json(self) -> str:
         """Everything, as JSON text.
 
@@ -127,7 +132,7 @@ class Certificate:
         return claim
 
     def _beside(self) -> list[str]:
-        if self.kind == "hold-out":
+        if self.kind.startswith("hold-out"):
             return []
         if self.holdout is None:
             return [
@@ -138,8 +143,8 @@ class Certificate:
         both = f"both at once, with {probability(twice)}" if twice < 1 else "nothing is claimed of both at once"
         winner = "the hold-out bound is the smaller" if self.holdout.bound < self.bound else "this one is the smaller"
         return [
-            f"  hold-out: at most {self.holdout.bound:.6g} from {self.holdout.constants['n']:.0f} unseen examples: "
-            f"{winner}.",
+            f"  {self.holdout.kind}: at most {self.holdout.bound:.6g} from {self.holdout.constants['n']:.0f} unseen "
+            f"examples: {winner}.",
             f"    Each holds with probability {probability(self.delta)}; {both}.",
             *(f"    warning: {text}" for text in self.holdout.warnings),
         ]

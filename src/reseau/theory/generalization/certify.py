@@ -22,6 +22,7 @@ from reseau.theory.generalization.terms import (
 )
 from reseau.theory.rounding import divide_up, product_up, sum_up, up
 from reseau.theory.score_losses import score_loss
+from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_upper
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, row_norms
 
 __all__ = ["certify", "certify_errors", "commitment"]
@@ -56,6 +57,7 @@ def certify(
     grid: Sequence[float] = GRID,
     complexity: str = "sample",
     holdout: Examples | None = None,
+    sequential: bool = False,
     chosen_on_sample: Sequence[str] = (),
     seed: int = 0,
 ) -> Certificate:
@@ -80,6 +82,8 @@ def certify(
         complexity: `"sample"` (no assumption on the inputs); `"ball"`, if all inputs have `|x| <= R`,
             now and later; `"simulated"` (one output): random signs, exact for d <= 2, on a tenth of delta.
         holdout: Examples `(X, y)` kept out of training and of every choice; their bound is put beside.
+        sequential: Whether that bound holds at all times at once, so that one may look at it after every example and
+            stop when one likes.
         chosen_on_sample: Which of `"radius"`, `"grid"`, `"preprocessing"` were chosen by looking at these
             examples: the result then says that it is no certificate.
         seed: Of the random signs; part of the commitment, since the best of several would be a choice made on the
@@ -99,6 +103,8 @@ def certify(
     `complexity_chain`; structural risk minimization over the grid; A. Maurer, 2016, for several outputs.
     """
     settings = settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity, seed)
+    if sequential and holdout is None:
+        raise DataError("certify: sequential=True is about the hold-out bound\n  fix: holdout=(X, y), in their order")
     if not set(chosen_on_sample) <= set(CHOICES):
         raise DataError(f"certify: chosen_on_sample={tuple(chosen_on_sample)}; use names among {CHOICES}")
     points, targets = _examples(X, y, f, settings)
@@ -122,7 +128,7 @@ def certify(
         warnings=wording.suspicions(points, settings),
         invalid=tuple(chosen_on_sample),
         commitment=settings.digest,
-        holdout=None if holdout is None else _holdout(f, points, holdout, settings),
+        holdout=None if holdout is None else _holdout(f, points, holdout, settings, sequential),
     )
 
 
@@ -226,16 +232,24 @@ def _margins_in_floats(f: ShallowNetwork, points: FloatArray, targets: FloatArra
 
 
 def _clipped_risk(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> float:
+    return divide_up(sum_up(_clipped_losses(f, points, targets, settings)), len(points))
+
+
+def _clipped_losses(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> FloatArray:
+    """Upper bounds on the loss of every example, shape (n,)."""
     slope, largest = settings.slope_and_range
     with np.errstate(over="ignore", invalid="ignore"):
         scores = np.clip(f(points), -settings.cap, settings.cap)
         losses = score_loss(settings.loss, targets).value(targets, scores) + slope * evaluation_error(f, points)
     losses = np.where(np.isnan(losses), largest, losses)
     # The factor covers the few roundings of the loss itself.
-    return divide_up(sum_up(np.minimum(losses * (1 + 2.0**-48), largest)), len(points))
+    upper: FloatArray = np.minimum(losses * (1 + 2.0**-48), largest)
+    return upper
 
 
-def _holdout(f: ShallowNetwork, points: FloatArray, holdout: Examples, settings: Settings) -> Certificate:
+def _holdout(
+    f: ShallowNetwork, points: FloatArray, holdout: Examples, settings: Settings, sequential: bool
+) -> Certificate:
     unseen, targets = _examples(*holdout, f, settings)
     n, delta = len(unseen), settings.delta
     seen = {row.tobytes() for row in points}
@@ -244,12 +258,20 @@ def _holdout(f: ShallowNetwork, points: FloatArray, holdout: Examples, settings:
     warnings = (f"{again} of the {n} hold-out inputs are also in the sample",) if again else ()
     if settings.loss == "error":
         errors = int(np.sum(_margins(f, unseen, targets) <= 0))
-        return certify_errors(errors, n, delta, checked=checked, warnings=warnings)
-    empirical, largest = _clipped_risk(f, unseen, targets, settings), settings.slope_and_range[1]
-    bound = min(hoeffding_upper(empirical, n, largest, delta), largest)
-    formula = "mean loss <= empirical + B sqrt(log(1/delta)/(2n))"
+        return certify_errors(errors, n, delta, sequential=sequential, checked=checked, warnings=warnings)
+    largest = settings.slope_and_range[1]
+    losses = _clipped_losses(f, unseen, targets, settings)
+    empirical = divide_up(sum_up(losses), n)
+    if sequential:
+        bound = sequential_mean_upper(losses, largest, delta)
+        formula = "mean loss <= the m at which sum_k s_k prod_i (1 + b_k (m - l_i)/B) reaches 1/delta"
+    else:
+        bound = min(hoeffding_upper(empirical, n, largest, delta), largest)
+        formula = "mean loss <= empirical + B sqrt(log(1/delta)/(2n))"
     constants = {"n": float(n), "B": largest}
-    return _from_unseen(_quantity(settings), bound, empirical, largest, delta, formula, constants, checked, warnings)
+    return _from_unseen(
+        _quantity(settings), bound, empirical, largest, delta, formula, constants, checked, warnings, sequential
+    )
 
 
 def certify_errors(
@@ -257,6 +279,8 @@ def certify_errors(
     count: int,
     delta: float = 0.05,
     *,
+    quantity: str = "the error rate",
+    sequential: bool = False,
     checked: tuple[str, ...] = ("the number of errors",),
     warnings: tuple[str, ...] = (),
 ) -> Certificate:
@@ -266,18 +290,24 @@ def certify_errors(
         errors: Wrong predictions.
         count: Examples.
         delta: Probability that the bound fails.
+        quantity: What an error is, in words, such as "the share of predictions off by more than 1".
+        sequential: Whether the bound holds at all times at once, so that one may look after every example.
         checked: What was verified of the errors, in words.
         warnings: Signs that an assumption is false.
 
     >>> round(certify_errors(100, 10_000).bound, 5)
     0.0118
 
-    Source: the binomial tail, see `binomial_upper`.
+    Source: the binomial tail, see `binomial_upper`; at all times, see `sequential_upper`.
     """
-    bound = binomial_upper(errors, count, delta)
-    formula = "error rate <= the p at which P(Binomial(n, p) <= errors) = delta"
+    if sequential:
+        bound = sequential_upper(errors, count, delta)
+        formula = "share of errors <= the p at which the mixture M_n(p) reaches 1/delta, for all n at once"
+    else:
+        bound = binomial_upper(errors, count, delta)
+        formula = "share of errors <= the p at which P(Binomial(n, p) <= errors) = delta"
     constants = {"n": float(count), "errors": float(errors)}
-    return _from_unseen("the error rate", bound, errors / count, 1.0, delta, formula, constants, checked, warnings)
+    return _from_unseen(quantity, bound, errors / count, 1.0, delta, formula, constants, checked, warnings, sequential)
 
 
 def _from_unseen(
@@ -290,9 +320,10 @@ def _from_unseen(
     constants: dict[str, float],
     checked: tuple[str, ...],
     warnings: tuple[str, ...],
+    sequential: bool,
 ) -> Certificate:
     return Certificate(
-        kind="hold-out",
+        kind="hold-out, at all times" if sequential else "hold-out",
         quantity=quantity,
         bound=bound,
         empirical=empirical,
@@ -307,6 +338,7 @@ def _from_unseen(
         assumed=(
             "the hold-out examples are independent draws from the law of future ones",
             "no choice (training, early stopping, model selection) has used them",
+            *(("the predictor was not changed while they came",) if sequential else ()),
         ),
         warnings=warnings,
     )

@@ -10,14 +10,16 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, betaincc, betaln
+from scipy.special import betainc, betaincc, betaln, logsumexp
 
 from reseau.errors import DataError
 
-__all__ = ["log_evidence", "sequential_upper"]
+__all__ = ["log_evidence", "sequential_mean_upper", "sequential_upper"]
 
 FloatArray = npt.NDArray[np.float64]
 PRIOR = (1.0, 1.0)
+BETS = 2.0 ** (-np.arange(1, 41) / 2)
+SHARES = 1 / (np.arange(1, 41) * np.arange(2, 42))  # their sum is below 1
 
 
 def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[float, float] = PRIOR) -> float:
@@ -55,6 +57,48 @@ def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[
         else:
             high = middle
     return min(math.nextafter(high, 2.0), 1.0)
+
+
+def sequential_mean_upper(losses: npt.ArrayLike, largest: float, delta: float = 0.05) -> float:
+    """An upper bound on the mean of a loss that holds for all n at once with probability at least `1 - delta`.
+
+    With `l` in [0, 1], the capital `Σ_k s_k Π_i (1 + b_k (m - l_i))` of bets that losses are below m grows in m, and is
+    a supermartingale for every m up to the mean. The bound is the m at which it reaches `1 / delta`.
+
+    Args:
+        losses: So far, each from 0 to `largest`, of a predictor chosen before any of these rows was looked at.
+        largest: What a loss can be at most, known beforehand; above 0.
+        delta: Probability that the bound ever fails, whenever it is looked at.
+
+    Raises:
+        DataError: An argument is out of its range.
+
+    Example:
+        >>> round(sequential_mean_upper([0.0, 0.5] * 500, 1.0), 3)
+        0.279
+
+    Source: I. Waudby-Smith and A. Ramdas, *Estimating means of bounded random variables by betting*, 2024; here with
+    bets that are fixed, and mixed.
+    """
+    found = np.asarray(losses, np.float64).reshape(-1)
+    if not (found.size and 0 < largest < math.inf and 0 < delta < 1 and ((found >= 0) & (found <= largest)).all()):
+        raise DataError(
+            f"sequential_mean_upper: {found.size} losses, largest={largest}, delta={delta}\n"
+            "  fix: at least one loss, each from 0 to largest, and 0 < delta < 1"
+        )
+    shares = np.minimum(found / largest * (1 + 2.0**-50), 1.0)  # a larger loss makes the bound larger
+    wanted = -math.log(delta) + 1e-9 + 1e-12 * found.size
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        capital = np.array([np.log1p(bet * (middle - shares)).sum() for bet in BETS])
+        if float(logsumexp(capital, b=SHARES)) < wanted:
+            low = middle
+        else:
+            high = middle
+    return math.nextafter(high * largest, math.inf) if high < 1 else largest
 
 
 def log_evidence(

@@ -12,9 +12,10 @@ from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.chords import MARGIN, Chords, of_callable, of_expression
 from reseau.theory.univariate.expression import Expression, parse
+from reseau.theory.univariate.fewest_neurons import least_neurons, turning_away
 from reseau.theory.univariate.fewest_pieces import Where, min_pieces
 from reseau.theory.univariate.pieces import PWL
-from reseau.theory.univariate.realization import network_to_pwl, realize
+from reseau.theory.univariate.realization import LineNetwork, network_to_pwl, realize
 
 __all__ = ["Approximation", "approximate", "compress", "rounding_error"]
 
@@ -30,14 +31,15 @@ class Approximation:
     """A network close to a function, and what is proved of it.
 
     Attributes:
-        network: Its neurons; at most one more than the pieces.
+        network: Its neurons; at most one more than the pieces, and fewer where a search finds such a network.
         pwl: The same function, piece by piece.
         tolerance: What was asked, in the unit of the values.
         error: Bound on `|network - function|` over the interval (at the points, for points);
             an observation when not `certified`.
         lower: No continuous piecewise-affine function of fewer pieces is within the tolerance.
-        upper: This many pieces are enough; `pwl` has as many.
-        certified: Whether `error`, `lower` and `upper` are proved.
+        upper: This many pieces are enough; `pwl` has as many, or fewer.
+        least_neurons: No network of fewer neurons is within the tolerance: see `least_neurons` of `fewest_neurons`.
+        certified: Whether `error`, `lower`, `upper` and `least_neurons` are proved.
         reason: Why they are, or are not.
         chords: The points of the function that were used.
 
@@ -54,6 +56,7 @@ class Approximation:
     error: float
     lower: int
     upper: int
+    least_neurons: int
     certified: bool
     reason: str
     chords: Chords
@@ -69,12 +72,14 @@ class Approximation:
         >>> print(approximate("x^2", (-1.0, 1.0), 1e-2).explain())
         8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
         certified: ball arithmetic bounds the expression between the samples
+        >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
+        2 pieces, 2 neurons, error at most 0.01 (asked: 0.01); neither fewer pieces nor fewer neurons do it
         """
-        fewest = (
-            "no function of fewer pieces does it"
-            if self.lower == self.upper
-            else f"fewer than {self.lower} pieces do not"
-        )
+        fewest = f"fewer than {self.lower} pieces do not"
+        if self.lower == self.upper:
+            fewest = "no function of fewer pieces does it"
+            if self.network.width == self.least_neurons:
+                fewest = "neither fewer pieces nor fewer neurons do it"
         bound = "at most" if self.certified else "seen"
         head = f"{self.pieces} pieces, {self.network.width} neurons, error {bound} {self.error:.3g}"
         status = "certified" if self.certified else "not certified"
@@ -103,6 +108,8 @@ def approximate(
     lipschitz: float | None = None,
 ) -> Approximation:
     """Find a ReLU network of fewest pieces within `tolerance` of `f`, uniformly on the interval.
+
+    Among the networks of fewest pieces one with few neurons is taken; `least_neurons` says how many there are at least.
 
     Args:
         f: A text in `x` such as `"sin(3*x)"` (see `parse`), certified by ball arithmetic; a function
@@ -194,17 +201,32 @@ def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float 
     if not chords.certified:
         lower = min(lower, min_pieces(chords.x, chords.y, tolerance + rounding, "samples").pieces)
     scale = max(abs(chords.x[0]), abs(chords.x[-1])) if radius is None else radius
+    narrower = True
     while True:
         pwl = min_pieces(chords.x, chords.y, tolerance - margin, mode)
-        network = realize(pwl, "min_width").network(scale)
-        error = math.nextafter(_distance(chords, pwl, mode) + stray + rounding_error(network), math.inf)
-        if error <= tolerance or margin == 0:
+        pieces, line = pwl.pieces, realize(pwl, "min_width")
+        least = least_neurons(chords.x, chords.y, tolerance + stray + rounding, mode, min(lower, pieces))
+        if narrower and line.width > least:
+            line, pwl = _narrower(line, pwl, chords, tolerance - margin, mode)
+        network = line.network(scale)
+        # twice: for a narrower network the pieces are those of its parameters, and rounded themselves
+        error = _distance(chords, pwl, mode) + stray + 2 * rounding_error(network)
+        if (error := math.nextafter(error, math.inf)) <= tolerance or margin == 0:
             break
         margin += 1.5 * (error - tolerance)  # what rounding the parameters costs, known only now
+        narrower = margin < tolerance
         _refuse_rounding(margin, tolerance)
-    return Approximation(
-        network, pwl, tolerance, error, min(lower, pwl.pieces), pwl.pieces, chords.certified, chords.reason, chords
-    )
+    lower = min(lower, pieces)
+    return Approximation(network, pwl, tolerance, error, lower, pieces, least, chords.certified, chords.reason, chords)
+
+
+def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where) -> tuple[LineNetwork, PWL]:
+    """A network of fewer neurons and no more pieces, with its pieces, if one turns away from a zero; else the same."""
+    found = turning_away(chords.x, chords.y, tolerance, mode)
+    if found is None or found.width >= line.width:
+        return line, pwl
+    pieces = network_to_pwl(found, (float(chords.x[0]), float(chords.x[-1])))
+    return (found, pieces) if pieces.pieces <= pwl.pieces else (line, pwl)
 
 
 def _refuse_rounding(margin: float, tolerance: float) -> None:

@@ -18,6 +18,8 @@ __all__ = ["Corridor", "min_pieces"]
 
 Where = Literal["samples", "tube"]
 
+ROUNDINGS = 64  # of the largest ordinate, that are borne
+
 
 def min_pieces(
     x: Sequence[Number] | FloatArray,
@@ -30,7 +32,9 @@ def min_pieces(
     """Find a continuous piecewise-affine function of fewest pieces within `tolerance` of the data.
 
     In floats the comparisons leave `4 ulp` of the largest ordinate to rounding, so that points on a
-    line count as such; `exact` decides every tie in rationals, where the count is a theorem.
+    line count as such; `exact` decides every tie in rationals, where the count is a theorem. Abscissas are counted
+    from the first one. Knots are floats, so far from 0 their rounding moves the steep pieces: where that would leave
+    the tolerance, a path of as many pieces is taken that stays closer by as much, if there is one.
 
     Args:
         x: Abscissas, shape (n,), n >= 2, not decreasing. Points of equal abscissa must all be met.
@@ -56,8 +60,53 @@ def min_pieces(
     """
     if mode not in {"samples", "tube"}:
         raise DataError(f"min_pieces: mode {mode!r} is unknown; use 'samples' or 'tube'")
-    corridor = Corridor.around(x, y, tolerance, exact=exact)
-    return corridor.path(tube=mode == "tube")
+    tube = mode == "tube"
+    if exact:
+        return Corridor.around(x, y, tolerance, exact=True).path(tube=tube)
+    found = _counted_from_the_first(x, y, tolerance, tube)
+    points, values, widths = (np.asarray(v, dtype=np.float64) for v in (x, y, tolerance))
+    borne = ROUNDINGS * np.finfo(np.float64).eps * (np.abs(values).max() + widths.max())
+    if (np.abs(found(points) - values) - widths).max() <= borne:
+        return found
+    turns = np.abs(np.diff(np.array(found.slopes, dtype=np.float64))).max(initial=0.0)
+    moved = 2 * float(np.spacing(np.abs(points).max()) * turns)  # what rounding a knot can move a value by
+    try:
+        closer = _counted_from_the_first(x, y, np.maximum(widths - moved, 0), tube)
+    except DataError:  # points of equal abscissa that only the whole tolerance lets pass
+        return found
+    return closer if closer.pieces == found.pieces else found
+
+
+def _counted_from_the_first(
+    x: Sequence[Number] | FloatArray,
+    y: Sequence[Number] | FloatArray,
+    tolerance: Number | Sequence[Number] | FloatArray,
+    tube: bool,
+) -> PWL:
+    """The path in floats, computed with abscissas from the first one on where that rounds none of them."""
+    points = _column(x, "x")
+    with np.errstate(over="ignore"):
+        moved = points - points[0] if len(points) else points
+    if not len(points) or points[0] == 0 or not np.array_equal(moved + points[0], points):
+        return Corridor.around(points, y, tolerance, exact=False).path(tube=tube)
+    start = float(points[0])
+    path = Corridor.around(moved, y, tolerance, exact=False).path(tube=tube)
+    return _moved(path, start, float(points[-1]))
+
+
+def _moved(path: PWL, start: float, end: float) -> PWL:
+    """The path `start` further right; its knots are rounded there, and its heights are taken at the rounded ones."""
+    knots, heights = [start], [float(path.values[0])]
+    for k, knot in enumerate(path.knots):
+        rounded = float(knot) + start
+        if knots[-1] < rounded < end:
+            flatter = min(path.slopes[k], path.slopes[k + 1], key=lambda slope: abs(float(slope)))
+            knots.append(rounded)
+            heights.append(float(path.values[k + 1]) + float(flatter) * (rounded - start - float(knot)))
+    knots.append(end)
+    heights.append(float(path.values[-1]))
+    slopes = [(h1 - h0) / (t1 - t0) for (t0, t1), (h0, h1) in zip(pairwise(knots), pairwise(heights), strict=True)]
+    return PWL(tuple(knots[1:-1]), tuple(slopes), (start, heights[0]), (start, end))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""`reseau train --time`: the default for tables, within a time."""
+"""`reseau train` of a table where no setting is named: the default for tables."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +13,37 @@ from reseau.cli.model import Model
 from reseau.cli.partial_folder import CHECKPOINTS, HISTORY
 from reseau.cli.trained import Trained
 from reseau.logs import as_log, writing
-from reseau.tabular import TableFit, fit_table
-from reseau.tabular.settings import optimizer_for
+from reseau.tabular import TableFit, fit_table, tune
+from reseau.tabular.optimizer import TableOptimizer
+from reseau.tabular.problem import loss_for
 from reseau.training import FitResult
 
-__all__ = ["train_within"]
+__all__ = ["train_table"]
+
+SECONDS_TO_TUNE = 60.0
+SHOWN_TRIALS = 4  # with the line above them
 
 
-def train_within(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+def train_table(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the members and join them; the history of each follows that of the one before."""
-    found = fit_table(
-        parts.train,
-        seconds=arguments.time,
-        seed=arguments.seed,
-        checkpoint=partial / CHECKPOINTS,
-        progress=not arguments.quiet,
-    )
+    folder, seed, progress = partial / CHECKPOINTS, arguments.seed, not arguments.quiet
+    if arguments.tune:
+        seconds = arguments.time or SECONDS_TO_TUNE
+        tuned = tune(parts.train, seconds=seconds, seed=seed, checkpoint=folder, progress=progress)
+        print(f"{len(tuned.trials)} trials; those that went farthest, best first:")
+        print("\n".join(str(tuned).splitlines()[:SHOWN_TRIALS]))
+        found = tuned.fit
+    else:
+        found = fit_table(parts.train, seconds=arguments.time, seed=seed, checkpoint=folder, progress=progress)
     chosen, classes = found.settings, parts.train.classes
+    hidden = ", ".join(map(str, chosen.hidden))
     print(
-        f"{chosen.members} {'members' if chosen.members > 1 else 'member'} of hidden layers "
-        f"{', '.join(map(str, chosen.hidden))}, {chosen.epochs} epochs each, averaged in one network"
+        f"{chosen.members} members of hidden layers {hidden}, {chosen.epochs} epochs each at most, in one network"
+        if chosen.members > 1
+        else f"hidden layers {hidden}, {chosen.epochs} epochs at most"
     )
     assert parts.train.target is not None
-    loss: rs.losses.Loss = rs.losses.CrossEntropy() if classes else rs.losses.SquaredError()
+    loss = loss_for(replace(chosen, smoothing=0.0), len(classes))  # measured as it is, without smoothed labels
     shift, scale = (0.0, 1.0) if classes else (float(parts.train.target.mean()), float(parts.train.target.std()) or 1.0)
     loss_name = "cross-entropy" if classes else "squared"
     made = Design(found.trained, found.network, loss, loss_name, shift, scale)
@@ -42,7 +51,7 @@ def train_within(arguments: argparse.Namespace, parts: Parts, name: str, partial
     result = FitResult(
         {k: v for k, v in found.params.items() if k in own},
         _history(found),
-        found.members[-1].stopped,
+        found.members[-1].stopped if found.members[-1].stopped in ("interrupted", "time") else "finished",
         sum(r.steps for r in found.members),
         found.seconds,
     )
@@ -51,7 +60,7 @@ def train_within(arguments: argparse.Namespace, parts: Parts, name: str, partial
         values = zip(*(result.history[c].tolist() for c in columns), strict=True)
         write([dict(zip(columns, row, strict=True)) for row in values])
     arguments.epochs, arguments.batch = chosen.epochs * chosen.members, chosen.batch
-    optimizer = optimizer_for(chosen, max(r.steps for r in found.members))
+    optimizer = TableOptimizer(chosen.rate, chosen.decay, max(r.steps for r in found.members))
     model = Model(found.network, found.params, parts.train.recipe, loss_name, name)
     return Trained(rs.Objective(found.trained, loss=loss), made, optimizer, result, model, name)
 

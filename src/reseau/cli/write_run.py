@@ -1,0 +1,245 @@
+"""The folder that `reseau train` leaves: model, digests of the rows, outputs for the test part, history, report."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import file_digest
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reseau.cli.loading import Parts
+from reseau.cli.run_folder import FACTS, HISTORY, MODEL, ROWS
+from reseau.cli.threshold import FEW, RULES, Threshold, choose
+from reseau.cli.trained import Trained
+
+if TYPE_CHECKING:
+    from reseau.cli.evaluation import Evaluation
+    from reseau.cli.model import Model
+    from reseau.report.baselines import Baseline
+    from reseau.report.importance import Importance
+    from reseau.training import FitResult
+
+__all__ = ["with_threshold", "write_run"]
+
+DIAGNOSED_ROWS = 256
+
+
+def write_run(
+    arguments: argparse.Namespace,
+    parts: Parts,
+    run: Trained,
+    folder: Path,
+    command: str,
+    data: str,
+    folds: tuple[Mapping[str, float], ...] = (),
+) -> None:
+    """Measure, write everything into `folder`, and print the headlines.
+
+    Args:
+        arguments: What the user said.
+        parts: The data.
+        run: What was trained.
+        folder: Where to write.
+        command: The command that does it again.
+        data: What is predicted from what, in words.
+        folds: Measures of each fold of a cross-validation.
+    """
+    from reseau.cli.evaluation import importance_of, outputs_of, worst_rows
+    from reseau.cli.metrics import measure_outputs
+    from reseau.cli.outputs import write_outputs
+    from reseau.cli.promise import told as promise_told
+    from reseau.cli.record import Record
+    from reseau.cli.report import write_report
+    from reseau.logs import as_log, writing
+    from reseau.modelfiles.safetensors import write_arrays
+    from reseau.report.baselines import baselines
+    from reseau.report.rows import row_digests
+
+    made, result, seconds = run.made, run.result, {"training": run.result.seconds}
+    model, rules = with_threshold(arguments, parts, run)
+    outputs = worst = None
+    simple: tuple[Baseline, ...] = ()
+    importance: tuple[Importance, ...] = ()
+    measures: dict[str, float] = {}
+    if parts.test is not None:
+        with timed(seconds, "simple models"):
+            simple = baselines(parts.train, parts.test, arguments.seed)
+        with timed(seconds, "measuring"):
+            outputs = outputs_of(model, parts.test)
+            importance = importance_of(model, parts.test, arguments.seed)
+            worst = worst_rows(model, parts.test, outputs)
+            measures = dict(measure_outputs(model, outputs.scores, outputs.target).values)
+        write_outputs(folder, outputs)
+    ended = _ended(arguments, result)
+    seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
+    problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
+
+    model.save(folder / MODEL)
+    if parts.stream is None:
+        known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
+        write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
+    made.kept.draw(folder / "network.svg")
+    history = in_units(result.history, made.loss_name, made.scale, parts)
+    with writing([as_log(folder / HISTORY)], tuple(history), []) as write:
+        write(
+            [dict(zip(history, row, strict=True)) for row in zip(*(c.tolist() for c in history.values()), strict=True)]
+        )
+    record = Record(
+        title=f"A network trained on {Path(run.name).name}",
+        data=f"{data}.",
+        parts=_parts(parts),
+        settings=_settings(arguments, run, model.threshold),
+        ended=ended,
+        problems=tuple(problems),
+        command=command,
+        seconds=seconds,
+        digest=digest_of(Path(run.name)),
+        baselines=simple,
+        importance=importance,
+        worst=worst,
+        level=arguments.interval,
+        thresholds=rules,
+        folds=folds,
+    )
+    recipe = model.recipe
+    facts = record.to_json(recipe.task, recipe.target, 0 if outputs is None else len(outputs), measures)
+    (folder / FACTS).write_text(facts, encoding="utf-8")
+    found = write_report(folder, record, model)
+    print(ended)
+    for problem in problems:
+        print(f"diagnosis: {problem}")
+    for line in _cross_validated(folds) if folds else ():
+        print(line)
+    if found is not None or not folds:
+        print(_told(found))
+    if outputs is not None and (said := promise_told(model, outputs, arguments.interval)):
+        print(said)
+
+
+def in_units(history: Mapping[str, np.ndarray], loss: str, scale: float, parts: Parts) -> dict[str, np.ndarray]:
+    """The history, with RMSE, MAE and R² of a number on the validation rows in the unit of the target."""
+    found = dict(history)
+    squared, absolute = (
+        found.get("validation_loss") if loss == kind else found.pop(f"validation_{kind}_error", None)
+        for kind in ("squared", "absolute")
+    )
+    if squared is None or absolute is None or parts.validation is None or parts.validation.target is None:
+        return found
+    found["validation_RMSE"] = scale * np.sqrt(2 * squared)
+    found["validation_MAE"] = scale * absolute
+    spread = float(np.var(np.asarray(parts.validation.target, np.float64)))
+    if spread > 0:
+        found["validation_R2"] = 1 - 2 * squared * scale**2 / spread
+    return found
+
+
+def with_threshold(arguments: argparse.Namespace, parts: Parts, run: Trained) -> tuple["Model", Mapping[str, float]]:
+    """The model with the threshold that the rarer of two classes is decided by, and what each rule would choose."""
+    classes, validation = parts.train.classes, parts.validation
+    if len(classes) != 2 or run.model.loss == "hinge":
+        return run.model, {}
+    from reseau.cli.metrics import probabilities
+
+    rare = int(np.argmin(np.bincount(np.asarray(parts.train.target, int), minlength=2)))
+    shares = target = None
+    if validation is not None:
+        shares = probabilities(run.model.scores(validation.features), run.model.loss)
+        target = np.asarray(validation.target)
+        count = int(np.sum(target == rare))
+        if arguments.threshold in RULES and count < FEW:
+            print(f"note: the threshold is chosen on {count} validation rows of {classes[rare]}, which is little")
+    threshold, rules = choose(arguments.threshold, shares, target, classes[rare], rare)
+    return replace(run.model, threshold=threshold), rules
+
+
+def _settings(arguments: argparse.Namespace, run: Trained, threshold: Threshold | None) -> tuple[tuple[str, str], ...]:
+    """Name and value of each setting that the report shows."""
+    made = run.made
+    settings = [
+        *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
+        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
+        ("class weight", arguments.class_weight),
+    ]
+    if threshold is not None:
+        why = f", {RULES[arguments.threshold]} on the validation part" if arguments.threshold in RULES else ""
+        settings.append(("decision", f"{threshold.name} from a probability of {threshold.probability:.4g} on{why}"))
+    if (ran := run.result).shards > 1:
+        order = "the order of the shards" if ran.exact else "no fixed order: other bits for other processes"
+        settings += [("processes", str(ran.processes)), ("sums of derivatives", f"{ran.shards} shards, in {order}")]
+    if made.scale != 1 or made.shift != 0:
+        settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
+    return tuple((key, str(value)) for key, value in settings if value)
+
+
+def _parts(parts: Parts) -> tuple[tuple[str, ...], ...]:
+    """Name, rows and source of each part."""
+    rows = [("training", str(parts.rows), "streamed from the disk" if parts.stream else "")]
+    if parts.validation is not None:
+        rows.append(("validation", str(len(parts.validation)), "held out of the training rows"))
+    if parts.test is not None:
+        rows.append(("test", str(len(parts.test)), parts.test_source))
+    if parts.dropped:
+        rows.append(("left out", str(parts.dropped), "a cell is blank"))
+    return tuple(rows)
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note how long a part of the command took."""
+    start = perf_counter()
+    yield
+    seconds[part] = perf_counter() - start
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file; empty for a folder or a data set that is no file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
+    epochs = len(result.history["epoch"])
+    seconds = f"{result.seconds:.1f} s"
+    if result.stopped == "early":
+        return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
+    if result.stopped == "time":
+        return f"The time was over after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
+    if result.stopped == "interrupted":
+        return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
+    return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
+
+
+def _told(found: "Evaluation | None") -> str:
+    if found is None:
+        return "no test part: nothing was measured"
+    measured = found.measures
+    lines = [f"test {name}: {value}" for name, value in measured.lines]
+    key = "balanced accuracy" if measured.classes else "RMSE"
+    beside = [f"{b.name} {b.values[key]:.4g}" for b in found.baselines if b.values]
+    if beside:
+        lines.append(f"simple models on the same rows ({key}): {', '.join(beside)}")
+    if measured.confusion is not None:
+        from reseau.theory import binomial_upper
+
+        bound = binomial_upper(measured.rows - int(measured.confusion.diagonal().sum()), measured.rows, 0.05)
+        lines.append(
+            f"certificate: with probability 0.95 the error rate on new examples is at most {100 * bound:.2f} %,\n"
+            "  if the test rows are independent draws on which nothing was chosen (binomial tail; reseau certify)"
+        )
+    return "\n".join(lines)
+
+
+def _cross_validated(measured: tuple[Mapping[str, float], ...]) -> list[str]:
+    """Mean and spread of each measure that all folds have, a line each."""
+    lines = []
+    for key in measured[0]:
+        values = [fold[key] for fold in measured if key in fold]
+        if len(values) == len(measured):
+            lines.append(f"cross-validated {key}: {np.mean(values):.4g} ± {np.std(values, ddof=1):.2g}")
+    return lines

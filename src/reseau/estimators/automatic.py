@@ -1,0 +1,96 @@
+"""`hidden_layer_sizes="auto"`: an estimator that is fitted as the default for tables."""
+
+import warnings
+from collections.abc import Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from reseau.data.table.recipe import Recipe, Table
+from reseau.errors import DataError
+from reseau.estimators.epochs import Standing
+from reseau.estimators.rows import Rows
+from reseau.estimators.tasks import Tasks
+from reseau.estimators.warnings import WARNINGS
+from reseau.tabular import TableFit, fit_table
+
+__all__ = ["check_automatic", "fit_automatic", "is_automatic"]
+
+LEFT_TO_THE_USER = ("hidden_layer_sizes", "random_state", "verbose", "class_weight")
+
+
+def is_automatic(estimator: Any) -> bool:
+    """Whether its network and its training are those of the default for tables."""
+    given = estimator.hidden_layer_sizes
+    return isinstance(given, str) and given == "auto"
+
+
+def check_automatic(estimator: Any) -> None:
+    """Refuse the settings that would not be read."""
+    usual = signature(type(estimator).__init__).parameters
+    read = [name for name in estimator.get_params(deep=False) if name not in LEFT_TO_THE_USER]
+    changed = [n for n in read if n in usual and not _same(getattr(estimator, n), usual[n].default)]
+    if changed:
+        raise DataError(
+            f"{type(estimator).__name__}: hidden_layer_sizes='auto' chooses {', '.join(changed)} itself\n"
+            f"  fix: leave {', '.join(changed)} out, or hidden_layer_sizes=(100,)"
+        )
+
+
+def fit_automatic(
+    estimator: Any, rows: Rows, classes: Sequence[Any], random: np.random.RandomState, tasks: Tasks | None
+) -> None:
+    """Fit the default for tables, and leave scikit-learn's attributes in the estimator.
+
+    Args:
+        estimator: What is fitted.
+        rows: The examples; of classes the targets are their numbers.
+        classes: The classes; none for numbers.
+        random: Its next number is the seed.
+        tasks: scikit-learn's callbacks, which are told of the end; members have no epochs in common. `partial_fit` has
+            none.
+    """
+    kind = type(estimator).__name__
+    if tasks is None:
+        raise DataError(
+            f"{kind}: partial_fit sees a part of the rows, and hidden_layer_sizes='auto' chooses by all of them\n"
+            "  fix: fit, or hidden_layer_sizes=(100,)"
+        )
+    if rows.target.ndim != 1:
+        raise DataError(
+            f"{kind}: hidden_layer_sizes='auto' predicts one target, y has {rows.target.shape[1]}\n"
+            "  fix: an estimator for each, or hidden_layer_sizes=(100,)"
+        )
+    target = rows.target.astype(np.int32) if len(classes) else rows.target
+    table = Table(rows.X, target, Recipe((rows.X.shape[1],), "y", tuple(map(str, range(len(classes))))))
+    seed = int(random.randint(2**31 - 1))
+    found = fit_table(table, sample_weight=rows.weights, seed=seed, progress=bool(estimator.verbose))
+    estimator.network_, estimator.n_outputs_ = found.network, len(classes) or 1
+    estimator.n_layers_ = len(found.settings.hidden) + 2
+    estimator._standing = _standing(found, len(rows), len(classes) > 0)
+    estimator._publish()
+    tasks.close(estimator._fitted)
+    if found.members[-1].stopped == "interrupted":
+        text, category = WARNINGS["interrupted"]
+        warnings.warn(text, category, stacklevel=7)
+
+
+def _standing(found: TableFit, rows: int, of_classes: bool) -> Standing:
+    """Where the fit stands, the epochs of the members one after another; a score is an accuracy or an R²."""
+    each = [r.history for r in found.members]
+    losses = np.concatenate([h["loss"] for h in each])
+    key = "validation_accuracy" if of_classes else "validation_loss"
+    watched = np.concatenate([h[key] for h in each])
+    scores = watched if of_classes else 1 - 2 * watched  # the loss is half of the square, of targets of variance 1
+    standing = Standing({k: np.array(v) for k, v in found.params.items()}, found.settings.rate, "adam")
+    standing.losses, standing.scores = losses.tolist(), scores.tolist()
+    standing.best_loss, standing.best_score = float(losses.min()), float(scores.max())
+    standing.epochs = len(losses)
+    standing.rows = round(len(losses) * rows * (1 - found.settings.held_out))
+    return standing
+
+
+def _same(given: Any, usual: Any) -> bool:
+    """Whether a setting is as it is where nothing is said."""
+    return given is usual or (type(given) is type(usual) and bool(given == usual))

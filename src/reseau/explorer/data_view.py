@@ -1,0 +1,293 @@
+"""The view of data and predictions: the rows, what the network says over a line or a plane, errors, confusions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reseau.data import Table
+from reseau.errors import DataError, UnsupportedError
+from reseau.explorer.graph_view import check_rows
+from reseau.explorer.problem import Problem
+from reseau.explorer.replies import Reply
+
+__all__ = ["Predicted", "attribution", "confusion", "describe_data", "list_rows", "points", "predict", "surface"]
+
+SHOWN_POINTS = 4000
+EVALUATED = 20_000  # rows that are predicted for the list and the confusions
+SMALLEST, LARGEST = 10, 240  # places along a side of a surface
+SHOWN_COLUMNS = 12
+MARGIN = 0.08  # of the range, shown beyond the rows
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the network says of rows.
+
+    Attributes:
+        value: In the unit of the target for a regression, else the number of the class.
+        confidence: The probability of that class, where the loss makes probabilities; else 1.
+    """
+
+    value: np.ndarray
+    confidence: np.ndarray
+
+
+def describe_data(problem: Problem) -> dict[str, Any] | None:
+    """The table in words and numbers; nothing where there is none."""
+    table = problem.table
+    if table is None:
+        return None
+    recipe = table.recipe
+    columns = []
+    for i, column in enumerate(recipe.columns):
+        low, high = _range(table.features[:, i])
+        columns.append(
+            {
+                "name": column.name,
+                "categories": column.categories[:100],
+                "low": low,
+                "high": high,
+            }
+        )
+    if not columns and len(recipe.shape) == 1:
+        for i in range(min(recipe.shape[0], 1000)):
+            low, high = _range(table.features[:, i])
+            columns.append({"name": f"x{i + 1}", "categories": (), "low": low, "high": high})
+    return {
+        "rows": len(table),
+        "held": 0 if problem.held is None else len(problem.held),
+        "columns": columns,
+        "target": recipe.target,
+        "classes": table.classes,
+        "labeled": table.target is not None,
+        "shape": recipe.shape,
+        "image": len(recipe.shape) == 3,
+        "decisions": recipe.decisions(),
+        "dropped": table.dropped,
+    }
+
+
+def points(problem: Problem, first: int, second: int) -> Reply:
+    """Two columns of the rows, their targets, and which of them validate."""
+    table = _table(problem)
+    shown = np.unique(np.linspace(0, len(table) - 1, min(len(table), SHOWN_POINTS)).astype(int))
+    flat = table.features.reshape(len(table), -1)
+    held = np.zeros(len(table), np.float32)
+    if problem.held is not None:
+        held[problem.held] = 1
+    buffers = {
+        "first": flat[shown, _column(flat, first)],
+        "second": flat[shown, _column(flat, second) if flat.shape[1] > 1 else 0],
+        "row": shown,
+        "held": held[shown],
+    }
+    if table.target is not None:
+        buffers["target"] = table.target[shown]
+    return Reply("points", {"rows": len(shown), "of": len(table)}, buffers)
+
+
+def predict(problem: Problem, params: Mapping[str, Any], features: np.ndarray) -> Predicted:
+    """The predictions for raw rows."""
+    scores = np.asarray(problem.network.in_blocks(params, features), np.float64).reshape(len(features), -1)
+    if not problem.classes:
+        shift, scale = problem.unit
+        return Predicted(scores[:, 0] * scale + shift, np.ones(len(features)))
+    assert problem.loss is not None
+    chosen = problem.loss.decide(scores)
+    logs = problem.loss.log_probabilities(scores)
+    sure = np.ones(len(scores)) if logs is None else np.exp(logs[np.arange(len(scores)), chosen])
+    return Predicted(chosen, sure)
+
+
+def surface(problem: Problem, params: Mapping[str, Any], first: int, second: int, row: int, size: int) -> Reply:
+    """Predictions on a grid: one or two columns vary, the others are those of a row."""
+    table = _table(problem)
+    if len(table.recipe.shape) != 1:
+        raise DataError("there is no plane to draw of images\n  fix: look at the rows")
+    if not SMALLEST <= size <= LARGEST or not 0 <= row < len(table):
+        raise DataError(f"a grid of {size} places at row {row + 1}\n  fix: {SMALLEST} to {LARGEST}, and a row there is")
+    features = table.features
+    width = features.shape[1]
+    axes = [_column(features, first)] if width == 1 else [_column(features, first), _column(features, second)]
+    ranges = [_axis(table, i) for i in axes]
+    base = np.where(np.isnan(features[row]), np.nanmean(features, axis=0), features[row])
+    if len(axes) == 1:
+        places = np.linspace(*ranges[0], 4 * size)
+        rows = np.repeat(base[None], len(places), axis=0)
+        rows[:, axes[0]] = places
+    else:
+        across, down = (np.linspace(low, high, size) for low, high in ranges)
+        rows = np.repeat(base[None], size * size, axis=0)
+        rows[:, axes[0]], rows[:, axes[1]] = np.tile(across, size), np.repeat(down, size)
+    found = predict(problem, params, rows.astype(features.dtype))
+    data = {"axes": axes, "ranges": ranges, "size": size if len(axes) == 2 else 4 * size, "row": row}
+    return Reply("surface", data, {"value": found.value, "confidence": found.confidence})
+
+
+def list_rows(
+    problem: Problem,
+    params: Mapping[str, Any],
+    part: str,
+    cell: tuple[int, int],
+    offset: int,
+    count: int,
+) -> Reply:
+    """Rows with their predictions, the largest loss first."""
+    table, places = _table(problem), _places(problem, part)
+    losses = np.asarray(problem.walk.in_blocks(params, *problem.rows(places)), np.float64)
+    losses = losses if problem.loss is not None else np.zeros(len(places))
+    found = predict(problem, params, problem.inputs[0][places])
+    wanted = np.ones(len(places), bool)
+    if table.classes and table.target is not None:
+        true, predicted = cell
+        wanted &= (table.target[places] == true) if true >= 0 else True
+        wanted &= (found.value == predicted) if predicted >= 0 else True
+    order = np.argsort(-losses, kind="stable")
+    order = order[wanted[order]]
+    shown = order[max(offset, 0) : max(offset, 0) + min(max(count, 1), 200)]
+    rows = [_told(problem, table, int(places[i]), found, losses, int(i)) for i in shown]
+    image = len(table.recipe.shape) == 3
+    buffers = {"images": table.features[places[shown]].astype(np.float32)} if image and len(shown) else {}
+    data = {"rows": rows, "total": len(order), "part": part, "offset": offset, "columns": _names(table)}
+    return Reply("rows", data, buffers)
+
+
+def confusion(problem: Problem, params: Mapping[str, Any], part: str) -> Reply:
+    """The confusion matrix and the accuracy, or the error of numbers, on a part of the rows."""
+    table, places = _table(problem), _places(problem, part)
+    if table.target is None:
+        raise DataError("the rows have no target\n  fix: give rows with the column that is predicted")
+    found, target = predict(problem, params, problem.inputs[0][places]), table.target[places]
+    data: dict[str, Any] = {"part": part, "rows": len(places)}
+    if table.classes:
+        count = len(table.classes)
+        matrix = np.zeros((count, count), int)
+        np.add.at(matrix, (target.astype(int), found.value.astype(int)), 1)
+        data |= {"matrix": matrix.tolist(), "accuracy": float(np.trace(matrix) / max(len(places), 1))}
+    else:
+        error = found.value - target
+        spread = float(np.sum((target - target.mean()) ** 2))
+        data |= {
+            "rmse": float(np.sqrt(np.mean(error**2))),
+            "mae": float(np.mean(np.abs(error))),
+            "r2": 1 - float(np.sum(error**2)) / spread if spread else None,
+        }
+        kept = np.linspace(0, len(places) - 1, min(len(places), 2000)).astype(int)
+        return Reply("confusion", data, {"target": target[kept], "predicted": found.value[kept], "row": places[kept]})
+    return Reply("confusion", data)
+
+
+def attribution(problem: Problem, params: Mapping[str, Any], row: int) -> Reply:
+    """The share of each input in the prediction of a row, from the mean of the rows (of images: from nothing) to it.
+
+    Exact where the network is piecewise affine, else by a quadrature along the way.
+    """
+    table, places = _table(problem), check_rows(problem, row, 1)
+    x = problem.inputs[0]
+    image = len(table.recipe.shape) > 1
+    if any(c.categories for c in table.recipe.columns) or not np.isfinite(x[places].astype(np.float64)).all():
+        raise DataError("shares are told of rows of numbers without blanks\n  fix: another row, or columns of numbers")
+    baseline = np.zeros(x.shape[1:]) if image else np.nanmean(x.astype(np.float64), axis=0)
+    try:
+        found = problem.network.attribute(params, x[places], baseline=baseline)
+    except UnsupportedError:
+        found = problem.network.attribute(params, x[places], baseline=baseline, method="integrated")
+    shift, scale = (0.0, 1.0) if problem.classes else problem.unit
+    entry = int(found.entry[0])
+    several = problem.classes and len(problem.classes) > entry and found.values.size
+    data = {
+        "row": row,
+        "method": found.method,
+        "of": f"the score of {problem.classes[entry]}" if several else table.recipe.target,
+        "from": float(found.baseline_output[0]) * scale + shift,
+        "to": float(found.output[0]) * scale + shift,
+        "missing": float(found.missing[0]) * scale,
+        "names": [] if image else _all_names(table),
+        "values": [] if image else [float(v) for v in x[row]],
+    }
+    return Reply("attribute", data, {"shares": found.values[0] * scale})
+
+
+def _told(problem: Problem, table: Table, row: int, found: Predicted, losses: np.ndarray, i: int) -> dict[str, Any]:
+    """One line of the list."""
+    target = None if table.target is None else table.target[row]
+    names = table.classes
+    told: dict[str, Any] = {
+        "row": row,
+        "line": int(table.lines[row]) if table.lines is not None else row + 1,
+        "unit": table.unit,
+        "loss": float(losses[i]),
+        "confidence": float(found.confidence[i]),
+        "held": problem.held is not None and row in problem.held,
+        "cells": _cells(table, row),
+    }
+    if names:
+        told["predicted"] = names[int(found.value[i])]
+        told["true"] = None if target is None else names[int(target)]
+    else:
+        told["predicted"] = float(found.value[i])
+        told["true"] = None if target is None else float(target)
+    return told
+
+
+def _cells(table: Table, row: int) -> list[Any]:
+    """The first columns of a row, texts as texts."""
+    if len(table.recipe.shape) > 1:
+        return []
+    values = table.features[row][:SHOWN_COLUMNS]
+    if not table.recipe.columns:
+        return [float(v) for v in values]
+    cells: list[Any] = []
+    for column, value in zip(table.recipe.columns, values, strict=False):
+        texts = (*column.categories, "(another)")
+        cells.append("" if np.isnan(value) else texts[int(value)] if column.categories else float(value))
+    return cells
+
+
+def _all_names(table: Table) -> list[str]:
+    return list(table.names) or [f"x{i + 1}" for i in range(table.recipe.shape[0])]
+
+
+def _names(table: Table) -> list[str]:
+    if table.recipe.columns:
+        return list(table.names[:SHOWN_COLUMNS])
+    return (
+        [] if len(table.recipe.shape) > 1 else [f"x{i + 1}" for i in range(min(table.recipe.shape[0], SHOWN_COLUMNS))]
+    )
+
+
+def _table(problem: Problem) -> Table:
+    if problem.table is None:
+        raise DataError("no rows were given\n  fix: reseau explore MODEL --data ROWS.csv, or drop a file on the page")
+    return problem.table
+
+
+def _places(problem: Problem, part: str) -> np.ndarray:
+    """Places of the rows of a part: "held", "train" or "all"; the first 20,000 of them."""
+    if part == "held" and problem.held is not None and len(problem.held):
+        return problem.held[:EVALUATED]
+    if part == "train":
+        return problem.train[:EVALUATED]
+    return np.arange(min(problem.count, EVALUATED))
+
+
+def _column(features: np.ndarray, i: int) -> int:
+    if not 0 <= i < features.shape[1]:
+        raise DataError(f"there is no column {i + 1}\n  fix: a column from 1 to {features.shape[1]}")
+    return i
+
+
+def _axis(table: Table, i: int) -> tuple[float, float]:
+    """The range of a column that is shown."""
+    low, high = _range(table.features[:, i])
+    if table.recipe.columns and table.recipe.columns[i].categories:
+        return low, high
+    reach = MARGIN * (high - low) or 1.0
+    return low - reach, high + reach
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)

@@ -1,0 +1,129 @@
+"""A table to be learned by members of one shape: their network, objective and rows, made once for all of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+
+import numpy as np
+
+from reseau.batches import Shuffled
+from reseau.data.splits import split
+from reseau.data.table.recipe import Table
+from reseau.losses import CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
+from reseau.network import Network
+from reseau.objective import Objective
+from reseau.tabular.network import first_values, member_network, what_layers_read
+from reseau.tabular.optimizer import TableOptimizer
+from reseau.tabular.settings import TableSettings
+from reseau.training import FitResult, fit
+
+__all__ = ["Problem", "held_out_parts", "loss_for"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What members that differ in seed, rows held out, rate, decay and epochs have in common, their programs included.
+
+    Attributes:
+        table: The rows, of which each member holds some out.
+        shape: Settings whose network and loss all members have.
+        seed: Seed of everything.
+        sample_weight: A weight for each row, or nothing.
+    """
+
+    table: Table
+    shape: TableSettings
+    seed: int
+    sample_weight: np.ndarray | None = None
+
+    @cached_property
+    def member(self) -> Network:
+        """The network of a member."""
+        return member_network(self.table.recipe, self.table.features, self.shape)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What is minimized."""
+        return Objective(self.member, loss=loss_for(self.shape, len(self.table.classes)))
+
+    @cached_property
+    def unit(self) -> tuple[float, float, float, float] | None:
+        """Mean, deviation, least and largest of the targets; nothing for classes."""
+        target = self.table.target
+        if self.table.classes or target is None:
+            return None
+        return float(target.mean()), float(target.std()) or 1.0, float(target.min()), float(target.max())
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """The targets as the loss reads them."""
+        assert self.table.target is not None
+        return self.table.target if self.unit is None else (self.table.target - self.unit[0]) / self.unit[1]
+
+    @cached_property
+    def parts(self) -> tuple[np.ndarray, ...]:
+        """The rows that each member holds out."""
+        classes = self.table.target if self.table.classes else None
+        return held_out_parts(len(self.table), self.shape, self.seed, classes)
+
+    @cached_property
+    def _read(self) -> Network:
+        return what_layers_read(self.member)
+
+    def train(
+        self,
+        settings: TableSettings,
+        number: int,
+        *,
+        seconds: float | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> FitResult:
+        """Train one member.
+
+        Args:
+            settings: With what rate and decay, for how many epochs; the rest is that of `shape`.
+            number: Which part is held out; part of the seed.
+            seconds: After how long it ends, whatever it has reached.
+            checkpoint: Folder for its checkpoints.
+            progress: Whether progress is shown.
+        """
+        held = self.parts[number]
+        stay = np.setdiff1d(np.arange(len(self.table)), held)
+        own, X, weight = (self.seed + number) % 2**32, self.table.features, self.sample_weight
+        steps = -(-len(stay) // self.shape.batch) * settings.epochs
+        return fit(
+            self.objective,
+            (X[stay], self.target[stay]),
+            params=first_values(self.member, self._read, X[stay], own) if self.shape.fitted_start else None,
+            sample_weight=None if weight is None else weight[stay],
+            validation=(X[held], self.target[held], None if weight is None else weight[held]),
+            patience=settings.patience,
+            best="accuracy" if self.table.classes else "loss",
+            seconds=seconds,
+            optimizer=TableOptimizer(settings.rate, settings.decay, steps),
+            batches=Shuffled(self.shape.batch),
+            epochs=settings.epochs,
+            seed=own,
+            checkpoint=checkpoint,
+            keep=1,
+            progress=progress,
+        )
+
+
+def loss_for(settings: TableSettings, classes: int) -> Loss:
+    """What is minimized: of classes the cross-entropy with smoothed labels, of a number the squared error."""
+    if not classes:
+        return SquaredError()
+    return SmoothedCrossEntropy(settings.smoothing) if settings.smoothing else CrossEntropy()
+
+
+def held_out_parts(rows: int, settings: TableSettings, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """The rows that each member does not train on: equally many, disjoint where there are several, alike in classes."""
+    if settings.members == 1:
+        return (split(rows, settings.held_out, seed, classes)[1],)
+    order = np.random.default_rng(seed).permutation(rows)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+    parts = max(settings.members, round(1 / settings.held_out))
+    return tuple(np.sort(order[i::parts][: rows // parts]) for i in range(settings.members))

@@ -1,0 +1,181 @@
+"""How far a row may be moved before its class can change: what is proved, and what was found."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reseau.errors import DataError, UnsupportedError
+from reseau.inspect.local import checked_rows, only_input
+from reseau.network import Network
+from reseau.verification.chain import Chain
+from reseau.verification.graph_chain import chain_of
+from reseau.verification.verdict import decide
+from reseau.verification.vnnlib import Case, Property, Row
+from reseau.verification.witness import Witness
+
+__all__ = ["Radius", "certified_radius"]
+
+CLOSE = 0.02  # of the radius, between what is proved and what was found, below which the search ends
+SHARE = 0.2  # of the time, for one box
+
+
+@dataclass(frozen=True)
+class Radius:
+    """Around one row, within which change of each input its class stays.
+
+    Attributes:
+        label: The class; for one output, 1 where it is above zero and else 0.
+        lower: No input within this changes the class, ties counted as a change; proved, and rounded down.
+        upper: At this distance an input changes it; infinite where none was found.
+        witness: That input, exact, and its outputs.
+        semantics: The arithmetic in which `lower` holds.
+    """
+
+    label: int
+    lower: float
+    upper: float
+    witness: Witness | None
+    semantics: str
+
+
+def certified_radius(
+    network: Network,
+    params: Mapping[str, Any],
+    x: ArrayLike,
+    *,
+    largest: float = 1.0,
+    timeout: float = 10.0,
+    float32: bool = False,
+) -> Radius:
+    """The largest change of every input at once (in the maximum norm) that cannot change the class of a row.
+
+    A chain of affine maps of a row and ReLUs is searched, as `verify` does: boxes around the row are proved, or hold an
+    input of another class. Of any other graph that `Network.bounds` bounds, intervals prove what they can, and nothing
+    is looked for.
+
+    Args:
+        network: One input of numbers, and the scores of the classes; or one score, whose sign is the class.
+        params: Its parameters.
+        x: One example, without the batch axis or as a batch of one.
+        largest: Beyond which nothing is asked, above 0.
+        timeout: Seconds after which the search ends, with what it has.
+        float32: Prove it for every order of the network's float32 sums too.
+
+    Raises:
+        DataError: An argument is out of its range, or the row has another shape or is not finite.
+        UnsupportedError: A node has no bounds, or `float32` of a graph that is no chain.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(x, 2, name="scores"))
+        >>> params = {"scores.weight": np.array([[1.0, 0.0], [0.0, 1.0]]), "scores.bias": np.zeros(2)}
+        >>> found = rs.certified_radius(net, params, [1.0, 0.5])
+        >>> found.label, found.lower <= 0.25 <= found.upper, found.upper - found.lower < 0.01
+        (0, True, True)
+    """
+    if not (0 < largest < math.inf and timeout > 0):
+        raise DataError(f"certified_radius: largest={largest}, timeout={timeout}\n  fix: two finite numbers above 0")
+    source = only_input(network.graph, "certified_radius")
+    row = checked_rows(source, np.asarray(x, np.float64), "certified_radius", one=True)
+    try:
+        chain = chain_of(network.graph, params)
+    except UnsupportedError as error:
+        if float32:
+            raise UnsupportedError(
+                f"{str(error).partition(chr(10))[0]}\n  fix: float32=False, intervals in real arithmetic"
+            ) from None
+        return _by_intervals(network, params, row, largest)
+    return _by_search(network, params, chain, row, largest, timeout, float32)
+
+
+def _by_search(
+    network: Network,
+    params: Mapping[str, Any],
+    chain: Chain,
+    row: np.ndarray,
+    largest: float,
+    timeout: float,
+    float32: bool,
+) -> Radius:
+    """Bisection between a radius that is proved and one that is not."""
+    until = time.monotonic() + timeout
+    point = tuple(Fraction(float(v)) for v in row.reshape(-1))
+    scores = chain.exact(point)
+    label = int(scores[0] > 0) if len(scores) == 1 else max(range(len(scores)), key=lambda i: scores[i])
+    changed = _changed(label, len(scores))
+
+    def replay(inputs: np.ndarray) -> np.ndarray | None:
+        return np.asarray(network(params, inputs.reshape(row.shape).astype(np.float32))).reshape(-1)
+
+    words = "in real arithmetic and in every order of float32 sums" if float32 else "in real arithmetic"
+    lower, upper, witness = 0.0, math.inf, None
+    asked = largest  # the smallest radius that is not proved
+    radius = largest
+    while (left := until - time.monotonic()) > 0:
+        low, high = (tuple(v + sign * Fraction(radius) for v in point) for sign in (-1, 1))
+        case = Case(low, high, changed)
+        share = min(left, max(SHARE * timeout, 0.01))
+        found = decide(
+            chain, Property(chain.inputs, chain.outputs, (case,)), timeout=share, float32=float32, replay=replay
+        )
+        if found.verdict == "unsat":
+            lower = radius
+            if radius == largest:
+                break
+        else:
+            asked = radius
+            if found.witness is not None:
+                far = max(abs(a - b) for a, b in zip(found.witness.inputs, point, strict=True))
+                near = _up(far)
+                if near < upper:
+                    upper, witness = near, found.witness
+                asked = min(asked, upper)
+        if asked <= lower or asked - lower <= CLOSE * asked or asked < 1e-12 * largest:
+            break
+        radius = (lower + asked) / 2 if lower else asked / 4
+    return Radius(label, lower, upper, witness, words)
+
+
+def _changed(label: int, outputs: int) -> tuple[tuple[Row, ...], ...]:
+    """The conjunctions, each of one inequality, that say that the class is another one or tied."""
+    one, none = Fraction(1), Fraction(0)
+    if outputs == 1:
+        return ((({0: one if label else -one}, none),),)
+    return tuple((({label: one, other: -one}, none),) for other in range(outputs) if other != label)
+
+
+def _up(value: Fraction) -> float:
+    """A float64 number that is not below."""
+    near = float(value)
+    return near if Fraction(near) >= value else math.nextafter(near, math.inf)
+
+
+def _by_intervals(network: Network, params: Mapping[str, Any], row: np.ndarray, largest: float) -> Radius:
+    """Bisection over the bounds of the scores."""
+    name = network.graph.names[network.graph.outputs[0]]
+
+    def proved(radius: float) -> tuple[int, bool]:
+        low, high = (np.nextafter(row + sign * radius, sign * np.inf) for sign in (-1, 1))
+        least, most = (end.reshape(-1) for end in network.bounds(params, low, high)[name])
+        if len(least) == 1:
+            return int(least[0] > 0), bool(least[0] > 0 or most[0] < 0)
+        best = int(least.argmax())
+        return best, bool((np.delete(most, best) < least[best]).all())
+
+    label, certain = proved(0.0)
+    if not certain:
+        return Radius(label, 0.0, math.inf, None, "in real arithmetic, by intervals")
+    lower, upper = 0.0, largest
+    if proved(largest) == (label, True):
+        lower = largest
+    while lower < largest and upper - lower > CLOSE * upper and upper > 1e-12 * largest:
+        middle = (lower + upper) / 2 if lower else upper / 4
+        lower, upper = (middle, upper) if proved(middle) == (label, True) else (lower, middle)
+    return Radius(label, lower, math.inf, None, "in real arithmetic, by intervals")

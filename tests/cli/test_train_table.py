@@ -1,0 +1,117 @@
+"""`reseau train` of a table where nothing is chosen, with `--time` and with `--tune`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reseau.cli import main, train
+from reseau.cli.partial_folder import is_of_one_network
+from reseau.tabular import TableSettings, fit, problem
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    a, b, kind = rng.standard_normal(120), rng.standard_normal(120), rng.integers(0, 3, 120)
+    lines = ["a,b,kind,y", *(f"{x},{z},{'uvw'[k]},{x * (k - 1) + z}" for x, z, k in zip(a, b, kind, strict=True))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def quick_settings(monkeypatch):
+    """Smaller networks than the default's, so that a run takes a few seconds."""
+    quick = TableSettings(members=2, epochs=16, held_out=0.2, batch=64, hidden=(16,))
+    monkeypatch.setattr(fit, "settings_for", lambda rows, classes, work, seconds: quick)
+
+
+def test_a_table_is_trained_measured_and_predicted_without_a_setting(table, capsys):
+    assert main(["train", "t.csv", "--target", "y", "--text", "one-hot", "--out", "run"]) == 0
+    told = capsys.readouterr().out
+    assert "2 members of hidden layers 16, 16 epochs each at most, in one network" in told
+    assert "96 rows to train on, 24 for test" in told
+    assert "R²" in told
+    written = {p.name for p in (table / "run").iterdir()}
+    assert {"model.safetensors", "history.csv", "report.md", "network.svg"} <= written
+    assert len((table / "run" / "history.csv").read_text().splitlines()) <= 33
+    assert main(["predict", "run", "t.csv", "--out", "p.csv"]) == 0
+    assert len((table / "p.csv").read_text().splitlines()) == 121
+    assert main(["convert", "run", "m.onnx"]) == 0
+    assert main(["show", "run"]) == 0
+
+
+def test_classes_have_a_certificate(table, capsys):
+    lines = (table / "t.csv").read_text().splitlines()
+    rows = [f"{line},{'high' if float(line.split(',')[3]) > 0 else 'low'}" for line in lines[1:]]
+    (table / "c.csv").write_text("\n".join([f"{lines[0]},class", *rows]) + "\n")
+    words = ["train", "c.csv", "--target", "class", "--drop", "y", "--text", "one-hot", "--out", "run"]
+    assert main(words) == 0
+    assert "certificate: with probability 0.95" in capsys.readouterr().out
+    assert main(["certify", "run", "c.csv", "--holdout", "c.csv"]) == 0
+    assert main(["evaluate", "run", "c.csv"]) == 0
+
+
+def test_a_search_tells_what_it_tried(table, capsys):
+    words = "train t.csv --target y --drop kind --tune --time 0.01 --test 0 --out run"
+    assert main(words.split()) == 0
+    told = capsys.readouterr().out
+    assert "1 trials; those that went farthest, best first:" in told
+    assert "The time was over after" in told
+    assert (table / "run" / "model.safetensors").exists()
+
+
+def test_a_named_setting_trains_a_plain_network(table, capsys):
+    words = "train t.csv --target y --drop kind --hidden=128 --epochs 1 --test 0.2 --out run"
+    assert main(words.split()) == 0
+    told = capsys.readouterr().out
+    assert "members" not in told
+    assert "86 rows to train on, 10 for validation, 24 for test" in told
+
+
+def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
+    """Members have folders of their own; a run that began as one network, as all did before 0.2, stays one."""
+    words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--test", "0", "--out"]
+    assert main([*words, "whole"]) == 0
+    real, calls = problem.fit, []
+
+    def stopped_at_the_second(*given, **named):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(problem, "fit", stopped_at_the_second)
+        assert main([*words, "cut"]) == 130
+    assert main(["train", "--resume", "cut"]) == 0
+    model = "model.safetensors"
+    assert (table / "cut" / model).read_bytes() == (table / "whole" / model).read_bytes()
+    old = table / "old.partial"
+    (old / "checkpoints").mkdir(parents=True)
+    (old / "command.json").write_text(json.dumps([*words, "old"]))
+    (old / "checkpoints" / "checkpoint-1").write_bytes(b"")
+    assert is_of_one_network(table / "old")
+    assert not is_of_one_network(table / "new")
+
+
+def test_too_few_rows_for_members_are_trained_plainly(table, capsys):
+    Path("few.csv").write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(9)))
+    assert main(["train", "few.csv", "--target", "b", "--test", "0", "--out", "run"]) == 0
+    assert "members" not in capsys.readouterr().out
+    assert train.FEWEST_ROWS == fit.FEWEST_ROWS
+
+
+def test_what_has_no_default_for_tables_is_refused(table, capsys):
+    for option in (["--time", "5"], ["--tune"]):
+        assert main(["train", "--dataset", "digits", *option]) != 0
+        assert f"fix: leave {option[0]} out" in capsys.readouterr().err
+
+
+def test_what_the_time_chooses_is_not_asked_for_beside_it(reseau):
+    Path("t.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{2 * i}\n" for i in range(60)))
+    result = reseau("train", "t.csv", "--target", "y", "--time", "1", "--hidden", "8", "--class-weight", "balanced")
+    assert result.status == 2
+    assert "fix: leave --hidden, --class-weight out, or --time" in result.err

@@ -1,0 +1,111 @@
+"""Numbers with units beside them: one unit is a number, several are asked about with their place, names stay texts."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reseau as rs
+from reseau.data.table.units import number_and_unit
+from tools.refusals import refused
+
+
+def column(tmp_path, cells, target=None, **settings):
+    path = tmp_path / "t.csv"
+    cells = [*cells]
+    y = target or [str(i % 7 + 0.5 * i) for i in range(len(cells))]
+    path.write_text("w;y\n" + "".join(f"{c};{v}\n" for c, v in zip(cells, y, strict=True)))
+    return rs.data.read_csv(path, "y", **{"task": "regression"} | settings)
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["5 kg", "7,5 kg", "12 kg", "0,25 kg"], [5, 7.5, 12, 0.25]),
+        (["12ms", "7.5ms", "1000ms", "3 ms"], [12, 7.5, 1000, 3]),
+        (["36 months", "60 months", "12 months", "1 month"], [36, 60, 12, 1]),
+        (["-5 °C", "21.5 °C", "+3 °C", "0°C"], [-5, 21.5, 3, 0]),
+        (["110 km/h", "95 km/h", "50 km/h", "130 km/h"], [110, 95, 50, 130]),
+        (["1.234,5 m²", "80,5 m²", "2.000,0 m²", "9,5 m^2"], [1234.5, 80.5, 2000, 9.5]),
+        (["1 lb", "2 lbs", "3.5 lbs", "4 lb"], [1, 2, 3.5, 4]),
+        (["4 doors", "2 doors", "5 doors", "3 doors"], [4, 2, 5, 3]),
+    ],
+)
+def test_one_unit_is_a_column_of_numbers(tmp_path, cells, numbers):
+    table = column(tmp_path, cells * 3)
+    assert table.recipe.columns[0].kind == "number"
+    assert table.features[:, 0].tolist() == numbers * 3
+    unit = number_and_unit(cells[0]).unit
+    assert f"in {unit}, whose decimal mark" in table.recipe.decisions()[0]
+    assert rs.data.Recipe.from_json(table.recipe.to_json()) == table.recipe
+
+
+@pytest.mark.parametrize(
+    ("cells", "units", "line"),
+    [
+        (["5 kg", "300 g", "7 kg", "2 kg"], "g, kg", 3),
+        (["5 kg", "7 kg", "3", "2 kg"], "kg, and none", 2),
+        (["12 ms", "3 s", "4 ms", "5 ms"], "ms, s", 3),
+        (["5 MW", "7 MW", "300 mW", "2 MW"], "MW, mW", 4),
+        (["5K", "7K", "1.2M", "3K"], "million, thousand", 4),
+    ],
+)
+@pytest.mark.parametrize("auto", [False, True])
+def test_several_units_are_asked_about_with_their_place(tmp_path, cells, units, line, auto):
+    said = refused(column, tmp_path, cells * 3, auto=auto, text="one-hot")
+    assert f"numbers in different units ({units})" in said
+    assert f"column 'w', line {line}" in said
+    assert "give the column in one unit" in said
+    target = refused(column, tmp_path, ["1", "2", "3", "4"] * 3, target=cells * 3, auto=auto, task="auto")
+    assert f"({units})" in target
+
+
+def test_a_target_with_a_unit_is_a_number(tmp_path):
+    cells = [f"{3 * i % 50 + 0.5} kg" for i in range(60)]
+    table = column(tmp_path, range(60), target=cells, task="auto")
+    assert table.classes == ()
+    assert table.target[:3].tolist() == [0.5, 3.5, 6.5]
+
+
+def test_another_unit_than_that_of_training_is_refused_and_not_read(tmp_path):
+    recipe = column(tmp_path, ["5 kg", "7.5 kg", "12 kg", "1 kg"] * 3).recipe
+    new = tmp_path / "new.csv"
+    for cell in ("300 g", "heavy"):
+        new.write_text(f"w;y\n{cell};1\n")
+        said = refused(rs.data.read_rows, rs.data.read_sheet(new, delimiter=";"), recipe, target=False)
+        assert "is not a number in the notation" in said
+    new.write_text("w;y\n6.5kg;1\n")
+    assert rs.data.read_rows(rs.data.read_sheet(new, delimiter=";"), recipe, target=False).features.tolist() == [[6.5]]
+
+
+def test_a_stray_cell_among_units_is_told(tmp_path):
+    said = refused(column, tmp_path, ["5 kg", "7 kg", "12 kg"] * 8 + ["heavy"], text="one-hot")
+    assert "line 26: 'heavy' is not a number, as most of the column is" in said
+    table = column(tmp_path, ["5 kg", "7 kg", "12 kg"] * 8 + ["heavy"], auto=True)
+    assert math.isnan(table.features[24, 0])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1st floor", "2nd floor", "3rd floor"],
+        ["4WD", "2WD", "AWD"],
+        ["3D", "2D", "1D"],
+        ["12 rue Hoche", "3 place Foch", "7 quai Sud"],
+        ["10+ years", "< 1 year", "n/a yet"],
+        ["9 am", "3 pm", "noon"],
+        ["B12", "C3", "A1"],
+    ],
+)
+def test_names_with_digits_stay_texts(tmp_path, cells):
+    table = column(tmp_path, cells * 8, text="one-hot")
+    assert len(table.recipe.columns[0].categories) == 3
+
+
+def test_frames_with_units_are_read_alike():
+    frame = pd.DataFrame({"w": ["5 kg", "7.5 kg", None, "1 kg"] * 5, "y": np.arange(20.0)})
+    sheet = rs.data.sheet_of(frame)
+    recipe = rs.data.learn_recipe(sheet, "y", missing="impute")
+    values = rs.data.read_rows(sheet, recipe).features[:4, 0]
+    np.testing.assert_array_equal(values, [5, 7.5, np.nan, 1])

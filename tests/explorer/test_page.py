@@ -1,0 +1,305 @@
+"""The page in a real browser: its numbers are Python's, it asks nobody else, and nobody else may ask its server."""
+
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+import reseau as rs
+from reseau.explorer.explorer import Explorer
+from reseau.explorer.export import page_of
+from reseau.explorer.problem import Problem, Shape, build
+from reseau.explorer.server import MOST_MESSAGE, listen, server_on
+from reseau.inspect.explain import digits, show
+
+CHROMIUM = shutil.which("chromium")
+if CHROMIUM is None:
+    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+FLOWERS = "length,width,kind\n" + "\n".join(f"{i}.5,{i * i % 7},{('iris', 'rose', 'tulip')[i % 3]}" for i in range(48))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def served():
+    """The address, and the explorers of the pages that were opened."""
+    made = []
+
+    def make(tell):
+        made.append(Explorer(tell=tell))
+        return made[-1]
+
+    with listen(0) as listening:
+        server, address = server_on(listening, make)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield address, made
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def page(browser, served):
+    """One page for all tests; what it asked for, and what it complained of, is kept."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(120_000)  # a busy machine compiles slowly
+    opened.asked, opened.complaints = [], []
+    opened.on("request", lambda r: opened.asked.append(r.url))
+    opened.on("websocket", lambda s: opened.asked.append(s.url))
+    opened.on("pageerror", lambda e: opened.complaints.append(str(e)))
+    opened.on("console", lambda m: opened.complaints.append(m.text) if m.type == "error" else None)
+    opened.goto(served[0] + "#data=quadrants&rows=40&hidden=3&activation=relu&optimizer=sgd&rate=0.1&batch=8&seed=2")
+    opened.get_by_role("table", name="confusions").wait_for()
+    return opened
+
+
+def until(page, condition, seconds=60):
+    """Wait until a condition holds, however busy the machine is."""
+    for _ in range(20 * seconds):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come about")
+
+
+def rested(page):
+    """Wait until the page computes nothing."""
+    until(page, lambda: page.locator(".busy").count() == 0)
+
+
+def show_view(page, name):
+    page.get_by_role("tab", name=name).click()
+
+
+def test_the_address_decides_what_is_there_and_reloading_gives_the_same(page, served):
+    explorer = served[1][0]
+    until(page, lambda: explorer.trainer.settings.optimizer == "sgd")
+    assert explorer.chosen.data == "quadrants"
+    assert explorer.chosen.hidden == (3,)
+    assert explorer.trainer.settings.rate == 0.1
+    until(page, lambda: "optimizer=sgd" in page.url)
+    before = page.url
+    page.reload()
+    page.get_by_role("table", name="confusions").wait_for()
+    again = served[1][-1]
+    assert again is not explorer
+    until(page, lambda: again.trainer.settings == explorer.trainer.settings)
+    assert page.url == before
+    assert np.array_equal(again.trainer.params["scores.weight"], explorer.trainer.params["scores.weight"])
+
+
+def test_one_step_and_running_are_driven_by_keys(page, served):
+    trainer = served[1][-1].trainer
+    page.locator("body").press("s")
+    page.locator("[data-status=step]", has_text="1").wait_for()
+    assert trainer.step == 1
+    page.locator("body").press(" ")
+    until(page, lambda: int(page.locator("[data-status=step]").inner_text().replace(",", "")) > 50)
+    page.locator("body").press(" ")
+    page.get_by_role("button", name="Start").wait_for()
+    assert not trainer.running
+
+
+def test_the_numbers_of_a_node_are_those_of_forward_and_backward(page, served):
+    explorer = served[1][-1]
+    show_view(page, "Graph")
+    canvas = page.locator("canvas[role=application]")
+    canvas.wait_for()
+    canvas.focus()
+    canvas.press("ArrowDown")
+    canvas.press("ArrowDown")
+    page.get_by_role("heading", name="hidden1").wait_for()
+    problem, params = explorer.problem, explorer.trainer.params
+    run = problem.walk.forward(params, *problem.rows([0]))
+    back = problem.walk.backward(run, np.ones(1))
+    cells = page.locator("table.numbers tbody tr").all_inner_texts()
+    told = [tuple(line.split("\t")) for line in cells]
+    values, derivatives = np.asarray(run["hidden1"])[0], np.asarray(back["hidden1"])[0]
+    assert told == [
+        (f"0,{i}", digits(float(v)), digits(float(d))) for i, (v, d) in enumerate(zip(values, derivatives, strict=True))
+    ]
+
+
+def test_the_walk_of_one_step_is_that_of_explain(page, served):
+    explorer = served[1][-1]
+    show_view(page, "One step")
+    page.get_by_role("region", name="forward").wait_for()
+    walk = explorer.problem.walk.explain(explorer.trainer.params, *explorer.problem.rows([0]), np.ones(1))
+    for step in walk.steps:
+        if not step.is_source:
+            assert page.locator(f"[data-value='{step.name}']").inner_text() == f"= {show(step.value)}"
+    text = str(walk)
+    lines = page.locator("[data-products] > .mono").all_inner_texts()
+    assert len(lines) > 8
+    for line in lines:
+        assert line in text
+
+
+def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
+    page.get_by_role("button", name="Own table").wait_for()
+    page.locator("input[type=file]").set_input_files(
+        [{"name": "flowers.csv", "mimeType": "text/csv", "buffer": FLOWERS.encode()}]
+    )
+    page.get_by_role("heading", name="flowers.csv").wait_for()
+    show_view(page, "Data")
+    page.get_by_role("button", name="rows of tulip taken for").first.wait_for()
+    assert page.get_by_role("table", name="confusions").locator("tbody tr").count() == 3
+    page.locator("input[type=file]").set_input_files(
+        [{"name": "broken.csv", "mimeType": "text/csv", "buffer": b"a,b\n1"}]
+    )
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "fix: " in alert.inner_text()
+    page.get_by_role("button", name="close this message").click()
+
+
+def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
+    show_view(page, "Theory")
+    page.locator(".sidebar select").first.select_option("sine")
+    page.get_by_role("heading", name="sine").wait_for()
+    handle = page.get_by_role("slider", name="kink of neuron").first
+    handle.wait_for()
+    explorer = served[1][-1]
+    before = {k: v.copy() for k, v in explorer.trainer.params.items()}
+    box = handle.locator("path").bounding_box()
+    page.mouse.move(box["x"] + 7, box["y"] + 7)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 47, box["y"] + 7, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    after = explorer.trainer.params
+    moved = np.flatnonzero(before["hidden1.bias"] != after["hidden1.bias"])
+    assert len(moved) == 1
+    kinks = [-p["hidden1.bias"][moved[0]] / p["hidden1.weight"][0, moved[0]] for p in (before, after)]
+    assert kinks[1] > kinks[0]
+    for _ in range(2):
+        page.get_by_role("button", name="Step", exact=True).click()
+        rested(page)
+    show_view(page, "Training")
+    slider = page.get_by_role("slider", name="Moments")
+    slider.wait_for()
+    slider.press("Home")
+    page.locator("[data-status=step]", has_text="0").wait_for()
+    for name, value in before.items():
+        assert np.array_equal(explorer.trainer.params[name], value)
+
+
+def test_every_view_is_accessible_in_light_and_dark(page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for color in ("dark", "light"):
+        page.get_by_role("button", name=f"use {color} colors").click()
+        for view in ("Graph", "Training", "Data", "One step", "Theory", "Lessons"):
+            if color == "dark" and view not in ("Data", "One step"):
+                continue
+            show_view(page, view)
+            page.wait_for_timeout(300)
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_page_asked_its_own_server_only_and_complained_of_nothing(page, served):
+    host = served[0].split("/")[2]
+    assert len(page.asked) >= 5
+    assert {url.split("/")[2] for url in page.asked if not url.startswith(("data:", "blob:"))} == {host}
+    assert page.complaints == []
+
+
+def close_code(page, address, size=0):
+    """The code with which the server closes a socket that was opened on a page, after a message of that size."""
+    return page.evaluate(
+        """([address, size]) => new Promise((done) => {
+            const socket = new WebSocket(address);
+            socket.onopen = () => size && socket.send(new Uint8Array(size));
+            socket.onclose = (e) => done(e.code);
+        })""",
+        [address, size],
+    )
+
+
+def test_other_pages_and_wrong_tokens_and_huge_messages_are_refused(page, browser, served):
+    socket = served[0].replace("http", "ws") + "socket"
+    foreign = browser.new_page()
+    assert close_code(foreign, socket) == 1006  # refused before it was open
+    assert foreign.goto(served[0].rstrip("/") + "x/").status == 403
+    foreign.close()
+    assert close_code(page, socket.replace("/socket", "x/socket")) == 1006
+    assert close_code(page, socket, MOST_MESSAGE + 1) == 1009
+
+
+def exported(browser, tmp_path, problem, params):
+    (tmp_path / "page.html").write_text(page_of(problem, params))
+    opened = browser.new_page()
+    asked = []
+    opened.on("request", lambda r: asked.append(r.url))
+    opened.goto((tmp_path / "page.html").as_uri())
+    opened.get_by_role("tab", name="Graph").wait_for()
+    return opened, asked
+
+
+def walked(page, row):
+    """Values and derivatives of every node, computed in the browser."""
+    return page.evaluate(
+        """(row) => reseau.nodes.map((n) => {
+            const { buffers } = reseau.answer({ command: "inspect", node: n.name, row });
+            return [n.name, [...buffers.value], buffers.derivative ? [...buffers.derivative] : null];
+        })""",
+        row,
+    )
+
+
+def networks():
+    """A network of every activation, and one of images."""
+    x = rs.input("x", (3,))
+    h = x * 2 - 1
+    for i, activation in enumerate((rs.relu, rs.leaky_relu, rs.tanh, rs.sigmoid, rs.gelu, rs.softplus)):
+        h = activation(rs.affine(h, 4, name=f"layer{i}"))
+    data = rs.data.from_arrays(np.random.default_rng(0).normal(size=(9, 3)), np.linspace(-1, 1, 9), task="regression")
+    yield Problem("dense", rs.Network(x, rs.affine(-h, 1, name="out")), rs.losses.SquaredError(), data)
+    digits_ = rs.data.digits()
+    yield build(digits_.rows(np.arange(120)), Shape((6,), (3,), "relu"), 0, "digits")
+
+
+def test_an_exported_page_opens_from_disk_and_computes_what_python_does(browser, tmp_path):
+    for problem in networks():
+        params = problem.parameters(0)
+        opened, asked = exported(browser, tmp_path, problem, params)
+        run = problem.walk.forward(params, *problem.rows([4]))
+        back = problem.walk.backward(run, np.ones(1))
+        names = set()
+        for name, value, derivative in walked(opened, 4):
+            names.add(name)
+            assert np.allclose(value, np.ravel(run[name]), rtol=1e-4, atol=1e-5), name
+            if derivative is not None:
+                assert np.allclose(derivative, np.ravel(back[name]), rtol=1e-3, atol=1e-5), name
+        assert names == set(problem.walk.graph.by_name)
+        assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+        opened.close()
+
+
+def test_a_server_that_is_gone_is_told(browser):
+    with listen(0) as listening:
+        server, address = server_on(listening, lambda tell: Explorer(tell=tell))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        opened = browser.new_page()
+        opened.goto(address)
+        opened.get_by_role("tab", name="Graph").wait_for()
+        server.should_exit = True
+        thread.join()
+        alert = opened.get_by_role("alert")
+        alert.wait_for()
+        assert "The server has stopped" in alert.inner_text()
+        opened.close()

@@ -1,0 +1,311 @@
+/** The page: what it knows, the bar above, the settings at the left, one view. */
+
+import { useCallback, useEffect, useErrorBoundary, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import type { Channel, Reply } from "./channel";
+import { DARK, LIGHT, type Palette } from "./colors";
+import { Sidebar, Transport } from "./controls";
+import { fromHash, TITLES, toHash, VIEWS, type App, type Described, type Progress, type Settings, type View } from "./state";
+import { DataView } from "./views/data";
+import { GraphView } from "./views/graph";
+import { enter, LESSONS, LessonBar, LessonsView } from "./views/lessons";
+import { StepView } from "./views/step";
+import { TheoryView } from "./views/theory";
+import { TrainingView } from "./views/training";
+
+const MOST_BYTES = 2 ** 26; // of a file, as the server has it
+
+interface State {
+  about: Described | null;
+  progress: Progress | null;
+  settings: Settings | null;
+  view: View;
+  row: number;
+  node: string;
+  version: number;
+  problem: number;
+  error: string;
+  closed: string;
+  lesson: [number, number] | null;
+}
+
+type Change = Partial<State> | ((s: State) => Partial<State>);
+
+const reduce = (s: State, change: Change): State => ({ ...s, ...(typeof change === "function" ? change(s) : change) });
+
+const EMPTY: State = {
+  about: null,
+  progress: null,
+  settings: null,
+  view: "data",
+  row: 0,
+  node: "",
+  version: 0,
+  problem: 0,
+  error: "",
+  closed: "",
+  lesson: null,
+};
+
+const VIEW_OF = {
+  graph: GraphView,
+  training: TrainingView,
+  data: DataView,
+  step: StepView,
+  theory: TheoryView,
+  lessons: LessonsView,
+};
+
+export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElement; hash: boolean }) {
+  const [state, set] = useReducer(reduce, EMPTY);
+  const now = useRef(state);
+  now.current = state;
+  const [theme, setTheme] = useTheme(root);
+  const palette = usePalette(root, theme);
+  const [wide, setWide] = useState(true);
+
+  const [asked, setAsked] = useState(0);
+  const busy = useLate(asked > 0, 500);
+
+  const ask = useCallback(async (command: string, fields = {}, file?: ArrayBuffer): Promise<Reply | null> => {
+    setAsked((n) => n + 1);
+    try {
+      const reply = await channel.ask(command, fields, file);
+      if (reply.kind === "describe") take(reply.data);
+      return reply;
+    } catch (error) {
+      set({ error: (error as Error).message });
+      return null;
+    } finally {
+      setAsked((n) => n - 1);
+    }
+  }, []);
+
+  const take = (about: Described) =>
+    set((s) => ({
+      about,
+      progress: about.progress,
+      settings: about.settings,
+      row: Math.min(s.row, about.rows - 1),
+      problem: s.problem + 1,
+      version: s.version + 1,
+      error: "",
+    }));
+
+  const act = async (command: string, fields: Record<string, unknown> = {}) => {
+    const reply = await ask(command, fields);
+    if (!reply) return;
+    const step = reply.data.step === undefined ? {} : { progress: reply.data as Progress };
+    set((s) => ({ ...step, version: s.version + 1, error: (step as any).progress?.error ?? "" }));
+    if (command === "reset") set((s) => ({ settings: { ...s.settings!, seed: fields.seed as number } }));
+    if (command === "simplify") await ask("describe");
+  };
+
+  const configure = async (part: Partial<Settings>) => {
+    const before = now.current.settings!;
+    const settings = { ...before, ...part };
+    set({ settings });
+    const { seed: _seed, ...sent } = settings;
+    const reply = await ask("configure", sent);
+    if (!reply) set({ settings: before });
+    else set((s) => ({ version: s.version + 1 }));
+  };
+
+  useEffect(() => {
+    channel.onEvent = (event) => {
+      if (event.kind === "progress")
+        set((s) => ({ progress: event.data as Progress, version: s.version + 1, error: event.data.error || s.error }));
+    };
+    channel.onClosed = (closed) => set({ closed });
+    void start();
+  }, []);
+
+  const start = async () => {
+    const reply = await ask("describe");
+    if (!reply || !hash) return;
+    const about = reply.data as Described;
+    const wanted = fromHash(location.hash, about);
+    set({ view: wanted.view, row: Math.min(wanted.row, about.rows - 1), node: wanted.node });
+    if (about.local) return;
+    const own = wanted.chosen?.data === "own";
+    if (own) set({ error: `The table ${wanted.file} is not kept in the address: drop it on the page again.` });
+    if (wanted.chosen && !own && JSON.stringify(wanted.chosen) !== JSON.stringify(about.chosen))
+      await ask("build", { ...wanted.chosen });
+    else if (!wanted.chosen && wanted.settings.seed !== about.settings.seed) await act("reset", { seed: wanted.settings.seed });
+    const { seed: _seed, ...sent } = wanted.settings;
+    const { seed: _old, ...usual } = about.settings;
+    if (about.trainable && JSON.stringify(sent) !== JSON.stringify(usual)) await configure(sent);
+    if (wanted.view) set({ view: wanted.view, row: Math.min(wanted.row, now.current.about!.rows - 1), node: wanted.node });
+  };
+
+  const app: App | null = state.about && {
+    ...(state as Omit<State, "about" | "progress" | "settings">),
+    about: state.about,
+    progress: state.progress!,
+    settings: state.settings!,
+    palette,
+    channel,
+    ask,
+    act,
+    configure,
+    choose: (part) => set(part),
+    changed: () => set((s) => ({ version: s.version + 1 })),
+    build: async (part) => void (await ask("build", { ...state.about!.chosen, ...part })),
+    load: async (file, target = "") => {
+      if (file.size > MOST_BYTES)
+        return set({ error: `${file.name} has ${file.size.toLocaleString("en-US")} bytes\n  fix: up to 64 MiB here; reseau train reads larger files` });
+      await ask("load", { name: file.name, target }, await file.arrayBuffer());
+    },
+  };
+
+  useEffect(() => {
+    if (app && state.lesson) void enter(app, LESSONS[state.lesson[0]].stages[state.lesson[1]]);
+  }, [state.lesson]);
+
+  useEffect(() => {
+    if (!hash || !app || (state.problem < 2 && location.hash.length > 1 && state.version < 2)) return;
+    const words = `#${toHash(app)}`;
+    if (words !== location.hash) history.replaceState(null, "", words);
+  });
+
+  useEffect(() => {
+    const key = (e: KeyboardEvent) => {
+      const to = e.composedPath()[0] as HTMLElement;
+      if (!app || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(to.tagName)) return;
+      const n = Number(e.key) - 1;
+      if (VIEWS[n]) set({ view: VIEWS[n] });
+      else if (e.key === " " && to.tagName !== "BUTTON" && to.tagName !== "SUMMARY") void app.act(app.progress.running ? "pause" : "run");
+      else if (e.key === "s" && !app.progress.running) void app.act("steps", { count: 1 });
+      else if (e.key === "r") void app.act("reset", { seed: app.settings.seed });
+      else return;
+      e.preventDefault();
+    };
+    const target: EventTarget = hash ? document : root;
+    target.addEventListener("keydown", key as EventListener);
+    return () => target.removeEventListener("keydown", key as EventListener);
+  });
+
+  if (!app) return <p class="message">{state.closed || state.error || "Connecting…"}</p>;
+  const Shown = VIEW_OF[state.view];
+  const views = VIEWS.filter((v) => !app.about.local || v === "graph" || v === "data");
+  const turn = (e: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+    if (!step) return;
+    const next = views[(views.indexOf(state.view) + step + views.length) % views.length];
+    set({ view: next });
+    root.querySelector<HTMLElement>(`#tab-${next}`)?.focus();
+  };
+  return (
+    <div
+      class="page"
+      onDragOver={(e) => e.preventDefault()}
+      onDrop={(e) => {
+        e.preventDefault();
+        const file = e.dataTransfer?.files[0];
+        if (file) void app.load(file);
+      }}
+    >
+      {busy && <div class="busy" role="status" aria-label="computing" />}
+      <header>
+        <button
+          class="plain"
+          aria-label="settings"
+          aria-expanded={wide}
+          title="show or hide the settings"
+          onClick={() => setWide(!wide)}
+        >
+          ☰
+        </button>
+        <h1>
+          reseau <span title={app.about.title}>{app.about.title}</span>
+        </h1>
+        <nav role="tablist" aria-label="views" onKeyDown={turn}>
+          {views.map((v, i) => (
+            <button
+              key={v}
+              id={`tab-${v}`}
+              role="tab"
+              aria-selected={v === state.view}
+              aria-controls="view"
+              tabIndex={v === state.view ? 0 : -1}
+              title={`${TITLES[v]} (${i + 1})`}
+              onClick={() => set({ view: v })}
+            >
+              {TITLES[v]}
+            </button>
+          ))}
+        </nav>
+        <Transport app={app} />
+        <button
+          class="plain"
+          onClick={() => setTheme(palette.dark ? "light" : "dark")}
+          title="light or dark"
+          aria-label={palette.dark ? "use light colors" : "use dark colors"}
+        >
+          {palette.dark ? "☀" : "☾"}
+        </button>
+      </header>
+      {(state.error || state.closed) && (
+        <div class="error" role="alert">
+          <pre>{state.closed || state.error}</pre>
+          <button onClick={() => set({ error: "", closed: "" })} aria-label="close this message">
+            ✕
+          </button>
+        </div>
+      )}
+      {state.lesson && <LessonBar app={app} at={state.lesson} />}
+      <div class="body">
+        {wide && <Sidebar app={app} />}
+        <div class="view" id="view" role="tabpanel" aria-labelledby={`tab-${state.view}`}>
+          <Guarded key={state.view}>
+            <Shown app={app} />
+          </Guarded>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** A view that fails says so, and leaves the rest of the page alone. */
+function Guarded({ children }: { children: preact.ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  if (!error) return <>{children}</>;
+  return (
+    <div class="message">
+      <p>This view met a fault of its own: {String(error)}</p>
+      <button onClick={again}>Try again</button>
+    </div>
+  );
+}
+
+/** True once `on` has been true for so long. */
+function useLate(on: boolean, after: number): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    if (!on) return setLate(false);
+    const timer = setTimeout(() => setLate(true), after);
+    return () => clearTimeout(timer);
+  }, [on]);
+  return late;
+}
+
+function useTheme(root: HTMLElement): [string, (theme: string) => void] {
+  const [theme, setTheme] = useState("auto");
+  useEffect(() => void (root.dataset.theme = theme), [theme]);
+  return [theme, setTheme];
+}
+
+/** The palette, and its colors as variables of the style sheet. */
+function usePalette(root: HTMLElement, theme: string): Palette {
+  const system = useMemo(() => matchMedia("(prefers-color-scheme: dark)"), []);
+  const [dark, setDark] = useState(system.matches);
+  useEffect(() => {
+    const look = () => setDark(system.matches);
+    system.addEventListener("change", look);
+    return () => system.removeEventListener("change", look);
+  }, []);
+  const palette = theme === "dark" || (theme === "auto" && dark) ? DARK : LIGHT;
+  for (const [name, value] of Object.entries(palette))
+    if (typeof value === "string") root.style.setProperty(`--${name}`, value);
+  root.style.colorScheme = palette.dark ? "dark" : "light";
+  return palette;
+}

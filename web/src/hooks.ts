@@ -1,0 +1,78 @@
+/** What views share: a reply that is asked again when something changed, and the size of an element. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Reply } from "./channel";
+import type { App } from "./state";
+
+const AT_ONCE = 100; // milliseconds of a reply after which looking rests, so that training has the machine
+const LONGEST_REST = 500;
+
+/** The reply to a command, asked again when `keys` change; at most one question is under way. */
+export function useReply(
+  app: App,
+  command: string | null,
+  fields: Record<string, unknown>,
+  keys: unknown[],
+): Reply | null {
+  const [kept, setKept] = useState<{ reply: Reply | null; problem: number }>({ reply: null, problem: app.problem });
+  const busy = useRef(false);
+  const again = useRef(false);
+  const asked = { command, fields, problem: app.problem, running: app.progress.running };
+  const now = useRef(asked);
+  now.current = asked;
+  const gone = useRef(false);
+  useEffect(() => () => void (gone.current = true), []);
+  useEffect(() => {
+    const run = async () => {
+      const { problem } = now.current;
+      if (!now.current.command) return setKept({ reply: null, problem });
+      if (busy.current) return void (again.current = true);
+      busy.current = true;
+      const began = performance.now();
+      const found = await app.ask(now.current.command, now.current.fields);
+      const took = performance.now() - began;
+      if (gone.current) return;
+      setKept({ reply: found, problem });
+      if (now.current.running && took > AT_ONCE)
+        await new Promise((done) => setTimeout(done, Math.min(took - AT_ONCE, LONGEST_REST)));
+      busy.current = false;
+      if (again.current) {
+        again.current = false;
+        void run();
+      }
+    };
+    void run();
+  }, [command, ...keys]);
+  return kept.problem === app.problem ? kept.reply : null; // never that of another network or other rows
+}
+
+/** Width and height of an element, followed. */
+export function useSize<T extends HTMLElement>(): [preact.RefObject<T>, number, number] {
+  const box = useRef<T>(null);
+  const [size, setSize] = useState<[number, number]>([0, 0]);
+  useEffect(() => {
+    if (!box.current) return;
+    const look = () => {
+      const found = box.current!.getBoundingClientRect();
+      setSize([Math.floor(found.width), Math.floor(found.height)]);
+    };
+    const watcher = new ResizeObserver(look);
+    watcher.observe(box.current);
+    look();
+    return () => watcher.disconnect();
+  }, []);
+  return [box, size[0], size[1]];
+}
+
+/** A canvas of so many pixels of the page, sharp on every screen; what draws on it. */
+export function sharp(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.max(1, Math.round(width * ratio));
+  canvas.height = Math.max(1, Math.round(height * ratio));
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const g = canvas.getContext("2d")!;
+  g.setTransform(ratio, 0, 0, ratio, 0, 0);
+  g.clearRect(0, 0, width, height);
+  return g;
+}

@@ -1,0 +1,226 @@
+/** One node: how it is computed, its value for the chosen row and the derivative by it, as bars, images or numbers. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { diverging, type Palette } from "../colors";
+import { digits, place } from "../format";
+import { sharp, useReply } from "../hooks";
+import type { App } from "../state";
+import { statisticText } from "./graph";
+
+const MOST_NUMBERS = 128;
+
+export function NodePanel({ app, statistic, rows }: { app: App; statistic: any; rows: number }) {
+  const reply = useReply(app, app.node ? "inspect" : null, { node: app.node, row: app.row }, [
+    app.node,
+    app.row,
+    app.version,
+    app.problem,
+  ]);
+  const d = reply && reply.data.name === app.node ? reply.data : null;
+  return (
+    <aside class="panel" aria-label="the chosen node">
+      <RowChooser app={app} />
+      {!app.node && <p class="quiet">Choose a node: click it, search for it, or use the arrow keys in the graph.</p>}
+      {app.node && d && (
+        <>
+          <h2>{d.name}</h2>
+          <p class="mono">{d.formula}</p>
+          <p class="quiet">
+            {d.what}, shape ({d.shape.join(", ")})
+          </p>
+          {d.reads.length > 0 && (
+            <p>
+              reads <Names app={app} names={d.reads} />
+            </p>
+          )}
+          {d.read_by.length > 0 && (
+            <p>
+              read by <Names app={app} names={d.read_by} />
+            </p>
+          )}
+          {statistic && (
+            <table class="facts">
+              <caption>On {rows} rows</caption>
+              <tbody>
+                {statisticText(statistic).map(([k, v]) => (
+                  <tr key={k}>
+                    <th scope="row">{k}</th>
+                    <td>{v}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+          {d.texts && <p class="mono">{d.texts.join(", ")}</p>}
+          {reply?.arrays.value && (
+            <Values app={app} data={d} value={reply.arrays.value} derivative={reply.arrays.derivative} />
+          )}
+          {d.no_derivative && <p class="quiet">{d.no_derivative}.</p>}
+        </>
+      )}
+    </aside>
+  );
+}
+
+export function RowChooser({ app }: { app: App }) {
+  return (
+    <label class="row-chooser">
+      Row{" "}
+      <input
+        type="number"
+        min={1}
+        max={app.about.rows}
+        value={app.row + 1}
+        aria-label="row that values are shown of"
+        onChange={(e) => {
+          const n = Math.round(Number(e.currentTarget.value)) - 1;
+          app.choose({ row: Math.min(Math.max(n, 0), app.about.rows - 1) });
+        }}
+      />{" "}
+      <span class="quiet">of {app.about.rows.toLocaleString("en-US")}</span>
+    </label>
+  );
+}
+
+function Names({ app, names }: { app: App; names: string[] }) {
+  return (
+    <>
+      {names.slice(0, 12).map((n) => (
+        <button key={n} class="link" onClick={() => app.choose({ node: n })}>
+          {n}
+        </button>
+      ))}
+      {names.length > 12 && ` and ${names.length - 12} more`}
+    </>
+  );
+}
+
+function Values(props: { app: App; data: any; value: Float32Array; derivative?: Float32Array }) {
+  const { app, data, value, derivative } = props;
+  const [editing, setEditing] = useState(-1);
+  useEffect(() => setEditing(-1), [data.name]);
+  const shape = data.shape as number[];
+  const image = shape.length === 4 && shape[1] > 1 && shape[2] > 1;
+  return (
+    <>
+      <h3>{data.parameter ? "Value" : `Value for row ${data.row + 1}`}</h3>
+      {image ? <Images palette={app.palette} data={value} shape={shape} /> : <Bars palette={app.palette} data={value} />}
+      {derivative && (
+        <>
+          <h3>Derivative of {data.scalar}</h3>
+          {image ? (
+            <Images palette={app.palette} data={derivative} shape={shape} />
+          ) : (
+            <Bars palette={app.palette} data={derivative} />
+          )}
+        </>
+      )}
+      <table class="numbers">
+        <thead>
+          <tr>
+            <th>entry</th>
+            <th>value</th>
+            {derivative && <th>derivative</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {[...value.subarray(0, MOST_NUMBERS)].map((v, i) => (
+            <tr key={i}>
+              <td>{place(i, shape) || "·"}</td>
+              <td>
+                {data.parameter && editing === i && !app.about.local ? (
+                  <input
+                    type="number"
+                    step="any"
+                    autoFocus
+                    aria-label={`new value of ${data.name}, entry ${place(i, shape)}`}
+                    value={digits(v)}
+                    onBlur={() => setEditing(-1)}
+                    onKeyDown={(e) => {
+                      if (e.key === "Escape") setEditing(-1);
+                      if (e.key !== "Enter") return;
+                      setEditing(-1);
+                      void app.act("edit", { name: data.name, entry: i, value: Number(e.currentTarget.value) });
+                    }}
+                  />
+                ) : data.parameter && !app.about.local ? (
+                  <button class="link" title="change it" onClick={() => setEditing(i)}>
+                    {digits(v)}
+                  </button>
+                ) : (
+                  digits(v)
+                )}
+              </td>
+              {derivative && <td>{digits(derivative[i])}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {value.length > MOST_NUMBERS && (
+        <p class="quiet">
+          the first {MOST_NUMBERS} of {value.length.toLocaleString("en-US")} entries
+        </p>
+      )}
+    </>
+  );
+}
+
+const extent = (data: Float32Array): number => {
+  let most = 0;
+  for (const v of data) if (Number.isFinite(v)) most = Math.max(most, Math.abs(v));
+  return most || 1;
+};
+
+/** Entries as bars around zero. */
+function Bars({ palette, data }: { palette: Palette; data: Float32Array }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const width = 288;
+  const height = 54;
+  useEffect(() => {
+    const g = sharp(canvas.current!, width, height);
+    const most = extent(data);
+    const n = Math.min(data.length, width);
+    const wide = width / n;
+    for (let i = 0; i < n; i++) {
+      const v = data[Math.floor((i * data.length) / n)] / most;
+      g.fillStyle = v < 0 ? "#2b6cb0" : "#d97a00";
+      g.fillRect(i * wide, height / 2 - Math.max(0, v) * (height / 2 - 1), Math.max(1, wide - (wide > 4 ? 1.5 : 0)), Math.max(0.5, Math.abs(v) * (height / 2 - 1)));
+    }
+    g.fillStyle = palette.muted;
+    g.fillRect(0, height / 2 - 0.5, width, 1);
+  });
+  return <canvas ref={canvas} role="img" aria-label={`${data.length} entries, at most ${digits(extent(data))}`} />;
+}
+
+/** Channels of an image, side by side. */
+export function Images({ palette, data, shape }: { palette: Palette; data: Float32Array; shape: number[] }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [, rows, columns, channels] = shape;
+  const shown = Math.min(channels, 64);
+  const size = Math.max(1, Math.min(8, Math.floor(286 / columns / Math.min(shown, columns < 12 ? 4 : 3)) || 1));
+  const across = Math.max(1, Math.floor(288 / (columns * size + 4)));
+  const width = 288;
+  const height = Math.ceil(shown / across) * (rows * size + 4);
+  useEffect(() => {
+    const g = sharp(canvas.current!, width, height);
+    const most = extent(data);
+    for (let c = 0; c < shown; c++) {
+      const left = (c % across) * (columns * size + 4);
+      const top = Math.floor(c / across) * (rows * size + 4);
+      for (let y = 0; y < rows; y++)
+        for (let x = 0; x < columns; x++) {
+          const [r, gr, b] = diverging(palette, data[(y * columns + x) * channels + c] / most);
+          g.fillStyle = `rgb(${r | 0},${gr | 0},${b | 0})`;
+          g.fillRect(left + x * size, top + y * size, size, size);
+        }
+      g.strokeStyle = palette.line;
+      g.strokeRect(left + 0.5, top + 0.5, columns * size - 1, rows * size - 1);
+    }
+  });
+  return (
+    <>
+      <canvas ref={canvas} role="img" aria-label={`${channels} channels of ${rows} by ${columns}`} />
+      {channels > shown && <p class="quiet">the first {shown} of {channels} channels</p>}
+    </>
+  );
+}
