@@ -34,6 +34,7 @@ MODULES = (
     "batches",
     "constraints",
     "data",
+    "distributed",
     "errors",
     "estimators",
     "initializers",

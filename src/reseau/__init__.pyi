@@ -3,6 +3,7 @@
 from reseau import batches as batches
 from reseau import constraints as constraints
 from reseau import data as data
+from reseau import distributed as distributed
 from reseau import errors as errors
 from reseau import estimators as estimators
 from reseau import initializers as initializers

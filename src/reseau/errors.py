@@ -8,6 +8,7 @@ ReseauError
 ├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
 │   └── FileError (OSError)         a file that is missing, or that the disk refuses
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
+├── ProcessError (RuntimeError)      a process of a run that several share is missing, or has failed
 ├── ForkError (RuntimeError)        computing in a process forked from one that has computed
 ├── UnsupportedError (NotImplementedError)  an interpreter has no rule for this operation
 └── MissingExtraError (ImportError)     an optional dependency is not installed
@@ -25,6 +26,7 @@ __all__ = [
     "GraphError",
     "MissingExtraError",
     "ModelFileError",
+    "ProcessError",
     "ReseauError",
     "ShapeError",
     "UnsupportedError",
@@ -40,7 +42,9 @@ class GraphError(ReseauError, ValueError):
 
 
 class ShapeError(GraphError):
-    """Two shapes that do not fit."""
+    """Two shapes that do not fit; `words` are lengths of which some numbers would fit."""
+
+    words: tuple[str, ...] = ()
 
 
 class CycleError(GraphError):
@@ -83,6 +87,18 @@ class DivergenceError(ReseauError, ArithmeticError):
         self.node = node
         self.what = what
         self.params = params
+
+
+class ProcessError(ReseauError, RuntimeError):
+    """A process of a run that several share is missing, or has failed; the message says which.
+
+    Attributes:
+        port_taken: Whether the address of process 0 is in use, so that another port would do.
+    """
+
+    def __init__(self, message: str, *, port_taken: bool = False) -> None:
+        super().__init__(message)
+        self.port_taken = port_taken
 
 
 class ForkError(ReseauError, RuntimeError):

@@ -146,7 +146,7 @@ class Network:
             found = self(params, *inputs)
             return one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
-        rows = min(shared_length(n, 1), ROWS_AT_ONCE)
+        rows = min(max(shared_length(n, 1), 1), ROWS_AT_ONCE)
         blocks = []
         for start in range(0, max(n, 1), rows):
             cut = [x[start : start + rows] for x in inputs]

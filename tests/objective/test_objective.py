@@ -194,6 +194,13 @@ def joined(v):
     return v - rs.apply_op(ops.Mean((0,), True), v)
 
 
+class Active(rs.penalties.Penalty):
+    """A penalty of a person's own on the outputs of the batch."""
+
+    def node(self, graph):
+        return 0.1 * rs.apply_op(ops.Mean((0, 1)), rs.square(graph.outputs[0]))
+
+
 class Ranked(rs.losses.SquaredError):
     """A loss of a person's own that compares each row with the mean of the batch."""
 
@@ -229,6 +236,17 @@ def test_values_of_any_number_of_rows_are_those_of_the_rows_alone(rows, case):
     assert float(value) > float(found)  # the penalty is not multiplied by the rows beside
     for name in slopes:
         np.testing.assert_allclose(plain[1][name], slopes[name], rtol=1e-9, atol=1e-13)
+
+
+def test_a_penalty_that_reads_the_rows_reads_those_rows_alone():
+    v = rs.input("v", (2,))
+    net = rs.Network(v, rs.affine(v, 1))
+    objective = rs.Objective(net, rs.losses.SquaredError(), Active())
+    params, rows = net.init(0, "float64"), np.random.default_rng(0).standard_normal((9, 2))
+    outputs = np.asarray(net(params, rows))
+    assert not objective.by_rows
+    value, _ = objective.value_and_grad(params, rows, np.zeros(9))
+    assert float(value) == pytest.approx(0.5 * (outputs**2).mean() + 0.1 * (outputs**2).mean(), rel=1e-12)
 
 
 def test_objectives_compile_for_a_few_lengths_only():

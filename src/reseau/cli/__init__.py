@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 from reseau.cli.arguments import parser
 from reseau.cli.words import own_words
-from reseau.errors import DivergenceError, ReseauError
+from reseau.errors import DivergenceError, ProcessError, ReseauError
 
 __all__ = ["main"]
 
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         if arguments.command == "train":
-            from reseau.cli.train import train
+            from reseau.cli.processes import train_shared
 
             with redirect_stdout(None) if arguments.quiet else nullcontext():
-                return train(arguments, words)
+                return train_shared(arguments, words)
         if arguments.command == "evaluate":
             from reseau.cli.evaluate import evaluate
 
@@ -76,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DivergenceError as error:
         what = str(error).partition("\n")[0]
         return _fail(f"{what}\n  fix: a smaller --learning-rate; nothing was written", DIVERGED)
+    except ProcessError as error:
+        from reseau.distributed.launch import PORT_TAKEN
+
+        return _fail(str(error), PORT_TAKEN if error.port_taken else BAD_INPUT)
     except ReseauError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:

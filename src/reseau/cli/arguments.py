@@ -372,6 +372,12 @@ def _train(command: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--seed", metavar="N", type=kinds.seed, default=0, help="same seed, same network (default: 0)"
     )
+    several = command.add_argument_group("several processes (docs/scaling.md)")
+    several.add_argument("--processes", metavar="N", type=kinds.count, help="train one network in N processes")
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="join others: process 0's address; auto: found")
+    several.add_argument("--process", metavar="I/N", type=kinds.place, help="as number I, from 0, of N")
+    several.add_argument("--shards", metavar="K", type=kinds.count, help="parts of a batch (for several: 8)")
+    several.add_argument("--inexact", action="store_true", help="add the parts in any order: other bits for each N")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FOLDER", help="folder to write (default: named after the data)")
     output.add_argument("--quiet", action="store_true", help="print errors alone")

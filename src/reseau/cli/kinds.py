@@ -10,6 +10,7 @@ __all__ = [
     "names",
     "nonnegative",
     "number",
+    "place",
     "positive",
     "probability",
     "seed",
@@ -48,6 +49,13 @@ def folds(text: str) -> int:
     if (parts := count(text)) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 2")
     return parts
+
+
+def place(text: str) -> tuple[int, int]:
+    first, _, of = text.partition("/")
+    if not (first.isdecimal() and of.isdecimal()) or not int(first) < int(of) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place such as 0/4, the first of four")
+    return int(first), int(of)
 
 
 def seed(text: str) -> int:

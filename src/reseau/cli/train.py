@@ -32,7 +32,7 @@ from reseau.cli.write_run import write_run
 from reseau.errors import DataError
 from reseau.extras import has_extra
 
-__all__ = ["train"]
+__all__ = ["earlier", "train"]
 
 FINISHED, INTERRUPTED = 0, 130
 FEWEST_ROWS = 10  # that the default for tables is trained on
@@ -44,30 +44,37 @@ CHOSEN = (
 """Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
 
 
-def train(arguments: argparse.Namespace, words: Sequence[str]) -> int:
-    """Train a network and write a folder about it."""
+def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool = True) -> int:
+    """Train a network and write a folder about it; with `writes=False`, help another process to do so."""
     if arguments.resume:
-        arguments, words = _interrupted(arguments, words)
+        arguments, words = earlier(arguments, words)
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
     called = "table" if name == "-" else Path(name).resolve().name.partition(".")[0]
     out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
-    check_partial(out, resume=resume, force=arguments.force)
-    check_place(out, force=arguments.force or resume)
+    if writes:
+        check_partial(out, resume=resume, force=arguments.force)
+        check_place(out, force=arguments.force or resume)
     named = [option for option in CHOSEN if any(w == option or w.startswith(f"{option}=") for w in words)]
     asked = "--tune" if arguments.tune else "--time" if arguments.time else ""
     if named and asked:
         raise DataError(
             f"{asked} chooses the network and how it is trained\n  fix: leave {', '.join(named)} out, or {asked}"
         )
-    parts, chosen = _parts(arguments, bool(named) or (resume and is_of_one_network(out)), asked)
+    shared = not writes or arguments.shards is not None or arguments.processes or arguments.process is not None
+    plain = bool(named or shared) or (resume and is_of_one_network(out))
+    parts, chosen = _parts(arguments, plain, asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
+    if not writes:
+        with raising_interrupts():
+            helped = _train(arguments, parts, name, out)
+        return INTERRUPTED if helped.result.stopped == "interrupted" else FINISHED
     print(_about(name, arguments, parts), flush=True)
     for decision in parts.train.recipe.decisions():
         print(decision)
@@ -126,7 +133,7 @@ def raising_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _interrupted(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def earlier(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The command that was interrupted, as if it had been given again."""
     if list(words) not in (["train", "--resume", arguments.resume], ["train", f"--resume={arguments.resume}"]):
         raise DataError(
@@ -181,6 +188,8 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,
+        shards=arguments.shards,
+        exact=not arguments.inexact,
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)

@@ -127,9 +127,11 @@ def in_units(history: Mapping[str, np.ndarray], loss: str, scale: float, parts: 
         found.get("validation_loss") if loss == kind else found.pop(f"validation_{kind}_error", None)
         for kind in ("squared", "absolute")
     )
-    if squared is None or absolute is None or parts.validation is None or parts.validation.target is None:
+    if parts.train.classes or squared is None:
         return found
     found["validation_RMSE"] = scale * np.sqrt(2 * squared)
+    if absolute is None or parts.validation is None or parts.validation.target is None:
+        return found
     found["validation_MAE"] = scale * absolute
     spread = float(np.var(np.asarray(parts.validation.target, np.float64)))
     if spread > 0:
@@ -167,6 +169,9 @@ def _settings(arguments: argparse.Namespace, run: Trained, threshold: Threshold 
     if threshold is not None:
         why = f", {RULES[arguments.threshold]} on the validation part" if arguments.threshold in RULES else ""
         settings.append(("decision", f"{threshold.name} from a probability of {threshold.probability:.4g} on{why}"))
+    if (ran := run.result).shards > 1:
+        order = "the order of the shards" if ran.exact else "no fixed order: other bits for other processes"
+        settings += [("processes", str(ran.processes)), ("sums of derivatives", f"{ran.shards} shards, in {order}")]
     if made.scale != 1 or made.shift != 0:
         settings.append(("target", f"the loss reads (target - {made.shift:.6g}) / {made.scale:.6g}"))
     return tuple((key, str(value)) for key, value in settings if value)

@@ -15,7 +15,7 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Resident
-from reseau.training.fit import interruptions
+from reseau.training.interruptions import interruptions
 from reseau.training.program import StepSettings
 from reseau.training.run import TrainingRun
 

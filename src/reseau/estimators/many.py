@@ -1,20 +1,23 @@
 """Many settings of one estimator, trained in one process: what is compiled for one serves all that are alike."""
 
+import pickle
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, replace
 from os import cpu_count
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing, indexable
 
-from reseau.errors import DataError
+from reseau.errors import DataError, ReseauError
 from reseau.estimators.settings import check_settings
 from reseau.training.progress import progress_of
 
@@ -66,6 +69,7 @@ def fit_many(
     cv: Any = 5,
     scoring: Any = None,
     threads: int | None = None,
+    processes: int | None = None,
     progress: bool = True,
 ) -> Sweep:
     """Cross-validate a grid of settings, and fit the best one on all rows.
@@ -82,6 +86,8 @@ def fit_many(
         cv: Number of folds, or one of scikit-learn's splitters.
         scoring: A name or a function as in `sklearn.metrics.get_scorer`; the estimator's own score by default.
         threads: Fits side by side; as many as there are cores by default.
+        processes: Spread the fits over so many processes of this machine, where threads are not enough: each compiles
+            for itself. The scores are the same.
         progress: Show how many fits are done, on standard error.
 
     Raises:
@@ -109,32 +115,21 @@ def fit_many(
     scores = np.full((len(tried), len(folds)), np.nan)
     failures: dict[int, Exception] = {}  # by setting, the first of each
 
-    def run(i: int, k: int, alike: Future[None] | None) -> None:
-        if alike is not None:
-            alike.result()  # it compiles what this one needs
-        train, test = folds[k]
-        try:
-            fitted = clone(candidates[i]).fit(_safe_indexing(X, train), _safe_indexing(y, train))
-            scores[i, k] = scorer(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
-        except Exception as error:
-            failures.setdefault(i, error)
-
-    pool = ThreadPoolExecutor(threads or cpu_count())
-    with warnings.catch_warnings(), progress_of(scores.size, 1, shown=progress) as show:
+    for what, given in (("threads", threads), ("processes", processes)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1):
+            raise DataError(f"fit_many: {what}={given!r} cannot be used\n  fix: a whole number from 1 on")
+    fits = [
+        (i, k, candidate, X, y, *folds[k], scorer) for i, candidate in enumerate(candidates) for k in range(len(folds))
+    ]
+    found = in_threads(fits, threads or cpu_count() or 1) if processes is None else in_processes(fits, processes)
+    with warnings.catch_warnings(), progress_of(scores.size, 1, shown=progress) as show, closing(found):
         warnings.simplefilter("ignore", ConvergenceWarning)  # said of each fit it would be noise
-        try:
-            first: dict[str, Future[None]] = {}
-            futures = []
-            for i, candidate in enumerate(candidates):
-                key = repr([getattr(candidate, name) for name in COMPILED])
-                for k in range(len(folds)):
-                    futures.append(pool.submit(run, i, k, first.get(key)))
-                    first.setdefault(key, futures[-1])
-            for done, future in enumerate(as_completed(futures), 1):
-                future.result()
-                show(done, {"best": float(np.nanmax(scores, initial=-np.inf))})
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for done, (i, k, score) in enumerate(found, 1):
+            if isinstance(score, Exception):
+                failures.setdefault(i, score)
+            else:
+                scores[i, k] = score
+            show(done, {"best": float(np.nanmax(scores, initial=-np.inf))})
         sweep = Sweep(tuple(tried), scores, None)
         if np.isnan(sweep.means).all():
             raise next(iter(failures.values()))
@@ -146,3 +141,57 @@ def fit_many(
     for i in sorted(failures):
         warnings.warn(f"fit_many: {tried[i]} failed: {failures[i]}", FitFailedWarning, stacklevel=2)
     return sweep
+
+
+Fit = tuple[Any, ...]
+"""One fit: the numbers of its setting and its fold, and what `score_of` reads."""
+
+
+def score_of(
+    i: int, k: int, estimator: Any, X: Any, y: Any, train: Any, test: Any, scorer: Any
+) -> tuple[int, int, float | Exception]:
+    """The score of setting `i` on fold `k`, or why there is none."""
+    try:
+        fitted = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(y, train))
+        return i, k, scorer(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+    except Exception as error:
+        return i, k, error
+
+
+def in_threads(fits: Sequence[Fit], threads: int) -> Generator[tuple[int, int, float | Exception], None, None]:
+    """The scores as they come; a fit waits for the first one that compiles what it needs."""
+
+    def run(fit: Fit, alike: Future[Any] | None) -> tuple[int, int, float | Exception]:
+        if alike is not None:
+            alike.result()
+        return score_of(*fit)
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        first: dict[str, Future[Any]] = {}
+        futures = []
+        for fit in fits:
+            key = repr([getattr(fit[2], name) for name in COMPILED])
+            futures.append(pool.submit(run, fit, first.get(key)))
+            first.setdefault(key, futures[-1])
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def in_processes(fits: Sequence[Fit], processes: int) -> Generator[tuple[int, int, float | Exception], None, None]:
+    """The scores as they come, from processes that joblib starts; large arrays are mapped there, not copied."""
+    yield from Parallel(n_jobs=processes, return_as="generator_unordered")(delayed(sent_score)(*fit) for fit in fits)
+
+
+def sent_score(*fit: Any) -> tuple[int, int, float | Exception]:
+    """As `score_of`, without warnings, and with an error that reaches another process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        i, k, score = score_of(*fit)
+    try:
+        pickle.loads(pickle.dumps(score))
+    except Exception:  # an error whose arguments are not its message
+        return i, k, ReseauError(str(score))
+    return i, k, score

@@ -132,7 +132,7 @@ def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weigh
     large data would cost as much as it saves.
     """
     n = len(X)
-    if X.nbytes > MOST_PADDED:
+    if X.nbytes > MOST_PADDED or not objective.by_rows:
         return objective.read(X, target, weights, X.dtype)
     empty = max(shared_length(n, PARTS), SHORTEST) - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])

@@ -266,5 +266,7 @@ def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
         lines = [f"cannot build {who}: {error.args[0].partition(chr(10))[0]}"]
         lines += [f"  input {i}: {p.label} {show_shape(p.shape)}" for i, p in enumerate(parents)]
         lines += error.args[0].partition("\n")[2].splitlines()
-        raise ShapeError("\n".join(lines)) from None
+        placed = ShapeError("\n".join(lines))
+        placed.words = error.words
+        raise placed from None
     return Node(op, parents, shape, name)

@@ -6,13 +6,14 @@ leave the entries of that axis apart. What is not known, such as a function of a
 
 from collections.abc import Sequence
 from functools import singledispatch
+from math import prod
 from typing import Any
 
 from reseau import ops
 from reseau.graph.graph import Graph
 from reseau.graph.nodes import Input, Node
 from reseau.ops.activations import Pointwise
-from reseau.ops.base import BATCH, Op, Proxy
+from reseau.ops.base import BATCH, Op
 from reseau.ops.lengths import words_of
 from reseau.ops.recurrent import Recurrent
 
@@ -60,11 +61,6 @@ def _only_later_lengths(node: Node) -> bool:
 def keeps_rows(op: Op, node: Node, axis: int, read: Places) -> bool:
     """Whether an operation leaves the rows apart, `axis` being the batch in its output, `read` that of its inputs."""
     return False
-
-
-@keeps_rows.register
-def _(op: Proxy, node: Node, axis: int, read: Places) -> bool:
-    return type(op.op).__module__.startswith("reseau.ops.") and keeps_rows(op.op, node, axis, read)
 
 
 @keeps_rows.register(Pointwise)
@@ -164,8 +160,9 @@ def _(op: ops.Reshape, node: Node, axis: int, read: Places) -> bool:
 
 @keeps_rows.register
 def _(op: ops.ReshapeTo, node: Node, axis: int, read: Places) -> bool:
-    lengths = (*node.shape[1:], *node.parents[0].shape[1:])
-    return read == [0] and axis == 0 and all(isinstance(n, int) and n > 0 for n in lengths)
+    made, given = node.shape[1:], node.parents[0].shape[1:]
+    known = all(isinstance(n, int) and n > 0 for n in (*made, *given))
+    return read == [0] and axis == 0 and known and prod(map(int, made)) == prod(map(int, given))
 
 
 @keeps_rows.register

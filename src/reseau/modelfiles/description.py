@@ -59,7 +59,7 @@ INITIALIZERS: Mapping[str, Initializer | type] = {
 }
 
 # Settings that came after 0.1, and the value with which an operation is the one of 0.1.
-LATER: Mapping[str, Any] = {"places": (), "exact": False}
+LATER: Mapping[str, Any] = {"places": (), "exact": False, "ragged": False}
 
 # what hostile settings and shapes can make honest arithmetic raise
 FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
@@ -188,6 +188,11 @@ def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _op_name(name: str, op: Op) -> str:
     kind = type(op)
+    if OPERATIONS.get(kind.__name__) is not kind and op.host:
+        raise ModelFileError(
+            f"node {name!r} is a part of an ONNX graph that is read when its numbers are there\n"
+            "  fix: save to a file that ends in .onnx"
+        )
     if OPERATIONS.get(kind.__name__) is not kind:
         raise ModelFileError(
             f"node {name!r} applies {kind.__name__}, which is Python code that a model file cannot hold\n"

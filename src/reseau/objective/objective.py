@@ -1,6 +1,6 @@
 """The objective F(θ) = weighted mean loss + Ω(θ), itself one more graph."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -105,9 +105,13 @@ class Objective:
 
     @cached_property
     def by_rows(self) -> bool:
-        """Whether each row's loss is known to be that of the row alone: of a loss of a person's own it is not."""
-        own = [type(loss).__module__.startswith("reseau.losses") for loss in self.losses]
-        return self.network.by_rows and all(own)
+        """Whether each row's loss is known to be that of the row alone, and Ω to read no row.
+
+        Of a loss of a person's own it is not known.
+        """
+        known = all(type(loss).__module__.startswith("reseau.losses") for loss in self.losses)
+        read = () if self.penalty is None else order((self.penalty.node(self.network.graph),))
+        return self.network.by_rows and known and not any(isinstance(n.source, Input) for n in read)
 
     @cached_property
     def programs(self) -> Recent[Any, Any]:
@@ -246,21 +250,31 @@ class Objective:
 
     def measure(self, params: dict[str, Array], examples: Examples) -> dict[str, float]:
         """`evaluate` on data that was read before."""
-        dtype = precision_of(params)
-        sums: np.ndarray | None = None
+        return self.means([self.block_sums(params, examples, at) for at in self.blocks(examples)], len(examples))
+
+    def blocks(self, examples: Examples) -> range:
+        """Where the blocks of rows begin in which `measure` goes through the data."""
+        return range(0, len(examples), self._at_once(examples))
+
+    def _at_once(self, examples: Examples) -> int:
+        """Rows of a block: all of them where they are not computed each alone."""
         length = examples.inputs[0].shape[0]
-        rows = min(ROWS_AT_ONCE, length) if self.by_rows else length
-        for start in range(0, len(examples), rows):
-            stop = min(start + rows, len(examples))
-            where = np.zeros(rows, np.int32)
-            where[: stop - start] = np.arange(start, stop)
-            weights = np.zeros(rows, dtype)
-            weights[: stop - start] = examples.weights[start:stop]
-            block = np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights), np.float64)
-            sums = block if sums is None else sums + block
-        assert sums is not None
-        names = self.measured
-        return {name: float(v) for name, v in zip(names, sums / len(examples), strict=True)}
+        return min(ROWS_AT_ONCE, length) if self.by_rows else length
+
+    def block_sums(self, params: dict[str, Array], examples: Examples, start: int) -> np.ndarray:
+        """What `measure` returns, summed over the rows of a block, in the precision of the parameters."""
+        dtype, rows = precision_of(params), self._at_once(examples)
+        stop = min(start + rows, len(examples))
+        where = np.zeros(rows, np.int32)
+        where[: stop - start] = np.arange(start, stop)
+        weights = np.zeros(rows, dtype)
+        weights[: stop - start] = examples.weights[start:stop]
+        return np.asarray(self._measure(params, examples.inputs, examples.targets, where, weights))
+
+    def means(self, sums: Sequence[np.ndarray], rows: int) -> dict[str, float]:
+        """What `measure` returns, from the sums over all blocks in their order."""
+        total = sum((block.astype(np.float64) for block in sums[1:]), sums[0].astype(np.float64))
+        return {name: float(v) for name, v in zip(self.measured, total / rows, strict=True)}
 
     @cached_property
     def measured(self) -> tuple[str, ...]:
@@ -323,6 +337,12 @@ class Objective:
     def read(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """The data as arrays in the right types and shapes, or one error that names what is wrong."""
         check_process()
+        found = self.checked(X, y, sample_weight, precision)
+        inputs, targets = jax.device_put((found.inputs, found.targets))
+        return Examples(inputs, targets, found.weights)
+
+    def checked(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
+        """As `read`, but what NumPy holds stays there."""
         given = X if isinstance(X, tuple) else (X,)
         nodes = self.network.graph.inputs
         if len(given) != len(nodes):
@@ -344,5 +364,4 @@ class Objective:
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
             if any(r != n for r in rows):
                 raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
-        inputs, targets = jax.device_put((inputs, targets))
         return Examples(inputs, targets, _read_weights(sample_weight, n))

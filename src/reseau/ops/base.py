@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import ShapeError
-from reseau.ops.lengths import BATCH, Dim, Shape, differ, joined
+from reseau.ops.lengths import BATCH, Dim, Shape, broadcast_length, differ, words_of
 
 __all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "unbroadcast"]
 
@@ -94,14 +94,19 @@ def broadcast(*shapes: Shape) -> Shape:
     combined: list[Dim] = []
     for lengths in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
         others = [d for d in dict.fromkeys(lengths) if d != 1]
-        if any(differ(a, b) for i, a in enumerate(others) for b in others[:i]):
+        apart = [(a, b) for i, a in enumerate(others) for b in others[:i] if differ(a, b)]
+        if apart:
             shown = " and ".join(show_shape(s) for s in shapes)
-            raise ShapeError(
+            error = ShapeError(
                 f"shapes {shown} do not combine elementwise: "
                 f"lengths {' and '.join(str(d) for d in lengths)} meet on axis {len(combined)}\n"
                 "  fix: make the two lengths equal, or one of them 1"
             )
-        combined.append(reduce(joined, others) if others else 1)
+            if all(words_of(*pair) for pair in apart):
+                error.words = words_of(*apart[0])
+            raise error
+        one: Dim = 1
+        combined.append(reduce(broadcast_length, others, one))
     return tuple(combined)
 
 

@@ -111,7 +111,7 @@ class PutAlong(Op):
         return x
 
     def forward(self, x: Array, indices: Array, updates: Array) -> Array:
-        return put(x.at[along(x, indices, self.axis)], self.reduction, updates)
+        return put(jnp.asarray(x).at[along(x, indices, self.axis)], self.reduction, updates)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Put(Op):
         return x
 
     def forward(self, x: Array, indices: Array, updates: Array) -> Array:
-        return put(x.at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))], self.reduction, updates)
+        return put(jnp.asarray(x).at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))], self.reduction, updates)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from fractions import Fraction
 from functools import lru_cache, reduce
 from math import floor, inf, lcm
 
+from reseau.errors import ShapeError
+
 __all__ = [
     "BATCH",
     "Dim",
@@ -18,6 +20,7 @@ __all__ = [
     "Shape",
     "apart",
     "below",
+    "broadcast_length",
     "ceil_divide",
     "differ",
     "divide",
@@ -204,7 +207,10 @@ def value(length: Dim, words: Mapping[str, int]) -> int:
     """The number, where every word's number is given; `KeyError` where one is not, `ValueError` where none is whole."""
     if isinstance(length, int):
         return length
-    found = _number(ast.parse(str(length), mode="eval").body, words)
+    try:
+        found = _number(ast.parse(str(length), mode="eval").body, words)
+    except ZeroDivisionError as error:
+        raise ShapeError(f"the length {length} divides by 0 for {dict(words)}\n  fix: give longer axes") from error
     if found.denominator != 1:
         raise ValueError(f"{length} is no whole number for {dict(words)}")
     return int(found)
@@ -251,6 +257,15 @@ def unlike(a: Sequence[Dim], b: Sequence[Dim]) -> bool:
 def joined(a: Dim, b: Dim) -> Dim:
     """Of two lengths that are the same number the one that says more: a number, the batch, the shorter text."""
     return min(a, b, key=lambda n: (isinstance(n, str), n != BATCH, len(str(n))))
+
+
+def broadcast_length(a: Dim, b: Dim) -> Dim:
+    """The length of an axis where two lengths meet, of which one may be 1 when data comes."""
+    if a == b or 1 in (a, b):
+        return b if a == 1 else a
+    if isinstance(a, int) or isinstance(b, int):
+        return a if isinstance(a, int) else b
+    return larger(a, b)
 
 
 def lengths_at(lengths: Sequence[Dim], places: Places, inputs: Sequence[tuple[int, ...]]) -> list[int | None]:

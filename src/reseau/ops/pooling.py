@@ -1,6 +1,6 @@
 """Largest entry, mean and sums of sliding windows, channels last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import prod
 
@@ -19,6 +19,8 @@ __all__ = ["AveragePool", "MaxPool", "WindowArgMax", "WindowMax", "WindowSum"]
 class MaxPool(Op):
     """Largest entry of each window; padding never wins.
 
+    With `ragged`, an axis that a window does not fit into by less than the stride has one window all the same.
+
     Where several entries of a window are the largest, `backward` gives the derivative to the first of them, in
     row-major order.
     """
@@ -26,6 +28,7 @@ class MaxPool(Op):
     window: PerAxis
     stride: PerAxis | None = None
     padding: Padding = "valid"
+    ragged: bool = False
 
     def shape(self, x: Shape) -> Shape:
         w = pooling_windows(self, x)
@@ -49,12 +52,16 @@ class MaxPool(Op):
 
 @dataclass(frozen=True)
 class AveragePool(Op):
-    """Mean of each window. Padding does not count, unless `count_padding` makes it count as zeros."""
+    """Mean of each window. Padding does not count, unless `count_padding` makes it count as zeros.
+
+    `ragged` is as in `MaxPool`.
+    """
 
     window: PerAxis
     stride: PerAxis | None = None
     padding: Padding = "valid"
     count_padding: bool = False
+    ragged: bool = False
 
     def shape(self, x: Shape) -> Shape:
         w = pooling_windows(self, x)
@@ -86,6 +93,7 @@ def pooling_windows(op: MaxPool | AveragePool, x: Shape) -> Windows:
         )
     size = per_axis(op.window, len(x) - 2, "window")
     w = resolve_windows(size, size if op.stride is None else op.stride, 1, op.padding, x[1:-1])
+    w = replace(w, ragged=op.ragged).fitted(x[1:-1])
     if any(not 0 <= p < k for k, pair in zip(size, w.pads, strict=True) for p in pair):
         raise ShapeError(
             f"its padding {w.pads} leaves windows {size} with nothing but padding in them\n"

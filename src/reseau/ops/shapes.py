@@ -89,10 +89,7 @@ class BroadcastTo(Op):
         known = {name for name, _, _ in self.places}
         short = len(self.lengths) - len(x)
         old = (1,) * short + x
-        made = tuple(
-            o if set(words_of(n)) - known else n if o == 1 else joined(o, n)
-            for o, n in zip(old, self.lengths, strict=False)
-        )
+        made = tuple(o if set(words_of(n)) - known else n for o, n in zip(old, self.lengths, strict=False))
         if short < 0 or any(o != 1 and differ(o, n) for o, n in zip(old, made, strict=True)):
             raise ShapeError(
                 f"{show_shape(x)} cannot be repeated to {show_shape(self.lengths)}\n  fix: start from lengths of 1"
@@ -317,19 +314,18 @@ class Slice(Op):
         elif self.step > 0:
             first, last = (clamped(b, n, e) for b, e in ((self.start, 0), (self.stop, n)))
             kept = ceil_divide(larger(minus(last, first), 0), self.step)
-        elif self.start is None and self.stop is None:
-            kept = ceil_divide(n, -self.step)
         else:
-            raise ShapeError(
-                f"axis {axis} of {show_shape(x)} has no length to cut backwards\n"
-                "  fix: name an axis whose length is a number"
-            )
+            first, last = (clamped(b, n, e, -1) for b, e in ((self.start, minus(n, 1)), (self.stop, -1)))
+            kept = ceil_divide(larger(minus(first, last), 0), -self.step)
         return (*x[:axis], kept, *x[axis + 1 :])
 
     def entries(self, x: Sequence[int], *read: Sequence[int]) -> range:
         """Places that are kept of the axis, for inputs of these shapes."""
         bounds = [0 if b is None else b for b in (self.start, self.stop)]
         start, stop = lengths_at(bounds, self.places, [tuple(x), *map(tuple, read)])
+        for said, n in zip(bounds, (start, stop), strict=True):
+            if isinstance(said, str) and n is not None and n < 0:  # its length was taken for one counted from the start
+                raise ShapeError(f"it is cut at {said}, here {n}\n  fix: give longer axes")
         start, stop = (None if b is None else n for b, n in ((self.start, start), (self.stop, stop)))
         return range(x[self.axis])[start : stop : self.step]
 
@@ -353,13 +349,13 @@ class Slice(Op):
         return (lax.pad(ordered, jnp.zeros((), g.dtype), padding), *(None,) * len(read))
 
 
-def clamped(bound: Dim | None, n: Dim, default: Dim) -> Dim:
-    """A bound of a slice with a step forward, kept within the axis."""
+def clamped(bound: Dim | None, n: Dim, default: Dim, least: int = 0) -> Dim:
+    """A bound of a slice kept within the axis: between 0 and its end, or -1 and its last place for a step back."""
     if bound is None:
         return default
     if isinstance(bound, int) and bound < 0:
-        return larger(plus(n, bound), 0)
-    return smaller(bound, n)
+        return larger(plus(n, bound), least)
+    return smaller(bound, plus(n, least))
 
 
 def agreed(shapes: Sequence[Shape]) -> Shape:

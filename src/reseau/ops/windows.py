@@ -1,7 +1,7 @@
 """Sliding windows over the spatial axes of (batch, *lengths, channels), for convolution and pooling."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Dim, Shape
-from reseau.ops.lengths import divide, plus
+from reseau.ops.lengths import divide, larger, plus
 
 __all__ = ["Padding", "PerAxis", "Windows", "per_axis", "resolve_windows"]
 
@@ -27,12 +27,15 @@ class Windows:
 
     XLA's own windowed operations are slow on the CPU, most of all going back, so the windows are read as one strided
     slice for each offset inside them; `write` is the transpose of that.
+
+    A `ragged` window that an axis is too short for, by less than the stride, is padded after it.
     """
 
     window: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     pads: tuple[tuple[int, int], ...]
+    ragged: bool = False
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -44,13 +47,24 @@ class Windows:
         """Whether the windows lie side by side, so that each entry belongs to at most one."""
         return self.stride == self.window and set(self.dilation) == {1}
 
+    def fitted(self, lengths: Shape) -> "Windows":
+        """The windows with the padding that short axes of these lengths are given."""
+        if not self.ragged:
+            return self
+        pads = []
+        for n, e, s, (before, after) in zip(lengths, self.extent, self.stride, self.pads, strict=True):
+            short = max(e - n - before - after, 0) if isinstance(n, int) else 0
+            pads.append((before, after + (short if short < s else 0)))
+        return replace(self, pads=tuple(pads))
+
     def counts(self, lengths: Shape) -> Shape:
         """How many windows fit along each axis, `floor((n + before + after - extent) / stride) + 1`."""
         counts: list[Dim] = []
         for n, e, s, (before, after) in zip(lengths, self.extent, self.stride, self.pads, strict=True):
             grown = before + after - e
             if isinstance(n, str):
-                counts.append(plus(divide(plus(n, grown), s), 1))
+                count = plus(divide(plus(n, grown), s), 1)
+                counts.append(larger(count, 1) if self.ragged and grown < -1 else count)
             elif n + grown < 0:
                 raise ShapeError(
                     f"a window of {e} entries does not fit into {n + before + after}\n"

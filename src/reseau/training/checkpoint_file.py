@@ -27,12 +27,12 @@ from reseau.training.fingerprint import digest
 from reseau.training.history import Best
 from reseau.training.program import Carry
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "read_shards", "write_checkpoint"]
 
 logger = logging.getLogger("reseau")
 
 VERSION = 1
-METADATA, CHECK = "checkpoint", "sha256"
+METADATA, CHECK, SHARDS = "checkpoint", "sha256", "shards"
 KINDS = {
     **{"step": int, "seconds": float, "since_best": int, "best_loss": float},
     **{"fingerprint": dict, "arrays": str, "engine": str},
@@ -49,6 +49,7 @@ class Checkpoint:
         carry: What the next step reads.
         columns: The history of the epochs that are over, without their numbers.
         best: The best epoch so far.
+        shards: Shards that each batch is cut in.
     """
 
     step: int
@@ -56,6 +57,7 @@ class Checkpoint:
     carry: Carry
     columns: Mapping[str, Any]
     best: Best
+    shards: int = 1
 
     def tree(self) -> dict[str, Any]:
         """Everything that is an array."""
@@ -75,7 +77,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: Mapping[st
         "fingerprint": dict(fingerprint),
         "arrays": digest(arrays),
         "engine": engine(),
-    }
+    } | ({} if checkpoint.shards == 1 else {SHARDS: checkpoint.shards})
     text = json.dumps(metadata)
     write_arrays(path, arrays, {METADATA: text, CHECK: digest(text)})
 
@@ -127,6 +129,19 @@ def read_checkpoint(path: Path, start: Checkpoint, fingerprint: Mapping[str, str
     )
 
 
+def read_shards(path: Path) -> int:
+    """The shards of a batch in the run of a checkpoint.
+
+    Raises:
+        ModelFileError: The file is damaged.
+        DataError: It is of another version of this program.
+    """
+    shards = _metadata(path, open_arrays(path, lambda file: file.metadata())).get(SHARDS, 1)
+    if type(shards) is not int or not 0 < shards < 2**31:
+        raise _damaged(path, f"{SHARDS!r} is not what it should be")
+    return shards
+
+
 def engine() -> str:
     """What computes: the same steps have the same bits where it is the same."""
     device = jax.devices()[0]
@@ -136,7 +151,10 @@ def engine() -> str:
 
 
 def cores() -> int:
-    """Cores that this process may use; XLA splits sums by their number."""
+    """Threads that XLA takes for a kernel, by whose number it splits sums: as many as it has cores, or as are fixed."""
+    fixed = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC") or ""
+    if fixed.isdigit() and int(fixed) > 0:
+        return int(fixed)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

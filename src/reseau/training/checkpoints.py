@@ -4,17 +4,17 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
 from reseau.disk import FolderLock, alone_in, refusals, take
 from reseau.errors import DataError, FileError, ModelFileError
-from reseau.training.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
+from reseau.training.checkpoint_file import Checkpoint, read_checkpoint, read_shards, write_checkpoint
 from reseau.training.history import History
 from reseau.training.run import Record, TrainingRun
 
-__all__ = ["Save", "checkpoints_in"]
+__all__ = ["Save", "checkpoints_in", "shards_of"]
 
 NAME = re.compile(r"checkpoint-\d{12}\.safetensors")
 UNFINISHED = re.compile(rf"\.{NAME.pattern}\.[0-9a-f]{{8}}\.tmp")
@@ -125,7 +125,7 @@ class Checkpoints:
         """Where the run stands at a record, or before its first step."""
         epochs, step, seconds = (0, 0, 0.0) if record is None else (record.epoch, record.step, record.seconds)
         columns = {k: v[:epochs] for k, v in self.history.columns.items() if k != "epoch"}
-        return Checkpoint(step, seconds, self.run.carry, columns, self.history.best_of_whole)
+        return Checkpoint(step, seconds, self.run.carry, columns, self.history.best_of_whole, self.run.shards)
 
     def drop_old(self) -> None:
         """Remove all checkpoints but the newest."""
@@ -140,4 +140,18 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """The checkpoints, the oldest first."""
-        return sorted(path for path in self.folder.iterdir() if NAME.fullmatch(path.name))
+        return paths_in(self.folder)
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the oldest first."""
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+
+
+def shards_of(folder: str | PathLike[str]) -> int | None:
+    """The shards of a batch in the run whose checkpoints are there; nothing where none can be read."""
+    with refusals(folder, *CANNOT):
+        for path in reversed(paths_in(Path(folder)) if Path(folder).is_dir() else []):
+            with suppress(ModelFileError, DataError):
+                return read_shards(path)
+    return None

@@ -61,6 +61,11 @@ class Feed(ABC):
     def close(self) -> None:
         """End whatever is still reading."""
 
+    @property
+    def alone(self) -> "Feed":
+        """The same examples and batches in this process, where others have a part of them."""
+        return self
+
     def filled(self, batches: Sequence[Plan], done: int, count: int, room: tuple[int, int]) -> Plan:
         """The batches `done` to `done + count` of each epoch, in arrays for `room`."""
         places = (*room, self.places)

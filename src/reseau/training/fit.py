@@ -7,13 +7,11 @@ not depend on where the chunks are cut.
 
 import logging
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from math import inf
 from os import PathLike
-from types import FrameType
 from typing import Any, Literal
 
 import jax
@@ -23,19 +21,25 @@ from jax import Array
 from reseau.batches import Batches, Shuffled
 from reseau.data.streams.stream import Stream
 from reseau.data.table.recipe import Table
+from reseau.distributed.start import team_here
 from reseau.errors import DataError
 from reseau.graph.values import precision_of
 from reseau.logs import Log, as_log, writing
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
-from reseau.training.checkpoints import Save, checkpoints_in
+from reseau.training.checkpoints import Save, checkpoints_in, shards_of
 from reseau.training.checks import check_batches, check_seed, pair, start_of
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
+from reseau.training.interruptions import Notes, interruptions
+from reseau.training.precision import computing_in
 from reseau.training.progress import Show, compilation, progress_of
 from reseau.training.run import Record, TrainingRun
+from reseau.training.sharded import Cut, cut_of
+from reseau.training.sharded_feed import ShardedArrays, ShardedStream
 from reseau.training.shown import history_html
+from reseau.training.standing import stand_together, versions
 from reseau.training.streamed_feed import Streamed
 
 __all__ = ["FitResult", "Record", "fit", "train"]
@@ -59,6 +63,9 @@ class FitResult:
         seconds: Duration, that of the processes before it included where a run was resumed.
         objective: What was minimized, and
         data: the rows it was minimized on, where they were in memory: what `explore` shows.
+        shards: Shards that each batch was cut in.
+        processes: Processes that trained together at the end; the result depends on their number only if not `exact`.
+        exact: Whether the shards were added in their order, so that bits do not depend on the number of processes.
     """
 
     params: dict[str, Array]
@@ -68,6 +75,9 @@ class FitResult:
     seconds: float
     objective: Objective | None = field(default=None, repr=False, compare=False)
     data: Any = field(default=None, repr=False, compare=False)
+    shards: int = 1
+    processes: int = 1
+    exact: bool = True
 
     def _repr_html_(self) -> str:
         return history_html(self.history, f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s")
@@ -153,10 +163,21 @@ def fit(
     keep: int = 3,
     log: str | PathLike[str] | Log | tuple[str | PathLike[str] | Log, ...] = (),
     progress: bool = True,
+    shards: int | None = None,
+    exact: bool = True,
+    devices: int | None = None,
+    accumulate: int | None = None,
+    compute: str | None = None,
 ) -> FitResult:
     """Train to the end and return the parameters with their history.
 
-    Ctrl-C ends the run after the current chunk, and what was learned so far is returned; a second one raises.
+    Ctrl-C ends the run after the current chunk, and what was learned so far is returned; a second one raises. Where
+    there are checkpoints, SIGTERM ends the process after one more of them.
+
+    After `rs.distributed.start`, all its processes train together: each makes the same call, with the same data, and
+    gets the same result; the first one writes checkpoints and logs. A batch is cut in `shards`, each process computes
+    the derivatives of some, and all add them in the same order: parameters and history are the same, to the last bit,
+    for any number of processes (see docs/scaling.md). Batch normalization takes the statistics of a shard.
 
     With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again.
     It ends with the same bits as a run that was not, on the same machine: the version of JAX, the model of the CPU and
@@ -189,9 +210,17 @@ def fit(
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
         progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
             compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
+        shards: Shards of a batch. By default those of the checkpoint that the run goes on from; else 1 where one
+            device of one process computes, and 8 where there are several.
+        exact: Add the derivatives of the shards in their order. If not, each process adds its own (one shard each, by
+            default) and JAX adds those sums: less is sent, and the bits depend on the number of processes.
+        devices: Devices of this process to compute on: by default 1 on a CPU, all there are otherwise.
+        accumulate: Compute a batch in so many parts, one after another, for less memory: `shards` is a multiple of it.
+        compute: "bfloat16" for matrix products and convolutions in that type; parameters and sums stay in float32.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
+        ProcessError: Another process has failed. One that is lost ends the others, whose exit status is 75.
         DataError: The checkpoints are of another run: other data, settings, seed or first parameters, which it names.
         ModelFileError: All checkpoints are damaged.
         FileError: The disk refuses a checkpoint, or the log; the checkpoints before it stay whole.
@@ -214,48 +243,78 @@ def fit(
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
-    start = start_of(objective, params, seed)
-    precision = precision_of(start)
-    feed = feed_of(objective, data, sample_weight, batches, seed, precision)
-    held_out = None
-    if isinstance(validation, tuple) and len(validation) == 3:
-        held_out = objective.read(*validation, precision)
-    elif validation is not None:
-        held_out = objective.read(*pair(validation, "validation"), None, precision)
-    total = total_steps(epochs, steps, feed.in_epoch)
-    first = ""
-    if optimizer not in objective.programs.made:
-        operations = sum(node.op is not None for node in objective.nodes)
-        first = compilation(len(objective.network.graph.parameters), operations)
-        logger.info(first or "compiling")
-    run = TrainingRun(objective, feed, optimizer, start, seed)
-    history = History(objective, held_out, patience, best)
-    saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
-    if checkpoint is not None:
-        fingerprint = fingerprint_of(
-            objective,
-            optimizer=optimizer,
-            batches=batches,
-            patience=patience if best == "loss" else (patience, best),
-            seed=seed,
-            **feed.identity(),
-            validation=held_out,
-            first_parameters=run.params(),
-            **({"watched_losses": objective.watch} if objective.watch else {}),
-        )
-        saving = checkpoints_in(checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint)
-    logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
-    with saving as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
-        stopped, record = follow(run, history, total, save, logs, show, inf if seconds is None else seconds)
+    team = team_here()
+    with team.failing_together():
+        if shards is None and checkpoint is not None:
+            shards = team.agreed(shards_of(checkpoint) if team.rank == 0 else None)
+        cut = cut_of(shards, exact, devices, accumulate, team)
+        start = start_of(objective, params, seed)
+        precision = precision_of(start)
+        asked, objective = objective, computing_in(objective, compute, precision)
+        feed = feed_of(objective, data, sample_weight, batches, seed, precision, cut)
+        held_out = None
+        if isinstance(validation, tuple) and len(validation) == 3:
+            held_out = objective.read(*validation, precision)
+        elif validation is not None:
+            held_out = objective.read(*pair(validation, "validation"), None, precision)
+        total = total_steps(epochs, steps, feed.in_epoch)
+        first = ""
+        if optimizer not in objective.programs.made:
+            operations = sum(node.op is not None for node in objective.nodes)
+            first = compilation(len(objective.network.graph.parameters), operations)
+            logger.info(first or "compiling")
+        run = TrainingRun(objective, feed, optimizer, start, seed, cut=cut)
+        history = History(objective, held_out, patience, best)
+        fingerprint: dict[str, str] = {}
+        if checkpoint is not None or team.size > 1:
+            further = {} if cut is None else {"shards": (cut.shards, *(() if exact else (team.size, "not in order")))}
+            fingerprint = fingerprint_of(
+                objective,
+                optimizer=optimizer,
+                batches=batches,
+                patience=patience if best == "loss" else (patience, best),
+                seed=seed,
+                **feed.identity(),
+                validation=held_out,
+                first_parameters=run.params(),
+                **further,
+                **({"watched_losses": objective.watch} if objective.watch else {}),
+            )
+        team.compare(fingerprint | versions() | {"epochs or steps": str(total)})
+        saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
+        logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
+        if team.rank > 0:
+            logs, progress = [], False
+        elif checkpoint is not None:
+            saving = checkpoints_in(
+                checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint
+            )
+        with saving as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
+            stand_together(run, history)
+            with interruptions(terminations=checkpoint is not None) as notes:
+                stopped, record = follow(
+                    run, history, total, save, logs, show, notes, inf if seconds is None else seconds
+                )
+        team.agreed()  # that all is written
+    if notes.terminated:
+        team.leave_soon()
+        signal.raise_signal(signal.SIGTERM)
     # the run is over: nothing will overwrite its arrays
-    params = run.params() if history.best.params is None else history.best.params
+    found = run.params() if history.best.params is None else history.best.params
     kept = None if isinstance(data, Stream) else data
     columns, end = history.arrays(), (stopped, record.step, record.seconds)
-    return FitResult(jax.device_put(params), columns, *end, objective, kept)
+    return FitResult(jax.device_put(found), columns, *end, asked, kept, run.shards, team.size, exact or team.size == 1)
 
 
 def follow(
-    run: TrainingRun, history: History, total: int, save: Save, logs: Sequence[Log], show: Show, seconds: float = inf
+    run: TrainingRun,
+    history: History,
+    total: int,
+    save: Save,
+    logs: Sequence[Log],
+    show: Show,
+    notes: Notes,
+    seconds: float = inf,
 ) -> tuple[Stopped, Record]:
     """Run from where the run stands to its end; how it ended, and its last record."""
     if run.step > total:
@@ -267,7 +326,6 @@ def follow(
     stopped: Stopped = "finished"
     until = run.step if history.exhausted else total
     with (
-        interruptions() as interrupted,
         writing(logs, tuple(history.columns), history.rows()) as write,
         closing(run.records(until, at_once=None if history.held_out is None else 1)) as records,
     ):
@@ -276,11 +334,11 @@ def follow(
             history.add(record, run)
             write(history.rows(logged))
             show(record.step, history.latest(record))
-            if interrupted():
+            if run.team.stopping(notes()):
                 stopped = "interrupted"
             elif history.exhausted and record.step < total:
                 stopped = "early"
-            elif record.seconds >= seconds and record.step < total:
+            elif seconds < inf and run.team.agreed(record.seconds >= seconds) and record.step < total:
                 stopped = "time"
             save(record, stopped != "finished" or record.step == total)
             if stopped != "finished":
@@ -296,14 +354,21 @@ def feed_of(
     batches: Batches,
     seed: int,
     precision: np.dtype[Any],
+    cut: Cut | None = None,
 ) -> Feed:
-    """The feed of the data: a window at a time of a stream, or all of it."""
+    """The feed of the data: a window at a time of a stream, or all of it; cut in shards, or whole."""
     check_batches(batches)
     if not isinstance(data, Stream):
-        return Resident(objective.read(*pair(data, "data"), sample_weight, precision), batches, seed, precision)
+        X, y = pair(data, "data")
+        if cut is None:
+            return Resident(objective.read(X, y, sample_weight, precision), batches, seed, precision)
+        whole = Resident(objective.checked(X, y, sample_weight, precision), batches, seed, precision)
+        return ShardedArrays(whole, cut.shards)
     if sample_weight is not None:
         raise DataError("the rows of a stream all weigh the same\n  fix: leave sample_weight out")
-    return Streamed(objective, data, batches, seed, precision)
+    if cut is None:
+        return Streamed(objective, data, batches, seed, precision)
+    return ShardedStream(objective, data, batches, seed, precision, cut)
 
 
 def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
@@ -314,28 +379,3 @@ def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
     if not isinstance(asked, int | np.integer) or asked < 1:
         raise DataError(f"{'steps' if epochs is None else 'epochs'} must be a whole number from 1 on, got {asked!r}")
     return int(asked) * (1 if epochs is None else in_epoch)
-
-
-@contextmanager
-def interruptions() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed; a second press raises.
-
-    The first only leaves a note: raised in the middle of a chunk it could fall between the overwriting of the old
-    parameters and the arrival of the new ones.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    pressed = False
-
-    def press(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
+from reseau.distributed.team import Team
+from reseau.graph.values import precision_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.training.run import Record, TrainingRun
@@ -54,7 +56,7 @@ class History:
             self.columns["loss"].append(loss)
         if self.held_out is None or not record.losses:
             return
-        measured = self.objective.measure(run.params(), self.held_out)
+        measured = self.measure(run.params(), self.held_out, run.team)
         for name, value in measured.items():
             self.columns[f"validation_{name}"].append(value)
         if self.patience is not None:
@@ -68,6 +70,15 @@ class History:
                 self.best = Best(kept, self.best.loss, self.best.since + 1)
         if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short
             self.best_of_whole = self.best
+
+    def measure(self, params: dict[str, Array], held_out: Examples, team: Team) -> dict[str, float]:
+        """The measures of the validation data, each process going through some of its blocks."""
+        objective, blocks = self.objective, self.objective.blocks(held_out)
+        each = -(-len(blocks) // team.size)
+        own = [objective.block_sums(params, held_out, at) for at in blocks[team.rank * each :][:each]]
+        missing = [np.zeros(len(objective.measured), precision_of(params))] * (each - len(own))
+        sums = np.asarray(team.gather(np.stack([*own, *missing])))
+        return objective.means(list(sums[: len(blocks)]), len(held_out))
 
     @property
     def exhausted(self) -> bool:

@@ -84,6 +84,11 @@ class Program:
         self.kernel = Kernel(self._many)
         self.one = Compiled(self._one, PROGRAMS, donate_argnums=0)
 
+    @property
+    def alone(self) -> "Program":
+        """The same steps without other processes."""
+        return self
+
     def run(
         self,
         carry: Carry,
@@ -129,28 +134,55 @@ class Program:
                 losses.append(np.asarray(carry.loss))
         return carry, np.asarray(losses)
 
-    def sources(self, carry: Carry, data: Any, batch: Any, t: Any, seed: Any, settings: StepSettings) -> Values:
-        """Values of all the sources of the objective for one batch."""
+    def sources(
+        self, carry: Carry, examples: Examples, batch: Any, t: Any, seed: Any, settings: StepSettings
+    ) -> list[Values]:
+        """Values of all the sources of the objective for one batch, which is one part here."""
+        data, arrays = (examples.inputs, examples.targets), Plan(*map(jnp.asarray, batch))
+        return [self._sources(carry, data, arrays, t, seed, settings)]
+
+    def _sources(self, carry: Carry, data: Any, batch: Any, t: Any, seed: Any, settings: StepSettings) -> Values:
         rows, targets = (tuple(x.at[batch.indices].get(mode="promise_in_bounds") for x in part) for part in data)
-        stored = carry.params | carry.states
-        sources = self.objective.sources(stored, rows, targets, batch.weights, settings.strength)
-        sources[self.extra.present] = (batch.weights > 0).astype(batch.weights.dtype)
+        return self.sources_of(carry.params | carry.states, rows, targets, batch.weights, seed, (t,), settings)
+
+    def sources_of(
+        self,
+        stored: Any,
+        rows: Any,
+        targets: Any,
+        weights: Array,
+        seed: Any,
+        drawn: tuple[Any, ...],
+        settings: StepSettings,
+    ) -> Values:
+        """Values of all the sources of the objective for these rows; masks are drawn by the seed and these numbers."""
+        sources = self.objective.sources(stored, rows, targets, weights, settings.strength)
+        sources[self.extra.present] = (weights > 0).astype(weights.dtype)
         if self.random:
             dropout = self.objective.dropout
-            factor = 1.0 if dropout is None else jnp.clip(dropout(t), 0, 1)
-            sources[self.extra.key] = jax.random.key_data(jax.random.fold_in(jax.random.key(seed), t))
-            sources[self.extra.dropping] = jnp.asarray(factor, batch.weights.dtype)
+            factor = 1.0 if dropout is None else jnp.clip(dropout(drawn[0]), 0, 1)
+            key = jax.random.key(seed)
+            for number in drawn:
+                key = jax.random.fold_in(key, number)
+            sources[self.extra.key] = jax.random.key_data(key)
+            sources[self.extra.dropping] = jnp.asarray(factor, weights.dtype)
         return sources
 
     def _step(self, carry: Carry, data: Any, batch: Any, t: Array, seed: Array, settings: StepSettings) -> Carry:
-        value, grads, news = self.walk(self.sources(carry, data, batch, t, seed, settings))
+        value, grads, news = self.walk(self._sources(carry, data, batch, t, seed, settings))
+        return self.applied(carry, value, grads, news, batch.shares, t, settings)
+
+    def applied(
+        self, carry: Carry, value: Array, grads: Any, news: Any, share: Any, t: Any, settings: StepSettings
+    ) -> Carry:
+        """Where training stands after the optimizer's step with these derivatives."""
         named = dict(zip(self.graph.parameters, grads, strict=True))
         rate, earlier = settings.learning_rate, settings.earlier_steps
         optimizer = self.optimizer if rate is None else with_rate(self.optimizer, rate)
         number = t if earlier is None else t + earlier
         params, state = optimizer.update(carry.params, named, carry.optimizer, number)
         states = carry.states | dict(zip(self.updates, news, strict=True))
-        return Carry(params, states, state, carry.loss + batch.shares * value)
+        return Carry(params, states, state, carry.loss + share * value)
 
     def _one(
         self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array, settings: StepSettings

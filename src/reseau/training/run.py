@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from reseau.distributed.team import ALONE
 from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.graph.backprop import backprop, evaluate
@@ -20,6 +21,7 @@ from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
 from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Plan, Program, StepSettings
+from reseau.training.sharded import Cut, ShardedProgram
 
 __all__ = ["Record", "TrainingRun"]
 
@@ -67,13 +69,18 @@ class TrainingRun:
         params: Mapping[str, Array],
         seed: int,
         settings: StepSettings = AS_THEY_ARE,
+        cut: Cut | None = None,
     ) -> None:
         check_process()
         graph = objective.network.graph
         check_params(graph.stored, params)
         self.objective, self.feed, self.seed, self.settings = objective, feed, seed, settings
         self.dtype = precision_of(params)
-        self.program: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
+        whole: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
+        self.program: Any = whole
+        if cut is not None:
+            self.program = objective.programs.get((optimizer, cut), lambda: ShardedProgram(whole, cut))
+        self.team, self.shards = (ALONE, 1) if cut is None else (cut.team, cut.shards)
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
         self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
@@ -113,7 +120,7 @@ class TrainingRun:
                 record = self.record(step, total, self.seconds)
                 yield record if step % self.in_epoch else replace(record, losses=())
             while step < total:
-                epochs, count = self.next_chunk(step, total, pace, room)
+                epochs, count = self.team.agreed(self.next_chunk(step, total, pace, room))
                 seconds = self.run_chunk(step, total, epochs, count, room)
                 # the first chunk is one step that may have been compiled: it says nothing about the pace
                 pace = seconds / (epochs * count) if step > self.step else SECONDS_A_CHUNK
@@ -192,20 +199,21 @@ class TrainingRun:
         good = carry.params | carry.states
         root, training = self.objective.training
         nodes = order((root, *training.updates.values()))
+        program, feed = self.program.alone, self.feed.alone  # each process finds the same, and none waits for another
         while step < stop:
-            examples, plan = self.feed.examples(step, stop), self.feed.plan(step, 1, 1, (1, 1))
-            batch = Plan(*(jnp.asarray(a[0, 0]) for a in plan))
-            data = (examples.inputs, examples.targets)
+            examples, plan = feed.examples(step, stop), feed.plan(step, 1, 1, (1, 1))
+            batch = Plan(*(a[0, 0] for a in plan))
             drawn = step, self.seed & 0xFFFFFFFF
-            sources = self.program.sources(jax.tree.map(jnp.asarray, carry), data, batch, *drawn, self.settings)
-            values = evaluate(nodes, sources)
-            found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
-            for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
-                bad = next((n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n)), None)
-                if bad is not None:
-                    return self.error(bad, what, step, good)
+            for sources in program.sources(jax.tree.map(jnp.asarray, carry), examples, batch, *drawn, self.settings):
+                values = evaluate(nodes, sources)
+                found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
+                for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
+                    odd = (n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n))
+                    bad = next(odd, None)
+                    if bad is not None:
+                        return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = self.program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
+            carry, _ = program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
             overflowed = self.overflowed(carry)
             if overflowed is not None:

@@ -23,6 +23,11 @@ def summed(first: list[onnx.NodeProto], **arrays: np.ndarray) -> tuple[list[onnx
         summed([node("ConstantOfShape", ["s"], ["c"])], s=np.array([2**31 - 1])),
         summed([node("Expand", ["w", "s"], ["c"])], s=np.array([2**29]), w=np.ones(1, np.int64)),
         summed([node("Tile", ["w", "s"], ["c"])], s=np.array([2**30]), w=np.arange(2)),
+        summed([node("Expand", ["w", "s"], ["c"])], s=np.array([2**29]), w=np.ones(1, np.float32)),
+        summed([node("Tile", ["w", "s"], ["c"])], s=np.array([2**30]), w=np.ones(2, np.float32)),
+        summed(
+            [node("MatMul", ["w", "v"], ["c"])], w=np.ones((2**15, 1), np.float32), v=np.ones((1, 2**15), np.float32)
+        ),
         summed([node("Range", ["a", "b", "d"], ["c"])], a=np.array(0), b=np.array(2**40), d=np.array(1)),
     ],
 )

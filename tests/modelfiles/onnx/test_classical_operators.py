@@ -178,3 +178,80 @@ def test_maps_become_arrays(form: str) -> None:
     m.graph.input.append(helper.make_value_info("m", kind))
     given: dict[str, Any] = {"m": {1: 2.5, 3: -1.0, 0: 4.0}}
     agree(tuple(run(m, given)), theirs(m, given))
+
+
+LABELS = {"whole": {"classlabels_ints": [3, 5, 8]}, "texts": {"classlabels_strings": ["a", "b", "c"]}}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("post", ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"])
+@pytest.mark.parametrize("scores", [1, 2, 3])
+def test_linear_classifiers(tmp_path: Path, labels: str, post: str, scores: int) -> None:
+    named = {k: v[: max(scores, 2)] for k, v in LABELS[labels].items()}
+    weight, bias = RNG.normal(size=4 * scores).tolist(), RNG.normal(size=scores).tolist()
+    m = model(
+        [
+            node(
+                "LinearClassifier",
+                ["x"],
+                ["label", "y"],
+                domain="ai.onnx.ml",
+                coefficients=weight,
+                intercepts=bias,
+                post_transform=post,
+                **named,
+            )
+        ],
+        {"x": ("float", ["batch", 4])},
+        {"label": ("int64" if labels == "whole" else "str", ["batch"]), "y": ("float", ["batch", max(scores, 2)])},
+        ai_onnx_ml=1,
+    )
+    check_both_ways(tmp_path, m, {"x": RNG.normal(size=(6, 4)).astype(np.float32)})
+
+
+@pytest.mark.parametrize("dtype", ["float", "int64", "float64", "int32"])
+def test_of_more_coefficients_than_features_the_first_are_read(tmp_path: Path, dtype: str) -> None:
+    m = model(
+        [
+            node(
+                "LinearClassifier",
+                ["x"],
+                ["label", "y"],
+                domain="ai.onnx.ml",
+                coefficients=np.linspace(-1, 1, 12).tolist(),
+                intercepts=[0.1, 0.2, 0.3],
+                classlabels_ints=[0, 1, 2],
+            ),
+            node(
+                "LinearRegressor",
+                ["x"],
+                ["z"],
+                domain="ai.onnx.ml",
+                coefficients=[0.5, -1.0, 2.0, 9.0, 9.0],
+                intercepts=[0.5],
+            ),
+        ],
+        {"x": (dtype, [3, 2])},
+        {"label": ("int64", [3]), "y": ("float", [3, 3]), "z": ("float", [3, 1])},
+        ai_onnx_ml=1,
+    )
+    if dtype != "float":  # onnxruntime has the regressor for 32 bits alone
+        del m.graph.node[1], m.graph.output[2]
+    x = np.array([[1, 2], [-3, 4], [0, 1]])
+    check_both_ways(tmp_path, m, {"x": x.astype("float32" if dtype == "float" else dtype)})
+
+
+@pytest.mark.parametrize("kind", ["MAX", "L1", "L2"])
+@pytest.mark.parametrize("dtype", ["float", "int64", "float64"])
+def test_rows_of_one_size(tmp_path: Path, kind: str, dtype: str) -> None:
+    m = model(
+        [
+            node("Normalizer", ["x"], ["y"], domain="ai.onnx.ml", norm=kind),
+            node("Scaler", ["x"], ["z"], domain="ai.onnx.ml", offset=[1.5, 0.0, 2.0], scale=[2.0, 1.0, -1.0]),
+        ],
+        {"x": (dtype, ["batch", 3])},
+        {"y": ("float", ["batch", 3]), "z": ("float", ["batch", 3])},
+        ai_onnx_ml=1,
+    )
+    x = np.array([[1, -2, 3], [-4, -5, -6], [0, 0, 0]])
+    check_both_ways(tmp_path, m, {"x": x.astype("float32" if dtype == "float" else dtype)})

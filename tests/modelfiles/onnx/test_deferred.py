@@ -184,3 +184,13 @@ def test_training_names_the_operator_and_its_cure_works(tmp_path: Path) -> None:
         rs.Objective(part, loss=loss), (x, np.zeros((5, 2), np.float32)), epochs=1, params=params, progress=False
     )
     assert not np.array_equal(found.params["w"], params["w"])
+
+
+def test_what_is_read_later_is_kept_by_onnx_files_alone(tmp_path: Path) -> None:
+    m = model([node("NonZero", ["x"], ["y"])], {"x": ("float", ["n"])}, {"y": ("int64", [1, "m"])})
+    net, params = check_both_ways(tmp_path, m, {"x": np.float32([0, 2, 3])})
+    with pytest.raises(rs.errors.ModelFileError, match=r"'deferred.*'.*\n  fix: save to a file that ends in \.onnx"):
+        net.save(tmp_path / "net.safetensors", params)
+    net.save(tmp_path / "net.onnx", params)
+    again, read = rs.load(tmp_path / "net.onnx")
+    np.testing.assert_array_equal(again(read, np.float32([0, 2, 3])), [[1, 2]])

@@ -196,3 +196,92 @@ def test_arithmetic_of_lengths_is_that_of_the_numbers() -> None:
 )
 def test_a_length_has_one_form(made_of, text) -> None:
     assert made_of == text
+
+
+@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize(
+    "one",
+    [
+        node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2]),
+        node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2], pads=[0, 1]),
+        node("AveragePool", ["x"], ["y"], kernel_shape=[3], strides=[3]),
+        node("AveragePool", ["x"], ["y"], kernel_shape=[2], strides=[2], count_include_pad=1),
+    ],
+    ids=lambda n: f"{n.op_type}{len(n.attribute)}",
+)
+def test_an_axis_shorter_than_a_window_has_one_window(one, declared, length, tmp_path) -> None:
+    path = made(tmp_path / "a.onnx", [one], [value("x", FLOAT, ["b", 2, length if declared else "s"])], ["y"])
+    agree(path, {"x": draw(3, 2, length)}, tmp_path / "back.onnx")
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (1, 4), (4, 1), (1, 1)])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Add", ["x", "z"], ["y"])],
+        [node("Add", ["x", "z"], ["a"]), node("Shape", ["a"], ["n"]), node("Expand", ["c", "n"], ["y"])],
+        [node("Mul", ["x", "z"], ["a"]), node("Flatten", ["a"], ["y"], axis=0)],
+        [
+            node("Add", ["x", "z"], ["a"]),
+            node("Unsqueeze", ["a", "one"], ["b"]),
+            node("Concat", ["b", "b"], ["y"], axis=1),
+        ],
+    ],
+)
+def test_axes_that_are_named_otherwise_are_broadcast_where_one_has_the_length_1(nodes, sizes, tmp_path) -> None:
+    inputs = [value("x", FLOAT, ["s", 3]), value("z", FLOAT, ["t", 3])]
+    stored = {"c": np.float32([[2]]), "one": np.array([1])}
+    path = made(tmp_path / "a.onnx", nodes, inputs, ["y"], **stored)
+    agree(path, {"x": draw(sizes[0], 3), "z": draw(sizes[1], 3)}, tmp_path / "back.onnx")
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 9])
+@pytest.mark.parametrize(
+    ("start", "stop", "step"),
+    [(-1, -(2**62), -1), (-1, -4, -1), (2**62, 0, -2), (3, 1, -1), (0, -(2**62), 1), (-3, 2**62, 2), (2, -1, 1)],
+)
+def test_any_slice_of_an_open_axis(start, stop, step, length, tmp_path) -> None:
+    bounds = {k: np.array([v]) for k, v in (("i", start), ("j", stop), ("a", 1), ("k", step))}
+    path = made(
+        tmp_path / "a.onnx",
+        [node("Slice", ["x", "i", "j", "a", "k"], ["c"]), node("Flatten", ["c"], ["y"])],
+        [value("x", FLOAT, ["b", "s", 2])],
+        ["y", "c"],
+        **bounds,
+    )
+    agree(path, {"x": draw(2, length, 2)})
+
+
+def test_axes_of_length_1_that_are_dropped_unnamed_are_those_of_the_data(tmp_path) -> None:
+    path = made(tmp_path / "a.onnx", [node("Squeeze", ["x"], ["y"])], [value("x", FLOAT, ["b", "s", 1])], ["y"])
+    for shape in ((2, 3, 1), (2, 1, 1), (1, 3, 1)):
+        agree(path, {"x": draw(*shape)})
+    declared = value("y", FLOAT, ["b", 3])  # the file says that rows stay
+    path = made(tmp_path / "b.onnx", [node("Squeeze", ["x"], ["y"])], [value("x", FLOAT, ["b", 3, 1])], [declared])
+    assert here(path, {"x": draw(1, 3, 1)})[0].shape == (1, 3)
+
+
+def test_a_loop_over_words_joins_what_it_gives(tmp_path) -> None:
+    body = onnx.helper.make_graph(
+        [node("Add", ["h", "h"], ["g"]), node("Identity", ["on"], ["go"]), node("Identity", ["g"], ["k"])],
+        "body",
+        [value("i", INT64, []), value("on", onnx.TensorProto.BOOL, []), value("h", FLOAT, ["s", "t"])],
+        [value("go", onnx.TensorProto.BOOL, []), value("g", FLOAT, ["s", "t"]), value("k", FLOAT, ["s", "t"])],
+    )
+    nodes = [node("Loop", ["three", "", "x"], ["last", "y"], body=body)]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s", "t"])], ["y"], three=np.array(3))
+    agree(path, {"x": draw(2, 4)}, tmp_path / "back.onnx")
+
+
+def test_a_bound_that_falls_below_0_is_refused(tmp_path) -> None:
+    nodes = [
+        node("Shape", ["x"], ["n"]),
+        node("Sub", ["n", "four"], ["m"]),
+        node("Slice", ["x", "zero", "m"], ["y"]),
+    ]
+    stored = {"four": np.array([4]), "zero": np.array([0])}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s"])], ["y"], **stored)
+    agree(path, {"x": draw(6)}, tmp_path / "back.onnx")
+    with pytest.raises(rs.errors.ShapeError, match=r"cut at s-4, here -1\n  fix: give longer axes"):
+        here(path, {"x": draw(3)})

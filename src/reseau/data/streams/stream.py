@@ -70,6 +70,19 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Portion:
+    """Rows that follow each other: of each block those from `starts` on, as many as `counts` says."""
+
+    starts: tuple[int, ...]
+    counts: tuple[int, ...]
+    held = True
+
+    def kept(self, block: int, places: np.ndarray) -> np.ndarray:
+        """Those of the places in a block that are among them."""
+        return places[self.starts[block] :][: self.counts[block]]
+
+
+@dataclass(frozen=True)
 class Stream:
     """Examples in files, for `rs.fit(objective, stream, ...)`, read in shuffled windows that bound the memory.
 
@@ -89,7 +102,7 @@ class Stream:
 
     blocks: tuple[Block, ...]
     window: int = WINDOW_BYTES
-    splits: tuple[Split, ...] = ()
+    splits: tuple[Split | Portion, ...] = ()
     table: "Recipe | Survey | Stream | None" = None
     unit: tuple[float, float] = (0.0, 1.0)
 
@@ -188,6 +201,14 @@ class Stream:
         stay = replace(self, splits=(*self.splits, Split(seed, counts, False)))
         held = replace(self, splits=(*self.splits, Split(seed, counts, True)))
         return stay, replace(held, table=stay) if self.table is not None else held
+
+    def portion(self, k: int, of: int) -> "Stream":
+        """The part number `k` of so many, all of as many rows but for one, in the order of the files."""
+        ends = np.cumsum(self.counts)
+        starts, first, last = ends - self.counts, len(self) * k // of, len(self) * (k + 1) // of
+        low, high = np.clip(first - starts, 0, self.counts), np.clip(last - starts, 0, self.counts)
+        part = Portion(tuple(low.tolist()), tuple((high - low).tolist()))
+        return replace(self, splits=(*self.splits, part), table=self if self.table is not None else None)
 
     def fingerprint(self) -> str:
         """A digest of everything that decides what is read in which order.

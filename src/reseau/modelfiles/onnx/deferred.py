@@ -64,11 +64,12 @@ class Deferred(Op):
 
 @dataclass(frozen=True)
 class Pick(Op):
-    """One of the outputs of a `Deferred`, of a shape that is known as far as the file declares it."""
+    """One of the outputs of a `Deferred`; its axes are known as far as the file declares them, if it is `ranked`."""
 
     place: int
     lengths: Shape
     dtype: str = "float"
+    ranked: bool = True
 
     host: ClassVar[bool] = True
 
@@ -100,8 +101,8 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     part.graph.CopyFrom(graph)
     text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
-    lengths = declared_lengths(model, late)
-    return {o.name: apply_op(Pick(i, lengths[o.name], kind(o)), packed) for i, o in enumerate(late)}
+    said = [picked(i, o) for i, o in enumerate(declared_or_inferred(model, late))]
+    return {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
 
 
 def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> list[onnx.NodeProto]:
@@ -124,9 +125,8 @@ def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> l
     return sorted(chosen, key=lambda proto: places[id(proto)])
 
 
-def kind(output: onnx.ValueInfoProto) -> str:
-    """The declared type of an output, as nodes name it."""
-    number = output.type.tensor_type.elem_type
+def kind(number: int) -> str:
+    """A type as nodes name it."""
     if number in (TensorProto.FLOAT, TensorProto.UNDEFINED):
         return "float"
     return "str" if number == TensorProto.STRING else type_name(number)
@@ -137,21 +137,25 @@ def element(dtype: np.dtype[Any]) -> int:
     return TensorProto.STRING if dtype == np.dtype(object) else int(helper.np_dtype_to_tensor_dtype(dtype))
 
 
-def declared_lengths(model: onnx.ModelProto, outputs: Sequence[onnx.ValueInfoProto]) -> dict[str, Shape]:
-    """The shapes of outputs, as the file declares or implies them; no axes where it does neither."""
-    known = {o.name: o.type.tensor_type for o in outputs}
-    if not all(kind.HasField("shape") for kind in known.values()):
-        inferred = onnx.shape_inference.infer_shapes(model)
-        known = {o.name: o.type.tensor_type for o in inferred.graph.output}
-    found: dict[str, Shape] = {}
-    for o in outputs:
-        lengths: list[Dim] = []
-        for i, dim in enumerate(known[o.name].shape.dim):
-            name = word(dim.dim_param or f"{o.name} axis {i}")
-            fixed = dim.HasField("dim_value") and dim.dim_value >= 0
-            lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else name)
-        found[o.name] = tuple(lengths)
-    return found
+def declared_or_inferred(
+    model: onnx.ModelProto, outputs: Sequence[onnx.ValueInfoProto]
+) -> Sequence[onnx.ValueInfoProto]:
+    """The outputs with their types and shapes, those that ONNX infers where the file declares none."""
+    if all(o.type.tensor_type.elem_type and o.type.tensor_type.HasField("shape") for o in outputs):
+        return outputs
+    known = {o.name: o for o in onnx.shape_inference.infer_shapes(model).graph.output}
+    return [known[o.name] for o in outputs]
+
+
+def picked(place: int, output: onnx.ValueInfoProto) -> Pick:
+    """The operation that gives an output, which has no axes where nothing says how many."""
+    said = output.type.tensor_type
+    lengths: list[Dim] = []
+    for i, dim in enumerate(said.shape.dim):
+        name = word(dim.dim_param or f"{output.name} axis {i}")
+        fixed = dim.HasField("dim_value") and dim.dim_value >= 0
+        lengths.append(dim.dim_value if fixed else BATCH if i == 0 and dim.dim_param == BATCH else name)
+    return Pick(place, tuple(lengths), kind(said.elem_type), said.HasField("shape"))
 
 
 def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:

@@ -5,6 +5,7 @@ What depends on no input and no parameter is computed at once; what is computed 
 the inputs or the lengths that must be given.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +15,15 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
-from reseau.errors import ModelFileError
+from reseau.errors import ModelFileError, ShapeError
 from reseau.graph import Input, Node, Parameter, State, apply_op
 from reseau.initializers import Given
 from reseau.modelfiles.onnx.axes import Reading
 from reseau.modelfiles.onnx.foreign import Listed, Needs, Value
-from reseau.modelfiles.onnx.known import Known
+from reseau.modelfiles.onnx.known import Known, entries
 from reseau.modelfiles.onnx.node_order import in_order, read_by
 from reseau.modelfiles.onnx.tensors import Arrays, type_name
+from reseau.modelfiles.onnx.texts import moves_texts
 from reseau.ops.base import Op
 from reseau.ops.lengths import Dim, Places, Shape, words_of
 from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo
@@ -198,6 +200,10 @@ class Importer(Known):
         reading: How the axes of the inputs are understood.
         blanks: Whether real inputs may hold NaN, for no value.
         defers: Whether nodes that need the numbers of an input are left for later, with those that read them.
+        keeps_rows: Whether a node drops the axes of length 1 and was read as one that keeps a batch of one row.
+        texts: Whether any value so far holds texts.
+        readers: How many nodes of the file read each value.
+        lenient: Whether that is done too with nodes whose lengths do not fit as words: numbers may be ones that do.
     """
 
     arrays: Arrays
@@ -209,6 +215,10 @@ class Importer(Known):
     functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
     blanks: bool = False
     defers: bool = False
+    lenient: bool = False
+    keeps_rows: bool = False
+    texts: bool = False
+    readers: Counter[str] = field(default_factory=Counter)
     values: dict[str, Value | None] = field(default_factory=dict)
     deferred: list[onnx.NodeProto] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
@@ -234,6 +244,7 @@ class Importer(Known):
         if not isinstance(node.source, Parameter):
             return node
         name, value = str(node.name), self.stored[node]
+        name = f"{name}.state" if self.readers[name] > 1 else name  # others may read it as a weight
         if name not in self.states:
             self.states[name] = Node(None, (), value.shape, name, State(value, name))
             self.stored[self.states[name]] = value
@@ -259,6 +270,7 @@ class Importer(Known):
         shape = self.reading.shapes[name]
         plain = dtype == np.float32 and not self.exact
         said = "float" if plain else "str" if dtype == np.dtype(object) else type_name(kind.elem_type)
+        self.texts |= said == "str"
         node = Node(None, (), shape, name, Input(said, self.blanks))
         self.types[node] = dtype
         for axis, length in enumerate(shape):
@@ -291,6 +303,9 @@ class Importer(Known):
         """The node, as a constant if it depends on constants or on known lengths alone."""
         if node.op is None or self.at_once:
             return node
+        if self.is_unfed(node) and not self.is_fixed(node):
+            grown = entries(node.shape) - sum(entries(p.shape) for p in node.parents)
+            self.budget.spend(max(grown, 0) * self.dtype(node).itemsize)
         if self.is_fixed(node):
             value = self.array(node)
             if call.kind in UNPACKED and not call.within:
@@ -329,6 +344,10 @@ class Importer(Known):
             except ModelFileError:
                 raise
             except FAILURES as error:
+                if self.lenient and not within and isinstance(error, ShapeError) and error.words:
+                    self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, error.words))}")
+                    self.defer(proto)
+                    continue
                 said = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
                 if not any("fix:" in line for line in said):
                     said = [said[0], f"  fix: export the model again so that {kind} has what ONNX says of it"]
@@ -353,6 +372,12 @@ class Importer(Known):
             return self.expand(self, call, proto, within)
         results = rule(call)
         made = results if isinstance(results, tuple) else (results,)
+        texts = (
+            [n for n in call.inputs if isinstance(n, Node) and self.dtype(n) == np.dtype(object)] if self.texts else []
+        )
+        if texts and not self.at_once and moves_texts(made, call.inputs, lambda n: self.dtype(n) == np.dtype(object)):
+            raise Needs(tuple(name for n in texts for name in self.inputs_of(n)))
+        self.texts |= any(isinstance(n, Node) and n.op is not None and n.op.gives == "object" for n in made)
         named = (*call.outputs, *("",) * len(made))
         return [self.folded(r, call, n) if isinstance(r, Node) else r for r, n in zip(made, named, strict=False)]
 

@@ -13,11 +13,12 @@ from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx.foreign import Needs
 from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
+from reseau.modelfiles.onnx.texts import text_value
 from reseau.modelfiles.onnx.types import type_of
-from reseau.ops.lengths import words_of
+from reseau.ops.lengths import Shape, words_of
 from reseau.ops.shapes import ShapeOf
 
-__all__ = ["Known"]
+__all__ = ["Known", "entries"]
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,7 @@ class Known:
     stored: dict[Node, np.ndarray] = field(default_factory=dict)
     types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
     fixed_nodes: dict[Node, bool] = field(default_factory=dict)
+    unfed: dict[Node, bool] = field(default_factory=dict)
     symbols: dict[Node, Symbols | None] = field(default_factory=dict)
 
     def constant(self, value: np.ndarray) -> Node:
@@ -54,6 +56,12 @@ class Known:
             constant = isinstance(n.source, Constant)
             self.fixed_nodes[n] = constant if n.op is None else all(self.fixed_nodes[p] for p in n.parents)
         return self.fixed_nodes[node]
+
+    def is_unfed(self, node: Node) -> bool:
+        """Whether a node depends on no input: on what the file stores, weights too."""
+        for n in self.ancestors(node, self.unfed):
+            self.unfed[n] = not isinstance(n.source, Input) if n.op is None else all(self.unfed[p] for p in n.parents)
+        return self.unfed[node]
 
     def symbol(self, node: Node) -> Symbols | None:
         """The value of a node that is arithmetic of lengths; nothing where it is not."""
@@ -106,6 +114,9 @@ class Known:
         """Evaluate a node and what it needs."""
         for n in self.ancestors(node, self.stored):
             self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize)
+            if n.op is not None and not n.op.host and any(self.stored[p].dtype == object for p in n.parents):
+                self.stored[n] = text_value(n.op, [self.stored[p] for p in n.parents])
+                continue
             # most operations on shapes are NumPy's own: nothing is compiled for them
             known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
             if self.at_once and n.op is not None and not n.op.host:
@@ -121,3 +132,8 @@ class Known:
             elif n.op is not None:
                 self.types[n] = type_of(n.op, [p.shape for p in n.parents], [self.types[p] for p in n.parents])
         return self.types[node]
+
+
+def entries(shape: Shape) -> int:
+    """The number of entries of an array, where each of its lengths is known."""
+    return prod(int(n) for n in shape) if all(isinstance(n, int) for n in shape) else 0

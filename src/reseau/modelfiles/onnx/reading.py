@@ -1,5 +1,6 @@
 """Reading an ONNX file as a network and its parameters."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ import onnx
 from onnx import AttributeProto
 
 from reseau.errors import GraphError, ModelFileError
-from reseau.graph import Graph, Node, order
+from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
+from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.columns import peeled, recipe_in
@@ -22,6 +24,7 @@ from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, Needs, V
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
 from reseau.modelfiles.onnx.tensors import Arrays, Budget, budget_of, open_model
+from reseau.ops.arithmetic import Cast
 from reseau.ops.lengths import BATCH, Shape, differ
 
 __all__ = ["Model", "imported", "read_model", "read_words", "run"]
@@ -88,10 +91,11 @@ def imported(
             f"  fix: one of {', '.join(sorted(named(inputs))) or 'none: its lengths are numbers'}"
         )
     for way in ways:
-        importer = importer_of(model, arrays, way, budget=budget, fixed=fixed, blanks=blanks, exact=exact, defers=True)
+        how = {"budget": budget, "fixed": fixed, "blanks": blanks, "exact": exact, "lenient": way is ways[-1]}
+        importer = importer_of(model, arrays, way, **how, defers=True)
         try:
             with reading(arrays):
-                found = joined(importer, model, way)
+                found = joined(importer, model, way, doubt=batch is not True)
                 if found is not None:
                     return found
         except (ModelFileError, GraphError, Needs):
@@ -103,20 +107,43 @@ def imported(
     )
 
 
-def joined(importer: Importer, model: onnx.ModelProto, way: Reading) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
-    """The graph of a model; nothing where it contradicts how the axes of its inputs are understood."""
+def joined(
+    importer: Importer, model: onnx.ModelProto, way: Reading, doubt: bool
+) -> tuple[Graph, Mapping[Node, np.ndarray]] | None:
+    """The graph of a model; nothing where it contradicts how the axes of its inputs are understood.
+
+    With `doubt`, axes of length 1 that are dropped wherever they are may be that of the batch, unless the file declares
+    the outputs that it gives.
+    """
     inputs, outputs = walked(importer, model.graph)
     for name, node in deferred_outputs(importer, model, run).items():
         outputs[name] = node
     nodes: list[tuple[str, Node]] = []
     for name, value in outputs.items():
         nodes += flattened(importer.arrays, name, value)
-    if way.batch and not way.said:
-        declared = {o.name: o for o in model.graph.output}
+    declared = {o.name: o for o in model.graph.output}
+    doubt = doubt and importer.keeps_rows
+    if doubt and not all(o.type.tensor_type.HasField("shape") for o in declared.values()):
+        return None
+    if way.batch and (doubt or not way.said):
         fits = all(as_declared(n.shape, declared[name], way) for name, n in nodes if name in declared)
         if not fits or contradiction([n for _, n in nodes], way.batch):
             return None
+    if not is_wide(order([n for _, n in nodes])):
+        nodes = [(name, whole(importer, n)) for name, n in nodes]
     return simplified(inputs, [n for _, n in nodes], [name for name, _ in nodes], importer.names, importer.stored)
+
+
+def whole(importer: Importer, output: Node) -> Node:
+    """An output that holds numbers of 64 bits as one that says so, which makes the network compute in 64 bits."""
+    dtype = str(importer.dtype(output))
+    if dtype not in WIDE:
+        return output
+    if not isinstance(output.source, Constant):
+        return apply_op(Cast(dtype), output)
+    made = Node(None, (), output.shape, output.name, Constant(output.source.value, exact=True))
+    importer.stored[made] = output.source.value
+    return made
 
 
 def given_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
@@ -183,6 +210,7 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
     functions = {(f.domain, f.name): f for f in model.functions}
+    settings["readers"] = Counter(x for n in model.graph.node for x in n.input)
     return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
 
 
@@ -212,17 +240,25 @@ def real_types(model: onnx.ModelProto) -> set[int]:
     """The types of real numbers, and of whole numbers of 64 bits as inputs, that the file declares."""
     kinds = onnx.TensorProto
     reals = {kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16}
-    found = {t.data_type for t in tensors(model.graph)} & reals
+    found = {t.data_type for t in model.graph.initializer}
+    for node in (*model.graph.node, *(n for f in model.functions for n in f.node)):
+        found |= types_of(node)
+    found &= reals
     return found | {i.type.tensor_type.elem_type for i in model.graph.input} & (reals | {kinds.INT64, kinds.UINT64})
 
 
-def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """The arrays of a graph, those of its nodes included."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.TENSOR:
-                yield attribute.t
+def types_of(node: onnx.NodeProto) -> set[int]:
+    """The types that a node names: of its constants, of what it converts to, and those of the graphs inside it."""
+    found = set()
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            found.add(attribute.t.data_type)
+        elif attribute.type == AttributeProto.INT and attribute.name in ("to", "dtype", "output_dtype"):
+            found.add(attribute.i)
+        for graph in (attribute.g, *attribute.graphs):
+            found |= {t.data_type for t in graph.initializer}
+            found.update(*map(types_of, graph.node))
+    return found
 
 
 def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict[str, Value | None]]:

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from reseau.disk import replace_file
-from reseau.graph import Graph, Node
+from reseau.graph import Graph, Input, Node
 from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.checks import Written, check
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
@@ -22,6 +22,7 @@ __all__ = ["Channels", "to_model", "write_graph"]
 Channels = Literal["last", "first"]
 
 LOWEST_OPSET = 7  # the first whose arithmetic broadcasts as NumPy does
+OTHER_REALS = 13  # for real numbers of other types than float32
 LOWEST_IR = 4  # the first in which initializers need not be inputs
 LARGEST_INSIDE = 2**31 - 2**24  # bytes of weights that one protobuf message can hold beside the graph
 NO_WORDS: Mapping[str, str] = {}
@@ -52,7 +53,7 @@ def to_model(
 ) -> Written:
     """The graph as an ONNX model in the lowest opset and IR version that express it."""
     recipe = recipe_of(words, graph)
-    opset = LOWEST_OPSET
+    opset = lowest_opset(graph, params)
     while True:
         w = walk(graph, params, opset, channels)
         if w.needed <= opset:
@@ -80,6 +81,13 @@ def to_model(
     kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
     helper.set_model_props(model, {**kept, **(described or {})})
     return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
+
+
+def lowest_opset(graph: Graph, params: Mapping[str, np.ndarray]) -> int:
+    """The opset to begin with: other programs compute the older forms of operators in 32 bits alone."""
+    said = {str(np.asarray(v).dtype) for v in params.values()}
+    said |= {n.source.dtype for n in graph.inputs if isinstance(n.source, Input)}
+    return OTHER_REALS if said & {"float64", "float16", "bfloat16"} else LOWEST_OPSET
 
 
 def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: Channels) -> Emitter:
@@ -132,7 +140,8 @@ def opsets_of(opset: int, domains: Mapping[str, int]) -> list[onnx.OperatorSetId
 def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
     """An input or output of the file, with its type and shape; a length that comes with the data keeps its word."""
     kind = w.kinds.get(value.name) or helper.np_dtype_to_tensor_dtype(w.dtype(node))
-    return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes])
+    ranked = not isinstance(node.op, deferred.Pick) or node.op.ranked
+    return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes] if ranked else None)
 
 
 def put_outside(path: Path, model: onnx.ModelProto) -> None:

@@ -7,7 +7,7 @@ from math import pi, sqrt
 import numpy as np
 
 from reseau import ops
-from reseau.graph import Node, apply_op
+from reseau.graph import Node, Parameter, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, pass_on, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
 from reseau.modelfiles.onnx.importer import Value as Read
@@ -128,6 +128,8 @@ def reciprocal(call: Call) -> Node:
 
 
 def clip(call: Call) -> Node:
+    if any(call.get(i) is not None and not call.importer.is_fixed(call[i]) for i in (1, 2)):
+        return between(call)
     low, high = bound(call, 1, "min"), bound(call, 2, "max")
     if call.real() and all(b is None or b.shape == () for b in (low, high)):
         bounds = [float(b) if b is not None else e for b, e in ((low, -np.inf), (high, np.inf))]
@@ -137,6 +139,13 @@ def clip(call: Call) -> Node:
     if low is not None:
         x = apply_op(ops.Maximum(), x, call.like(low))
     return x if high is None else apply_op(ops.Minimum(), x, call.like(high))
+
+
+def between(call: Call) -> Node:
+    """The input between bounds that are computed."""
+    low, high = call.get(1), call.get(2)
+    x = call[0] if low is None else apply_op(ops.Maximum(), call[0], low)
+    return x if high is None else apply_op(ops.Minimum(), x, high)
 
 
 def bound(call: Call, i: int, name: str) -> np.ndarray | None:
@@ -168,10 +177,23 @@ def converted(call: Call, dtype: str) -> Node:
         return call[0]
     if "object" in (dtype, str(call.dtype())):  # texts: read once they are there
         return call.constant(as_text(call.array(0)) if dtype == "object" else call.array(0).astype(dtype))
+    if whole := wider_weight(call, dtype):
+        return whole
     if dtype in SMALL_REALS and call.real():
         rounding = call.attribute("round_mode", "up") if dtype == "float8_e8m0fnu" else "nearest"
         return apply_op(ops.Narrow(dtype, bool(call.attribute("saturate", 1)), rounding), call[0])
     return apply_op(ops.Cast(dtype), call[0])
+
+
+def wider_weight(call: Call, dtype: str) -> Node | None:
+    """A weight that the file stores in half the bits that it computes with, as the weight that training moves."""
+    stored = call[0].source
+    halves = ("float16", "bfloat16")
+    if not isinstance(stored, Parameter) or str(call.dtype()) not in halves or dtype in halves:
+        return None
+    if dtype not in ("float32", "float64") or call.within or call.importer.readers[str(call[0].name)] > 1:
+        return None
+    return call.importer.initializer(str(call[0].name), call.array(0).astype(dtype))
 
 
 def as_text(array: np.ndarray) -> np.ndarray:
@@ -244,32 +266,34 @@ def write_square(op: ops.Square, node: Node, w: Emitter) -> Value:
 
 def write_step(op: ops.Step, node: Node, w: Emitter) -> Value:
     x = w.value(node.parents[0])
-    positive = w.emit("Greater", x.name, w.constant(0.0), name=f"{w.label(node)}/positive")
-    return x._replace(name=w.emit("Cast", positive, name=w.label(node), to=number_of(str(w.precision))))
+    dtype = w.dtype(node)
+    positive = w.emit("Greater", x.name, w.constant(0.0, dtype), name=f"{w.label(node)}/positive")
+    return x._replace(name=w.emit("Cast", positive, name=w.label(node), to=number_of(str(dtype))))
 
 
 def write_clip(op: ops.Clip, node: Node, w: Emitter) -> Value:
     if not w.at_least(11):
         return pass_on(w, node, "Clip", min=float(op.low), max=float(op.high))
     x = w.value(node.parents[0])
-    return x._replace(name=w.emit("Clip", x.name, w.constant(op.low), w.constant(op.high), name=w.label(node)))
+    ends = [w.constant(end, w.dtype(node)) for end in (op.low, op.high)]
+    return x._replace(name=w.emit("Clip", x.name, *ends, name=w.label(node)))
 
 
 def write_gelu(op: ops.Gelu, node: Node, w: Emitter) -> Value:
-    x, label = w.value(node.parents[0]), w.label(node)
+    x, label, dtype = w.value(node.parents[0]), w.label(node), w.dtype(node)
     part = x.name
     if op.approximate:
         cube = w.emit("Mul", w.emit("Mul", part, part, name=f"{label}/square"), part, name=f"{label}/cube")
-        small = w.emit("Mul", cube, w.constant(0.044715), name=f"{label}/small")
+        small = w.emit("Mul", cube, w.constant(0.044715, dtype), name=f"{label}/small")
         inside = w.emit(
-            "Mul", w.emit("Add", part, small, name=f"{label}/sum"), w.constant(sqrt(2 / pi)), name=label + "/z"
+            "Mul", w.emit("Add", part, small, name=f"{label}/sum"), w.constant(sqrt(2 / pi), dtype), name=label + "/z"
         )
         curve = w.emit("Tanh", inside, name=f"{label}/tanh")
     else:
         w.require(9)
-        curve = w.emit("Erf", w.emit("Mul", part, w.constant(sqrt(0.5)), name=label + "/z"), name=f"{label}/erf")
-    raised = w.emit("Add", curve, w.constant(1.0), name=f"{label}/raised")
-    half = w.emit("Mul", part, w.constant(0.5), name=f"{label}/half")
+        curve = w.emit("Erf", w.emit("Mul", part, w.constant(sqrt(0.5), dtype), name=label + "/z"), name=f"{label}/erf")
+    raised = w.emit("Add", curve, w.constant(1.0, dtype), name=f"{label}/raised")
+    half = w.emit("Mul", part, w.constant(0.5, dtype), name=f"{label}/half")
     return x._replace(name=w.emit("Mul", half, raised, name=label))
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.modelfiles.onnx.rules.encoders import named
+from reseau.modelfiles.onnx.rules.scores import labeled, transformed
 from reseau.ops.lengths import size, words_of
 
 __all__ = ["READ"]
@@ -14,7 +16,7 @@ __all__ = ["READ"]
 
 def scaler(call: Call) -> Node:
     offset, scale = (np.asarray(call.attribute(k, d), np.float32) for k, d in (("offset", [0.0]), ("scale", [1.0])))
-    return (call[0] - call.constant(offset)) * call.constant(scale)
+    return (single(call) - call.constant(offset)) * call.constant(scale)
 
 
 def feature_extractor(call: Call) -> Node:
@@ -23,45 +25,61 @@ def feature_extractor(call: Call) -> Node:
     return apply_op(ops.Take(len(x.shape) - 1), x, flat)
 
 
-def linear(call: Call, rows: int) -> Node:
-    """`x W + b` with the coefficients of a setting, which training moves."""
-    features = call[0].shape[-1]
+def linear(call: Call, x: Node, rows: int) -> Node:
+    """`x W + b` with the coefficients of a setting, of which the first are read, and which training moves."""
+    features = x.shape[-1]
     if isinstance(features, str):
         raise Needs(words=words_of(features))
     name = call.within + next(filter(None, call.outputs))
-    weight = np.asarray(call.attributes["coefficients"], np.float32).reshape(rows, features).T
-    parents = [call[0], call.importer.initializer(f"{name}.weight", np.ascontiguousarray(weight))]
+    given = np.asarray(call.attributes["coefficients"], np.float32)
+    if given.size < rows * features:
+        raise ValueError(f"it has {given.size} coefficients for {rows} scores of {features} features")
+    weight = given[: rows * features].reshape(rows, features).T
+    parents = [x, call.importer.initializer(f"{name}.weight", np.ascontiguousarray(weight))]
     if call.attribute("intercepts"):
         parents.append(call.importer.initializer(f"{name}.bias", np.asarray(call.attributes["intercepts"], np.float32)))
     return apply_op(ops.Affine(), *parents)
 
 
-def transformed(call: Call, scores: Node) -> Node:
-    """The scores after the transformation that the node asks for."""
-    kinds = {"NONE": None, "LOGISTIC": ops.Sigmoid(), "SOFTMAX": ops.Softmax(-1)}
-    op = kinds[call.attribute("post_transform", "NONE")]
-    return scores if op is None else apply_op(op, scores)
+def single(call: Call) -> Node:
+    """The input in 32 bits, in which these operators compute."""
+    return call[0] if call.dtype() == np.float32 else apply_op(ops.Cast("float32"), call[0])
 
 
 def linear_regressor(call: Call) -> Node:
-    return transformed(call, linear(call, call.attribute("targets", 1)))
+    return transformed(call, linear(call, single(call), call.attribute("targets", 1)))
 
 
 def linear_classifier(call: Call) -> tuple[Node, Node]:
-    labels = np.asarray(call.attributes["classlabels_ints"], np.int64)
-    scores = linear(call, len(labels))
+    labels = labeled(call, "classlabels_ints")
+    scores = linear(call, single(call), len(call.attribute("intercepts") or labels))
+    if scores.shape[-1] == 1 and len(labels) == 2:
+        return one_score(call, scores, labels)
     best = apply_op(ops.ArgMax(1), scores)
-    return apply_op(ops.Take(0), call.constant(labels), best), transformed(call, scores)
+    return named(call, labels, best), transformed(call, scores)
+
+
+def one_score(call: Call, score: Node, labels: np.ndarray) -> tuple[Node, Node]:
+    """The label and both scores where there is one score for two classes, of which its sign chooses."""
+    flat = apply_op(ops.ReshapeTo((score.shape[0],)), score)
+    second = apply_op(ops.Cast("int32"), apply_op(ops.Less(), call.constant(0, np.float32), flat))
+    if call.attribute("post_transform", "NONE") == "LOGISTIC":
+        both = apply_op(ops.Sigmoid(), apply_op(ops.Concatenate(1), -score, score))
+    else:
+        both = apply_op(ops.Concatenate(1), call.constant(1, np.float32) - score, score)
+    return named(call, labels, second), both
 
 
 def normalizer(call: Call) -> Node:
-    x, kind = call[0], call.attribute("norm", "MAX")
+    x, kind = single(call), call.attribute("norm", "MAX")
     if kind == "L2":
-        size = apply_op(ops.Sqrt(), apply_op(ops.Sum((1,), True), apply_op(ops.Square(), x)))
+        size = apply_op(ops.Sqrt(), apply_op(ops.Sum((-1,), True), apply_op(ops.Square(), x)))
+    elif kind == "L1":
+        size = apply_op(ops.Sum((-1,), True), apply_op(ops.Abs(), x))
     else:
-        size = apply_op((ops.Sum if kind == "L1" else ops.Max)((1,), True), apply_op(ops.Abs(), x))
-    none = apply_op(ops.Equal(), size, call.like(0))
-    return x / apply_op(ops.Where(), none, call.like(1), size)
+        size = apply_op(ops.Max((-1,), True), x)
+    none = apply_op(ops.Equal(), size, call.constant(0, np.float32))
+    return x / apply_op(ops.Where(), none, call.constant(1, np.float32), size)
 
 
 READ: Mapping[str, Rule] = {

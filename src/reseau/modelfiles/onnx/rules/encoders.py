@@ -53,7 +53,7 @@ def place_of(call: Call, keys: np.ndarray) -> Node:
     if keys.dtype == object:
         return apply_op(ops.NumberOf(tuple(map(str, keys))), call[0])
     x = call[0]
-    column = apply_op(ops.ReshapeTo((*x.shape, 1)), x)
+    column = call.reshaped(x, (*x.shape, 1))
     row = call.constant(keys, call.dtype())
     same = apply_op(ops.Equal(), column, row)
     if keys.dtype.kind == "f" and np.isnan(keys).any():  # here no number is equal to itself
@@ -98,7 +98,7 @@ def one_hot_encoder(call: Call) -> Node:
     texts = call.attribute("cats_strings")
     keys = np.asarray(texts, object) if texts else np.asarray(call.attributes["cats_int64s"], np.int64)
     place = place_of(call, keys)
-    column = apply_op(ops.ReshapeTo((*place.shape, 1)), place)
+    column = call.reshaped(place, (*place.shape, 1))
     row = call.constant(np.arange(len(keys)), call.importer.dtype(place))
     return apply_op(ops.Cast("float32"), apply_op(ops.Equal(), column, row))
 

@@ -41,19 +41,19 @@ def stacked(call: Call, body: object, rows: Sequence[Value | None], i: int, stat
         lengths = [d.dim_value for d in declared.shape.dim]
         dtype = call.importer.arrays.dtype(declared.elem_type, f"output {i} of its body")
         return call.constant(np.zeros((0, *lengths)), dtype)
-    parts = [one_more_axis(row, 0) for row in rows if isinstance(row, Node)]
+    parts = [one_more_axis(call, row, 0) for row in rows if isinstance(row, Node)]
     return parts[0] if len(parts) == 1 else apply_op(ops.Concatenate(0), *parts)
 
 
-def one_more_axis(x: Node, axis: int) -> Node:
+def one_more_axis(call: Call, x: Node, axis: int) -> Node:
     """The same entries with an axis of length 1 more."""
-    return apply_op(ops.ReshapeTo((*x.shape[:axis], 1, *x.shape[axis:])), x)
+    return call.reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-def take_entry(x: Node, axis: int, place: int, keep: bool = False) -> Node:
+def take_entry(call: Call, x: Node, axis: int, place: int, keep: bool = False) -> Node:
     """One entry of an axis, which is gone unless it is kept."""
     one = apply_op(ops.Slice(axis, place, place + 1), x)
-    return one if keep else apply_op(ops.ReshapeTo((*x.shape[:axis], *x.shape[axis + 1 :])), one)
+    return one if keep else call.reshaped(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
 READ: Mapping[str, Rule] = {"Loop": loop}

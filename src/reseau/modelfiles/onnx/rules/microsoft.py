@@ -10,6 +10,8 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import normalization, windows
+from reseau.modelfiles.onnx.rules.shapes import counted, cut
+from reseau.ops.lengths import Dim, differ
 
 __all__ = ["READ"]
 
@@ -125,7 +127,7 @@ def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
     tokens, segments = call[0], call.get(1)
     places = call.get(8)
     if places is None:
-        places = call.constant(np.arange(call.known([call[0].shape[1]])[0]), np.int64)
+        places = counted(call, call[0].shape[1])
     total = apply_op(ops.Take(0), call[2], tokens) + apply_op(ops.Take(0), call[3], places)
     if segments is not None and call.get(4) is not None:
         total = total + apply_op(ops.Take(0), call[4], segments)
@@ -153,31 +155,47 @@ def attention(call: Call) -> tuple[Node | None, ...]:
     q, k, v = (
         apply_op(
             ops.Transpose((0, 2, 1, 3)),
-            apply_op(ops.ReshapeTo((batch, length, heads, w // heads)), apply_op(ops.Slice(2, s, s + w), y)),
+            call.reshaped(apply_op(ops.Slice(2, s, s + w), y), (batch, length, heads, w // heads)),
         )
         for s, w in zip(ends, widths, strict=False)
     )
     scale = call.attribute("scale") or 1 / sqrt(widths[0] // heads)
     scores = apply_op(ops.Matmul(), q, apply_op(ops.Transpose((0, 1, 3, 2)), k)) * call.like(scale)
-    scores = scores + masked(call, length) if call.get(3) is not None else scores
+    scores = scores + masked(call, batch, length) if call.get(3) is not None else scores
     if call.attribute("unidirectional", 0):
-        n = call.known([call[0].shape[1]])[0]
-        scores = apply_op(ops.Where(), call.constant(np.tril(np.ones((n, n), bool))), scores, call.like(-np.inf))
+        places = counted(call, length)
+        seen = apply_op(ops.LessOrEqual(), places, call.reshaped(places, (length, 1)))
+        scores = apply_op(ops.Where(), seen, scores, call.like(-np.inf))
     read = apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), v)
     joined = apply_op(ops.Transpose((0, 2, 1, 3)), read)
-    return (apply_op(ops.ReshapeTo((batch, length, widths[2])), joined),)
+    return (call.reshaped(joined, (batch, length, widths[2])),)
 
 
-def masked(call: Call, length: int | str) -> Node:
+def masked(call: Call, batch: Dim, length: Dim) -> Node:
     """What is added to the scores of entries that may not be read."""
     mask = call[3]
     low = call.like(call.attribute("mask_filter_value", -10000.0))
-    real = apply_op(ops.Cast(str(call.dtype())), mask)
     rank = len(mask.shape)
-    if rank == 1 or (rank == 2 and mask.shape[1] != length):
-        raise ValueError(f"its mask of shape {mask.shape} gives lengths, which are not supported")
-    lengths = (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:])
-    return apply_op(ops.ReshapeTo(lengths), (call.like(1) - real) * low)
+    if rank == 1:
+        kept = within(call, mask, batch, length)
+    elif rank == 2 and differ(mask.shape[1], length):
+        raise ValueError(f"its mask of shape {mask.shape} does not fit sequences of {length}")
+    else:
+        kept = call.reshaped(mask, (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:]))
+    return (call.like(1) - apply_op(ops.Cast(str(call.dtype())), kept)) * low
+
+
+def within(call: Call, mask: Node, batch: Dim, length: Dim) -> Node:
+    """The places (batch, 1, 1, length) before the end of each sequence, and from its start on where that is given."""
+    places = apply_op(ops.Cast("int32"), counted(call, length))
+    column = (batch, 1, 1, 1)
+    if not differ(mask.shape[0], batch):
+        return apply_op(ops.Less(), places, call.reshaped(mask, column))
+    if isinstance(batch, str) or mask.shape[0] != 2 * batch:
+        raise ValueError(f"its mask of shape {mask.shape} is neither one length nor an end and a start for each row")
+    ends, starts = (call.reshaped(cut(call, mask, 0, k * batch, (k + 1) * batch, 1), column) for k in (0, 1))
+    before_end, from_start = apply_op(ops.Less(), places, ends), apply_op(ops.LessOrEqual(), starts, places)
+    return apply_op(ops.And(), before_end, from_start)
 
 
 READ: Mapping[str, Rule] = {

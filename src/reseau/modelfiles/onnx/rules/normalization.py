@@ -112,7 +112,7 @@ def write_dropout(op: ops.Dropout, node: Node, w: Emitter) -> Value:
     if not w.at_least(12):
         return pass_on(w, node, "Dropout", ratio=float(op.rate))
     x = w.value(node.parents[0])
-    return x._replace(name=w.emit("Dropout", x.name, w.constant(op.rate), name=w.label(node)))
+    return x._replace(name=w.emit("Dropout", x.name, w.constant(op.rate, np.float32), name=w.label(node)))
 
 
 def write_batch_norm(op: ops.BatchNorm, node: Node, w: Emitter) -> Value:
@@ -129,7 +129,7 @@ def write_layer_norm(op: ops.LayerNorm, node: Node, w: Emitter) -> Value:
     centered = w.emit("Sub", read, mean, name=f"{label}/centered")
     square = w.emit("Mul", centered, centered, name=f"{label}/square")
     variance = write_reduce(w, "ReduceMean", square, (last,), True, f"{label}/variance")
-    moved = w.emit("Add", variance, w.constant(op.epsilon), name=f"{label}/moved")
+    moved = w.emit("Add", variance, w.constant(op.epsilon, w.dtype(node)), name=f"{label}/moved")
     deviation = w.emit("Sqrt", moved, name=f"{label}/deviation")
     unit = w.emit("Div", centered, deviation, name=f"{label}/unit")
     scaled = w.emit("Mul", unit, w.plain(scale), name=f"{label}/scaled")

@@ -183,16 +183,23 @@ def back(call: Call, y: Node, scale: int) -> Node:
 BINARY: Mapping[str, Op] = {"com.microsoft/QLinearAdd": ops.Add(), "com.microsoft/QLinearMul": ops.Multiply()}
 
 
+def multiplied(call: Call) -> Node:
+    """The levels of a product, as onnxruntime rounds them: with joined scales, after the level of zero is added."""
+    dtype, center = str(call.dtype(7)), single(setting(call, 7))
+    ratio = scale_of(call, 1) * scale_of(call, 4) / scale_of(call, 6)
+    levels_of = plain_levels(call, 0, 2) * plain_levels(call, 3, 5) * ratio + apply_op(ops.Cast("float32"), center)
+    return to_levels(levels_of, call.constant(1, np.float32), call.constant(0, dtype), dtype)
+
+
 def q_linear_binary(call: Call) -> Node:
+    if call.kind.endswith("Mul") and call.get(7) is not None:
+        return multiplied(call)
     return back(call, apply_op(BINARY[call.kind], real_value(call, 0), real_value(call, 3)), 6)
 
 
-def q_linear_sigmoid(call: Call) -> Node:
-    return back(call, apply_op(ops.Sigmoid(), real_value(call, 0)), 3)
-
-
-def q_linear_leaky_relu(call: Call) -> Node:
-    return back(call, apply_op(ops.LeakyRelu(call.attribute("alpha", 0.01)), real_value(call, 0)), 3)
+def q_linear_unary(call: Call) -> Node:
+    op = ops.Sigmoid() if call.kind.endswith("Sigmoid") else ops.LeakyRelu(call.attribute("alpha", 0.01))
+    return back(call, apply_op(op, real_value(call, 0)), 3)
 
 
 def q_linear_global_average(call: Call) -> Node:
@@ -266,13 +273,13 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
         settings = {"axis": axis} if scale.shape else {}
         return own(w, node, "QuantizeLinear", *names, **settings)
     w.require(11)
-    label, names = w.label(node), reads(w, node)
+    label, names, dtype = w.label(node), reads(w, node), w.dtype(scale)
     ratio = w.emit("Div", names[0], names[1], name=f"{label}/ratio")
-    real = {"to": number_of(str(w.precision))}
+    real = {"to": number_of(str(dtype))}
     center = w.emit("Cast", names[2], name=f"{label}/zero", **real)
     rounded = w.emit("Round", ratio, name=f"{label}/rounded") if op.whole else ratio
     level = w.emit("Add", rounded, center, name=f"{label}/level")
-    bounds = [w.constant(op.low), w.constant(op.high)]
+    bounds = [w.constant(op.low, dtype), w.constant(op.high, dtype)]
     if op.dtype == "float":
         return own(w, node, "Clip", level, *bounds)
     kept = w.emit("Clip", level, *bounds, name=f"{label}/within")
@@ -291,7 +298,7 @@ def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
         return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
     w.require(9)
     label = w.label(node)
-    real = {"to": number_of(str(w.precision))}
+    real = {"to": number_of(str(w.dtype(scale)))}
     level, center = (w.emit("Cast", w.plain(n), name=f"{label}/{s}", **real) for n, s in ((x, "level"), (zero, "zero")))
     if one:
         return own(w, node, "Sub", level, center)
@@ -366,9 +373,9 @@ MICROSOFT: Mapping[str, Rule] = {
     "QLinearAdd": q_linear_binary,
     "QLinearConcat": q_linear_concat,
     "QLinearGlobalAveragePool": q_linear_global_average,
-    "QLinearLeakyRelu": q_linear_leaky_relu,
+    "QLinearLeakyRelu": q_linear_unary,
     "QLinearMul": q_linear_binary,
-    "QLinearSigmoid": q_linear_sigmoid,
+    "QLinearSigmoid": q_linear_unary,
     "QuantizeLinear": quantize_linear,
 }
 

@@ -59,7 +59,7 @@ def split(call: Call) -> Listed:
     axis = call.attribute("axis", 0) % len(x.shape)
     n = call.known([call[0].shape[axis]])[0]
     if call.get(1) is None:
-        parts = [take_entry(x, axis, i, bool(call.attribute("keepdims", 1))) for i in range(n)]
+        parts = [take_entry(call, x, axis, i, bool(call.attribute("keepdims", 1))) for i in range(n)]
         return Listed(tuple(parts))
     given = call.array(1)
     lengths = [int(k) for k in given] if given.ndim else [min(int(given), n - k) for k in range(0, n, int(given))]
@@ -73,7 +73,7 @@ def join(call: Call) -> Node:
     entries = [n for n in call.listed(0) if isinstance(n, Node)]
     axis = call.attributes["axis"]
     if call.attribute("new_axis", 0):
-        entries = [one_more_axis(n, axis % (len(n.shape) + 1)) for n in entries]
+        entries = [one_more_axis(call, n, axis % (len(n.shape) + 1)) for n in entries]
     return apply_op(ops.Concatenate(axis % len(entries[0].shape)), *entries)
 
 

@@ -14,7 +14,7 @@ from reseau.ops.base import BATCH, Op, broadcast, show_shape
 from reseau.ops.lengths import Dim, ceil_divide, differ, divide, minus, plus, times, words_of
 from reseau.ops.lengths import size as lengths_size
 
-__all__ = ["READ", "WRITE", "all_axes", "cut"]
+__all__ = ["READ", "WRITE", "all_axes", "counted", "cut"]
 
 FAR = 2**31 - 1  # a bound of a slice that means the end
 
@@ -111,8 +111,10 @@ def squeeze(call: Call) -> Node:
     rank = len(call[0].shape)
     given = call.ints(1, "axes")
     axes = [i for i, n in enumerate(call[0].shape) if n == 1] if given is None else [a % rank for a in given]
-    if given is None and words_of(*call[0].shape) and BATCH not in call[0].shape:
-        raise ValueError("it drops the axes of length 1, of lengths that are not known\n  fix: name the axes")
+    if given is None and (words := words_of(*(n for n in call[0].shape if n != BATCH))):
+        raise Needs(words=words)  # which axes are dropped is known when their lengths are
+    if given is None and BATCH in call[0].shape:
+        call.importer.keeps_rows = True
     if any(differ(call[0].shape[a], 1) for a in axes):
         raise ValueError(
             f"it drops axes {axes} of {show_shape(call[0].shape)}, which are not all of length 1\n"
@@ -170,11 +172,16 @@ def cut(call: Call, x: Node, axis: int, start: Dim, stop: Dim, step: int) -> Nod
         if not kept:
             first, last, step = 0, 0, 1
     else:
-        first = None if (start == 0 and step > 0) or (isinstance(start, int) and abs(start) >= FAR) else start
-        last = None if isinstance(stop, int) and abs(stop) >= FAR else stop
+        first = None if (start == 0 and step > 0) or beyond(start, -step) else start
+        last = None if beyond(stop, step) else stop
         if first is None and step == 1 and (last is None or last == n):
             return x
     return call.sized(lambda places: ops.Slice(axis, first, last, step, places), (first, last), x)
+
+
+def beyond(bound: Dim, step: int) -> bool:
+    """Whether a bound lies past the end of every axis, to which a step leads."""
+    return isinstance(bound, int) and (bound >= FAR if step > 0 else bound <= -FAR)
 
 
 def split(call: Call) -> tuple[Node, ...]:
@@ -246,7 +253,7 @@ def write_reshape(op: ops.Reshape, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
     value = w.value(x)
     order = None
-    if reorders(value, x.shape):
+    if reorders(value, x.shape) or value.axes[0] != 0:
         if len(op.lengths) == 1 and value.axes[0] == 0 and folds(w, node):
             order = Order(tuple(int(n) for n in x.shape[1:]), tuple(a - 1 for a in value.axes[1:]))
         else:

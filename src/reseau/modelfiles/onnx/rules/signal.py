@@ -27,7 +27,7 @@ def dft(call: Call) -> Node:
 def stft(call: Call) -> Node:
     signal, step = call[0], int(call.array(1).item())
     if len(signal.shape) == 2:
-        signal = apply_op(ops.ReshapeTo((*signal.shape, 1)), signal)
+        signal = call.reshaped(signal, (*signal.shape, 1))
     window = call.get(2)
     length = int(call.array(3).item()) if call.get(3) is not None else int(call.known([call[2].shape[0]])[0])
     n = call.known([call[0].shape[1]])[0]

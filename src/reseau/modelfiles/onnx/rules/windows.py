@@ -16,6 +16,7 @@ from reseau.ops.convolution import check_kernel
 from reseau.ops.lengths import Shape, divide, minus, plus, times, words_of
 from reseau.ops.lengths import size as lengths_size
 from reseau.ops.pooling import pooling_windows
+from reseau.ops.windows import Windows
 
 __all__ = ["READ", "WRITE", "to_first", "to_last"]
 
@@ -108,7 +109,8 @@ def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     extent = extents(kernel, dilation)
     pads = padding(call, lengths, extent, stride)
     if not call.attribute("ceil_mode", 0):
-        return kernel, stride, dilation, pads, pads
+        fitted = Windows(kernel, stride, dilation, pads, ragged=True).fitted(lengths)
+        return kernel, stride, dilation, fitted.pads, fitted.pads
     longer = []
     for n, e, s, (before, after) in zip(call.known(call[0].shape[2:]), extent, stride, pads, strict=True):
         count = -(-(n + before + after - e) // s) + 1
@@ -118,11 +120,24 @@ def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     return kernel, stride, dilation, pads, tuple(longer)
 
 
+def ragged(call: Call, kernel: tuple[int, ...], pads: Pairs) -> bool:
+    """Whether an axis whose length comes with the data may be shorter than the window, which is then one all the same.
+
+    So onnxruntime counts: it rounds the number of windows, less 1, towards 0.
+    """
+    axes = zip(call[0].shape[2:], kernel, pads, strict=True)
+    return any(isinstance(n, str) and k > 1 + sum(pair) for n, k, pair in axes)
+
+
 def max_pool(call: Call) -> tuple[Node | None, ...]:
     kernel, stride, dilation, _, pads = windows_of(call)
     x = to_last(call[0])
     plain = set(dilation) == {1} and call.real() and all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
-    op = ops.MaxPool(kernel, stride, pads) if plain else ops.WindowMax(kernel, stride, dilation, pads)
+    op = (
+        ops.MaxPool(kernel, stride, pads, ragged(call, kernel, pads))
+        if plain
+        else ops.WindowMax(kernel, stride, dilation, pads)
+    )
     if not call.wants(1):
         return (to_first(apply_op(op, x)),)
     where = ops.WindowArgMax(kernel, stride, dilation, pads, bool(call.attribute("storage_order", 0)))
@@ -134,7 +149,8 @@ def average_pool(call: Call) -> Node:
     x, count_padding = to_last(call[0]), bool(call.attribute("count_include_pad", 0))
     inside = all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
     if set(dilation) == {1} and pads == longer and inside and call.real():
-        return to_first(apply_op(ops.AveragePool(kernel, stride, pads, count_padding), x))
+        op = ops.AveragePool(kernel, stride, pads, count_padding, ragged(call, kernel, pads))
+        return to_first(apply_op(op, x))
     total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
     counted = [np.ones(n) for n in call.known(call[0].shape[2:])]
     if count_padding:

@@ -1,0 +1,52 @@
+"""`reseau train` in several processes: `--processes`, or `--coordinator` and `--process` on each machine."""
+
+import argparse
+from collections.abc import Sequence
+
+from reseau.cli.partial_folder import words_of
+from reseau.cli.train import earlier, train
+from reseau.distributed.launch import launch
+from reseau.distributed.start import start, team_here
+from reseau.errors import DataError
+
+__all__ = ["train_shared"]
+
+PLACES = ("--processes", "--coordinator", "--process")
+
+
+def train_shared(arguments: argparse.Namespace, words: Sequence[str]) -> int:
+    """Train in this process, or start the others, or join them."""
+    if arguments.processes is None and arguments.coordinator is None and arguments.process is None:
+        return train(arguments, words)
+    for option in ("time", "tune", "cv"):
+        if getattr(arguments, option):
+            raise DataError(
+                f"--{option} trains several networks one after another\n  fix: leave --{option} out, or --processes"
+            )
+    own = without_places(words)
+    process, processes = arguments.process or (None, None)
+    if arguments.coordinator is None and process is None and arguments.processes > 1:
+        if arguments.resume:
+            out = arguments.resume.removesuffix("/").removesuffix(".partial")
+            own = [*without_places(words_of(out)), "--out", out, "--resume"]
+        return launch(own, arguments.processes)
+    coordinator = None if arguments.coordinator == "auto" else arguments.coordinator
+    start(coordinator, processes or arguments.processes, process)
+    team = team_here()
+    with team.failing_together():
+        if arguments.resume:
+            arguments, own = earlier(arguments, own)
+            team.each("has read it")  # before process 0 locks the folder
+        status = train(arguments, own, writes=team.rank == 0)
+        team.agreed()  # that process 0 has written everything
+    return status
+
+
+def without_places(words: Sequence[str]) -> list[str]:
+    """The command without the words that say where it runs: it goes on anywhere."""
+    kept, skip = list[str](), False
+    for word in words:
+        if not skip and word.partition("=")[0] not in PLACES:
+            kept.append(word)
+        skip = not skip and word in PLACES
+    return kept

@@ -1,0 +1,137 @@
+"""The beginning of a process that trains with others."""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reseau.errors import DataError, ProcessError
+
+if TYPE_CHECKING:
+    from reseau.distributed.team import Team
+
+__all__ = ["start", "team_here"]
+
+SECONDS_TO_MEET = 120
+SECONDS_WITHOUT_A_SIGN = 15.0
+PORT_TAKEN = ("already in use", "failed to start rpc server", "failed to bind", "could not start grpc server")
+
+
+def start(
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
+    *,
+    threads: int | None = 1,
+    timeout: float = SECONDS_WITHOUT_A_SIGN,
+    meet: int = SECONDS_TO_MEET,
+) -> None:
+    """Join the other processes of a run; before anything is computed. Then `rs.fit` trains with all of them.
+
+    Each process makes the same calls. Process 0 writes checkpoints, logs and results. Under SLURM, Open MPI and
+    Kubernetes JAX finds the first three arguments by itself.
+
+    The bits of XLA's kernels on a CPU depend on the number of their threads, so that number is fixed: with one thread
+    the result is the same for any number of processes on any number of cores of one kind of CPU. It costs the other
+    cores of the process: start as many processes as there are cores, or give `threads`, everywhere the same.
+
+    Args:
+        coordinator: Address of process 0, "HOST:PORT", with a port that is free there.
+        processes: How many there are. For 1 nothing is joined, but the threads are fixed.
+        process: The number of this one, from 0.
+        threads: Threads of XLA's kernels in each process; None leaves it to XLA, which takes one for each core.
+        timeout: Seconds without a sign of life after which the others give a process up: they name it and end.
+        meet: Seconds that the first ones wait for the last one to start.
+
+    Raises:
+        DataError: Something has been computed before, or the arguments do not fit together.
+        ProcessError: The processes did not meet.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.distributed.start("10.0.0.1:8476", processes=4, process=0)    # doctest: +SKIP
+        >>> result = rs.fit(objective, (X, y), epochs=10)                    # doctest: +SKIP
+    """
+    _check(coordinator, processes, process, threads, timeout)
+    import jax
+    from jax._src import xla_bridge
+
+    if xla_bridge.backends_are_initialized() or jax.distributed.is_initialized():
+        raise DataError(
+            "this process has computed before, and other processes can only be joined before that\n"
+            "  fix: call rs.distributed.start once, right after import reseau"
+        )
+    if threads is not None:
+        os.environ["PJRT_NPROC"] = str(threads)  # the size of the pool from which XLA's kernels take their threads
+    if processes == 1:
+        return
+    given = None not in (coordinator, processes, process)
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process,
+            cluster_detection_method="deactivate" if given else None,
+            initialization_timeout=meet,
+            heartbeat_timeout_seconds=int(max(100, 4 * timeout)),  # ours are told by name first
+        )
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise _refused(error, coordinator, processes, meet) from error
+    _joined().watch.limit = timeout
+
+
+def team_here() -> "Team":
+    """The processes that this one trains with, which is alone where no others were joined."""
+    import jax
+
+    from reseau.distributed.team import ALONE
+
+    return _joined() if jax.distributed.is_initialized() and jax.process_count() > 1 else ALONE
+
+
+@cache
+def _joined() -> "Team":
+    """The team of this process; made once, since it has threads that watch the others."""
+    import jax
+    from jax._src import distributed
+
+    from reseau.distributed.team import Team
+    from reseau.distributed.watch import Watch
+
+    rank, size = jax.process_index(), jax.process_count()
+    client, address = distributed.global_state.client, distributed.global_state.coordinator_address
+    return Team(rank, size, client, Watch(client, rank, size, str(address), SECONDS_WITHOUT_A_SIGN))
+
+
+def _refused(error: Exception, coordinator: str | None, processes: int | None, meet: int) -> ProcessError:
+    """What the runtime says, in words about the processes."""
+    said = str(error)
+    first = " ".join(said.split())[:300]
+    if any(word in said.lower() for word in PORT_TAKEN):
+        return ProcessError(f"process 0 cannot listen at {coordinator}: {first}\n  fix: another port", port_taken=True)
+    if isinstance(error, ValueError | TypeError):
+        return ProcessError(
+            f"nothing here says which processes train together: {first}\n"
+            "  fix: rs.distributed.start('HOST:PORT', processes=N, process=I), or start them with SLURM's srun"
+        )
+    return ProcessError(
+        f"the {processes or ''} processes did not meet at {coordinator} within {meet} s: {first}\n"
+        "  fix: start all of them, with one address and one number of processes; the port must be open on process 0"
+    )
+
+
+def _check(
+    coordinator: str | None, processes: int | None, process: int | None, threads: int | None, timeout: float
+) -> None:
+    for what, value, least in (("processes", processes, 1), ("process", process, 0), ("threads", threads, 1)):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise DataError(f"{what}={value!r} cannot be used\n  fix: a whole number from {least} on")
+    if process is not None and processes is not None and process >= processes:
+        raise DataError(
+            f"process {process} of {processes}: they are numbered from 0\n  fix: process={processes - 1} for the last"
+        )
+    if not timeout > 0:
+        raise DataError(f"timeout={timeout!r} cannot be used\n  fix: seconds, such as timeout=15")
+    host, _, port = (coordinator or "here:1").rpartition(":")
+    if not host or not port.isdigit():
+        raise DataError(f"coordinator={coordinator!r} is no address\n  fix: coordinator='HOST:PORT'")

@@ -1,0 +1,244 @@
+"""Steps whose result does not depend on how many processes or devices compute them.
+
+A batch is cut into K shards. One compiled program computes the derivatives of a shard, wherever that is done; all K
+come together in every process, which adds them in the order of the shards and makes the same step as the others. So
+the bits are those of K, and not those of the number of processes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from reseau.distributed.team import ALONE, Team
+from reseau.errors import DataError
+from reseau.graph.backprop import Values
+from reseau.objective.examples import Examples
+from reseau.training.program import Carry, Plan, Program, StepSettings
+
+__all__ = ["Cut", "ShardedProgram", "Shares", "Spread", "cut_of"]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How batches are cut, and who computes which part.
+
+    Attributes:
+        shards: Shards of a batch, K.
+        exact: Whether their derivatives are added in the order of the shards; else each process adds its own, and the
+            runtime adds those sums.
+        team: The processes; some may have one shard more than others.
+        devices: Those of this process that compute.
+    """
+
+    shards: int
+    exact: bool
+    team: Team
+    devices: tuple[Any, ...]
+
+    @property
+    def each(self) -> int:
+        """The most shards that a process has."""
+        return -(-self.shards // self.team.size)
+
+    @property
+    def own(self) -> range:
+        """The shards of this process."""
+        return self.of(self.team.rank)
+
+    def of(self, rank: int) -> range:
+        """The shards of a process: at least one, where there are as many as processes."""
+        return range(self.shards * rank // self.team.size, self.shards * (rank + 1) // self.team.size)
+
+    @property
+    def places(self) -> list[int]:
+        """Where the shards stand, in their order, when `each` rows of every process are put together."""
+        return [rank * self.each + i for rank in range(self.team.size) for i in range(len(self.of(rank)))]
+
+    def device(self, shard: int) -> Any:
+        """The device that computes a shard of this process."""
+        return self.devices[(shard - self.own[0]) * len(self.devices) // len(self.own)]
+
+    def alone(self) -> "Cut":
+        """The same shards, all of them here."""
+        return replace(self, team=ALONE)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The examples that shards take their rows from, by the number of the shard, in arrays of NumPy."""
+
+    of: Mapping[int, Examples]
+
+
+class Spread(NamedTuple):
+    """The rows of one shard in one step.
+
+    inputs, targets     (shard size, ...)   arrays of NumPy
+    weights             (shard size,)       the rows' weights in the mean over the batch; 0 where a row is missing
+    part                ()                  the part of the batch's rows that the shard holds
+    shard               ()                  its number
+    """
+
+    inputs: Any
+    targets: Any
+    weights: Any
+    part: Any
+    shard: Any
+
+
+class ShardedProgram:
+    """One step as three small programs: the derivatives of a shard, their sum, and the optimizer's update."""
+
+    def __init__(self, program: Program, cut: Cut) -> None:
+        self.program, self.cut, self.work = program, cut, program.work
+        self.row = jax.jit(self._row)
+        self.plus = jax.jit(jnp.add, donate_argnums=0)
+        self.in_order = jax.jit(self._in_order)
+        self.update = jax.jit(self._update, donate_argnums=0)
+
+    @cached_property
+    def alone(self) -> "ShardedProgram":
+        """The same steps without the other processes."""
+        return self if self.cut.team.size == 1 else ShardedProgram(self.program, self.cut.alone())
+
+    def run(
+        self,
+        carry: Carry,
+        examples: Any,
+        plan: Plan,
+        first: int,
+        epochs: int,
+        count: int,
+        fresh: bool,
+        seed: int,
+        settings: StepSettings,
+    ) -> tuple[Carry, np.ndarray]:
+        """As `Program.run`; the plan's batches have a multiple of K places, and `examples` are `Shares`."""
+        losses = []
+        for step in range(epochs * count):
+            e, s = divmod(step, count)
+            batch = Plan(*(a[e % len(a), s] for a in plan))
+            carry = self.step(carry, examples, batch, first + step, fresh and s == 0, seed & 0xFFFFFFFF, settings)
+            self.cut.team.took(first + step + 1)
+            if s == count - 1:
+                losses.append(np.asarray(carry.loss))
+        return carry, np.asarray(losses)
+
+    def step(
+        self, carry: Carry, examples: Shares, batch: Plan, t: int, fresh: bool, seed: int, settings: StepSettings
+    ) -> Carry:
+        """One step."""
+        cut, drawn = self.cut, (np.int32(t), np.uint32(seed))
+        home, placed, rows = cut.devices[0], dict[Any, Any](), []
+        for shard in cut.own:
+            device = cut.device(shard)
+            if device not in placed:
+                placed[device] = jax.device_put((carry.params, carry.states), device)
+            row = self.row(*placed[device], self.spread(examples, batch, shard), *drawn, settings)
+            rows.append(row if device is home else jax.device_put(row, home))
+        total = self.added(rows)
+        return self.update(carry, total, batch.shares, np.int32(t), np.bool_(fresh), settings)
+
+    def added(self, rows: list[Array]) -> Array:
+        """The sum of the derivatives of all shards, from those of this process."""
+        cut = self.cut
+        if cut.team.size > 1 and cut.exact:
+            missing = [jnp.zeros_like(rows[0])] * (cut.each - len(rows))
+            return self.in_order(cut.team.gather(jnp.stack([*rows, *missing])))
+        total, *others = rows
+        for row in others:
+            total = self.plus(total, row)
+        return cut.team.total(total)
+
+    def spread(self, examples: Shares, batch: Plan, shard: int) -> Spread:
+        """The rows of a shard."""
+        size = len(batch.weights) // self.cut.shards
+        held, here = examples.of[shard], slice(shard * size, (shard + 1) * size)
+        indices, weights = batch.indices[here], batch.weights[here]
+        there = np.count_nonzero(batch.weights)
+        part = np.count_nonzero(weights) / there if there else float(shard == 0)
+        return Spread(
+            tuple(x[indices] for x in held.inputs),
+            tuple(y[indices] for y in held.targets),
+            weights,
+            batch.weights.dtype.type(part),
+            np.int32(shard),
+        )
+
+    def sources(
+        self, carry: Carry, examples: Shares, batch: Plan, t: Any, seed: Any, settings: StepSettings
+    ) -> list[Values]:
+        """Values of all the sources of the objective, for each shard of one batch."""
+        spreads = (self.spread(examples, batch, shard) for shard in self.cut.own)
+        return [self._sources(carry.params, carry.states, spread, t, seed, settings) for spread in spreads]
+
+    def _sources(self, params: Any, states: Any, spread: Spread, t: Any, seed: Any, settings: StepSettings) -> Values:
+        program, first = self.program, spread.shard == 0
+        strength = 1 if settings.strength is None else settings.strength
+        once = jnp.where(first, strength, 0).astype(spread.weights.dtype)  # the penalty counts with one shard
+        rows, drawn = (spread.inputs, spread.targets, spread.weights), (t, spread.shard)
+        return program.sources_of(params | states, *rows, seed, drawn, settings._replace(strength=once))
+
+    def _row(self, params: Any, states: Any, spread: Spread, t: Array, seed: Array, settings: StepSettings) -> Array:
+        """The derivatives of a shard, its share of the next states, and its share of the value, one after another."""
+        value, grads, news = self.program.walk(self._sources(params, states, spread, t, seed, settings))
+        there = spread.part > 0
+        counted = [jnp.where(there | (spread.shard == 0), part, 0) for part in (*grads, value)]
+        shared = [jnp.where(there, spread.part * new, 0) for new in news]
+        *derivatives, value = counted
+        return jnp.concatenate([jnp.ravel(a).astype(value.dtype) for a in (*derivatives, *shared, value)])
+
+    def _in_order(self, rows: Array) -> Array:
+        first, *others = self.cut.places
+        total = rows[first]
+        for place in others:
+            total = total + rows[place]
+        return total
+
+    def _update(self, carry: Carry, total: Array, share: Any, t: Array, fresh: Array, settings: StepSettings) -> Carry:
+        graph, at, parts = self.program.graph, 0, []
+        for like in (*(carry.params[n] for n in graph.parameters), *(carry.states[n] for n in self.program.updates)):
+            parts.append(total[at : at + like.size].reshape(like.shape).astype(like.dtype))
+            at += like.size
+        grads, news = parts[: len(graph.parameters)], parts[len(graph.parameters) :]
+        carry = carry._replace(loss=jnp.where(fresh, 0, carry.loss))
+        return self.program.applied(carry, total[-1], grads, news, share, t, settings)
+
+
+def cut_of(shards: int | None, exact: bool, devices: int | None, accumulate: int | None, team: Team) -> Cut | None:
+    """How batches are cut; nothing where one process and one device compute them whole.
+
+    Raises:
+        DataError: There are fewer shards than processes and devices, or fewer devices than are asked for.
+    """
+    for what, given in (("shards", shards), ("devices", devices), ("accumulate", accumulate)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1):
+            raise DataError(f"{what}={given!r} cannot be used\n  fix: a whole number from 1 on")
+    local = jax.local_devices()
+    cpu = local[0].platform == "cpu"
+    wanted = (1 if cpu else len(local)) if devices is None else int(devices)
+    if wanted > len(local):
+        cure = "jax.config.update('jax_num_cpu_devices', n) before anything is computed, or " if cpu else ""
+        raise DataError(f"devices={wanted}, and there are {len(local)}\n  fix: {cure}devices={len(local)}")
+    workers, parts = team.size * wanted, accumulate or 1
+    if shards is None:
+        usual = max(SHARDS, workers) if exact and workers > 1 else workers
+        shards = -(-usual // parts) * parts
+    if shards < workers:
+        raise DataError(
+            f"a batch of {shards} shards leaves some of {workers} without work\n  fix: shards={workers} or more"
+        )
+    if shards % parts:
+        cure = f"shards={-(-shards // parts) * parts}"
+        raise DataError(f"{shards} shards cannot be taken in {parts} parts\n  fix: {cure}")
+    return None if shards == 1 else Cut(int(shards), exact, team, tuple(local[:wanted]))
+
+
+SHARDS = 8
+"""Shards of a batch where several processes or devices compute it and nothing else is said."""

@@ -1,0 +1,100 @@
+"""Any number of processes trains to the bits of one; one that is lost or fails ends the others, which say so."""
+
+import json
+import random
+import signal
+
+import pytest
+
+from reseau.distributed.watch import LOST
+from tools.processes import shared
+
+SECONDS = 240
+LONG = {"name": "long", "epochs": 10_000, "shards": 6}
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """Start the runs of these settings in so many processes; the programs that one compiles serve the others."""
+    cache = tmp_path_factory.mktemp("compiled")
+
+    def run(folder, count, *runs, devices=1):
+        words = [json.dumps(settings) for settings in runs]
+        return shared(folder / f"of-{count}", "shared_run.py", count, str(folder), *words, cache=cache, devices=devices)
+
+    return run
+
+
+def results(processes, i):
+    """What a process printed about the runs that ended."""
+    return [json.loads(line) for line in processes.said(i)[0].splitlines() if line[:1] == "{"]
+
+
+def checkpoints(folder, name):
+    return sorted((folder / name / "checkpoints").glob("checkpoint-*.safetensors"))
+
+
+def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_path, start):
+    by_six = {"name": "one", "epochs": 6, "shards": 6}
+    with start(tmp_path, 1, by_six, by_six | {"name": "two devices", "devices": 2}, devices=2) as processes:
+        assert processes.wait(SECONDS) == [0], processes.everything()
+        one, two_devices = results(processes, 0)
+    assert (one["steps"], one["processes"]) == (78, 1)
+    assert two_devices == one
+
+    # four processes begin a run, two of them with one shard and two with two
+    with start(tmp_path, 4, by_six | {"name": "handed over", "epochs": 3}) as processes:
+        assert processes.wait(SECONDS) == [0] * 4, processes.everything()
+
+    # two go on with it, in the shards of its checkpoint; then one of them is given another seed, and both refuse
+    odd = {"name": "odd", "epochs": 1, "own seed": 3}
+    with start(tmp_path, 2, {"name": "handed over", "epochs": 6}, odd) as processes:
+        assert processes.wait(SECONDS) == [1, 1], processes.everything()
+        for i in range(2):
+            assert results(processes, i) == [one | {"processes": 2}]
+            said = processes.said(i)[1]
+            assert "DataError: process 1 of 2 does not run what process 0 runs: seed, first parameters differ" in said
+    assert not checkpoints(tmp_path, "odd")
+
+    # a process that hangs is named by the others
+    with start(tmp_path, 3, by_six | {"name": "three"}, LONG) as processes:
+        processes.until(lambda: checkpoints(tmp_path, "long"), SECONDS)
+        processes.running[2].send_signal(signal.SIGSTOP)
+        assert processes.wait(40, but=[2]) == [LOST] * 2, processes.everything()
+        for i in range(2):
+            assert results(processes, i) == [one | {"processes": 3}]
+            assert "process 2 of 3 gives no sign of life" in processes.said(i)[1]
+            assert "fix: the same command again goes on from the last checkpoint" in processes.said(i)[1]
+
+
+@pytest.mark.slow
+def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, start):
+    chance, ends = random.Random(0), []
+    whole = {"epochs": 400, "shards": 6}
+    with start(tmp_path, 1, whole | {"name": "alone"}) as processes:
+        assert processes.wait(300) == [0], processes.everything()
+        (alone,) = results(processes, 0)
+    for _ in range(20):
+        count, before = chance.choice([2, 3]), checkpoints(tmp_path, "torn")[-1:]
+        with start(tmp_path, count, whole | {"name": "torn"}) as processes:
+            processes.until(lambda before=before: checkpoints(tmp_path, "torn")[-1:] != before, 120)
+            victim = chance.randrange(count)
+            processes.running[victim].send_signal(signal.SIGKILL)
+            ends += processes.wait(60, but=[victim])
+            survivor = next(i for i in range(count) if i != victim)
+            assert victim == 0 or f"process {victim} of {count} gives no sign" in processes.said(survivor)[1]
+    assert 0 not in ends
+    with start(tmp_path, 2, whole | {"name": "torn"}) as processes:
+        assert processes.wait(300) == [0, 0], processes.everything()
+        assert [results(processes, i) for i in range(2)] == [[alone | {"processes": 2}]] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [0, 1])
+def test_sigterm_to_one_writes_a_checkpoint_and_ends_all(tmp_path, start, asked):
+    with start(tmp_path, 2, LONG | {"every": 5000}) as processes:
+        history = tmp_path / "long" / "history.csv"
+        processes.until(lambda: history.exists() and len(history.read_text().splitlines()) > 3, 120)
+        processes.running[asked].send_signal(signal.SIGTERM)
+        assert processes.wait(40)[asked] == -signal.SIGTERM, processes.everything()
+        assert len(checkpoints(tmp_path, "long")) == 1

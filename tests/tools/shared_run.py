@@ -1,0 +1,56 @@
+"""One process of a run that several share: `python shared_run.py COORDINATOR I/N FOLDER SETTINGS...`, see `processes`.
+
+Each of the SETTINGS is a JSON object of `killed_run.fit`'s settings, and of `name`, the folder of that run in FOLDER.
+It prints a JSON object for each: digests of parameters, history and logs.
+"""
+
+import json
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+import reseau as rs
+from reseau.training import run as training_run
+from tools.killed_run import fit
+
+
+def digest(arrays):
+    """SHA-256 of named arrays."""
+    return sha256(b"".join(name.encode() + np.asarray(arrays[name]).tobytes() for name in sorted(arrays))).hexdigest()
+
+
+def main(coordinator, number, folder, *runs):
+    process, _, processes = number.partition("/")
+    rs.distributed.start(coordinator, int(processes), int(process), timeout=4.0, meet=60)
+    rs.use_compile_cache()
+    training_run.SECONDS_A_CHUNK = 0.02  # many chunks, and so many agreements
+    for text in runs:
+        settings = json.loads(text)
+        out = Path(folder, settings.pop("name"))
+        out.mkdir(exist_ok=True)
+        own = settings.pop("own seed", None)
+        if own is not None:  # what every process gets otherwise
+            settings["seed"] = own + int(process)
+        result = fit(out, **settings)
+        files = {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in out.glob("history.*")}
+        print(
+            json.dumps(
+                {
+                    "params": digest(result.params),
+                    "history": digest(result.history),
+                    "logs": digest(files),
+                    "steps": result.steps,
+                    "stopped": result.stopped,
+                    "shards": result.shards,
+                    "processes": result.processes,
+                    "exact": result.exact,
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,112 @@
+"""The cures in the errors of a fit work."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reseau as rs
+from reseau.training import checkpoints, checks
+from tools.cures import Cure, cured, raises_without_a_case
+
+X = np.random.default_rng(0).normal(size=(12, 2))
+Y = X[:, :1] - X[:, 1:]
+x = rs.input("x", (2,))
+NET = rs.Network(x, rs.affine(x, 1, name="line"))
+OBJECTIVE = rs.Objective(NET, rs.losses.SquaredError())
+
+
+def fit(data=(X, Y), objective=OBJECTIVE, **settings):
+    return rs.fit(objective, data, **{"epochs": 1, "progress": False} | settings)
+
+
+def keywords(text, **names):
+    """`validation=(Xv, yv)` as a dict."""
+    return eval(f"dict({text})", {"rs": rs, "np": np, "net": NET, **names})
+
+
+def cases_in(folder: Path) -> dict[str, Cure]:
+    """The cases, their checkpoints in this folder."""
+
+    def longer(epochs, name="c"):
+        return fit(epochs=epochs, checkpoint=folder / name)
+
+    def streamed(batches):
+        np.save(folder / "X.npy", X)
+        np.save(folder / "y.npy", Y[:, 0])
+        return fit(rs.data.stream(folder), batches=batches)
+
+    whole = NET.init(0) | {"line.bias": np.zeros(1, int)}
+    return {
+        "patience without validation": Cure(
+            lambda: fit(patience=2),
+            r"fit\(..., (validation=\(Xv, yv\))\)",
+            lambda text: fit(patience=2, **keywords(text, Xv=X, yv=Y)),
+        ),
+        "a best that is not measured": Cure(
+            lambda: fit(best="accuracy"), "(best='loss')", lambda text: fit(**keywords(text))
+        ),
+        "no seed": Cure(lambda: fit(seed=-1), "a whole number from (0) on", lambda seed: fit(seed=int(seed))),
+        "no sampler": Cure(lambda: fit(batches=32), "(batches=.*)", lambda text: fit(**keywords(text))),
+        "inputs alone": Cure(
+            lambda: fit(X), r"data=(\(X, y\)), or a table", lambda pair: fit(eval(pair, {"X": X, "y": Y}))
+        ),
+        "parameters in a list": Cure(
+            lambda: fit(params=[1.0]), r"(params=net\.init\(seed=0\))", lambda text: fit(**keywords(text))
+        ),
+        "parameters of whole numbers": Cure(
+            lambda: fit(params=whole),
+            r"np\.asarray\(params\['(line\.bias)'\], '(float32)'\)",
+            lambda name, dtype: fit(params=whole | {name: np.asarray(whole[name], dtype)}),
+        ),
+        "nothing to train": Cure(
+            lambda: fit(objective=rs.Objective(rs.Network(x, rs.relu(x)), rs.losses.SquaredError())),
+            r"a layer that has some, such as (rs\.affine\(x, 1\)); (net\({}, X\)) uses the network as it is",
+            lambda layer, use: (
+                fit(objective=rs.Objective(rs.Network(x, eval(layer, {"rs": rs, "x": x})), rs.losses.SquaredError())),
+                eval(use, {"net": rs.Network(x, rs.relu(x)), "X": X}),
+            ),
+        ),
+        "a checkpoint every so often": Cure(
+            lambda: fit(checkpoint=folder / "c", every=0),
+            "(every=1)",
+            lambda text: fit(checkpoint=folder / "c", **keywords(text)),
+        ),
+        "no checkpoint kept": Cure(
+            lambda: fit(checkpoint=folder / "c", keep=0),
+            "(keep=3)",
+            lambda text: fit(checkpoint=folder / "c", **keywords(text)),
+        ),
+        "fewer epochs than there were": Cure(
+            lambda: (longer(3), longer(2)),
+            r"epochs=(\d+) or more, or (checkpoint)= with another folder",
+            lambda epochs, name: (longer(int(epochs)), fit(epochs=2, **{name: folder / "d"})),
+        ),
+        "a checkpoint of another run": Cure(
+            lambda: (longer(1, "e"), fit(seed=1, checkpoint=folder / "e")),
+            "the same settings and data as before, or another folder for this run",
+            lambda: (longer(1, "e"), fit(seed=1, checkpoint=folder / "f")),
+        ),
+        "draws from a stream": Cure(
+            lambda: streamed(rs.batches.WithReplacement(4)),
+            r"(batches\.\w+\(32\)), or (batches\.\w+\(32\))",
+            lambda *samplers: [streamed(eval(text, {"batches": rs.batches})) for text in samplers],
+        ),
+        "weights of a stream": Cure(
+            lambda: (streamed(rs.batches.Cyclic(4)), fit(rs.data.stream(folder), sample_weight=np.ones(12))),
+            "leave sample_weight out",
+            lambda: streamed(rs.batches.Cyclic(4)),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", cases_in(Path()))
+def test_a_cure_works(name, tmp_path):
+    cured(cases_in(tmp_path)[name])
+
+
+def test_every_error_of_these_files_with_a_cure_has_a_case(tmp_path):
+    damaged = "every checkpoint in {self.folder} is damaged"  # a copy has to be at hand
+    found = raises_without_a_case([checks, checkpoints], cases_in(tmp_path).values(), [damaged])
+    assert [re.sub(r"\s+", " ", text) for text in found] == []
