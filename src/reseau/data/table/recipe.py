@@ -325,7 +325,10 @@ def _usual(source: str, column: Column, text: str) -> list[str]:
     said = []
     if column.categories and len(column.categories) <= MOST_ONE_HOT:
         how = "one 0 or 1 each" if text == "one-hot" else "embedded"
-        said.append(f"column {source!r} holds {len(column.categories)} different texts: {how}")
+        if len(column.categories) == 1:
+            said.append(f"column {source!r} holds one text, {column.categories[0]!r}")
+        else:
+            said.append(f"column {source!r} holds {len(column.categories)} different texts: {how}")
     if column.blanks:
         how = "a category of none" if column.categories else "their mean, and a feature that says so"
         said.append(f"column {source!r} is blank or unreadable in {column.blanks} rows: {how}")
