@@ -236,7 +236,10 @@ def test_other_pages_and_wrong_tokens_and_huge_messages_are_refused(page, browse
     assert foreign.goto(served[0].rstrip("/") + "x/").status == 403
     foreign.close()
     assert close_code(page, socket.replace("/socket", "x/socket")) == 1006
-    assert close_code(page, socket, MOST_MESSAGE + 1) == 1009
+    # the server hangs up while the browser is still sending, which then may not hear why (1009)
+    assert close_code(page, socket, MOST_MESSAGE + 1) in (1009, 1006)
+    show_view(page, "Training")
+    page.get_by_role("table").first.wait_for()  # the page beside it is still served
 
 
 def exported(browser, tmp_path, problem, params):

@@ -15,7 +15,7 @@ from reseau.cli.record import Record
 from reseau.cli.run_folder import HISTORY
 from reseau.cli.threshold import thresholds_table
 from reseau.cli.usage import usage_blocks
-from reseau.data import Recipe
+from reseau.data import Column, Recipe
 from reseau.errors import DataError
 from reseau.report.document import Block, Code, Document, Picture, Section, Table, Text, to_html, to_markdown
 from reseau.report.measures import Measures
@@ -166,7 +166,7 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
     rows = [
         (
             column.name,
-            f"{len(column.categories)} categories" if column.categories else column.kind,
+            _taken_for(column),
             "" if column.categories else f"{column.mean:.4g}",
             "" if column.categories else f"{column.deviation:.4g}",
             str(column.blanks) if column.blanks else "",
@@ -182,6 +182,13 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
     told = [d for d in recipe.decisions() if "is left out" not in d]
     if told:
         yield Text("Decided: " + "; ".join(told) + ".")
+
+
+def _taken_for(column: Column) -> str:
+    """What a column was taken for, in words."""
+    if len(column.categories) == 1 or (column.low is not None and column.low == column.high):
+        return "constant" if not column.blanks else f"{column.kind}, constant but for blanks"
+    return f"{len(column.categories)} categories" if column.categories else column.kind
 
 
 def _folds(record: Record) -> Iterable[Block]:

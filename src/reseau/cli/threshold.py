@@ -134,7 +134,8 @@ def thresholds_table(
     if used.probability not in [p for _, p in asked]:
         asked.append(("as it was asked for", used.probability))
     rows = []
-    for why, probability in sorted(asked, key=lambda each: each[1]):
+    for probability in sorted({p for _, p in asked}):
+        why = "; ".join(said for said, p in asked if p == probability)
         called = shares[:, place] >= probability
         hits = int(np.sum(called & is_class))
         measures = (
@@ -144,6 +145,6 @@ def thresholds_table(
             f"{100 * np.mean(called == is_class):.2f} %",
         )
         mark = " (used)" if probability == used.probability else ""
-        rows.append((f"{probability:.4g}{mark}", *measures, why))
-    head = (f"threshold of {used.name}", "found (recall)", "right (precision)", "F1", "accuracy", "chosen by")
-    return Table(head, tuple(rows))
+        rows.append((f"{probability:.4g}{mark}", why, *measures))
+    head = (f"threshold of {used.name}", "chosen by", "found (recall)", "right (precision)", "F1", "accuracy")
+    return Table(head, tuple(rows), 2)

@@ -127,9 +127,11 @@ def in_units(history: Mapping[str, np.ndarray], loss: str, scale: float, parts: 
         found.get("validation_loss") if loss == kind else found.pop(f"validation_{kind}_error", None)
         for kind in ("squared", "absolute")
     )
-    if squared is None or absolute is None or parts.validation is None or parts.validation.target is None:
+    if parts.train.classes or squared is None:
         return found
     found["validation_RMSE"] = scale * np.sqrt(2 * squared)
+    if absolute is None or parts.validation is None or parts.validation.target is None:
+        return found
     found["validation_MAE"] = scale * absolute
     spread = float(np.var(np.asarray(parts.validation.target, np.float64)))
     if spread > 0:

@@ -42,6 +42,12 @@ class Approximation:
         certified: Whether `error`, `lower`, `upper` and `least_neurons` are proved.
         reason: Why they are, or are not.
         chords: The points of the function that were used.
+
+    Example:
+        >>> from reseau.theory import approximate
+        >>> found = approximate("x^2", (-1.0, 1.0), 0.01)
+        >>> found.pieces, found.certified
+        (8, True)
     """
 
     network: ShallowNetwork
