@@ -35,20 +35,18 @@ def checkpoints(folder, name):
 
 
 def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_path, start):
-    by_eight = {"name": "one", "epochs": 6, "shards": 8}
-    of_two_devices = by_eight | {"name": "two devices", "devices": 2}
-    by_six = {"name": "six", "epochs": 4, "shards": 6}
-    with start(tmp_path, 1, by_eight, by_six, of_two_devices, devices=2) as processes:
+    by_six = {"name": "one", "epochs": 6, "shards": 6}
+    with start(tmp_path, 1, by_six, by_six | {"name": "two devices", "devices": 2}, devices=2) as processes:
         assert processes.wait(SECONDS) == [0], processes.everything()
-        one, of_six, two_devices = results(processes, 0)
-    assert two_devices == one
+        one, two_devices = results(processes, 0)
     assert (one["steps"], one["processes"]) == (78, 1)
+    assert two_devices == one
 
-    # four processes begin a run
-    with start(tmp_path, 4, {"name": "handed over", "epochs": 3}) as processes:
+    # four processes begin a run, two of them with one shard and two with two
+    with start(tmp_path, 4, by_six | {"name": "handed over", "epochs": 3}) as processes:
         assert processes.wait(SECONDS) == [0] * 4, processes.everything()
 
-    # two go on with it; then one of them is given another seed, and both refuse
+    # two go on with it, in the shards of its checkpoint; then one of them is given another seed, and both refuse
     odd = {"name": "odd", "epochs": 1, "own seed": 3}
     with start(tmp_path, 2, {"name": "handed over", "epochs": 6}, odd) as processes:
         assert processes.wait(SECONDS) == [1, 1], processes.everything()
@@ -64,7 +62,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
         processes.running[2].send_signal(signal.SIGSTOP)
         assert processes.wait(40, but=[2]) == [LOST] * 2, processes.everything()
         for i in range(2):
-            assert results(processes, i) == [of_six | {"processes": 3}]
+            assert results(processes, i) == [one | {"processes": 3}]
             assert "process 2 of 3 gives no sign of life" in processes.said(i)[1]
             assert "fix: the same command again goes on from the last checkpoint" in processes.said(i)[1]
 

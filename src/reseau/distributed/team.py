@@ -154,18 +154,19 @@ class Team:
             self._watch.told = True
 
     def leave_soon(self) -> None:
-        """Before a signal ends this process."""
-        if self._watch is not None:
-            self.leave(self._watch.limit)
+        """Before a signal ends this process: the runtime would wait for it at the end of the others."""
+        if self._watch is not None and self.leave(self._watch.limit):
+            jax.distributed.shutdown()
 
-    def leave(self, most: float = inf) -> None:
-        """At the end of the process: wait for the others, so that none is taken for lost, and process 0 goes last."""
+    def leave(self, most: float = inf) -> bool:
+        """At the end of the process: wait for the others, so that none is taken for lost; whether all have left."""
         watch, until = self.watch, time.monotonic() + most
         with suppress(Exception):  # the store may be gone
             watch.say("left", "")
             while len(watch.left | {self.rank}) < self.size and time.monotonic() < until:
                 time.sleep(0.05)
         watch.over = True
+        return len(watch.left | {self.rank}) == self.size
 
     def _tell(self, message: str) -> None:
         with suppress(Exception):  # whatever the store says must not hide the error
