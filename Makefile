@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help web screenshots face demo smoke fuzz dist lowest test test-slow check format bench experiments clean
+.PHONY: help web screenshots face docs figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,13 @@ lowest:  ## the lowest version of every dependency, together, passes the smoke r
 	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e ".[plot,data]" "pytest>=8" "hypothesis>=6.100"
 	.venv-lowest/bin/python -m pytest tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py
 
+docs: .venv/develop  ## build the site into docs/_build; a warning or a dead link within it fails
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[site]"
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
+figures: .venv/develop  ## run the pages, write what they print, draw their pictures
+	$(BIN)/python docs/figures.py
+
 format: .venv/develop  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -81,6 +88,7 @@ experiments: .venv/core  ## the figures of the examples: the book's regressions,
 	$(BIN)/python examples/book_experiments.py --out book_experiments.png
 	$(BIN)/python examples/width_and_optimum.py --out width_and_optimum.png
 	$(BIN)/python examples/random_features.py --out random_features.png
+	$(BIN)/python examples/mean_field.py --out mean_field.png
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-lowest demo-run build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest demo-run build docs/_build docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis

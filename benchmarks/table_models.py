@@ -97,7 +97,7 @@ def scikit_mlp(model: str, train: Table, test: Table, threads: int) -> np.ndarra
 def pytabkit(model: str, train: Table, test: Table, threads: int) -> np.ndarray:
     """RealMLP-TD and TabM-D with pytabkit's defaults."""
     import pandas
-    from pytabkit import models
+    from pytabkit.models.sklearn import sklearn_interfaces
 
     places = texts(train)
     names = [str(i) for i in range(train.features.shape[1])]
@@ -109,7 +109,7 @@ def pytabkit(model: str, train: Table, test: Table, threads: int) -> np.ndarray:
         return made
 
     kind = f"{'RealMLP_TD' if model == 'RealMLP' else 'TabM_D'}_{'Classifier' if train.classes else 'Regressor'}"
-    made = getattr(models, kind)(device="cpu", random_state=0, n_threads=threads, verbosity=0)
+    made = getattr(sklearn_interfaces, kind)(device="cpu", random_state=0, n_threads=threads, verbosity=0)
     made.fit(frame(train), train.target)
     return np.asarray(made.predict(frame(test)))
 

@@ -8,34 +8,42 @@ __all__ = ["written"]
 
 
 def written(results: dict[str, Any], models: list[str]) -> str:
-    """Mean ± deviation over the splits that all models have; then wins, normalized scores and CPU seconds.
+    """Mean ± deviation over the splits that all models have that were tried there; then wins, scores and CPU seconds.
 
-    A normalized score is 0 for the worst and 1 for the best of the models on that table, by their means.
+    A normalized score is 0 for the worst and 1 for the best of the models on that table, by their means. Each model's
+    numbers in the last lines are those of the tables that it was tried on.
     """
     lines = [f"| table (splits) | {' | '.join(models)} |", "|---|" + "---:|" * len(models)]
     means, seconds = [], []
     for name in sorted(results):
-        found = results[name]
-        splits = sorted(set.intersection(*(set(found.get(model, {})) for model in models)))
+        found = {model: results[name][model] for model in models if results[name].get(model)}
+        if models[0] not in found or len(found) < min(2, len(models)):
+            continue
+        splits = sorted(set.intersection(*map(set, found.values())))
         if not splits:
             continue
-        scores = np.array([[found[model][s][0] for s in splits] for model in models])
-        means.append(scores.mean(1))
-        seconds.append([np.mean([found[model][s][1] for s in splits]) for model in models])
-        best = means[-1].max()
-        cells = [
-            f"{'**' if mean >= best - 5e-4 else ''}{mean:.3f}{'**' if mean >= best - 5e-4 else ''} ± {deviation:.3f}"
-            for mean, deviation in zip(means[-1], scores.std(1), strict=True)
-        ]
+        scores = {model: np.array([values[s][0] for s in splits]) for model, values in found.items()}
+        means.append([scores[m].mean() if m in scores else np.nan for m in models])
+        seconds.append([np.mean([found[m][s][1] for s in splits]) if m in found else np.nan for m in models])
+        best = np.nanmax(means[-1])
+        cells = [_cell(scores[m], best) if m in scores else "–" for m in models]
         lines.append(f"| {name} ({len(splits)}) | {' | '.join(cells)} |")
     if not means:
         return "no table was tried with all of these models"
     each = np.array(means)
-    low, high = each.min(1, keepdims=True), each.max(1, keepdims=True)
-    normalized = np.where(high > low, (each - low) / np.where(high > low, high - low, 1), 1.0)
-    wins = (each[:, :1] >= each).mean(0)
-    lines.append(f"| mean normalized score | {' | '.join(f'{v:.3f}' for v in normalized.mean(0))} |")
-    others = " | ".join(f"{100 * w:.0f} %" for w in wins[1:])
+    low, high = np.nanmin(each, 1, keepdims=True), np.nanmax(each, 1, keepdims=True)
+    normalized = np.where(np.isnan(each), np.nan, (each - low) / np.where(high > low, high - low, 1))
+    both = ~np.isnan(each)
+    wins = [int(np.sum(each[both[:, j], 0] >= each[both[:, j], j])) for j in range(1, len(models))]
+    others = " | ".join(f"{w} of {n}" for w, n in zip(wins, both.sum(0)[1:], strict=True))
+    lines.append(f"| mean normalized score | {' | '.join(f'{v:.3f}' for v in np.nanmean(normalized, 0))} |")
     lines.append(f"| {models[0]} is at least as good on | – | {others} |")
-    lines.append(f"| CPU seconds a fit, mean | {' | '.join(f'{v:.1f}' for v in np.mean(seconds, 0))} |")
+    lines.append(f"| CPU seconds a fit, mean | {' | '.join(f'{v:.1f}' for v in np.nanmean(seconds, 0))} |")
     return "\n".join(lines)
+
+
+def _cell(scores: np.ndarray, best: float) -> str:
+    """Mean, and deviation of several splits; the best model's mean in bold."""
+    mark = "**" if scores.mean() >= best - 5e-4 else ""
+    spread = f" ± {scores.std():.3f}" if len(scores) > 1 else ""
+    return f"{mark}{scores.mean():.3f}{mark}{spread}"

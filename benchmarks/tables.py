@@ -95,6 +95,12 @@ def main() -> None:
     parser.add_argument(
         "--page", type=Path, action="append", default=[], help="a page whose tables between comments are written again"
     )
+    parser.add_argument(
+        "--parts",
+        type=words,
+        default=["tables", "tables in short"],
+        help='names of the comments (default: "tables,tables in short")',
+    )
     arguments = parser.parse_args()
     if not arguments.show:
         run(arguments)
@@ -103,7 +109,11 @@ def main() -> None:
     lines = text.splitlines()
     short = "\n".join([*lines[:2], *lines[-SUMMARY:]])
     for page in arguments.page:
-        page.write_text(put(put(page.read_text(), "tables", text), "tables in short", short))
+        told = page.read_text()
+        for what, part in (("tables", text), ("tables in short", short), ("tables removed", text)):
+            if what in arguments.parts:
+                told = put(told, what, part)
+        page.write_text(told)
 
 
 def put(page: str, what: str, text: str) -> str:

@@ -3,7 +3,8 @@
     python docs/figures.py [PAGE ...]
 
 A page's python blocks share one namespace, its sh blocks one folder; a text block directly after one is what it prints.
-The pages `tables`, whose data must stand there, and `estimators` run in the current folder, and only if they are named.
+The pages `tables`, whose data must stand there, and `estimators` run in the current folder, and only if they are named. A
+guide is named by its path, `guides/table`; each runs in an empty folder.
 """
 
 import contextlib
@@ -83,10 +84,16 @@ def main(names: list[str]) -> None:
         for part in ("data", "figures"):
             (Path(folder) / part).symlink_to(FOLDER / part)
         os.chdir(folder)
-        for path in sorted(FOLDER.glob("[0-9]-*.md")):
+        for path in [*sorted(FOLDER.glob("[0-9]-*.md")), FOLDER / "gallery.md"]:
             if not names or path.stem in names:
                 write(path)
         os.chdir(FOLDER)
+    for path in [FOLDER / "index.md", FOLDER / "deployment.md", *sorted(FOLDER.glob("guides/*.md"))]:
+        if not names or path.relative_to(FOLDER).with_suffix("").as_posix() in names:
+            with tempfile.TemporaryDirectory() as folder:
+                os.chdir(folder)
+                write(path)
+                os.chdir(FOLDER)
 
 
 if __name__ == "__main__":

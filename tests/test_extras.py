@@ -17,16 +17,6 @@ def declared():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
-def test_the_readme_lists_every_extra():
-    listed = (
-        (ROOT / "README.md")
-        .read_text(encoding="utf-8")
-        .partition("What is optional is an extra")[2]
-        .partition("\n\n")[0]
-    )
-    assert set(declared()) <= set(re.findall(r"`(\w+)`", listed))
-
-
 def test_every_extra_that_an_error_names_is_declared():
     assert set(EXTRAS) <= set(declared())
 

@@ -18,7 +18,8 @@ _LAYERS = (
 HOME = {
     **dict.fromkeys(("apply_op", "constant", "input", "parameter", "state"), "reseau.graph"),
     **dict.fromkeys(_LAYERS, "reseau.layers"),
-    **dict.fromkeys(("Network", "load", "load_recipe"), "reseau.network"),
+    **dict.fromkeys(("Network", "load"), "reseau.network"),
+    "load_recipe": "reseau.modelfiles.formats",
     "Objective": "reseau.objective",
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "tune": "reseau.tabular",

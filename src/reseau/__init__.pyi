@@ -86,9 +86,9 @@ from reseau.layers import step as step
 from reseau.layers import sum as sum
 from reseau.layers import tanh as tanh
 from reseau.layers import transpose as transpose
+from reseau.modelfiles.formats import load_recipe as load_recipe
 from reseau.network import Network as Network
 from reseau.network import load as load
-from reseau.network import load_recipe as load_recipe
 from reseau.objective import Objective as Objective
 from reseau.tabular import tune as tune
 from reseau.training import FitResult as FitResult

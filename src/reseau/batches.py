@@ -17,7 +17,13 @@ __all__ = ["Batches", "Cyclic", "Poisson", "Shuffled", "WithReplacement", "in_tu
 
 
 class Batches(ABC):
-    """The rule that picks the examples of each step."""
+    """The rule that picks the examples of each step.
+
+    Example:
+        >>> from reseau import batches
+        >>> isinstance(batches.Cyclic(32), batches.Batches), batches.Cyclic(32).steps(100)
+        (True, 4)
+    """
 
     every_epoch_alike: bool = False
     """Whether the batches of an epoch do not depend on the epoch."""
@@ -47,7 +53,15 @@ def _generator(seed: int, epoch: int) -> np.random.Generator:
 
 
 def in_turn(examples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The examples cut in batches, the last one padded; each batch averages over what it holds."""
+    """The examples cut in batches, the last one padded; each batch averages over what it holds.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.batches import in_turn
+        >>> indices, weights = in_turn(np.array([3, 1, 2]), 2)
+        >>> indices.tolist(), weights.tolist()
+        ([[3, 1], [2, 0]], [[0.5, 0.5], [1.0, 0.0]])
+    """
     n = len(examples)
     steps = -(-n // size)
     indices = np.zeros(steps * size, np.int32)
@@ -62,6 +76,12 @@ class Shuffled(Batches):
 
     Each step is unbiased when seen alone (its batch is uniform among the subsets of its size), but not given the
     earlier steps of the same epoch.
+
+    Example:
+        >>> from reseau import batches
+        >>> indices, weights = batches.Shuffled(2).epoch(4, seed=0, epoch=0)
+        >>> sorted(indices.ravel().tolist()), weights.tolist()
+        ([0, 1, 2, 3], [[0.5, 0.5], [0.5, 0.5]])
     """
 
     batch: int
@@ -84,6 +104,12 @@ class Cyclic(Batches):
     Deterministic, hence not unbiased at any single step. Averaged over an epoch the estimates give the full gradient
     (at fixed parameters) only if the batch size divides n; otherwise the examples of the last, smaller batch weigh
     more than the others.
+
+    Example:
+        >>> from reseau import batches
+        >>> indices, weights = batches.Cyclic(2).epoch(5, seed=0, epoch=0)
+        >>> indices.tolist(), weights.tolist()
+        ([[0, 1], [2, 3], [4, 0]], [[0.5, 0.5], [0.5, 0.5], [1.0, 0.0]])
     """
 
     batch: int
@@ -105,6 +131,12 @@ class WithReplacement(Batches):
     """Every place of every batch is drawn independently and uniformly; an epoch is ⌈n / batch⌉ steps. Unbiased.
 
     An example drawn twice counts twice: without its second count the estimate would be biased.
+
+    Example:
+        >>> from reseau import batches
+        >>> indices, weights = batches.WithReplacement(2).epoch(4, seed=0, epoch=0)
+        >>> indices.shape, weights.tolist()
+        ((2, 2), [[0.5, 0.5], [0.5, 0.5]])
     """
 
     batch: int
@@ -130,6 +162,11 @@ class Poisson(Batches):
     empty batch included, whose step moves along ∇Ω alone. Batches have a fixed number of places so that one
     compilation serves them all: examples beyond it are left out at random, with probability `overflow(n)` a step,
     which bounds the relative bias and is below 1e-9.
+
+    Example:
+        >>> from reseau import batches
+        >>> batches.Poisson(0.25).steps(100)
+        4
     """
 
     rate: float

@@ -55,6 +55,15 @@ class PathNormBall:
         network: affine → relu → affine without a bias in the last layer, which the path norm would not bound.
         bound: D, at least 0.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> inside = rs.constraints.PathNormBall(net, bound=1.0)(params)
+        >>> print(np.abs(inside["eta.weight"]).sum().round(3))
+        1.0
+
     Source: Duchi, Shalev-Shwartz, Singer and Chandra, *Efficient Projections onto the ℓ1-Ball*, 2008.
     """
 
@@ -86,7 +95,16 @@ class PathNormBall:
 
 
 class Prox(ABC):
-    """A penalty by its proximal map, `argmin_u ½ ‖u - θ‖² + step Ω(u)`."""
+    """A penalty by its proximal map, `argmin_u ½ ‖u - θ‖² + step Ω(u)`.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> issubclass(rs.constraints.OutputProx, rs.constraints.Prox)
+        True
+    """
 
     @abstractmethod
     def __call__(self, params: Params, step: Array | float) -> Params:
@@ -98,6 +116,15 @@ class OutputProx(Prox):
     """`strength Σ_j ‖η_j‖₂`: soft thresholding of the outgoing weights, row by row.
 
     With `PathNormBall(network)` around it, all `ν_j = 1`, it is the path norm.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> prox = rs.constraints.OutputProx(net, strength=1.0)
+        >>> print(np.ravel(prox(params, 1.0)["eta.weight"]))
+        [2. 0. 0.]
     """
 
     network: Network
@@ -122,6 +149,15 @@ class PathNormProx(Prox):
     """`strength Σ_j ‖η_j‖₂ ν_j`, the path norm itself. It is not convex; its proximal map has a closed form.
 
     Where the step times the strength is 1 or more, the smaller of the two factors becomes zero.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> prox = rs.constraints.PathNormProx(net, strength=0.1)
+        >>> isinstance(prox, rs.constraints.Prox), sorted(prox(params, 1.0)) == sorted(params)
+        (True, True)
 
     Source: Latorre, Rolland, Hallak and Cevher, *Efficient Proximal Mapping of the 1-Path-Norm of Shallow Networks*,
     2020, which treats the ℓ1 norm of a neuron.
@@ -161,6 +197,16 @@ class Proximal(Optimizer):
     The map takes the learning rate of the very step. Momentum and rates that differ between coordinates would need
     another map, and are refused. The losses of the history do not contain the penalty.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> step = rs.constraints.Proximal(rs.optimizers.SGD(0.1), rs.constraints.OutputProx(net, 0.5))
+        >>> zero = {name: np.zeros(np.shape(value)) for name, value in params.items()}
+        >>> print(np.ravel(step.update(params, zero, step.init(params), 0)[0]["eta.weight"]).round(3))
+        [2.95 0.45 0.  ]
+
     Source: Combettes and Wajs, *Signal Recovery by Proximal Forward-Backward Splitting*, 2005.
     """
 
@@ -184,6 +230,14 @@ class ScaledBias(Optimizer):
     """Lets `optimizer` see each hidden bias b as `b / radius`: the norm it works with is `√(‖w‖² + b² / radius²)`.
 
     A step of SGD then moves the bias `radius²` times as far.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="v")), 1, bias=False, name="eta"))
+        >>> params = {"v.weight": np.eye(2, 3), "v.bias": np.ones(3), "eta.weight": np.array([[3.0], [0.5], [0.0]])}
+        >>> rs.constraints.ScaledBias(rs.optimizers.SGD(0.1), net, radius=2.0).radius
+        2.0
     """
 
     optimizer: Optimizer

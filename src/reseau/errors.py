@@ -34,29 +34,85 @@ __all__ = [
 
 
 class ReseauError(Exception):
-    """Root of every error this library raises on purpose."""
+    """Root of every error this library raises on purpose.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.load("absent.onnx")
+        ... except rs.errors.ReseauError as error:
+        ...     print(type(error).__name__)
+        FileError
+    """
 
 
 class GraphError(ReseauError, ValueError):
-    """A graph that cannot be built."""
+    """A graph that cannot be built.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.input("", (3,))
+        ... except rs.errors.GraphError as error:
+        ...     print(error)
+        an input needs a name, got ''
+          fix: rs.input('x', (784,))
+    """
 
 
 class ShapeError(GraphError):
-    """Two shapes that do not fit; `words` are lengths of which some numbers would fit."""
+    """Two shapes that do not fit; `words` are lengths of which some numbers would fit.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.input("a", (3,)) + rs.input("b", (4,))
+        ... except rs.errors.ShapeError as error:
+        ...     print(str(error).splitlines()[0])
+        cannot build add: shapes (batch, 3) and (batch, 4) do not combine elementwise: lengths 3 and 4 meet on axis 1
+    """
 
     words: tuple[str, ...] = ()
 
 
 class CycleError(GraphError):
-    """A foreign graph in which a node needs its own value; the message spells the cycle out."""
+    """A foreign graph in which a node needs its own value; the message spells the cycle out.
+
+    Example:
+        >>> from reseau.errors import CycleError, GraphError
+        >>> issubclass(CycleError, GraphError)
+        True
+    """
 
 
 class DataError(ReseauError, ValueError):
-    """Arrays, tables or settings that cannot be used."""
+    """Arrays, tables or settings that cannot be used.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.data.split(10, 2.0, seed=0)
+        ... except rs.errors.DataError as error:
+        ...     print(error)
+        a share of the rows lies between 0 and 1, got 2.0
+          fix: for example 0.2
+    """
 
 
 class ModelFileError(ReseauError, ValueError):
-    """A model file or a checkpoint that is damaged, or cannot hold what it should; the message names the file."""
+    """A model file or a checkpoint that is damaged, or cannot hold what it should; the message names the file.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/damaged.safetensors"
+        >>> with open(path, "wb") as file:
+        ...     _ = file.write(b"not a model")
+        >>> try:
+        ...     rs.load(path)
+        ... except rs.errors.ModelFileError as error:
+        ...     print("damaged.safetensors" in str(error))
+        True
+    """
 
 
 class FileError(ModelFileError, DataError, OSError):
@@ -66,6 +122,14 @@ class FileError(ModelFileError, DataError, OSError):
 
     Attributes:
         errno: The system's number of the refusal, as in any `OSError`.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.load("absent.onnx")
+        ... except OSError as error:
+        ...     print(type(error).__name__)
+        FileError
     """
 
 
@@ -78,6 +142,17 @@ class DivergenceError(ReseauError, ArithmeticError):
         node: Name of the first node whose value, or else whose derivative, is not finite.
         what: What is not finite there: "value", "derivative", or "state", what the optimizer keeps of the derivatives.
         params: Parameters of the last step whose objective and gradient were finite.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> try:
+        ...     rs.fit(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(1e9), epochs=50, progress=False)
+        ... except rs.errors.DivergenceError as error:
+        ...     print(sorted(error.params))
+        ['line.bias', 'line.weight']
     """
 
     def __init__(self, message: str, *, epoch: int, step: int, node: str, what: str, params: Mapping[str, Any]) -> None:
@@ -94,6 +169,11 @@ class ProcessError(ReseauError, RuntimeError):
 
     Attributes:
         port_taken: Whether the address of process 0 is in use, so that another port would do.
+
+    Example:
+        >>> from reseau.errors import ProcessError
+        >>> ProcessError("process 1 is missing").port_taken
+        False
     """
 
     def __init__(self, message: str, *, port_taken: bool = False) -> None:
@@ -102,12 +182,30 @@ class ProcessError(ReseauError, RuntimeError):
 
 
 class ForkError(ReseauError, RuntimeError):
-    """Computing in a process that was forked from one that has computed: JAX would wait there for ever."""
+    """Computing in a process that was forked from one that has computed: JAX would wait there for ever.
+
+    Example:
+        >>> from reseau.errors import ForkError
+        >>> issubclass(ForkError, RuntimeError)
+        True
+    """
 
 
 class UnsupportedError(ReseauError, NotImplementedError):
-    """An interpreter has no rule for this operation; the message names both."""
+    """An interpreter has no rule for this operation; the message names both.
+
+    Example:
+        >>> from reseau.errors import UnsupportedError
+        >>> issubclass(UnsupportedError, NotImplementedError)
+        True
+    """
 
 
 class MissingExtraError(ReseauError, ImportError):
-    """An optional dependency is not installed; the message gives the command that installs it."""
+    """An optional dependency is not installed; the message gives the command that installs it.
+
+    Example:
+        >>> from reseau.errors import MissingExtraError
+        >>> issubclass(MissingExtraError, ImportError)
+        True
+    """

@@ -32,17 +32,38 @@ __all__ = [
 
 
 def zeros(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros, the usual start of a bias."""
+    """Zeros, the usual start of a bias.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> initializers.zeros(np.random.default_rng(0), (2,)).tolist()
+        [0.0, 0.0]
+    """
     return np.zeros(shape)
 
 
 def ones(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Ones, the usual start of a scale."""
+    """Ones, the usual start of a scale.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> initializers.ones(np.random.default_rng(0), (2,)).tolist()
+        [1.0, 1.0]
+    """
     return np.ones(shape)
 
 
 def signs(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """-1 or 1, each with probability ½: scales that make the members of an ensemble differ."""
+    """-1 or 1, each with probability ½: scales that make the members of an ensemble differ.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> np.unique(np.abs(initializers.signs(np.random.default_rng(0), (9,)))).tolist()
+        [1.0]
+    """
     return generator.choice([-1.0, 1.0], shape)
 
 
@@ -63,13 +84,29 @@ def glorot_uniform(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def glorot_normal(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Normal with variance `2 / (fan in + fan out)`. Source: Glorot and Bengio, 2010, equation 12."""
+    """Normal with variance `2 / (fan in + fan out)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.glorot_normal(np.random.default_rng(0), (100, 200)).std().round(2))
+        0.08
+
+    Source: Glorot and Bengio, 2010, equation 12.
+    """
     fan_in, fan_out = fans(shape)
     return generator.normal(0.0, sqrt(2 / (fan_in + fan_out)), shape)
 
 
 def he_uniform(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Uniform within `±√(6 / fan in)`, which has the variance of `he_normal`."""
+    """Uniform within `±√(6 / fan in)`, which has the variance of `he_normal`.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.he_uniform(np.random.default_rng(0), (100, 200)).std().round(2))
+        0.14
+    """
     bound = sqrt(6 / fans(shape)[0])
     return generator.uniform(-bound, bound, shape)
 
@@ -77,19 +114,41 @@ def he_uniform(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
 def he_normal(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Normal with variance `2 / fan in`: activations keep their size through deep ReLU networks.
 
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.he_normal(np.random.default_rng(0), (100, 200)).std().round(2))
+        0.14
+
     Source: He, Zhang, Ren and Sun, *Delving Deep into Rectifiers*, 2015, section 2.2.
     """
     return generator.normal(0.0, sqrt(2 / fans(shape)[0]), shape)
 
 
 def lecun_normal(generator: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Normal with variance `1 / fan in`. Source: LeCun, Bottou, Orr and Müller, *Efficient BackProp*, 1998."""
+    """Normal with variance `1 / fan in`.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.lecun_normal(np.random.default_rng(0), (100, 200)).std().round(2))
+        0.1
+
+    Source: LeCun, Bottou, Orr and Müller, *Efficient BackProp*, 1998.
+    """
     return generator.normal(0.0, sqrt(1 / fans(shape)[0]), shape)
 
 
 @dataclass(frozen=True)
 class Fill:
-    """One number everywhere."""
+    """One number everywhere.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> initializers.Fill(2.0)(np.random.default_rng(0), (2,)).tolist()
+        [2.0, 2.0]
+    """
 
     value: float
 
@@ -99,7 +158,14 @@ class Fill:
 
 @dataclass(frozen=True)
 class Normal:
-    """Independent normal entries with mean 0."""
+    """Independent normal entries with mean 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.Normal(0.5)(np.random.default_rng(0), (1000,)).std().round(2))
+        0.49
+    """
 
     deviation: float = 1.0
 
@@ -109,7 +175,14 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Independent entries, uniform between `low` and `high`."""
+    """Independent entries, uniform between `low` and `high`.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> print(initializers.Uniform(-1.0, 1.0)(np.random.default_rng(0), (1000,)).max().round(1))
+        1.0
+    """
 
     low: float
     high: float
@@ -121,6 +194,13 @@ class Uniform:
 @dataclass(frozen=True)
 class Orthogonal:
     """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer; the columns are outputs.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> w = initializers.Orthogonal()(np.random.default_rng(0), (3, 2))
+        >>> bool(np.allclose(w.T @ w, np.eye(2)))
+        True
 
     Source: Saxe, McClelland and Ganguli, *Exact solutions to the nonlinear dynamics of learning*, 2014.
     """
@@ -137,7 +217,14 @@ class Orthogonal:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A known array, such as weights learned before."""
+    """A known array, such as weights learned before.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau import initializers
+        >>> initializers.Given([1.0, 2.0])(np.random.default_rng(0), (2,)).tolist()
+        [1.0, 2.0]
+    """
 
     value: np.ndarray | Sequence[float]
 

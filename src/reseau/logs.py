@@ -45,7 +45,13 @@ Write = Callable[[Sequence[Row]], None]
 
 
 class Log(ABC):
-    """Where the rows of a history go."""
+    """Where the rows of a history go.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.logs.Csv("history.csv"), rs.logs.Log)
+        True
+    """
 
     @abstractmethod
     def writing(self, columns: Sequence[str], rows: Sequence[Row]) -> AbstractContextManager[Write]:
@@ -59,6 +65,18 @@ class Csv(Log):
     Raises:
         DataError: The file that is there is no log, or another fit writes to it.
         FileError: The disk refuses.
+
+    Example:
+        >>> import tempfile, numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> path = tempfile.mkdtemp() + "/history.csv"
+        >>> log = rs.logs.Csv(path)
+        >>> result = rs.fit(objective, (X, X), optimizer=rs.optimizers.SGD(0.1), epochs=2, log=log, progress=False)
+        >>> with open(path) as file:
+        ...     print(file.readline().strip())
+        epoch,loss
     """
 
     path: str | PathLike[str]
@@ -80,6 +98,18 @@ class JsonLines(Log):
     Raises:
         DataError: The file that is there is no log, or another fit writes to it.
         FileError: The disk refuses.
+
+    Example:
+        >>> import tempfile, numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> path = tempfile.mkdtemp() + "/history.jsonl"
+        >>> log = rs.logs.JsonLines(path)
+        >>> result = rs.fit(objective, (X, X), optimizer=rs.optimizers.SGD(0.1), epochs=2, log=log, progress=False)
+        >>> with open(path) as file:
+        ...     print(len(file.readlines()))
+        2
     """
 
     path: str | PathLike[str]
@@ -97,6 +127,11 @@ class TensorBoard(Log):
     """Scalars in the event files of a folder, for `tensorboard --logdir FOLDER`; needs the extra `tensorboard`.
 
     Event files carry the time of day: a run that was resumed gives the same curves, but other bytes.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.logs.TensorBoard("runs").folder
+        'runs'
     """
 
     folder: str | PathLike[str]
@@ -127,7 +162,13 @@ SUFFIXES: Mapping[str, type[Csv] | type[JsonLines]] = {".csv": Csv, ".jsonl": Js
 
 
 def as_log(log: str | PathLike[str] | Log) -> Log:
-    """The log itself, or the one that the suffix of a path names."""
+    """The log itself, or the one that the suffix of a path names.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.logs.as_log("history.jsonl")
+        JsonLines(path='history.jsonl')
+    """
     if isinstance(log, Log):
         return log
     if not isinstance(log, str | PathLike):
@@ -143,7 +184,19 @@ def as_log(log: str | PathLike[str] | Log) -> Log:
 
 @contextmanager
 def writing(logs: Sequence[Log], columns: Sequence[str], rows: Sequence[Row]) -> Iterator[Write]:
-    """`Log.writing` of several logs at once."""
+    """`Log.writing` of several logs at once.
+
+    Example:
+        >>> import tempfile
+        >>> log = Csv(tempfile.mkdtemp() + "/history.csv")
+        >>> with writing([log], ["epoch", "loss"], []) as write:
+        ...     write([{"epoch": 1, "loss": 0.5}])
+        >>> with open(log.path) as file:
+        ...     print(file.read())
+        epoch,loss
+        1,0.5
+        <BLANKLINE>
+    """
     with ExitStack() as stack:
         writers = [stack.enter_context(log.writing(columns, rows)) for log in logs]
 

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from reseau import inspect
 from reseau.cache import Recent, shared_length
 from reseau.data.table.recipe import Recipe
-from reseau.errors import DataError, GraphError, ModelFileError
+from reseau.errors import DataError, GraphError
 from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
@@ -38,7 +38,7 @@ from reseau.graph.values import (
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import show_shape
 
-__all__ = ["Gradients", "Network", "Run", "load", "load_recipe"]
+__all__ = ["Gradients", "Network", "Run", "load"]
 
 PARTS = 4  # numbers of rows, from one power of two to the next, that inference is compiled for
 PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
@@ -355,6 +355,15 @@ def load(
 
     Raises:
         ModelFileError: The file is missing, damaged, or not a model; the message names it.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> x, path = rs.input("x", (2,)), tempfile.mkdtemp() + "/net.safetensors"
+        >>> net = rs.Network(x, rs.affine(x, 3, name="out"))
+        >>> net.save(path, net.init(seed=0))
+        >>> again, params = rs.load(path)
+        >>> again, sorted(params)
+        (<Network x (batch, 2) -> out (batch, 3), 4 nodes>, ['out.bias', 'out.weight'])
     """
     check_process()
     graph, params, words = modelfile.read(path, modelfile.Choices(fixed, lengths, batch))
@@ -375,21 +384,6 @@ def _rebuilt(
     for op, parents, shape, name, source in flat:
         nodes.append(Node(op, tuple(nodes[p] for p in parents), shape, name, source))
     return Network.of(Graph(nodes[:inputs], [nodes[p] for p in outputs]), metadata)
-
-
-def load_recipe(path: str | PathLike[str]) -> Recipe:
-    """How rows of a table become the input of the network in a model file, for `data.read_rows`.
-
-    Raises:
-        ModelFileError: The file is missing or damaged, or was written without a recipe.
-    """
-    words = modelfile.read_metadata(path)
-    if "recipe" not in words:
-        raise ModelFileError(f"{path}: it holds no recipe for its data\n  fix: net.save(path, params, recipe=recipe)")
-    try:
-        return Recipe.from_json(words["recipe"])
-    except DataError as error:
-        raise ModelFileError(f"{path}: {error}") from error
 
 
 def mean_with_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -45,6 +45,16 @@ def read(
 
     Raises:
         ModelFileError: The file is damaged, or it says what cannot be read; the message names the node.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(x, 3, name="out"))
+        >>> path = tempfile.mkdtemp() + "/net.onnx"
+        >>> rs.onnx.write(path, net, net.init(seed=0))
+        >>> again, params = rs.onnx.read(path)
+        >>> sorted(params)
+        ['out.bias', 'out.weight']
     """
     graph, params, words = read_model(Path(path), fixed, lengths, batch)
     return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
@@ -73,6 +83,16 @@ def write(
     Raises:
         UnsupportedError: A node has no form in ONNX; the message names it.
         ModelFileError: The disk refuses, or the written model does not compute what the network computes.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(x, 3, name="out"))
+        >>> path = tempfile.mkdtemp() + "/net.onnx"
+        >>> rs.onnx.write(path, net, net.init(seed=0))
+        >>> again, params = rs.onnx.read(path)
+        >>> again
+        <Network x (batch, 2) -> out (batch, 3), 4 nodes>
     """
     check_params(network.graph.stored, params)
     words = network.metadata | ({} if recipe is None else {"recipe": recipe.to_json()})

@@ -19,7 +19,13 @@ __all__ = ["L1", "L2", "PathNorm", "Penalty", "WeightDecay"]
 
 
 class Penalty(ABC):
-    """A function of the parameters of a graph."""
+    """A function of the parameters of a graph.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.penalties.L1(1e-3) + rs.penalties.L2(1e-4), rs.penalties.Penalty)
+        True
+    """
 
     @abstractmethod
     def node(self, graph: Graph) -> Node:
@@ -43,7 +49,17 @@ class Total(Penalty):
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """`strength Σ |w|` over the weights; at 0 the derivative is taken to be 0."""
+    """`strength Σ |w|` over the weights; at 0 the derivative is taken to be 0.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> one = rs.initializers.ones
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 2, weight=one)), 1, weight=one))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.L1(0.1))
+        >>> print(round(float(objective.value_and_grad(net.init(seed=0), [[0.0, 0.0]], [[0.0]])[0]), 4))
+        0.6
+    """
 
     strength: float
 
@@ -56,7 +72,17 @@ class L1(Penalty):
 
 @dataclass(frozen=True)
 class L2(Penalty):
-    """`(strength / 2) Σ w²` over the weights, so that its derivative is `strength w`."""
+    """`(strength / 2) Σ w²` over the weights, so that its derivative is `strength w`.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> one = rs.initializers.ones
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 2, weight=one)), 1, weight=one))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.L2(0.1))
+        >>> print(round(float(objective.value_and_grad(net.init(seed=0), [[0.0, 0.0]], [[0.0]])[0]), 4))
+        0.3
+    """
 
     strength: float
 
@@ -72,6 +98,15 @@ class PathNorm(Penalty):
     """`strength Σ_j ‖η_j‖₂ √(‖w_j‖² + b_j² / radius²)` over the hidden units of affine → relu → affine.
 
     Unchanged when a unit's incoming weights and bias are divided, and its outgoing weights multiplied, by α > 0.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> one = rs.initializers.ones
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 2, weight=one)), 1, weight=one))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.PathNorm(0.1))
+        >>> print(round(float(objective.value_and_grad(net.init(seed=0), [[0.0, 0.0]], [[0.0]])[0]), 4))
+        0.2828
     """
 
     strength: float
@@ -94,6 +129,15 @@ class WeightDecay(Penalty):
 
     Its minimum over the rescalings of each unit is `PathNorm(strength, radius)`, by the inequality of the arithmetic
     and geometric means. The output layer's own bias is free.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> one = rs.initializers.ones
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 2, weight=one)), 1, weight=one))
+        >>> objective = rs.Objective(net, loss=rs.losses.SquaredError(), penalty=rs.penalties.WeightDecay(0.1))
+        >>> print(round(float(objective.value_and_grad(net.init(seed=0), [[0.0, 0.0]], [[0.0]])[0]), 4))
+        0.3
     """
 
     strength: float

@@ -71,3 +71,26 @@ def test_a_network_that_does_not_fit_the_data_is_refused(foreign: Path, tmp_path
     assert main(["train", str(rows), "--target", "y", "--from", str(foreign), "--out", str(run)]) == 2
     assert "f.onnx" in capsys.readouterr().err
     assert not run.exists()
+
+
+def test_what_a_file_leaves_open_is_said_by_options(tmp_path, capsys) -> None:
+    nodes = [helper.make_node("Reshape", ["x", "to"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "steps", 4]),
+        helper.make_tensor_value_info("to", TensorProto.INT64, [2]),
+    ]
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "m"])
+    graph = helper.make_graph(nodes, "open", inputs, [y])
+    path = tmp_path / "open.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    assert main(["show", str(path), "--lengths", "steps=6", "--fixed", "to=[-1,24]", "--batch", "yes"]) == 0
+    assert "24" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["show", str(path), "--fixed", "to"])
+    assert "such as shape=[1,-1]" in capsys.readouterr().err
+    net, params = rs.load(path, lengths={"steps": 6}, fixed={"to": np.array([-1, 24])}, batch=True)
+    there = tmp_path / "there.safetensors"
+    assert main(["convert", str(path), str(there), "--lengths", "steps=6", "--fixed", "to=[-1,24]"]) == 0
+    x = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    again, read = rs.load(there)
+    np.testing.assert_array_equal(again(read, x), net(params, x))

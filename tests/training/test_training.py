@@ -186,6 +186,22 @@ def test_divergence_names_epoch_step_and_node_and_keeps_the_last_good_parameters
         assert same_bits(good.params, error.params)
 
 
+def test_the_last_good_parameters_are_the_same_wherever_a_copy_was_taken(monkeypatch):
+    x = rs.input("x", (1,))
+    objective = rs.Objective(rs.Network(x, rs.square(rs.affine(x, 1, name="line"))), rs.losses.SquaredError())
+    data = (np.linspace(1, 2, 16)[:, None], np.zeros(16))
+    errors = []
+    for seconds in (np.inf, -1.0):  # no copy, so from the start; a copy before each step, the one that fails too
+        monkeypatch.setattr(training_run, "SECONDS_A_SNAPSHOT", seconds)
+        monkeypatch.setattr(training_run, "SECONDS_A_CHUNK", 1e-9)
+        with pytest.raises(DivergenceError) as failure:
+            fit(objective, data, optimizer=SGD(0.5), batches=Cyclic(4), epochs=50)
+        errors.append(failure.value)
+    assert str(errors[0]) == str(errors[1])
+    assert same_bits(errors[0].params, errors[1].params)
+    assert np.isfinite(objective.value_and_grad(errors[1].params, *data)[0])
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

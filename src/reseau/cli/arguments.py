@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from reseau.cli import kinds
 from reseau.cli.explore_options import explore_options
+from reseau.cli.onnx_options import onnx_options
 
 __all__ = ["parser"]
 
@@ -118,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
+    onnx_options(show)
     convert = commands.add_parser("convert", allow_abbrev=False, help="write a network as another kind of file")
     _run(convert)
     convert.add_argument("out", metavar="FILE", help="file to write, .onnx or .safetensors")
@@ -127,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
         default="last",
         help="of images that an .onnx file reads (default: last)",
     )
+    onnx_options(convert)
     certify = commands.add_parser("certify", allow_abbrev=False, help="bound the error rate on new examples")
     _run(certify)
     _data(certify, "the labeled sample, which it may have been trained on")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from reseau.cli.onnx_options import load_network
 from reseau.cli.run_folder import find_model
 from reseau.errors import DataError
 
@@ -19,7 +20,7 @@ def convert(arguments: argparse.Namespace) -> int:
 
     if arguments.channels == "first" and out.suffix.lower() != ".onnx":
         raise DataError(f"--channels first is for .onnx files, not {out.name}\n  fix: leave it out")
-    network, params = rs.load(path)
+    network, params = load_network(path, arguments)
     if arguments.channels == "first":
         rs.onnx.write(out, network, params, channels="first")
     else:

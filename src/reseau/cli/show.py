@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from reseau.cli.onnx_options import load_network
 from reseau.cli.run_folder import find_model
 from reseau.extras import import_extra
 
@@ -14,9 +15,7 @@ def show(arguments: argparse.Namespace) -> int:
     path = find_model(arguments.run)
     if Path(arguments.draw or "").suffix.lower() == ".png":
         import_extra("matplotlib", "--draw with a .png (an .svg needs nothing)")
-    import reseau as rs
-
-    network, _ = rs.load(path)
+    network, _ = load_network(path, arguments)
     print(network.summary())
     if arguments.draw is not None:
         network.draw(arguments.draw)

@@ -16,6 +16,12 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
         seed: The same seed gives the same split.
         classes: One class number a row: each class is then split in the same proportion, up to rounding, and none
             is held out whole.
+
+    Example:
+        >>> from reseau.data import split
+        >>> stay, out = split(10, 0.2, seed=0)
+        >>> len(stay), len(out)
+        (8, 2)
     """
     if not 0 < fraction < 1:
         raise DataError(f"a share of the rows lies between 0 and 1, got {fraction}\n  fix: for example 0.2")

@@ -36,6 +36,14 @@ class Sweep:
         settings: What was tried.
         scores: (settings, folds), one score for each; NaN where a fit failed.
         best_estimator: The setting of the highest mean score, fitted on all rows; None where that fit failed.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> X = np.random.default_rng(0).normal(size=(40, 2))
+        >>> model = rs.NetworkRegressor((4,), max_iter=5, random_state=0)
+        >>> sweep = rs.fit_many(model, {"alpha": [0.0, 1e-3]}, X, X[:, 0], cv=2, progress=False)
+        >>> sweep.scores.shape
+        (2, 2)
     """
 
     settings: tuple[dict[str, Any], ...]

@@ -226,13 +226,28 @@ def parameter(name: str | None, shape: Sequence[int], initializer: Initializer, 
 
 
 def state(value: np.ndarray, *, name: str | None = None, role: str = "state") -> Node:
-    """An array that is saved with the parameters but is not moved by gradients."""
+    """An array that is saved with the parameters but is not moved by gradients.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, x - rs.state(np.array([1.0, 2.0]), name="mean"))
+        >>> print(net(net.init(seed=0), [[3.0, 3.0]]))
+        [[2. 1.]]
+    """
     value = np.asarray(value)
     return Node(None, (), value.shape, name, State(value, role))
 
 
 def constant(value: object) -> Node:
-    """A fixed array as a node; a plain number is a real number, so `2 * x` has the precision of `x`."""
+    """A fixed array as a node; a plain number is a real number, so `2 * x` has the precision of `x`.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> print(rs.Network(x, x * rs.constant([2.0, 3.0]))({}, [[1.0, 1.0]]))
+        [[2. 3.]]
+    """
     array = np.asarray(float(value) if isinstance(value, int) else value)
     if array.dtype == object:
         raise GraphError(f"a constant must be an array of numbers, got {type(value).__name__}")
@@ -252,7 +267,13 @@ def check_lengths(shape: Sequence[int], what: str) -> tuple[int, ...]:
 
 
 def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
-    """The node that applies `op` to `parents`; its shape is checked now, before any array exists."""
+    """The node that applies `op` to `parents`; its shape is checked now, before any array exists.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.apply_op(rs.ops.Relu(), rs.input("x", (3,)), name="h")
+        <'h' (batch, 3)>
+    """
     for parent in parents:
         if not isinstance(parent, Node):
             raise GraphError(

@@ -30,12 +30,27 @@ def silu(x: Node, *, name: str | None = None) -> Node:
 
 
 def mish(x: Node, *, name: str | None = None) -> Node:
-    """`x tanh(log(1 + exp(x)))`. Source: Misra, *Mish: A Self Regularized Non-Monotonic Activation*, 2020."""
+    """`x tanh(log(1 + exp(x)))`.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.mish(x))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [[-0.303  0.     1.944]]
+
+    Source: Misra, *Mish: A Self Regularized Non-Monotonic Activation*, 2020.
+    """
     return renamed(check_node(called(name, "mish"), x) * tanh(softplus(x)), name)
 
 
 def elu(x: Node, alpha: float = 1.0, *, name: str | None = None) -> Node:
     """`x` where positive, else `alpha (exp(x) - 1)`; at zero the derivative is the mean of those of the two sides.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.elu(x))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [[-0.632  0.     2.   ]]
 
     Source: Clevert, Unterthiner and Hochreiter, *Fast and Accurate Deep Network Learning by ELUs*, 2016, equation 1.
     """
@@ -46,6 +61,12 @@ def elu(x: Node, alpha: float = 1.0, *, name: str | None = None) -> Node:
 def selu(x: Node, *, name: str | None = None) -> Node:
     """1.0507 `elu(x, 1.6733)`, under which mean 0 and variance 1 are a fixed point of wide layers.
 
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.selu(x))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [[-1.111  0.     2.101]]
+
     Source: Klambauer, Unterthiner, Mayr and Hochreiter, *Self-Normalizing Neural Networks*, 2017, equations 2 and 14.
     """
     check_node(called(name, "selu"), x)
@@ -54,7 +75,16 @@ def selu(x: Node, *, name: str | None = None) -> Node:
 
 
 def hard_swish(x: Node, *, name: str | None = None) -> Node:
-    """`x min(max(x / 6 + 1/2, 0), 1)`. Source: Howard et al., *Searching for MobileNetV3*, 2019, section 5.2."""
+    """`x min(max(x / 6 + 1/2, 0), 1)`.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.hard_swish(x))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [[-0.333  0.     1.667]]
+
+    Source: Howard et al., *Searching for MobileNetV3*, 2019, section 5.2.
+    """
     return renamed(check_node(called(name, "hard_swish"), x) * clip(x / 6.0 + 0.5, 0.0, 1.0), name)
 
 

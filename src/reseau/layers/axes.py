@@ -36,17 +36,38 @@ def sum(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None 
 
 
 def mean(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
-    """Mean over some axes; by default over all but the batch."""
+    """Mean over some axes; by default over all but the batch.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.mean(x, axis=-1))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [0.333]
+    """
     return apply_op(Mean(over("mean", x, axis), keepdims), x, name=name)
 
 
 def max(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
-    """Largest entry over some axes, by default over all but the batch; equal entries share the derivative."""
+    """Largest entry over some axes, by default over all but the batch; equal entries share the derivative.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.max(x, axis=-1))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [2.]
+    """
     return apply_op(Max(over("max", x, axis), keepdims), x, name=name)
 
 
 def log_sum_exp(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
-    """`log Σ exp(x)` over some axes; by default over all but the batch."""
+    """`log Σ exp(x)` over some axes; by default over all but the batch.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (3,))
+        >>> print(rs.Network(x, rs.log_sum_exp(x, axis=-1))({}, [[-1.0, 0.0, 2.0]]).round(3))
+        [2.17]
+    """
     return apply_op(LogSumExp(over("log_sum_exp", x, axis), keepdims), x, name=name)
 
 

@@ -23,6 +23,11 @@ class CrossEntropy(Loss):
     """`log Σ_c exp(u_c) - u_y` in nats, for scores `(batch, C)` and a class `y` in 0 … C - 1.
 
     The scores are logits: no softmax stands between the last affine map and this loss.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.CrossEntropy().forward(jnp.array([[0.0, 0.0], [2.0, 0.0]]), jnp.array([0, 0])).round(4))
+        [0.6931 0.1269]
     """
 
     target_dtype = "int32"
@@ -82,6 +87,12 @@ class CrossEntropy(Loss):
 @dataclass(frozen=True)
 class SmoothedCrossEntropy(Loss):
     """Cross-entropy with the smoothed target: `1 - smoothing` for the class, plus `smoothing / C` for every class.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> loss = rs.losses.SmoothedCrossEntropy(0.1)
+        >>> print(loss.forward(jnp.array([[0.0, 0.0], [2.0, 0.0]]), jnp.array([0, 0])).round(4))
+        [0.6931 0.2269]
 
     Source: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, *Rethinking the Inception Architecture*, 2016, section 7.
     """

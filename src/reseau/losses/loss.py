@@ -20,7 +20,13 @@ __all__ = ["Constants", "Loss", "along", "log1pexp", "over_coordinates"]
 
 @dataclass(frozen=True)
 class Constants:
-    """What the theory asks of a loss: `|l(u) - l(v)| <= lipschitz ‖u - v‖₂`, and so on; `inf` where there is none."""
+    """What the theory asks of a loss: `|l(u) - l(v)| <= lipschitz ‖u - v‖₂`, and so on; `inf` where there is none.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.losses.CrossEntropy().constants().smoothness
+        0.5
+    """
 
     lipschitz: float
     smoothness: float
@@ -29,7 +35,13 @@ class Constants:
 
 
 class Loss(Op):
-    """An operation `(scores, targets) -> (batch,)`. Targets have no derivative."""
+    """An operation `(scores, targets) -> (batch,)`. Targets have no derivative.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.losses.Hinge(), rs.losses.Loss), rs.losses.Hinge().lipschitz
+        (True, 1.0)
+    """
 
     target_dtype = "float"
     probabilistic = False  # whether scores estimate the probability of each class

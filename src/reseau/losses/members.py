@@ -23,6 +23,12 @@ class MeanOverMembers(Loss):
     """`loss` of each member's scores, averaged over the members: scores (batch, k, ...), one target for all of them.
 
     Each member then learns the task itself; a loss of their mean would not keep them apart.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> loss = rs.losses.MeanOverMembers(rs.losses.CrossEntropy())
+        >>> print(loss.forward(jnp.array([[[0.0, 0.0], [2.0, 0.0]]]), jnp.array([0])).round(4))
+        [0.41]
     """
 
     loss: Loss

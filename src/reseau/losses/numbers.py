@@ -18,7 +18,13 @@ __all__ = ["AbsoluteError", "Huber", "Poisson", "SquaredError"]
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """Half the squared distance, `½ ‖u - y‖²`, so that its derivative is `u - y` (as in scikit-learn's MLP)."""
+    """Half the squared distance, `½ ‖u - y‖²`, so that its derivative is `u - y` (as in scikit-learn's MLP).
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.SquaredError().forward(jnp.array([[1.0], [3.0]]), jnp.array([[2.0], [2.5]])).round(4))
+        [0.5   0.125]
+    """
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         reach = sqrt(dimension) * (output_bound + target_bound)
@@ -33,7 +39,13 @@ class SquaredError(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """`Σ |u - y|`. Where a coordinate of `u - y` is zero, `backward` takes the subgradient 0."""
+    """`Σ |u - y|`. Where a coordinate of `u - y` is zero, `backward` takes the subgradient 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.AbsoluteError().forward(jnp.array([[1.0], [3.0]]), jnp.array([[2.0], [2.5]])).round(4))
+        [1.  0.5]
+    """
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         return Constants(sqrt(dimension), inf, 0.0, dimension * (output_bound + target_bound))
@@ -48,6 +60,11 @@ class AbsoluteError(Loss):
 @dataclass(frozen=True)
 class Huber(Loss):
     """`½ e²` where `|e| <= width`, else `width |e| - ½ width²`, for `e = u - y`, summed over coordinates.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.Huber(1.0).forward(jnp.array([[1.0], [9.0]]), jnp.array([[1.5], [2.0]])).round(4))
+        [0.125 6.5  ]
 
     Source: P. Huber, *Robust Estimation of a Location Parameter*, 1964.
     """
@@ -74,7 +91,13 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """`exp(u) - y u` for a count `y >= 0` whose mean is `exp(u)`: the negative log-likelihood less `log y!`."""
+    """`exp(u) - y u` for a count `y >= 0` whose mean is `exp(u)`: the negative log-likelihood less `log y!`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.Poisson().forward(jnp.array([[0.0], [1.0]]), jnp.array([[1.0], [2.0]])).round(4))
+        [1.     0.7183]
+    """
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         top = exp(output_bound) if output_bound < 700 else inf

@@ -45,7 +45,13 @@ class SignLoss(Loss):
 
 @dataclass(frozen=True)
 class Logistic(SignLoss):
-    """`log(1 + exp(-y u))` in nats, for a target `y` in {-1, +1}."""
+    """`log(1 + exp(-y u))` in nats, for a target `y` in {-1, +1}.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.Logistic().forward(jnp.array([[2.0], [0.5]]), jnp.array([[1.0], [1.0]])).round(4))
+        [0.1269 0.4741]
+    """
 
     probabilistic = True
 
@@ -81,7 +87,13 @@ class Logistic(SignLoss):
 
 @dataclass(frozen=True)
 class Hinge(SignLoss):
-    """`max(0, 1 - y u)` for a target `y` in {-1, +1}. At the kink `y u = 1`, `backward` takes the subgradient 0."""
+    """`max(0, 1 - y u)` for a target `y` in {-1, +1}. At the kink `y u = 1`, `backward` takes the subgradient 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.Hinge().forward(jnp.array([[2.0], [0.5]]), jnp.array([[1.0], [1.0]])).round(4))
+        [0.  0.5]
+    """
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         return Constants(sqrt(dimension), inf, 0.0, dimension * (1 + output_bound))
@@ -95,7 +107,13 @@ class Hinge(SignLoss):
 
 @dataclass(frozen=True)
 class Ramp(SignLoss):
-    """`min(1, max(0, 1 - y u / margin))`, above the 0-1 error and in [0, 1]. At both kinks `backward` takes 0."""
+    """`min(1, max(0, 1 - y u / margin))`, above the 0-1 error and in [0, 1]. At both kinks `backward` takes 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.losses.Ramp().forward(jnp.array([[2.0], [0.5]]), jnp.array([[1.0], [1.0]])).round(4))
+        [0.  0.5]
+    """
 
     margin: float = 1.0
 

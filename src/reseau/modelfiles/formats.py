@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reseau.errors import ModelFileError
+from reseau.data.table.recipe import Recipe
+from reseau.errors import DataError, ModelFileError
 from reseau.graph import Graph
 from reseau.modelfiles.safetensors import NO_WORDS, read_safetensors, read_safetensors_metadata, write_safetensors
 
-__all__ = ["DECIDED", "SUFFIXES", "Choices", "read", "read_metadata", "write"]
+__all__ = ["DECIDED", "SUFFIXES", "Choices", "load_recipe", "read", "read_metadata", "write"]
 
 
 class Choices(NamedTuple):
@@ -76,6 +77,28 @@ def format_of(path: str | PathLike[str]) -> Format:
             f"{path}: a model file does not end in {suffix!r}\n  fix: a name that ends in {' or '.join(SUFFIXES)}"
         )
     return SUFFIXES[suffix]
+
+
+def load_recipe(path: str | PathLike[str]) -> Recipe:
+    """How rows of a table become the input of the network in a model file, for `data.read_rows`.
+
+    Raises:
+        ModelFileError: The file is missing or damaged, or was written without a recipe.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> x, path = rs.input("features", (4,)), tempfile.mkdtemp() + "/net.safetensors"
+        >>> rs.Network(x, rs.relu(x)).save(path, {}, recipe=rs.data.Recipe((4,), "price"))
+        >>> rs.load_recipe(path).target
+        'price'
+    """
+    words = read_metadata(path)
+    if "recipe" not in words:
+        raise ModelFileError(f"{path}: it holds no recipe for its data\n  fix: net.save(path, params, recipe=recipe)")
+    try:
+        return Recipe.from_json(words["recipe"])
+    except DataError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def write_onnx(path: Path, graph: Graph, params: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:

@@ -39,6 +39,13 @@ class Adagrad(Optimizer):
     Epsilon stands outside the root, as in the paper's diagonal method with its δ. optax's `adagrad` starts from
     G = 0.1, puts epsilon inside the root and makes no move where G is 0.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.Adagrad(0.1)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.9]
+
     Source: Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*,
     JMLR 12, 2011, figure 1.
     """
@@ -66,6 +73,13 @@ class RMSProp(Optimizer):
     Epsilon stands outside the root (optax: `eps_in_sqrt=False`). There is no correction of the start, so the first
     step has length `rate / √(1 - decay)`.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.RMSProp(0.1)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.684]
+
     Source: Tieleman and Hinton, *Lecture 6.5: RMSProp*, Coursera, Neural Networks for Machine Learning, 2012.
     """
 
@@ -92,6 +106,13 @@ class Adam(Optimizer):
 
     `m̂ = m / (1 - b1ᵗ)` and `v̂ = v / (1 - b2ᵗ)` correct the start, t = 1 at the first step. Epsilon stands outside
     the root, after the correction, as in the paper's algorithm 1 and optax's default.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.Adam(0.1)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.9]
 
     Source: Kingma and Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015, algorithm 1.
     """
@@ -129,6 +150,13 @@ class AdamW(Optimizer):
     The decay is decoupled: it does not pass through the moments, so it is not the gradient of any penalty; for a
     penalised risk give `Objective` a penalty. Like optax's `adamw` it shrinks every parameter, biases included; for
     other parameters another decay, see `Grouped`. The decay may be a schedule, as `FlatCosine(0.02, steps)`.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.AdamW(0.1, decay=0.5)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.85]
 
     Source: Loshchilov and Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, algorithm 2.
     """

@@ -16,6 +16,11 @@ class Optimizer(ABC):
     """Settings, and two pure functions: the first state, and one step.
 
     `t` is the step's number, from 0; the state is any tree of arrays.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.optimizers.Adam(), rs.optimizers.Optimizer)
+        True
     """
 
     @abstractmethod

@@ -23,7 +23,13 @@ __all__ = [
 
 
 class Schedule(ABC):
-    """A learning rate for every step."""
+    """A learning rate for every step.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.optimizers.Cosine(0.1, 100), rs.optimizers.Schedule)
+        True
+    """
 
     @abstractmethod
     def __call__(self, t: Array) -> Array | float:
@@ -32,7 +38,14 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """`rate` at every step."""
+    """`rate` at every step.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.Constant(0.1)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.1, 0.1, 0.1]
+    """
 
     rate: float
 
@@ -46,6 +59,12 @@ class Constant(Schedule):
 @dataclass(frozen=True)
 class InverseTime(Schedule):
     """`rate / (1 + decay t)`: with `decay > 0` its sum diverges while the sum of its squares converges.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.InverseTime(0.1, 0.1)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.1, 0.0167, 0.0091]
 
     Source: Robbins and Monro, *A Stochastic Approximation Method*, 1951.
     """
@@ -63,6 +82,12 @@ class InverseTime(Schedule):
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """From `rate` down to `last` along half a cosine in `steps` steps, then `last`.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.Cosine(0.1, 100)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.1, 0.05, 0.0]
 
     Source: Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts*, 2017, without restarts.
     """
@@ -83,6 +108,12 @@ class Cosine(Schedule):
 @dataclass(frozen=True)
 class FlatCosine(Schedule):
     """`rate` for the first half of `steps` steps, then down to 0 along half a cosine, then 0.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.FlatCosine(0.1, 100)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.1, 0.1, 0.0]
 
     Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, "flat_cos", for weight decay and dropout.
     """
@@ -105,6 +136,12 @@ class CosineInLog(Schedule):
 
     The rate at the part s of all steps is `rate ½ (1 - cos(2π log₂(1 + (2^cycles - 1) s)))`, 0 at first.
 
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.CosineInLog(0.1, 100)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.0, 0.0074, 0.0]
+
     Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, "coslog" with four cycles.
     """
 
@@ -125,7 +162,14 @@ class CosineInLog(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """`rate` times `factor` to the power of the whole number of times that `every` steps have passed."""
+    """`rate` times `factor` to the power of the whole number of times that `every` steps have passed.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.Step(0.1, every=50)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.1, 0.01, 0.001]
+    """
 
     rate: float
     every: int
@@ -141,7 +185,14 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Warmup(Schedule):
-    """`then`, multiplied over the first `steps` steps by `(t + 1) / steps`, up to 1. `then` starts at step 0 too."""
+    """`then`, multiplied over the first `steps` steps by `(t + 1) / steps`, up to 1. `then` starts at step 0 too.
+
+    Example:
+        >>> import reseau as rs
+        >>> rate = rs.optimizers.Warmup(100, 0.1)
+        >>> [round(float(rate(t)), 4) for t in (0, 50, 100)]
+        [0.001, 0.051, 0.1]
+    """
 
     steps: int
     then: Schedule | float

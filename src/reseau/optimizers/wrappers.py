@@ -23,6 +23,13 @@ __all__ = ["Averaged", "Clipped", "FromOptax", "Grouped", "Projected", "Steered"
 class Clipped(Optimizer):
     """Scales the whole gradient down to the norm `norm` where it is longer, then lets `optimizer` step.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.Clipped(rs.optimizers.SGD(0.1), norm=1.0)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.9]
+
     Source: Pascanu, Mikolov and Bengio, *On the Difficulty of Training Recurrent Neural Networks*, 2013, algorithm 1.
     """
 
@@ -52,7 +59,16 @@ class Clipped(Optimizer):
 
 @dataclass(frozen=True)
 class Projected(Optimizer):
-    """Lets `optimizer` step, then maps the parameters to a constraint set by `project(params) -> params`."""
+    """Lets `optimizer` step, then maps the parameters to a constraint set by `project(params) -> params`.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> inside = lambda params: {"w": params["w"].clip(0.9, 1.1)}
+        >>> optimizer = rs.optimizers.Projected(rs.optimizers.SGD(0.1), inside)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.9]
+    """
 
     optimizer: Optimizer
     project: Callable[[Params], Params]
@@ -118,6 +134,13 @@ class Averaged(Optimizer):
     `a ← decay a + (1 - decay) θ` from `a = θ` at the start, with `min(decay, (1 + t) / (10 + t))` in the place of the
     decay, so that the first parameters are soon forgotten. Validation measures the average too.
 
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> optimizer = rs.optimizers.Averaged(rs.optimizers.SGD(0.1), decay=0.9)
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.8]
+
     Source: Polyak and Juditsky, *Acceleration of Stochastic Approximation by Averaging*, 1992; the growing decay is
     that of TensorFlow's `ExponentialMovingAverage`.
     """
@@ -167,6 +190,11 @@ class Steered(Optimizer):
 
     The rate may be changed between two chunks of steps, and differ between runs, without a new compilation; the rate of
     `optimizer` is where it starts. Earlier steps, of a run that this one continues, are added to the step's number.
+
+    Example:
+        >>> import reseau as rs
+        >>> isinstance(rs.optimizers.Steered(rs.optimizers.SGD(0.1)), rs.optimizers.Optimizer)
+        True
     """
 
     optimizer: SGD | Adam | AdamW | RMSProp | Adagrad
@@ -197,7 +225,15 @@ class Transformation(Protocol):
 
 @dataclass(frozen=True)
 class FromOptax(Optimizer):
-    """Any optax transformation as an optimizer."""
+    """Any optax transformation as an optimizer.
+
+    Example:
+        >>> import numpy as np, optax, reseau as rs
+        >>> optimizer = rs.optimizers.FromOptax(optax.sgd(0.1))
+        >>> params = {"w": np.array([1.0])}
+        >>> print(optimizer.update(params, {"w": np.array([2.0])}, optimizer.init(params), 0)[0]["w"].round(3))
+        [0.8]
+    """
 
     transformation: Transformation
 
@@ -210,7 +246,13 @@ class FromOptax(Optimizer):
 
 
 def as_optimizer(optimizer: Optimizer | Transformation) -> Optimizer:
-    """The optimizer itself, or an optax transformation as one."""
+    """The optimizer itself, or an optax transformation as one.
+
+    Example:
+        >>> import optax, reseau as rs
+        >>> type(rs.optimizers.as_optimizer(optax.sgd(0.1))).__name__
+        'FromOptax'
+    """
     if isinstance(optimizer, Optimizer):
         return optimizer
     if isinstance(optimizer, Transformation) and not isinstance(optimizer, type):

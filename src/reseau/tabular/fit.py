@@ -35,6 +35,14 @@ class TableFit:
         settings: What was chosen.
         members: How each member's training went.
         seconds: How long all of it took.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+        >>> quick = rs.tabular.TableSettings(members=1, epochs=2, held_out=0.2, batch=32, hidden=(8,))
+        >>> found = rs.tabular.fit_table(rs.data.from_arrays(X, X[:, 0] * X[:, 1]), settings=quick, progress=False)
+        >>> len(found.members), found.settings.hidden
+        (1, (8,))
     """
 
     network: Network

@@ -31,6 +31,11 @@ class TableSettings:
         decay: Weight decay, falling to 0 in the second half of the steps.
         smoothing: Of the labels of classes.
         fitted_start: Whether first parameters are drawn from the rows.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.tabular.TableSettings(members=2, epochs=20, held_out=0.2).hidden
+        (256, 256, 256)
     """
 
     members: int

@@ -6,14 +6,17 @@ What reads or writes graphs loads the engine, and is loaded when it is first use
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from reseau.theory.compression.bound import compression_bound
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify, certify_errors, commitment
 from reseau.theory.generalization.certify_network import certify_network
 from reseau.theory.generalization.chain import Chain, complexity_chain
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import Estimate, rademacher
+from reseau.theory.infinite.mean_field import MeanField, MeanFieldFigure, mean_field, mean_field_figure
 from reseau.theory.optimum.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
 from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, optimality_gap
+from reseau.theory.optimum.objective import objective
 from reseau.theory.optimum.width_figure import WidthFigure, width_figure
 from reseau.theory.sampling import schemes
 from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
@@ -57,6 +60,8 @@ from reseau.theory.univariate.realization import LineNetwork, minimum_width, net
 from reseau.theory.univariate.variation import variation_norm
 
 if TYPE_CHECKING:
+    from reseau.theory.compression.pick_to_learn import Picked, pick_to_learn
+    from reseau.theory.infinite.tangent_kernel import tangent_kernel
     from reseau.theory.shallow.balance_network import Balanced, balance_network, path_norm_of
 
 __all__ = [
@@ -76,8 +81,11 @@ __all__ = [
     "KernelRidge",
     "LineNetwork",
     "Maximum",
+    "MeanField",
+    "MeanFieldFigure",
     "Monitor",
     "Optimum",
+    "Picked",
     "ShallowNetwork",
     "Solution",
     "WidthFigure",
@@ -96,6 +104,7 @@ __all__ = [
     "commitment",
     "complexity_chain",
     "compress",
+    "compression_bound",
     "convex_rate",
     "curvature_rate",
     "deep_to_pwl",
@@ -108,16 +117,20 @@ __all__ = [
     "interpolate",
     "kernel_ridge",
     "lipschitz_rate",
+    "mean_field",
+    "mean_field_figure",
     "merge",
     "min_pieces",
     "minimum_width",
     "network_to_pwl",
     "normalize",
+    "objective",
     "optimal_knots",
     "optimality_gap",
     "parse",
     "path_norm",
     "path_norm_of",
+    "pick_to_learn",
     "project_ellipsoid",
     "project_l1",
     "project_neurons",
@@ -137,6 +150,7 @@ __all__ = [
     "sequential_mean_upper",
     "sequential_upper",
     "strongest_neuron",
+    "tangent_kernel",
     "tent_layers",
     "variation_norm",
     "variation_rate",
@@ -144,7 +158,11 @@ __all__ = [
     "width_figure",
 ]
 
-_ON_DEMAND = dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.shallow.balance_network")
+_ON_DEMAND = {
+    **dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.shallow.balance_network"),
+    **dict.fromkeys(("Picked", "pick_to_learn"), "reseau.theory.compression.pick_to_learn"),
+    "tangent_kernel": "reseau.theory.infinite.tangent_kernel",
+}
 
 
 def __getattr__(name: str) -> Any:

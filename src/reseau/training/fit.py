@@ -66,6 +66,15 @@ class FitResult:
         shards: Shards that each batch was cut in.
         processes: Processes that trained together at the end; the result depends on their number only if not `exact`.
         exact: Whether the shards were added in their order, so that bits do not depend on the number of processes.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> result = rs.fit(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(0.1), epochs=2, progress=False)
+        >>> sorted(result.params), len(result.history["loss"])
+        (['line.bias', 'line.weight'], 2)
     """
 
     params: dict[str, Array]

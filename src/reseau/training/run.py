@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,16 @@ class Record:
             last one where it has just ended.
         losses: That mean for each epoch that ended in this chunk, and for the last one where the run ends within it.
         seconds: Since training began.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> objective = rs.Objective(rs.Network(x, rs.affine(x, 1, name="line")), loss=rs.losses.SquaredError())
+        >>> X = np.linspace(-1, 1, 16)[:, None]
+        >>> all_rows = rs.batches.Cyclic(16)
+        >>> run = rs.train(objective, (X, 3 * X), optimizer=rs.optimizers.SGD(0.1), batches=all_rows, steps=1)
+        >>> [record.step for record in run]
+        [1]
     """
 
     epoch: int
@@ -88,7 +98,7 @@ class TrainingRun:
         self.finite_first = [all_finite(leaf) for leaf in moved]
         self.small = sum(np.size(leaf) for leaf in moved) <= SMALL_CARRY
         self.step, self.seconds = 0, 0.0  # where `records` begins
-        self.snapshot: tuple[int, Carry | None] = (0, None)
+        self.snapshots: tuple[Snapshot, ...] = (Snapshot(0, None),)  # the latest first
         self.snapshot_time = time.perf_counter()
 
     def first_carry(self) -> Carry:
@@ -101,7 +111,7 @@ class TrainingRun:
     def resume(self, step: int, carry: Carry, seconds: float) -> None:
         """Let `records` begin where another process stood after `step` steps and so many seconds."""
         self.step, self.carry, self.seconds = step, carry, seconds
-        self.snapshot = (step, copied(carry))
+        self.snapshots = (Snapshot(step, copied(carry)),)
 
     def params(self) -> dict[str, Any]:
         """The parameters that the optimizer keeps, and the states; the next chunk overwrites them."""
@@ -169,7 +179,8 @@ class TrainingRun:
     def remember(self, step: int) -> None:
         """Keep a copy to replay from, seldom enough to cost little."""
         if self.snapshot_due():
-            self.snapshot, self.snapshot_time = (step, copied(self.carry)), time.perf_counter()
+            self.snapshots = Snapshot(step, copied(self.carry)), self.snapshots[0]
+            self.snapshot_time = time.perf_counter()
 
     def snapshot_due(self) -> bool:
         """Whether the last copy is old."""
@@ -193,9 +204,14 @@ class TrainingRun:
         """The error for a chunk that went wrong, found by replaying it step by step from the last copy.
 
         Batches and random numbers are functions of the step, so the replay meets the same failure wherever the copy
-        was taken.
+        was taken. Where the copy itself has the parameters that fail, the one before it leads to the last good ones.
         """
-        step, carry = self.snapshot[0], self.snapshot[1] or self.first_carry()
+        found = self.replayed(self.snapshots[0], stop)
+        return found if found.step > self.snapshots[0].step else self.replayed(self.snapshots[-1], stop)
+
+    def replayed(self, start: "Snapshot", stop: int) -> DivergenceError:
+        """The error that steps from a copy on meet before `stop`."""
+        step, carry = start.step, start.carry or self.first_carry()
         good = carry.params | carry.states
         root, training = self.objective.training
         nodes = order((root, *training.updates.values()))
@@ -242,6 +258,13 @@ class TrainingRun:
             what=what,
             params={k: jax.device_put(np.array(v)) for k, v in good.items()},
         )
+
+
+class Snapshot(NamedTuple):
+    """Where training stood before a step, in arrays of NumPy; no carry stands for the first."""
+
+    step: int
+    carry: Carry | None
 
 
 def copied(carry: Carry) -> Carry:

@@ -1,15 +1,16 @@
 """A property decided: what was found, and in which arithmetic it holds."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseau.errors import DataError
 from reseau.verification.chain import Chain
-from reseau.verification.search import search
-from reseau.verification.vnnlib import Property
+from reseau.verification.search import Found, search
+from reseau.verification.vnnlib import Case, Property
 from reseau.verification.witness import Replay, Witness
 
-__all__ = ["Verdict", "decide"]
+__all__ = ["Verdict", "decide", "decide_by"]
 
 
 @dataclass(frozen=True)
@@ -56,27 +57,53 @@ def decide(
         DataError: The property is about other inputs or outputs, or `float32` is asked of a network that is not made
             of products with matrices, sums and ReLUs alone.
     """
-    if (asked.inputs, asked.outputs) != (chain.inputs, chain.outputs):
-        raise DataError(
-            f"the property is about {asked.inputs} inputs and {asked.outputs} outputs, the network has {chain.inputs} "
-            f"and {chain.outputs}\n  fix: give the property of this network"
-        )
-    if not timeout > 0:
-        raise DataError(f"a timeout of {timeout} seconds leaves no time\n  fix: a timeout above 0")
     if float32 and not chain.dots:
         raise DataError(
             "float32 orders are known of products with matrices, sums and ReLUs alone, the network does more\n"
             "  fix: float32=False, for real arithmetic"
         )
+    proved = "in real arithmetic and in every order of float32 sums" if float32 else "in real arithmetic"
+
+    def one(case: Case, until: float) -> Found:
+        return search(chain, case, until, float32, replay)
+
+    return decide_by(one, asked, (chain.inputs, chain.outputs), timeout, "exact arithmetic", proved)
+
+
+def decide_by(
+    one: Callable[[Case, float], Found],
+    asked: Property,
+    sizes: tuple[int, int],
+    timeout: float,
+    shown: str,
+    proved: str,
+) -> Verdict:
+    """Decide each case of a property by a search, until the time is over.
+
+    Args:
+        one: Decides a case until a time of `time.monotonic`.
+        asked: The property.
+        sizes: Inputs and outputs of the network.
+        timeout: Seconds, above 0.
+        shown: The arithmetic in which a witness meets the property.
+        proved: That in which none does.
+    """
+    if (asked.inputs, asked.outputs) != sizes:
+        raise DataError(
+            f"the property is about {asked.inputs} inputs and {asked.outputs} outputs, the network has {sizes[0]} "
+            f"and {sizes[1]}\n  fix: give the property of this network"
+        )
+    if not timeout > 0:
+        raise DataError(f"a timeout of {timeout} seconds leaves no time\n  fix: a timeout above 0")
     until = time.monotonic() + timeout
     boxes, open_cases = 0, []
     for case in asked.cases:
-        found = search(chain, case, until, float32, replay)
+        found = one(case, until)
         boxes += found.boxes
         if found.verdict == "sat":
             assert found.witness is not None
             run = "; the program was run on it in float32 and meets it too" if found.witness.replayed else ""
-            return Verdict("sat", f"the witness meets the property in exact arithmetic{run}", found.witness, boxes)
+            return Verdict("sat", f"the witness meets the property in {shown}{run}", found.witness, boxes)
         if found.verdict != "unsat":
             open_cases.append(found)
     if open_cases:
@@ -84,5 +111,4 @@ def decide(
         return Verdict(
             verdict, "nothing is claimed", None, boxes, "; ".join(sorted({c.why for c in open_cases} - {""}))
         )
-    proved = "in real arithmetic and in every order of float32 sums" if float32 else "in real arithmetic"
     return Verdict("unsat", f"no input meets the property, {proved}", None, boxes)

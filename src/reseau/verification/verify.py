@@ -1,16 +1,22 @@
 """Verdicts on a network that a person holds."""
 
 from collections.abc import Mapping
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reseau.errors import UnsupportedError
+from reseau.inspect.local import only_input
 from reseau.network import Network
 from reseau.verification.graph_chain import chain_of
-from reseau.verification.verdict import Verdict, decide
-from reseau.verification.vnnlib import Property, read_property
+from reseau.verification.graph_search import graph_search
+from reseau.verification.search import Found
+from reseau.verification.verdict import Verdict, decide, decide_by
+from reseau.verification.vnnlib import Case, Property, read_property
+from reseau.verification.witness import Replay
 
 __all__ = ["verify"]
 
@@ -26,14 +32,15 @@ def verify(
     """Whether some input of a box gives outputs that meet a property: a proof that none does, or a witness.
 
     Args:
-        network: Affine maps of a row and ReLUs, one after another.
+        network: Affine maps of a row and ReLUs, one after another; any other graph of one input and one output is
+            decided by cutting the box until the intervals of `Network.bounds` do, which suits few inputs.
         params: Its parameters.
         asked: A `.vnnlib` file, or what `read_property` gave.
         timeout: Seconds after which the verdict is "timeout".
-        float32: Prove it for every order of the network's float32 sums too.
+        float32: Prove it for every order of the network's float32 sums too; of the former alone.
 
     Raises:
-        UnsupportedError: The network has another form; the message names the node.
+        UnsupportedError: A node has no bounds, or `float32` of another graph; the message names the node.
         DataError: The property cannot be read, is about other inputs, or asks for low > high.
 
     Example:
@@ -54,5 +61,27 @@ def verify(
         shape = [int(n) for n in network.graph.inputs[0].shape[1:]]
         return np.asarray(network(params, x.reshape(1, *shape))).reshape(-1)
 
-    chain = chain_of(network.graph, params)
+    try:
+        chain = chain_of(network.graph, params)
+    except UnsupportedError as error:
+        if float32:
+            raise UnsupportedError(
+                f"{str(error).partition(chr(10))[0]}\n  fix: float32=False, which decides any graph that has bounds"
+            ) from None
+        return _by_intervals(network, params, property_, timeout, replay)
     return decide(chain, property_, timeout=timeout, float32=float32, replay=replay)
+
+
+def _by_intervals(
+    network: Network, params: Mapping[str, Any], asked: Property, timeout: float, replay: Replay
+) -> Verdict:
+    """The verdict on a graph that is no chain."""
+    source = only_input(network.graph, "verify")
+    inputs, outputs = (prod(int(n) for n in node.shape[1:]) for node in (source, network.graph.outputs[0]))
+
+    def one(case: Case, until: float) -> Found:
+        return graph_search(network, params, case, outputs, until, replay)
+
+    return decide_by(
+        one, asked, (inputs, outputs), timeout, "real arithmetic, by intervals", "in real arithmetic, by intervals"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.vnnlib import Case, Row
 
-__all__ = ["Replay", "Witness", "confirmed", "holds"]
+__all__ = ["Replay", "Witness", "confirmed", "holds", "inside"]
 
 Replay = Callable[[np.ndarray], "np.ndarray | None"]
 """The outputs of the deployed program for one row of float32 inputs; nothing where it cannot be run."""
@@ -37,7 +37,7 @@ def holds(conjunction: Sequence[Row], outputs: Sequence[Fraction]) -> bool:
 
 def confirmed(chain: Chain, case: Case, x: FloatArray, replay: Replay | None) -> tuple[Witness | None, bool]:
     """The witness near `x`, if exact arithmetic and the deployed program both agree; and whether the former did."""
-    inputs = tuple(_inside(float(v), a, b) for v, a, b in zip(x, case.low, case.high, strict=True))
+    inputs = tuple(inside(float(v), a, b) for v, a, b in zip(x, case.low, case.high, strict=True))
     exact = chain.exact(inputs)
     if not any(holds(rows, exact) for rows in case.disjuncts):
         return None, False
@@ -56,7 +56,7 @@ def confirmed(chain: Chain, case: Case, x: FloatArray, replay: Replay | None) ->
     return None, True
 
 
-def _inside(value: float, low: Fraction, high: Fraction) -> Fraction:
+def inside(value: float, low: Fraction, high: Fraction) -> Fraction:
     """A number of the box near `value`: of float32 if it has one there, else of float64, else its lower end."""
     for kind in (np.float32, np.float64):
         near = kind(min(max(value, float(low)), float(high)))

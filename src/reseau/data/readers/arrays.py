@@ -54,6 +54,13 @@ def read_npz(
 
     Returns:
         The table; nothing where the file has no such part.
+
+    Example:
+        >>> import tempfile, numpy as np, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/t.npz"
+        >>> np.savez(path, X=np.eye(3), y=np.array([0.5, 1.5, 2.5]))
+        >>> rs.data.read_npz(path).features.shape
+        (3, 3)
     """
     ending = f"_{part}" if part else ""
     features = [name + ending for name in FEATURES]
@@ -95,6 +102,11 @@ def from_arrays(
         missing: What to do about NaN in X of shape (n, d): "error", "drop" or "impute", as in `read_csv`. Where it is
             not "error", X is read as a table whose columns are called 1 to d.
         recipe: That of a model, which the data must fit.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> rs.data.from_arrays(np.eye(3), np.array([0.5, 1.5, 2.5])).recipe.task
+        'regression'
     """
     check_task(task)
     X = np.asarray(X)

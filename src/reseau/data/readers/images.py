@@ -31,6 +31,16 @@ def read_idx(
     Returns:
         Images (n, height, width, 1) of bytes with their classes; nothing where the folder has no such part.
 
+    Example:
+        >>> import struct, tempfile
+        >>> from pathlib import Path
+        >>> import reseau as rs
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, 2, 4, 4) + bytes(32))
+        >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, 2) + bytes([0, 1]))
+        >>> rs.data.read_idx(folder).features.shape
+        (2, 4, 4, 1)
+
     Source: Y. LeCun, C. Cortes and C. Burges, *The MNIST database of handwritten digits*, "file formats".
     """
     stem = STEMS[part]
@@ -46,6 +56,11 @@ def read_idx(
 
 def digits(task: str = "auto") -> Table:
     """1797 images of handwritten digits, (8, 8, 1), pixels 0 to 16, from the file that scikit-learn installs.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.data.digits().features.shape
+        (1797, 8, 8, 1)
 
     Source: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI repository, 1998.
     """

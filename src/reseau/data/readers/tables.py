@@ -67,6 +67,15 @@ def read_csv(
 
     Raises:
         DataError: Something cannot be read; the message names the column, the line, the value and the cure.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city,pay\\n30,Lyon,1\\n40,Paris,2\\n50,Lyon,3\\n")
+        >>> table = rs.data.read_csv(path, target="pay", text="one-hot", task="regression")
+        >>> table.features.shape, table.target.tolist()
+        ((3, 2), [1.0, 2.0, 3.0])
     """
     sheet = read_delimited(
         *(path,),
@@ -98,6 +107,13 @@ def read_parquet(
 
     Raises:
         DataError: The file is damaged, or a column holds something else than numbers, texts and dates.
+
+    Example:
+        >>> import tempfile, pyarrow as pa, pyarrow.parquet as pq, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/t.parquet"
+        >>> pq.write_table(pa.table({"a": [1.0, 2.0, 3.0], "y": [0.5, 1.5, 2.5]}), path)
+        >>> rs.data.read_parquet(path, target="y").target.tolist()
+        [0.5, 1.5, 2.5]
     """
     return _table(parquet_sheet(path), target, task, missing, text)
 
@@ -105,7 +121,15 @@ def read_parquet(
 def read_arrow(
     path: str | PathLike[str], target: str, *, task: str = "auto", missing: str = "error", text: str = "error"
 ) -> Table:
-    """`read_parquet` for an Arrow file (Feather version 2) or a file with an Arrow stream."""
+    """`read_parquet` for an Arrow file (Feather version 2) or a file with an Arrow stream.
+
+    Example:
+        >>> import tempfile, pyarrow as pa, pyarrow.feather, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/t.arrow"
+        >>> pyarrow = pa.feather.write_feather(pa.table({"a": [1.0, 2.0, 3.0], "y": [0.5, 1.5, 2.5]}), path)
+        >>> rs.data.read_arrow(path, target="y").target.tolist()
+        [0.5, 1.5, 2.5]
+    """
     return _table(arrow_sheet(path), target, task, missing, text)
 
 
@@ -132,6 +156,15 @@ def read_sheet(
         header: Whether the first row holds names; found where it is not given.
         names: Names of the columns, in the place of those in the file.
         decimal: The decimal mark, for numbers such as `1,234` that could be either of two.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city,pay\\n30,Lyon,1\\n40,Paris,2\\n50,Lyon,3\\n")
+        >>> sheet = rs.data.read_sheet(path)
+        >>> sheet.names, len(sheet)
+        (('age', 'city', 'pay'), 3)
     """
     suffixes = [s.lower() for s in Path(path).suffixes]
     if suffixes and suffixes[-1] in PACKED:

@@ -98,6 +98,14 @@ class Stream:
         table: How the columns of tables become numbers: a recipe, or the settings by which it is learned from the
             rows that the stream keeps, or another stream whose recipe it is.
         unit: What targets are reduced by, and divided by.
+
+    Example:
+        >>> import tempfile, numpy as np, reseau as rs
+        >>> folder = tempfile.mkdtemp()
+        >>> np.save(f"{folder}/X-0.npy", np.ones((10, 2)))
+        >>> np.save(f"{folder}/y-0.npy", np.arange(10))
+        >>> len(rs.data.stream(folder))
+        10
     """
 
     blocks: tuple[Block, ...]

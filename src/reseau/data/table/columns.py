@@ -47,6 +47,13 @@ class Texts:
         values: The different texts.
         codes: Which of them each row holds.
         typed: Whether the file says that they are texts, so that a numeral is one too; in a CSV file it is a number.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.data import Texts
+        >>> cities = Texts(("Lyon", "Paris"), np.array([0, 1, -1]))
+        >>> [cities.values[code] if code >= 0 else None for code in cities.codes]
+        ['Lyon', 'Paris', None]
     """
 
     values: tuple[str, ...]
@@ -104,6 +111,15 @@ class Sheet:
         lines: Number of each row, for messages: the line of the file on which it ends, or its place from 1.
         header: Whether the names come from the file.
         unit: What `lines` counts: "line" or "row".
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city,pay\\n30,Lyon,1\\n40,Paris,2\\n50,Lyon,3\\n")
+        >>> sheet = rs.data.read_sheet(path)
+        >>> sheet.names, len(sheet)
+        (('age', 'city', 'pay'), 3)
     """
 
     path: str

@@ -20,6 +20,16 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
         target: Whether the target is read too.
         drop: Whether rows with blanks may be left out, where the recipe says so; if not, they are errors.
         fill: Whether a blank may be replaced by the mean of its column, where the recipe knows no blanks.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city,pay\\n30,Lyon,1\\n40,Paris,2\\n50,Lyon,3\\n")
+        >>> sheet = rs.data.read_sheet(path)
+        >>> recipe = rs.data.learn_recipe(sheet, "pay", text="one-hot", task="regression")
+        >>> rs.data.read_rows(sheet, recipe).target.tolist()
+        [1.0, 2.0, 3.0]
     """
     if not recipe.columns:
         raise DataError(

@@ -38,6 +38,11 @@ class Column:
         part: What it is of a date: "year", "month", "weekday", "hour" or "days".
         written: How the numbers or the dates are written in texts, see `table.notation` and `table.dates`.
         origin: What its numbers are reduced by when they are read: for the days of a date, its first day since 1970.
+
+    Example:
+        >>> from reseau.data import Column
+        >>> Column("city", ("Lyon", "Paris")).categories
+        ('Lyon', 'Paris')
     """
 
     name: str
@@ -74,6 +79,11 @@ class LeftOut:
         name: Its name.
         kind: What it was taken for: "identifier", "key" or "blank".
         why: The reason, in words.
+
+    Example:
+        >>> from reseau.data import LeftOut
+        >>> LeftOut("id", "number", "every row has another").why
+        'every row has another'
     """
 
     name: str
@@ -95,6 +105,12 @@ class Recipe:
         unreadable: What is done about cells that are not of their column's kind: "error", or "blank".
         left_out: The columns of the table that are not learned from.
         written: How the target's numbers are written in texts.
+
+    Example:
+        >>> from reseau.data import Column, Recipe
+        >>> recipe = Recipe((1,), "pay", columns=(Column("age", (), 40.0, 10.0),))
+        >>> recipe.task, recipe == Recipe.from_json(recipe.to_json())
+        ('regression', True)
     """
 
     shape: tuple[int, ...]
@@ -202,6 +218,12 @@ class Table:
         dropped: How many rows were left out because a cell was blank.
         lines: Number of each row where it was read, looked up when it is asked for; nothing where it is not known.
         unit: What `lines` counts: "line" of a file or "row".
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> table = rs.data.from_arrays(np.eye(4), np.array([0, 1, 0, 1]))
+        >>> len(table), table.classes
+        (4, ('0', '1'))
     """
 
     features: np.ndarray

@@ -167,7 +167,17 @@ def learn_recipe(
     dates: str = "",
     keys: tuple[str, ...] = (),
 ) -> Recipe:
-    """What each column of the sheet is, and the means and deviations of its rows; the settings are `Survey`'s."""
+    """What each column of the sheet is, and the means and deviations of its rows; the settings are `Survey`'s.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city,pay\\n30,Lyon,1\\n40,Paris,2\\n50,Lyon,3\\n")
+        >>> recipe = rs.data.learn_recipe(rs.data.read_sheet(path), "pay", text="one-hot", task="regression")
+        >>> [column.name for column in recipe.columns]
+        ['age', 'city']
+    """
     return Survey(target, task, missing, text, auto, decimal, dates, keys).add(sheet).recipe()
 
 

@@ -27,7 +27,13 @@ class Prepared(BackendRep):
 
 
 class Backend(OnnxBackend):
-    """`onnx.backend.test.BackendTest(reseau.onnx.Backend, __name__)`."""
+    """`onnx.backend.test.BackendTest(reseau.onnx.Backend, __name__)`.
+
+    Example:
+        >>> import reseau as rs
+        >>> rs.onnx.Backend.supports_device("CPU")
+        True
+    """
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Prepared:

@@ -14,10 +14,11 @@ import onnx
 from reseau.data.table.recipe import Recipe
 from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
-from reseau.graph import Graph, Input, Node, is_text
+from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx.columns import feed_columns, random_rows
+from reseau.modelfiles.onnx.deferred import Deferred
 from reseau.modelfiles.onnx.emit import Axes
 from reseau.ops.base import BATCH
 
@@ -27,6 +28,7 @@ QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 
 LENGTH = 8  # of axes that are only words
 ROWS = 2  # length of the batch axis in the comparison
+FEW = 64  # entries
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3, "float16": 1e-1}  # relative to the largest output
 LEAST = 1e-6  # onnxruntime's sigmoid and tanh are this far from the truth near 0
 
@@ -145,15 +147,29 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
             kind = dtype if node.source.dtype == "float" else node.source.dtype
             sources[node] = array if is_text(node) else jnp.asarray(array.astype(kind))
 
-        def compute(values: list[Any]) -> list[Any]:
-            known = dict(zip(sources, values, strict=True)) | constants(graph.nodes, dtype)
-            found = evaluate(graph.nodes, known)
-            return [found[n] for n in graph.outputs]
+        sources |= constants(graph.nodes, dtype)
+        late = on_host(graph)
+        early = [n for n in graph.nodes if n.op is not None and n not in late]
+        wanted = [n for n in early if n in graph.outputs or any(r in late for r in graph.consumers[n])]
+        read = {p for n in early for p in n.parents if p.op is None}
+        # small constants stay in the program, where some operations want their numbers
+        passed = {
+            n: v for n, v in sources.items() if n in read and (not isinstance(n.source, Constant) or v.size > FEW)
+        }
+        inside = {n: v for n, v in sources.items() if n in read and n not in passed}
 
-        eager = any(n.op is not None and n.op.host for n in graph.nodes) or any(map(is_text, graph.nodes))
-        run = compute if eager else jax.jit(compute, compiler_options=QUICK)
+        def compute(values: list[Any]) -> list[Any]:
+            found = evaluate(early, dict(zip(passed, values, strict=True)) | inside)
+            return [found[n] for n in wanted]
+
         try:
-            return [np.asarray(y) for y in run(list(sources.values()))]
+            made = jax.jit(compute, compiler_options=QUICK)(list(passed.values())) if wanted else []
+            found = sources | dict(zip(wanted, made, strict=True))
+            for n in late:
+                op, values = n.op, [found[p] for p in n.parents]
+                assert op is not None
+                found[n] = op.once(*values) if isinstance(op, Deferred) else op.forward(*values)
+            return [np.asarray(found[n]) for n in graph.outputs]
         except (TypeError, ValueError, IndexError):
             return None
 

@@ -23,7 +23,7 @@ from reseau.ops.lengths import word
 
 __all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
 
-Run = Callable[[onnx.ModelProto, Mapping[str, Any]], Sequence[Any]]
+Run = Callable[[onnx.ModelProto, Mapping[str, Any], bool], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,17 @@ class Deferred(Op):
         return (len(self.proto().graph.output),)
 
     def forward(self, *inputs: Any) -> Any:
+        return self.found(inputs, compiled=False)
+
+    def once(self, *inputs: Any) -> Any:
+        """The value as one program, for inputs that do not come again."""
+        return self.found(inputs, compiled=True)
+
+    def found(self, inputs: Sequence[Any], compiled: bool) -> Any:
+        """The outputs of the part, packed."""
         model = self.proto()
         given = {i.name: np.asarray(x) for i, x in zip(model.graph.input, inputs, strict=True)}
-        found = self.run(model, given)
+        found = self.run(model, given, compiled)
         packed = np.empty(len(found), object)
         packed[:] = found
         return packed

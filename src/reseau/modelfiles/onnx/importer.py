@@ -22,8 +22,8 @@ from reseau.modelfiles.onnx.axes import Reading
 from reseau.modelfiles.onnx.foreign import Listed, Needs, Value
 from reseau.modelfiles.onnx.known import Known, entries
 from reseau.modelfiles.onnx.node_order import in_order, read_by
+from reseau.modelfiles.onnx.numpy_values import moves_texts
 from reseau.modelfiles.onnx.tensors import Arrays, type_name
-from reseau.modelfiles.onnx.texts import moves_texts
 from reseau.ops.base import Op
 from reseau.ops.lengths import Dim, Places, Shape, words_of
 from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo

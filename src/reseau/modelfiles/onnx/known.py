@@ -11,9 +11,9 @@ import numpy as np
 from reseau.graph import Constant, Input, Node, order
 from reseau.graph.backprop import evaluate
 from reseau.modelfiles.onnx.foreign import Needs
+from reseau.modelfiles.onnx.numpy_values import numpy_value
 from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
-from reseau.modelfiles.onnx.texts import text_value
 from reseau.modelfiles.onnx.types import type_of
 from reseau.ops.lengths import Shape, words_of
 from reseau.ops.shapes import ShapeOf
@@ -114,12 +114,13 @@ class Known:
         """Evaluate a node and what it needs."""
         for n in self.ancestors(node, self.stored):
             self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize)
-            if n.op is not None and not n.op.host and any(self.stored[p].dtype == object for p in n.parents):
-                self.stored[n] = text_value(n.op, [self.stored[p] for p in n.parents])
+            assert n.op is not None
+            found = numpy_value(n.op, [self.stored[p] for p in n.parents])
+            if found is not None:
+                self.stored[n] = found
                 continue
-            # most operations on shapes are NumPy's own: nothing is compiled for them
             known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
-            if self.at_once and n.op is not None and not n.op.host:
+            if self.at_once and not n.op.host:
                 known = {p: v if v.dtype == object else jnp.asarray(v) for p, v in known.items()}
             self.stored[n] = np.asarray(evaluate([n], known)[n])
 

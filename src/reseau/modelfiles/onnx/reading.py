@@ -67,7 +67,8 @@ def read_model(
     except Needs as error:
         name = (*error.inputs, *error.words)[0]
         option = f"fixed={{{name!r}: value}}" if error.inputs else f"lengths={{{name!r}: 128}}"
-        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option})") from error
+        typed = f"--fixed {name}=VALUE" if error.inputs else f"--lengths {name}=128"
+        raise ModelFileError(f"{path}: {error}\n  fix: rs.load(path, {option}), or {typed}") from error
     except GraphError as error:
         raise ModelFileError(f"{path}: {error}") from error
     return graph, {graph.names[n]: stored[n] for n in (*graph.parameters.values(), *graph.states.values())}, others
@@ -127,7 +128,7 @@ def joined(
         return None
     if way.batch and (doubt or not way.said):
         fits = all(as_declared(n.shape, declared[name], way) for name, n in nodes if name in declared)
-        if not fits or contradiction([n for _, n in nodes], way.batch):
+        if not fits or (not way.said and contradiction([n for _, n in nodes], way.batch)):
             return None
     if not is_wide(order([n for _, n in nodes])):
         nodes = [(name, whole(importer, n)) for name, n in nodes]

@@ -41,6 +41,13 @@ class Chain:
     Attributes:
         steps: From the complexity itself to the bound on the excess risk.
         supremum: The Monte Carlo estimate (or enumeration) the first step reports.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.theory import complexity_chain
+        >>> chain = complexity_chain(np.linspace(-1, 1, 20), bound=5.0, radius=1.0)
+        >>> len(chain.steps)
+        5
     """
 
     steps: tuple[Step, ...]

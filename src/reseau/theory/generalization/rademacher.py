@@ -30,6 +30,12 @@ class Estimate:
         delta_spent: Probability that `upper` fails; 0 without random signs.
         method: How it was computed.
         draws: Number of sign vectors used.
+
+    Example:
+        >>> from reseau.theory import rademacher
+        >>> found = rademacher([-0.5, 0.2, 0.9], bound=1.0, method="enumeration")
+        >>> found.lower <= found.value <= found.upper, found.method
+        (True, 'enumeration')
     """
 
     value: float

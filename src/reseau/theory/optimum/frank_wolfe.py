@@ -40,6 +40,12 @@ class Solution:
         gap_history: Gap at the same moments, as computed in floats; it is not monotone, and its running minimum is
             the best one.
         curvature: `C_f`: after t steps of the constrained form the excess is at most `2 C_f / (t + 2)`.
+
+    Example:
+        >>> from reseau.theory import frank_wolfe
+        >>> found = frank_wolfe([-1.0, 0.0, 1.0], [0.0, 0.0, 1.0], 2.0, variant="fully_corrective", steps=5)
+        >>> found.gap >= 0, found.network.width
+        (True, 5)
     """
 
     network: ShallowNetwork

@@ -38,6 +38,12 @@ class Optimum:
             then approached by functions that grow without end.
         tolerance: The gap that was asked, relative to `primal`.
         reached: Whether the gap is at most that, or at most what rounding leaves of the objective of the zero network.
+
+    Example:
+        >>> from reseau.theory import global_optimum
+        >>> best = global_optimum([-1.0, 0.0, 1.0], [0.0, 0.0, 1.0], 0.1)
+        >>> best.primal - best.dual <= 1e-8
+        True
     """
 
     network: ShallowNetwork
@@ -91,6 +97,12 @@ class Gap:
         dual: A proved bound below the objective of every network.
         reached: Whether the optimum was found to the tolerance of `global_optimum`; when not, `excess` still holds,
             and may be larger than it need be.
+
+    Example:
+        >>> from reseau.theory import ShallowNetwork, optimality_gap
+        >>> gap = optimality_gap(ShallowNetwork([[1.0]], [0.0], [0.5]), [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0], 0.1)
+        >>> gap.objective >= gap.dual
+        True
     """
 
     objective: float

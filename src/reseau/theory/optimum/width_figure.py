@@ -28,6 +28,13 @@ class WidthFigure:
         widths: Numbers of neurons trained.
         excess: Proved upper bounds on the excess, shape (len(widths), seeds).
         optimum: The global optimum and its own gap, which the bounds include.
+
+    Example:
+        >>> from reseau.theory import ShallowNetwork, width_figure
+        >>> def train(width, seed):
+        ...     return ShallowNetwork([[1.0]] * width, [0.0] * width, [0.5 / width] * width)
+        >>> width_figure(train, [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0], 0.1, widths=(1, 2), seeds=(0,)).widths
+        (1, 2)
     """
 
     widths: tuple[int, ...]

@@ -27,6 +27,12 @@ class Audit:
             gradient exactly when all are `1 / n`.
         empty: Probability of an empty batch.
         expected_size: Expected number of different examples in a batch.
+
+    Example:
+        >>> from reseau.theory import audit, schemes
+        >>> found = audit(schemes.without_replacement(4, 2), [[1.0], [2.0], [3.0], [4.0]])
+        >>> round(found.variance, 4), round(found.shrinkage, 4)
+        (0.4167, 1.0)
     """
 
     mean: FloatArray
@@ -84,6 +90,13 @@ class Decomposition:
         decomposes: If so; otherwise no scheme is unbiased for the gradient of the whole set.
         worst: Largest relative violation found.
         batches: The two batches that show it, empty when there is none.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.theory import check_decomposition
+        >>> values = np.array([1.0, 2.0, 4.0])
+        >>> check_decomposition(lambda batch: np.mean(values[list(batch)]), 3).decomposes
+        True
     """
 
     decomposes: bool

@@ -2,6 +2,11 @@
 
 A scheme with weights `w` estimates the mean gradient by `sum_b w_b g[i_b]`; the gradient of a penalty is
 added in full, whatever the batch. Anything that yields such draws can be audited.
+
+Example:
+    >>> from reseau.theory import schemes
+    >>> len(schemes.without_replacement(4, 2))
+    6
 """
 
 import itertools

@@ -44,6 +44,13 @@ class Balanced:
         weight_decay: `sum theta^2` over all parameters, before and after.
         path_norm: Sum over the paths from an input, or a bias, to an output of the products of the absolute weights
             on the way; rescaling does not change it. `None` where an operation has no rule for it.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (2,))
+        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3, name="hidden")), 1))
+        >>> rs.theory.balance_network(net, net.init(seed=0)).layers
+        ('hidden',)
     """
 
     params: dict[str, Any]

@@ -31,6 +31,12 @@ class CanonicalForm:
         directions: Shape (K, d).
         offsets: Shape (K,).
         jumps: Jump of the gradient across each hyperplane, shape (K,), or (K, C).
+
+    Example:
+        >>> from reseau.theory import ShallowNetwork, canonical
+        >>> form = canonical(ShallowNetwork([[1.0], [-2.0]], [0.0, 0.0], [1.0, 0.5]))
+        >>> form.jumps.tolist()
+        [2.0]
     """
 
     slope: Exact
@@ -61,6 +67,12 @@ class Comparison:
         gap: Largest difference of the outputs at the witness; 0.0 without one.
         bound: In float64, a bound on the difference of the outputs on the ball; 0.0 in exact mode
             when the functions are equal, infinity when they are not.
+
+    Example:
+        >>> from reseau.theory import ShallowNetwork, rescale, same_function
+        >>> f = ShallowNetwork([[1.0]], [0.5], [1.0])
+        >>> same_function(f, rescale(f, [2.0])).same
+        True
     """
 
     same: bool

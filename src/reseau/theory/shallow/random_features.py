@@ -90,6 +90,13 @@ class KernelRidge:
         points: Training inputs, shape (n, d).
         coefficients: Shape (n,).
         radius, law: Of the kernel.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.theory import kernel_ridge
+        >>> f = kernel_ridge(np.array([-0.5, 0.0, 0.7]), np.array([1.0, -1.0, 0.5]), 1e-9)
+        >>> print(np.round(f(np.array([-0.5, 0.0, 0.7])), 3))
+        [ 1.  -1.   0.5]
     """
 
     points: FloatArray
@@ -167,6 +174,12 @@ class FeatureFigure:
         widths: Numbers of neurons.
         curves: Shape (len(widths), k).
         limit: The curve of infinitely many, shape (k,).
+
+    Example:
+        >>> from reseau.theory import random_feature_figure
+        >>> figure = random_feature_figure([-0.5, 0.0, 0.7], [1.0, -1.0, 0.5], (10, 100), seed=0)
+        >>> figure.widths
+        (10, 100)
     """
 
     x: FloatArray

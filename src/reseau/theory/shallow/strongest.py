@@ -27,6 +27,13 @@ class Maximum:
         correlation: `sum_i c_i (v . (x_i, R))_+`, with its sign.
         upper: No neuron has a larger correlation in absolute value (rounding included).
         certified: Whether the neuron is the best one up to rounding; False for a local search.
+
+    Example:
+        >>> import numpy as np
+        >>> from reseau.theory import strongest_neuron
+        >>> found = strongest_neuron(np.array([-0.5, 0.2, 0.9]), np.array([1.0, -1.0, 1.0]))
+        >>> found.correlation <= found.upper
+        True
     """
 
     neuron: FloatArray

@@ -42,6 +42,12 @@ class Approximation:
         certified: Whether `error`, `lower`, `upper` and `least_neurons` are proved.
         reason: Why they are, or are not.
         chords: The points of the function that were used.
+
+    Example:
+        >>> from reseau.theory import approximate
+        >>> found = approximate("x^2", (-1.0, 1.0), 0.01)
+        >>> found.pieces, found.certified
+        (8, True)
     """
 
     network: ShallowNetwork
@@ -67,7 +73,7 @@ class Approximation:
         8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
         certified: ball arithmetic bounds the expression between the samples
         >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
-        2 pieces, 2 neurons, error at most 0.01 (asked: 0.01); neither fewer pieces nor fewer neurons do it
+        2 pieces, 2 neurons, error at most 0.00782 (asked: 0.01); neither fewer pieces nor fewer neurons do it
         """
         fewest = f"fewer than {self.lower} pieces do not"
         if self.lower == self.upper:
@@ -155,7 +161,7 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
 
     >>> f = ShallowNetwork(np.ones((50, 1)), np.linspace(-1, 1, 50), np.full(50, 0.02))
     >>> compress(f, 1e-2).network.width
-    5
+    4
 
     Source: docs/theory/univariate.md, section 3.
     """

@@ -1,4 +1,4 @@
-"""Texts in operators that only move or compare what they read: NumPy does that, when the texts are there."""
+"""What NumPy computes of stored arrays: texts that are moved or compared, and shapes, for which nothing is compiled."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -8,13 +8,24 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node
 from reseau.ops.base import Op
+from reseau.ops.lengths import Places
 
-__all__ = ["moves_texts", "text_value"]
+__all__ = ["moves_texts", "numpy_value"]
+
+
+def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The quotient of whole numbers, rounded toward zero."""
+    down = a // b
+    return np.asarray(down + ((down < 0) & (down * b != a)), a.dtype)
+
 
 NUMPY: Mapping[type[Op], Callable[..., Any]] = {
     ops.Concatenate: lambda op, *values: np.concatenate(values, op.axis),
     ops.Equal: lambda op, a, b: np.asarray(a == b, bool),
     ops.Identity: lambda op, x: x,
+    ops.Maximum: lambda op, a, b: np.maximum(a, b),
+    ops.Minimum: lambda op, a, b: np.minimum(a, b),
+    ops.Quotient: lambda op, a, b: quotient(a, b),
     ops.Reshape: lambda op, x: x.reshape(x.shape[0], *op.lengths),
     ops.ReshapeTo: lambda op, x: x.reshape(op.lengths),
     ops.Slice: lambda op, x: x[(slice(None),) * (op.axis % x.ndim) + (slice(op.start, op.stop, op.step),)],
@@ -27,12 +38,22 @@ NUMPY: Mapping[type[Op], Callable[..., Any]] = {
 }
 
 
-def text_value(op: Op, values: Sequence[Any]) -> np.ndarray:
-    """The value of an operation that reads texts."""
-    rule = NUMPY.get(type(op))
-    if rule is None:
+ALIKE = (ops.Equal, ops.Maximum, ops.Minimum, ops.Quotient)  # of operands of one type, as JAX
+
+
+def numpy_value(op: Op, values: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The value of an operation; nothing where it is not NumPy's.
+
+    Raises:
+        ValueError: It reads texts, and is not one that can.
+    """
+    places: Places = getattr(op, "places", ())
+    rule = None if op.host or places else NUMPY.get(type(op))
+    if rule is not None and (len({v.dtype for v in values}) == 1 or not isinstance(op, ALIKE)):
+        return np.asarray(rule(op, *values))
+    if not op.host and any(v.dtype == np.dtype(object) for v in values):
         raise ValueError(f"{op.name} does not read texts\n  fix: export the model so that it reads numbers there")
-    return np.asarray(rule(op, *values))
+    return None
 
 
 def moves_texts(results: Iterable[object], given: Collection[object], is_text: Callable[[Node], bool]) -> bool:

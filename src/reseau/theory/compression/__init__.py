@@ -1,0 +1,1 @@
+"""Bounds on a predictor that was made of few of its rows."""

@@ -1,0 +1,51 @@
+"""What few kept rows say of the error rate on new ones."""
+
+import math
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+from reseau.errors import DataError
+
+__all__ = ["compression_bound"]
+
+
+def compression_bound(kept: int, count: int, delta: float = 0.05) -> float:
+    """The error rate of a predictor that was made of `kept` of its `count` rows, and is right on all the others.
+
+    It is the root ε of `(δ/n) Σ_{m=k}^{n-1} [C(m, k)/C(n, k)] (1 - ε)^(m - n) = 1`, rounded up, and 1 where every row
+    is kept. It holds with probability at least `1 - delta` where taking away a row that is not kept changes nothing.
+
+    Args:
+        kept: From 0 to `count`.
+        count: Rows, at least 1; independent draws from one law.
+        delta: Probability that the bound fails.
+
+    Raises:
+        DataError: An argument is out of its range.
+
+    Example:
+        >>> round(compression_bound(30, 1437), 4)
+        0.0339
+
+    Source: M. Campi and S. Garatti, *Compression, generalization and learning*, 2023, theorem 7.
+    """
+    if not (0 <= kept <= count and count >= 1 and 0 < delta < 1):
+        raise DataError(
+            f"compression_bound: kept={kept}, count={count}, delta={delta}\n"
+            "  fix: 0 <= kept <= count, count >= 1, 0 < delta < 1"
+        )
+    if kept == count:
+        return 1.0
+    m = np.arange(kept, count)
+    # log C(m, k) - log C(n, k); the margin is far above the rounding of logarithms of gamma functions
+    ratio = gammaln(m + 1) - gammaln(m - kept + 1) - gammaln(count + 1) + gammaln(count - kept + 1)
+    margin = 1e-9 + 1e-12 * count * math.log(count + 2)
+    low, high = 0.0, 1.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        value = math.log(delta / count) + float(logsumexp(ratio - (count - m) * math.log1p(-middle)))
+        low, high = (middle, high) if value < margin else (low, middle)
+    return high

@@ -1,0 +1,44 @@
+"""The guides run where a reader stands, an empty folder, and print what they say; every link of every page resolves."""
+
+import re
+
+import matplotlib
+import pytest
+
+from tools.pages import DOCS, figures, same_but_for_rounding
+
+ROOT = DOCS.parent
+GUIDES = [DOCS / "index.md", DOCS / "deployment.md", DOCS / "gallery.md", *sorted(DOCS.glob("guides/*.md"))]
+PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")] + sorted(DOCS.rglob("*.md"))
+
+
+def anchors(text):
+    """The names of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda p: p.stem)
+def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = page.read_text(encoding="utf-8")
+    with matplotlib.rc_context():
+        same_but_for_rounding(figures.with_output(text, figures.run(text, page.name)), text)
+    for figure in re.findall(r"!\[[^]]+\]\((figures/[^)]+)\)", text):
+        assert (tmp_path / figure).stat().st_size > 1000
+        assert 1000 < (DOCS / figure).stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_of_the_page_leads_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
