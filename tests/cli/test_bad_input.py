@@ -17,9 +17,9 @@ TABLES = {
     "text": (GOOD.replace("\n5,", "\nfive,"), "column 'a', line 7: 'five' is not a number"),
     "text column": (
         "a,b,y\n" + "red,1,u\nblue,2,v\n" * 20,
-        "column 'a', line 2: 'red' is not a number\n  fix: text='one-hot' (--text one-hot)",
+        "column 'a', line 2: 'red' is not a number\n  fix: --text one-hot reads each text as a category",
     ),
-    "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: missing='impute' (--missing impute)"),
+    "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: --missing impute learns from blanks, --missing drop leaves such rows out"),
     "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: the cell is blank"),
     "infinite": (GOOD.replace("\n5,", "\n-inf,"), "column 'a', line 7: '-inf' is not finite"),
     "empty": ("", "it is empty"),
@@ -41,14 +41,14 @@ WORDS = {
         ["train", "t.csv"],
         "is to be predicted is not said\n  fix: --target with one of a, b, y",
     ),
-    "task": (["train", "t.csv", "--target", "y", "--task", "regression"], "(--task classification)"),
+    "task": (["train", "t.csv", "--target", "y", "--task", "regression"], "fix: --task classification takes texts for classes"),
     "loss": (["train", "t.csv", "--target", "y", "--loss", "squared"], "--loss squared is not for classification"),
     "loss of two": (["train", "--dataset", "digits", "--loss", "hinge"], "--loss hinge is for two classes"),
     "target of images": (
         ["train", "--dataset", "digits", "--target", "y"],
         "--target is for tables",
     ),
-    "abbreviated": (["train", "t.csv", "--targ", "y"], "unrecognized arguments: --targ y"),
+    "abbreviated": (["train", "t.csv", "--targ", "y"], "there is no option --targ\n  fix: did you mean --target?"),
     "conv": (["train", "t.csv", "--target", "y", "--conv", "8"], "--conv reads images"),
     "momentum": (["train", "t.csv", "--target", "y", "--momentum", "0.5"], "--momentum is for sgd, not adam"),
     "patience": (
@@ -62,8 +62,8 @@ WORDS = {
         ["train", "t.csv", "--target", "y", "--out", "/proc/run"],
         "/proc/run: it cannot be written",
     ),
-    "unknown command": (["fly"], "invalid choice: 'fly'"),
-    "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),
+    "unknown command": (["fly"], "there is no command fly"),
+    "unknown option": (["train", "--fast"], "there is no option --fast"),
     "hidden": (["train", "t.csv", "--hidden", "12,x"], "'x' is not a whole number from 1"),
     "epochs": (["train", "t.csv", "--epochs", "0"], "'0' is not a whole number from 1"),
     "rate": (["train", "t.csv", "--learning-rate", "-1"], "'-1' is not a positive number"),
@@ -148,7 +148,7 @@ def test_models_whose_words_do_not_fit(reseau, tree):
         (lambda words: words.pop("recipe"), "it does not say how its data is read"),
         (lambda words: words.update(recipe="{"), "run/model.safetensors: the model's recipe for its data is damaged"),
         (lambda words: words.update(loss="squared"), "its network and its recipe do not fit"),
-        (lambda words: words.update(recipe=words["recipe"].replace('"u", ', "")), "do not fit"),
+        (lambda words: words.update(recipe=words["recipe"].replace('"u", ', "")), "decision threshold is damaged"),
     ]:
         header = json.loads(data[8 : 8 + length])
         change(header["__metadata__"])
