@@ -19,7 +19,10 @@ TABLES = {
         "a,b,y\n" + "red,1,u\nblue,2,v\n" * 20,
         "column 'a', line 2: 'red' is not a number\n  fix: --text one-hot reads each text as a category",
     ),
-    "blank": (GOOD.replace("\n5,", "\n,"), "line 7: the cell is blank\n  fix: --missing impute learns from blanks, --missing drop leaves such rows out"),
+    "blank": (
+        GOOD.replace("\n5,", "\n,"),
+        "line 7: the cell is blank\n  fix: --missing impute learns from blanks, --missing drop leaves such rows out",
+    ),
     "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: the cell is blank"),
     "infinite": (GOOD.replace("\n5,", "\n-inf,"), "column 'a', line 7: '-inf' is not finite"),
     "empty": ("", "it is empty"),
@@ -41,7 +44,10 @@ WORDS = {
         ["train", "t.csv"],
         "is to be predicted is not said\n  fix: --target with one of a, b, y",
     ),
-    "task": (["train", "t.csv", "--target", "y", "--task", "regression"], "fix: --task classification takes texts for classes"),
+    "task": (
+        ["train", "t.csv", "--target", "y", "--task", "regression"],
+        "fix: --task classification takes texts for classes",
+    ),
     "loss": (["train", "t.csv", "--target", "y", "--loss", "squared"], "--loss squared is not for classification"),
     "loss of two": (["train", "--dataset", "digits", "--loss", "hinge"], "--loss hinge is for two classes"),
     "target of images": (
