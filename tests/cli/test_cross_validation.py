@@ -52,7 +52,7 @@ def test_mean_and_spread_are_those_of_the_folds_and_one_program_serves_them_all(
     out = reseau(*words, "--learning-rate", "0.01").out
     assert len({id(o) for o in objectives}) == 1
     (program,) = objectives[0].programs.made.values()
-    assert program.many._cache_size() + len(getattr(program.kernel, "made", ())) <= 2  # 150 rows in each fold
+    assert len(program.many.programs.made) + len(getattr(program.kernel, "made", ())) <= 2  # 150 rows in each fold
     facts = json.loads(Path("t-run/report.json").read_text())
     found = [fold["R²"] for fold in facts["folds"]]
     theirs = cross_val_score(Ridge(1e-3), X, y, cv=KFold(4, shuffle=True, random_state=0))

@@ -217,7 +217,8 @@ def _spoiled(t: Tally, choices: Choices) -> tuple[Problem, ...]:
         return ()
     found = (_large(t),) if t.large and not choices.auto else ()
     if t.blanks and choices.missing == "error":
-        fix = "missing='impute' (--missing impute) learns from blanks, missing='drop' (--missing drop) leaves such rows out"
+        fix = "missing='impute' (--missing impute) learns from blanks, "
+        fix += "missing='drop' (--missing drop) leaves such rows out"
         said = f"{t.first['blank']}: the cell is blank"
         return (*found, Problem(said, fix, "--missing impute", "missing='impute'"))
     return found
