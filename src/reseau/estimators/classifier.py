@@ -270,7 +270,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of the probability of each class, or of each label."""
-        found = self._outputs_and_loss()[1].log_probabilities(self._scores(self._rows(X)), self.multilabel_)
+        scores = self._scores(self._rows(X))
+        found = self._outputs_and_loss()[1].log_probabilities(scores, self.multilabel_)
         assert found is not None
         if len(self.classes_) == 1 and not self.multilabel_:
             return np.zeros((len(found), 1))
