@@ -56,7 +56,7 @@ def test_every_format_goes_through_every_command(reseau, suffix):
     assert (
         "No certificate from the training sample: features of texts and blanks are no affine function" in certified.out
     )
-    assert "hold-out: " in certified.out
+    assert "[hold-out]" in certified.out
 
 
 @pytest.fixture

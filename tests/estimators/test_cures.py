@@ -21,6 +21,7 @@ from reseau.estimators import (
     rows,
     settings,
 )
+from reseau.losses import Quantile
 from tools.cures import Cure, cured, raises_without_a_case
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -258,6 +259,31 @@ CASES = {
         lambda one, *others: (
             classify(**{"solver": "lbfgs", "dropout": 0.5} | keywords(one)),
             classify(**{"solver": "lbfgs"} | keywords(", ".join(others))),
+        ),
+    ),
+    "sets of labels": Cure(
+        lambda: classify(y=np.stack([SIDES, 1 - SIDES], 1)).calibrate(X, SIDES),
+        r"one class each",
+        lambda: classify().calibrate(X[:, ::-1], SIDES),
+    ),
+    "several quantiles of several outputs": Cure(
+        lambda: regress(y=np.stack([NUMBERS, NUMBERS], 1), loss=Quantile((0.05, 0.95))),
+        r"one estimator for each output",
+        lambda: regress(loss=Quantile((0.05, 0.95))),
+    ),
+    "an interval of several outputs": Cure(
+        lambda: regress(y=np.stack([NUMBERS, NUMBERS], 1)).calibrate(X, NUMBERS),
+        r"one output, and loss='(\w+)' or (Quantile\(\(0.05, 0.95\)\))",
+        lambda *texts: [
+            regress(loss=loss).calibrate(X[:, ::-1], NUMBERS)
+            for loss in (texts[0], eval(texts[1], {"Quantile": Quantile}))
+        ],
+    ),
+    "processes that are none": Cure(
+        lambda: fit_many(NetworkClassifier(**QUICK), {"alpha": [1.0]}, X, SIDES, processes=0, progress=False),
+        r"a whole number from (\d) on",
+        lambda least: fit_many(
+            NetworkClassifier(**QUICK), {"alpha": [1.0]}, X, SIDES, processes=int(least), progress=False
         ),
     ),
     "layers of nothing": Cure(

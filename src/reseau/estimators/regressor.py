@@ -128,7 +128,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         if self._targets > 1:
             raise DataError(
                 f"{type(self).__name__}: several quantiles are for one output, y has {self._targets}\n"
-                "  fix: one estimator for each output, or one level"
+                "  fix: one estimator for each output"
             )
         return len(loss.levels)
 

@@ -46,7 +46,7 @@ def explore(
         >>> import numpy as np, reseau as rs
         >>> x = rs.input("x", (2,))
         >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 8)), 1))
-        >>> page = rs.explore(net, net.init(seed=0), (np.eye(2), np.zeros(2)))
+        >>> page = rs.explore(net, net.init(seed=0), (np.eye(2), np.arange(2.0)))
     """
     return widget(None if network is None else problem_of(network, params, data, loss))
 

@@ -24,8 +24,8 @@ class Quantile(Loss):
     Source: R. Koenker and G. Bassett, *Regression Quantiles*, 1978 (the pinball loss).
 
     Example:
-        >>> Quantile((0.05, 0.95)).forward(jnp.array([[0.0, 2.0]]), jnp.array([1.0])).round(6).tolist()
-        [0.1]
+        >>> Quantile((0.05, 0.95)).forward(jnp.array([[0.0, 4.0]]), jnp.array([1.0])).round(3).tolist()
+        [0.2]
     """
 
     levels: tuple[float, ...] = (0.5,)

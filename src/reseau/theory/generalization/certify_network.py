@@ -52,7 +52,7 @@ def certify_network(
         >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 8)), 2))
         >>> X = np.random.default_rng(0).normal(size=(4000, 2))
         >>> y = (X[:, 0] > 0).astype(int)
-        >>> result = rs.fit(net, rs.losses.CrossEntropy(), (X, y), epochs=5, seed=0)
+        >>> result = rs.fit(rs.Objective(net, loss=rs.losses.CrossEntropy()), (X, y), epochs=5, seed=0)
         >>> certificate = certify_network(net, result.params, X, y, holdout=(X[:1000], y[:1000]))
         >>> certificate.holdout.bound < certificate.bound <= 1
         True

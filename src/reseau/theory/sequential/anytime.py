@@ -75,7 +75,7 @@ def sequential_mean_upper(losses: npt.ArrayLike, largest: float, delta: float = 
 
     Example:
         >>> round(sequential_mean_upper([0.0, 0.5] * 500, 1.0), 3)
-        0.279
+        0.273
 
     Source: I. Waudby-Smith and A. Ramdas, *Estimating means of bounded random variables by betting*, 2024; here with
     bets that are fixed, and mixed.
