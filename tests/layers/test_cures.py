@@ -187,6 +187,13 @@ CASES = {
         "reshape the data",
         lambda: numbered(np.array(["a", "b", "a"]).reshape(1, 3), 3),
     ),
+    "numbers that an input would change": Cure(
+        lambda: rs.Network(x := rs.input("x", (), "int32"), x + 1)({}, np.array([1.5, 2.0])),
+        r"whole numbers from (-\d+) to (\d+), as array.astype\('int32'\) keeps them",
+        lambda low, high: rs.Network(x := rs.input("x", (), "int32"), x - x)(
+            {}, np.array([int(low), int(high)], np.float64).astype("int32")
+        ),
+    ),
     "two batches": Cure(lambda: two_inputs(2, 3), "give both the same length", lambda: two_inputs(3, 3)),
     "a slice of nothing": Cure(
         lambda: rs.slice(rows(5), 1, 4, 2),

@@ -50,7 +50,8 @@ def targets_for(loss, scores, rng):
 
 def test_every_loss_is_tested():
     def leaves(cls):
-        return {cls} if not cls.__subclasses__() else set().union(*map(leaves, cls.__subclasses__()))
+        own = [c for c in cls.__subclasses__() if c.__module__.startswith("reseau.losses.")]
+        return {cls} if not own else set().union(*map(leaves, own))
 
     assert {type(loss) for loss in LOSSES} | {MeanOverMembers} == {
         c for c in leaves(Loss) if c.__module__.startswith("reseau.losses.")

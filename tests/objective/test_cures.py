@@ -11,6 +11,7 @@ import reseau as rs
 from reseau import layers, losses, penalties
 from reseau.errors import DataError
 from reseau.graph import apply_op
+from reseau.losses import classes, loss, members, numbers, quantile, sides
 from reseau.objective import examples, objective
 from tools.cures import Cure, cured, raises_without_a_case
 
@@ -90,6 +91,23 @@ def trained_in_part(part, read):
 
 
 CASES = {
+    "levels that are none": Cure(
+        lambda: losses.Quantile((0.0, 0.5)), r"such as (\(.*\))", lambda levels: losses.Quantile(value(levels))
+    ),
+    "quantiles of other scores": Cure(
+        lambda: made(3, loss=losses.Quantile((0.1, 0.9))),
+        r"end the network with affine\(h, (\d)\)",
+        lambda n: made(int(n), loss=losses.Quantile((0.1, 0.9))),
+    ),
+    "a loss to watch beside two outputs": Cure(
+        lambda: rs.Objective(
+            two_outputs((losses.SquaredError(), losses.SquaredError())).network,
+            (losses.SquaredError(), losses.SquaredError()),
+            watch=(("AE", losses.AbsoluteError()),),
+        ),
+        "leave watch out",
+        lambda: two_outputs((losses.SquaredError(), losses.SquaredError())),
+    ),
     "a loss by name": Cure(
         lambda: made(loss="squared"), r"one of reseau.losses, such as (.*)", lambda t: made(loss=value(t))
     ),
@@ -208,4 +226,5 @@ def test_a_cure_works(name):
 
 
 def test_every_error_of_these_files_with_a_cure_has_a_case():
-    assert raises_without_a_case([objective, examples, losses, penalties], CASES.values(), ELSEWHERE) == []
+    modules = [objective, examples, loss, numbers, sides, classes, members, quantile, penalties]
+    assert raises_without_a_case(modules, CASES.values(), ELSEWHERE) == []
