@@ -30,6 +30,11 @@ class MeanField:
         moved: Distance from start to end over the norm of the start, of all parameters together.
         time: Of the flow that was followed: the sum of the lengths of the steps.
         values: The descended objective, before the first step and after every one.
+
+    Example:
+        >>> found = mean_field([-1.0, 1.0], [1.0, 1.0], 0.01, 4, steps=20)
+        >>> found.network.width <= 4, len(found.values), found.time > 0
+        (True, 21, True)
     """
 
     network: ShallowNetwork
@@ -201,6 +206,11 @@ def mean_field_figure(
     Raises:
         DataError: There is nothing to follow, or as `mean_field` and `global_optimum`.
         MissingExtraError: If clarabel is not installed.
+
+    Example:
+        >>> figure = mean_field_figure([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], 0.01, (4, 8), (1.0,), steps=20)
+        >>> figure.excess.shape, bool((figure.excess >= 0).all())
+        ((2, 1, 1), True)
     """
     if not (widths and scales and seeds):
         raise DataError(
