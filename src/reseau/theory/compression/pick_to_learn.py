@@ -46,6 +46,14 @@ class Picked:
         left: Rows that it still does wrong, where it was stopped before all were right; they count as kept.
         count: All rows.
         certificate: The bound on the error rate on new rows, of this network as it is.
+
+    Example:
+        >>> import reseau as rs
+        >>> objective = rs.Objective(rs.Network(x := rs.input("x", (1,)), rs.affine(x, 2)), rs.losses.CrossEntropy())
+        >>> X = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+        >>> picked = pick_to_learn(objective, X, (X[:, 0] > 0).astype(int), batch=8)
+        >>> picked.count, 0 < picked.bound <= 1
+        (40, True)
     """
 
     params: dict[str, Any]

@@ -149,6 +149,10 @@ class MeanFieldFigure:
         excess: Proved upper bounds on the objective minus the global optimum, (widths, scales, seeds).
         moved: As in `MeanField`, (widths, scales, seeds).
         optimum: The global optimum and its own gap, which the bounds include.
+
+    Example:
+        >>> mean_field_figure([-1.0, 1.0], [1.0, 1.0], 0.01, (4,), (1.0, 10.0), steps=5).moved.shape
+        (1, 2, 1)
     """
 
     widths: tuple[int, ...]
