@@ -28,6 +28,7 @@ FAIL = {
 """What we know to fail, and why."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     find_spec("sklearn.neural_network.tests") is None, reason="scikit-learn is installed without its tests"
 )

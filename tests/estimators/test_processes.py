@@ -160,6 +160,7 @@ def alive():
     return sum(isinstance(o, rs.Objective) for o in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_what_was_compiled_for_designs_of_long_ago_is_let_go(monkeypatch):
     monkeypatch.setattr(design, "OBJECTIVES", Recent(most=2))
     before = alive()
