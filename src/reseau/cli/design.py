@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from reseau.cache import Recent
 from reseau.data import Recipe, Table, preprocess
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant
+from reseau.layers.hidden import hidden_layers
 from reseau.losses import Loss
 from reseau.modelfiles.description import describe
 from reseau.ops import Add, Divide, Multiply, Subtract
@@ -19,15 +19,6 @@ from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.penalties import L1, L2, Penalty
 
 __all__ = ["Design", "design", "objective_of", "optimizer_of", "penalty_of"]
-
-ACTIVATIONS: dict[str, Callable[..., Node]] = {
-    "relu": rs.relu,
-    "leaky-relu": rs.leaky_relu,
-    "tanh": rs.tanh,
-    "sigmoid": rs.sigmoid,
-    "gelu": rs.gelu,
-    "softplus": rs.softplus,
-}
 
 CLASS_LOSSES: dict[str, Loss] = {
     "cross-entropy": rs.losses.CrossEntropy(),
@@ -40,6 +31,8 @@ NUMBER_LOSSES: dict[str, Loss] = {
     "absolute": rs.losses.AbsoluteError(),
     "huber": rs.losses.Huber(),
 }
+
+LOSSES = CLASS_LOSSES | NUMBER_LOSSES
 
 
 @dataclass(frozen=True)
@@ -87,19 +80,11 @@ def design(arguments: argparse.Namespace, train: Table) -> Design:
     """The network that the arguments ask for, with scalings fitted to the training part."""
     name, loss = _loss(arguments.loss, train.recipe)
     x, h = preprocess(train.recipe) if train.recipe.columns else _scaled(train)
-    activation = ACTIVATIONS[arguments.activation]
     if arguments.conv and len(train.recipe.shape) == 1:
         raise DataError("--conv reads images, and each row is a list of numbers\n  fix: leave --conv out")
-    for i, filters in enumerate(arguments.conv):
-        h = activation(rs.conv(h, filters, (3, 3), name=f"conv{i + 1}"), name=f"conv{i + 1} {arguments.activation}")
-        window = tuple(2 if int(n) > 1 else 1 for n in h.shape[1:3])
-        h = rs.max_pool(h, window, name=f"pool{i + 1}")
-    if len(h.shape) > 2:
-        h = rs.flatten(h, name="flat")
-    for i, units in enumerate(arguments.hidden):
-        h = activation(rs.affine(h, units, name=f"hidden{i + 1}"), name=f"hidden{i + 1} {arguments.activation}")
-        if arguments.dropout:
-            h = rs.dropout(h, arguments.dropout, name=f"dropout{i + 1}")
+    h = hidden_layers(
+        h, arguments.hidden, arguments.activation, filters=arguments.conv, dropped=arguments.dropout or 0.0
+    )
     if train.classes:
         scores = rs.affine(h, len(train.classes) if name == "cross-entropy" else 1, name="scores")
         network = rs.Network(x, scores)

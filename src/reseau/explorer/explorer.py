@@ -15,7 +15,7 @@ from reseau.explorer.datasets import DATASETS, generate
 from reseau.explorer.export import page_of
 from reseau.explorer.files import model_bytes, python_script, read_table
 from reseau.explorer.graph_view import Statistician, draw_graph, inspect_node
-from reseau.explorer.problem import ACTIVATIONS, PENALTIES, Problem, Shape, build
+from reseau.explorer.problem import PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
 from reseau.explorer.step_view import check_differences, explain_step
 from reseau.explorer.theory_view import (
@@ -30,6 +30,7 @@ from reseau.explorer.theory_view import (
 )
 from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
 from reseau.graph.cost import size
+from reseau.layers.hidden import ACTIVATIONS
 
 __all__ = ["Explorer", "playground"]
 

@@ -1,32 +1,24 @@
 """What is explored: a network, its parameters, and, where there are any, the rows and the loss it is trained with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from reseau import layers
 from reseau.data import Table, preprocess, split
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, input, is_text, state
+from reseau.layers.hidden import ACTIVATIONS, hidden_layers
+from reseau.layers.parametric import affine
 from reseau.losses import CrossEntropy, Loss, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.ops import Add, Divide, Multiply
 from reseau.penalties import L1, L2, Penalty
 
-__all__ = ["ACTIVATIONS", "PENALTIES", "Problem", "Shape", "build"]
-
-ACTIVATIONS: dict[str, Callable[..., Node]] = {
-    "relu": layers.relu,
-    "leaky-relu": layers.leaky_relu,
-    "tanh": layers.tanh,
-    "sigmoid": layers.sigmoid,
-    "gelu": layers.gelu,
-    "softplus": layers.softplus,
-}
+__all__ = ["PENALTIES", "Problem", "Shape", "build"]
 
 PENALTIES: dict[str, Penalty | None] = {"none": None, "l2": L2(1.0), "l1": L1(1.0)}
 
@@ -181,7 +173,7 @@ def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
         >>> build(generate("rings", 80, 0.0, 0), Shape((4,)), 0, "rings").network
         <Network x (batch, 2) -> scores (batch, 2), 8 nodes>
     """
-    recipe, activation = table.recipe, ACTIVATIONS[shape.activation]
+    recipe = table.recipe
     stays, held = split(len(table), HELD, seed, table.target if table.classes else None)
     if recipe.columns and any(c.deviation for c in recipe.columns):
         table = table.under(table.rows(stays).fitted().recipe)
@@ -194,21 +186,15 @@ def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
         x = h = input("x", recipe.shape)
     if shape.filters and len(recipe.shape) != 3:
         raise DataError("convolutions read images, and each row is a list of numbers\n  fix: leave the filters out")
-    for i, filters in enumerate(shape.filters):
-        h = activation(layers.conv(h, filters, (3, 3), name=f"conv{i + 1}"), name=f"conv{i + 1} {shape.activation}")
-        h = layers.max_pool(h, tuple(2 if int(n) > 1 else 1 for n in h.shape[1:3]), name=f"pool{i + 1}")
-    if len(h.shape) > 2:
-        h = layers.flatten(h, name="flat")
-    for i, units in enumerate(shape.hidden):
-        h = activation(layers.affine(h, units, name=f"hidden{i + 1}"), name=f"hidden{i + 1} {shape.activation}")
+    h = hidden_layers(h, shape.hidden, shape.activation, filters=shape.filters)
     if table.classes:
-        network = Network(x, layers.affine(h, len(table.classes), name="scores"))
+        network = Network(x, affine(h, len(table.classes), name="scores"))
         return Problem(title, network, CrossEntropy(), table, held)
     assert table.target is not None
     standardized = any(c.deviation for c in recipe.columns)
     known = table.target[stays]
     unit = (float(known.mean()), float(known.std()) or 1.0) if standardized else (0.0, 1.0)
-    return Problem(title, Network(x, layers.affine(h, 1, name="output")), SquaredError(), table, held, unit)
+    return Problem(title, Network(x, affine(h, 1, name="output")), SquaredError(), table, held, unit)
 
 
 def _drawn(generator: np.random.Generator, node: Node) -> np.ndarray:
