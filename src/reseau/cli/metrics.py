@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from reseau.cli.design import LOSSES
 from reseau.cli.model import Model
 from reseau.data import Table
 from reseau.report.measures import Measures, measure_classes, measure_numbers
@@ -41,16 +42,10 @@ def decided(model: Model, scores: np.ndarray) -> np.ndarray:
     shares = None if model.threshold is None else probabilities(scores, model.loss)
     if model.threshold is not None and shares is not None:
         return model.threshold.decided(shares, model.recipe.classes)
-    return scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+    return LOSSES[model.loss].decide(scores)
 
 
 def probabilities(scores: np.ndarray, loss: str) -> np.ndarray | None:
     """The probability of each class; nothing where the loss does not estimate it."""
-    scores = scores.astype(np.float64)
-    if loss == "logistic":
-        scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
-    elif loss != "cross-entropy":
-        return None
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return shares
+    found = LOSSES[loss].log_probabilities(scores)
+    return None if found is None else np.exp(found)
