@@ -144,9 +144,9 @@ def _words(values: Sequence[object]) -> tuple[str, ...]:
 
 
 def _number(value: object) -> float:
-    if type(value) not in (float, int):
+    if not isinstance(value, float | int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not a number")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 
 from reseau.bounds.interval import FloatArray
 from reseau.bounds.tangents import center, walk
+from reseau.cache import shared_length
 from reseau.errors import DataError
 from reseau.graph import Graph, Node
 from reseau.graph.backprop import backprop, constants, evaluate
-from reseau.graph.values import check_params
+from reseau.graph.values import check_params, filled_up
 from reseau.inspect.drawing.bars import Bar, draw_bars
 from reseau.inspect.local import checked_rows, only_input
 from reseau.inspect.words import plain
@@ -230,7 +231,7 @@ def _in_blocks(
     graph: Graph, params: Mapping[str, Any], program: Any, rows: int, block: Callable[[slice], tuple[np.ndarray, ...]]
 ) -> Iterator[tuple[slice, FloatArray]]:
     """A program of the sources and of blocks of rows, in 64 bits; blocks are filled up to one size."""
-    size = min(1 << max(rows - 1, 0).bit_length(), AT_ONCE)
+    size = min(max(shared_length(rows, 1), 1), AT_ONCE)
     with jax.enable_x64(True):
         stored = {name: jax.numpy.asarray(np.asarray(params[name], np.float64)) for name in graph.stored}
 
@@ -242,10 +243,8 @@ def _in_blocks(
     for i in range(0, max(rows, 1), size):
         cut = slice(i, min(i + size, rows))
         arrays = block(cut)
-        missing = size - len(arrays[0])
-        filled = [np.concatenate([a, np.zeros((missing, *a.shape[1:]), a.dtype)]) for a in arrays]
         with jax.enable_x64(True):
-            made = np.asarray(run(stored, *filled))
+            made = np.asarray(run(stored, *(filled_up(a, size) for a in arrays)))
         yield cut, made[: len(arrays[0])]
 
 

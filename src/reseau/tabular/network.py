@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array, device_put
 
 from reseau.data.table.recipe import Recipe
-from reseau.graph import Graph, Node, Parameter, state
+from reseau.graph import Graph, Node, Parameter, rebuilt, state
 from reseau.layers import (
     clip,
     concatenate,
@@ -138,16 +138,15 @@ def prefix(i: int, count: int) -> str:
 
 def _copied(graph: Graph, before: str) -> Node:
     """The output of a copy with parameters of its own; what depends on none of them is shared."""
-    made: dict[Node, Node] = {}
-    for node in graph.nodes:
-        parents = tuple(made[p] for p in node.parents)
+
+    def own(node: Node, parents: tuple[Node, ...]) -> Node | None:
         if isinstance(node.source, Parameter) and before:
-            made[node] = Node(None, (), node.shape, f"{before}{graph.names[node]}", node.source)
-        elif parents == node.parents:
-            made[node] = node
-        else:
-            made[node] = Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
-    return made[graph.outputs[0]]
+            return Node(None, (), node.shape, f"{before}{graph.names[node]}", node.source)
+        if parents == node.parents:
+            return None
+        return Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
+
+    return rebuilt(graph.nodes, own)[graph.outputs[0]]
 
 
 def _state(value: float, name: str) -> Node:

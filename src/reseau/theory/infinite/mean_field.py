@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.optimum.global_optimum import Optimum, global_optimum
+from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum
 from reseau.theory.optimum.objective import examples_of, objective
 from reseau.theory.plotting import new_axes
 from reseau.theory.score_losses import ScoreLoss
@@ -229,6 +229,7 @@ def mean_field_figure(
         found = mean_field(
             X, y, strength, widths[i], scale=scales[j], loss=loss, radius=radius, steps=steps, seed=seeds[k]
         )
-        excess[place] = max(objective(found.network, X, y, strength, loss) - best.dual, 0.0)
+        reached = objective(found.network, X, y, strength, loss)
+        excess[place] = Gap(reached, best.primal, best.dual, best.reached).excess
         moved[place] = found.moved
     return MeanFieldFigure(tuple(widths), tuple(scales), excess, moved, best)
