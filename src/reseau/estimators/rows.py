@@ -11,6 +11,7 @@ from scipy import sparse
 
 from reseau.cache import shared_length
 from reseau.errors import DataError
+from reseau.graph.values import filled_up
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 
@@ -136,7 +137,6 @@ def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weigh
         return objective.read(X, target, weights, X.dtype)
     empty = max(shared_length(n, PARTS), SHORTEST) - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
-    if empty:  # rows that no batch takes
-        X, target = (np.concatenate([a, np.broadcast_to(a[:1], (empty, *a.shape[1:]))]) for a in (X, target))
+    X, target = (filled_up(a, n + empty) for a in (X, target))  # rows that no batch takes
     examples = objective.read(X, target, given, X.dtype)
     return replace(examples, weights=np.ones(n) if weights is None else examples.weights[:n] * (n / len(given)))
