@@ -125,7 +125,7 @@ def test_plot_draws_one_and_two_inputs():
 
 
 def test_plot_without_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'reseau\[plot\]'"):
         ShallowNetwork([[1.0]], [0.0], [1.0]).plot()
 
