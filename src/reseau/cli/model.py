@@ -65,6 +65,9 @@ def read_model(path: Path) -> Model:
     """The model that a run wrote, or `Network.save` with a recipe."""
     words = modelfile.read_metadata(path)
     network, params = rs.load(path)
+    if "interval" in words:  # further outputs, which `reseau convert --interval` added
+        network = rs.Network(network.graph.inputs, network.graph.outputs[:1])
+        params = {name: params[name] for name in network.graph.stored}
     if "recipe" not in words:
         raise DataError(
             f"{path}: it does not say how its data is read\n"

@@ -15,6 +15,7 @@ import numpy as np
 
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
+from reseau.cli.groups import check_groups
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.cli.partial_folder import (
     CHECKPOINTS,
@@ -68,6 +69,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool =
     parts, chosen = _parts(arguments, plain, asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
+    check_groups(arguments.groups, parts.train)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])

@@ -62,7 +62,14 @@ def train_table(arguments: argparse.Namespace, parts: Parts, name: str, partial:
     arguments.epochs, arguments.batch = chosen.epochs * chosen.members, chosen.batch
     optimizer = TableOptimizer(chosen.rate, chosen.decay, max(r.steps for r in found.members))
     model = Model(found.network, found.params, parts.train.recipe, loss_name, name)
-    return Trained(rs.Objective(found.trained, loss=loss), made, optimizer, result, model, name)
+    spread = None if classes else _spread(found, parts.train.target)
+    return Trained(rs.Objective(found.trained, loss=loss), made, optimizer, result, model, name, spread)
+
+
+def _spread(found: TableFit, target: np.ndarray) -> np.ndarray:
+    """The variance of the targets that each epoch was measured on: those that its member held out."""
+    epochs = [len(r.history["epoch"]) for r in found.members]
+    return np.repeat([np.var(np.asarray(target[held], np.float64)) for held in found.held_out], epochs)
 
 
 def _history(found: TableFit) -> dict[str, np.ndarray]:
