@@ -74,7 +74,7 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         ),
         "dashes in a target of numbers": Cure(
             lambda: table("a,y\n" + "".join(f"{i},{'-' if i == 9 else i % 4}\n" for i in range(20))),
-            "correct the cell; or task='classification' (--task classification) takes every value for a class",
+            r"correct the cell; or task='classification' \(--task classification\) takes every value for a class",
             lambda: table("a,y\n" + "".join(f"{i},{i % 4}\n" for i in range(20))),
         ),
         "nothing to leave out": Cure(
