@@ -16,7 +16,7 @@ from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.graph.backprop import backprop, evaluate
 from reseau.graph.fork import check_process
-from reseau.graph.values import check_params, precision_of
+from reseau.graph.values import all_finite, check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
@@ -224,7 +224,7 @@ class TrainingRun:
                 values = evaluate(nodes, sources)
                 found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
                 for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
-                    odd = (n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n))
+                    odd = (n for n in walk if n in numbers and not all_finite(numbers[n]) and not may_be_blank(n))
                     bad = next(odd, None)
                     if bad is not None:
                         return self.error(bad, what, step, good)
@@ -270,14 +270,3 @@ class Snapshot(NamedTuple):
 def copied(carry: Carry) -> Carry:
     """The carry as arrays of NumPy that nothing overwrites."""
     return jax.tree.map(np.array, carry)
-
-
-def all_finite(arrays: Any) -> bool:
-    """Whether all real numbers in a tree of arrays are finite."""
-    real = (a for a in jax.tree.leaves(arrays) if getattr(getattr(a, "dtype", None), "kind", "") == "f")
-    return all(bool(np.isfinite(np.asarray(a)).all()) for a in real)
-
-
-def finite(value: Array) -> bool:
-    """Whether all entries are finite; whole numbers are."""
-    return not jnp.issubdtype(value.dtype, jnp.floating) or bool(jnp.isfinite(value).all())
