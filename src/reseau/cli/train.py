@@ -188,8 +188,7 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,
-        shards=arguments.shards,
-        exact=not arguments.inexact,
+        compute=rs.Compute(shards=arguments.shards, exact=not arguments.inexact),
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)

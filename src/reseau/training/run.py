@@ -20,7 +20,7 @@ from reseau.graph.values import all_finite, check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
-from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Plan, Program, StepSettings
+from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Chunk, Plan, Program, StepSettings
 from reseau.training.sharded import Cut, ShardedProgram
 
 __all__ = ["Record", "TrainingRun"]
@@ -145,8 +145,8 @@ class TrainingRun:
         examples = self.feed.examples(step, total)
         started = time.perf_counter()
         plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
-        chunk = step, epochs, count, fresh, self.seed, self.settings
-        self.carry, self.losses = self.program.run(self.carry, examples, plan, *chunk)
+        chunk = Chunk(examples, plan, step, epochs, count, fresh, self.seed & 0xFFFFFFFF, self.settings)
+        self.carry, self.losses = self.program.run(self.carry, chunk)
         stop = step + epochs * count
         if not all_finite((self.losses, self.carry.states)):
             raise self.diverged(stop)
@@ -229,7 +229,7 @@ class TrainingRun:
                     if bad is not None:
                         return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
+            carry, _ = program.run(copied(carry), Chunk(examples, plan, step, 1, 1, False, drawn[1], self.settings))
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
             overflowed = self.overflowed(carry)
             if overflowed is not None:
