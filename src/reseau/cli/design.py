@@ -8,13 +8,13 @@ import numpy as np
 
 import reseau as rs
 from reseau.cache import Recent
-from reseau.data import Recipe, Table, preprocess
+from reseau.data import Recipe, Table
+from reseau.data.table.preprocessing import in_unit, pixels, preprocess, standardized
 from reseau.errors import DataError
-from reseau.graph import Node, apply_op, constant
+from reseau.graph import Node
 from reseau.layers.hidden import hidden_layers
 from reseau.losses import Loss
 from reseau.modelfiles.description import describe
-from reseau.ops import Add, Divide, Multiply, Subtract
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.penalties import L1, L2, Penalty
 
@@ -92,9 +92,8 @@ def design(arguments: argparse.Namespace, train: Table) -> Design:
     assert train.target is not None
     shift, scale = float(train.target.mean()), float(train.target.std()) or 1.0
     scores = rs.affine(h, 1, name="standardized")
-    stretched = apply_op(Multiply(), scores, _state(np.array(scale), "target.scale"), name="stretched")
-    kept = apply_op(Add(), stretched, _state(np.array(shift), "target.mean"), name="predicted")
-    return Design(rs.Network(x, scores), rs.Network(x, kept), loss, name, shift, scale)
+    kept = rs.Network(x, in_unit(scores, shift, scale))
+    return Design(rs.Network(x, scores), kept, loss, name, shift, scale)
 
 
 def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
@@ -151,15 +150,6 @@ def _scaled(train: Table) -> tuple[Node, Node]:
     """The input, and what the layers read: pixels from 0 to 1, columns with mean 0 and deviation 1."""
     if len(train.recipe.shape) > 1:
         x = rs.input("image", train.recipe.shape)
-        largest = 255.0 if train.features.dtype == np.uint8 and train.features.max() > 16 else None
-        unit = largest or float(np.abs(train.features).max()) or 1.0
-        return x, apply_op(Divide(), x, constant(unit), name="scaled")
+        return x, pixels(x, train.features)
     x = rs.input("features", train.recipe.shape)
-    mean, deviation = train.features.mean(axis=0), train.features.std(axis=0)
-    scale = np.where(deviation > 1e-7 * np.abs(mean), deviation, 1.0)
-    centered = apply_op(Subtract(), x, _state(mean, "features.mean"), name="centered")
-    return x, apply_op(Divide(), centered, _state(np.where(scale > 0, scale, 1.0), "features.scale"), name="scaled")
-
-
-def _state(value: np.ndarray, name: str) -> Node:
-    return rs.state(value.astype(np.float32), name=name, role=name.partition(".")[2])
+    return x, standardized(x, train.features.mean(axis=0), train.features.std(axis=0))
