@@ -50,7 +50,7 @@ from reseau.ops.grid import GridSample
 from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
 from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
-from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
+from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowSum
 from reseau.ops.quantization import Dequantize, Narrow, Quantize
 from reseau.ops.random import RandomLike
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
@@ -188,7 +188,6 @@ __all__ = [
     "Transpose",
     "Where",
     "WindowArgMax",
-    "WindowMax",
     "WindowSum",
     "Xor",
 ]
