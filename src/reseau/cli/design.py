@@ -1,6 +1,5 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
-import argparse
 import json
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 
 import reseau as rs
 from reseau.cache import Recent
+from reseau.cli.options import Train
 from reseau.data import Recipe, Table
 from reseau.data.table.preprocessing import in_unit, pixels, preprocess, standardized
 from reseau.errors import DataError
@@ -76,7 +76,7 @@ class Design:
         return table.target if self.loss_name == "cross-entropy" else (table.target - shift) / scale
 
 
-def design(arguments: argparse.Namespace, train: Table) -> Design:
+def design(arguments: Train, train: Table) -> Design:
     """The network that the arguments ask for, with scalings fitted to the training part."""
     name, loss = _loss(arguments.loss, train.recipe)
     x, h = preprocess(train.recipe) if train.recipe.columns else _scaled(train)
@@ -96,7 +96,7 @@ def design(arguments: argparse.Namespace, train: Table) -> Design:
     return Design(rs.Network(x, scores), kept, loss, name, shift, scale)
 
 
-def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
+def optimizer_of(arguments: Train) -> Optimizer:
     """The optimizer that the arguments ask for."""
     rate, momentum = arguments.learning_rate, arguments.momentum
     if arguments.optimizer == "sgd":
@@ -126,7 +126,7 @@ def objective_of(made: Design, penalty: Penalty | None) -> rs.Objective:
     return OBJECTIVES.get(key, lambda: rs.Objective(made.trained, loss=made.loss, penalty=penalty, watch=made.watch))
 
 
-def penalty_of(arguments: argparse.Namespace) -> Penalty | None:
+def penalty_of(arguments: Train) -> Penalty | None:
     """The penalty that the arguments ask for."""
     terms: list[Penalty] = []
     if arguments.l2:

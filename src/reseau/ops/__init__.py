@@ -1,5 +1,8 @@
 """The vocabulary: every operation a node can apply, each with its shape, its value and its derivative."""
 
+import warnings
+from typing import Any
+
 from reseau.ops.activations import Clip, Gelu, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
 from reseau.ops.arithmetic import (
     Add,
@@ -191,3 +194,12 @@ __all__ = [
     "WindowSum",
     "Xor",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "WindowMax":
+        raise AttributeError(f"module 'reseau.ops' has no attribute {name!r}")
+    warnings.warn(
+        "ops.WindowMax is now ops.MaxPool(window, stride, padding, dilation=)", DeprecationWarning, stacklevel=2
+    )
+    return lambda window, stride, dilation, pads: MaxPool(window, stride, pads, dilation=dilation)
