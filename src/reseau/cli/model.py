@@ -1,7 +1,7 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +80,8 @@ def model_of(file: NetworkFile) -> Model:
         threshold = read_threshold(words["threshold"], recipe.classes) if "threshold" in words else None
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    model = Model(
-        network, file.params, recipe, words.get("loss") or _usual_loss(network, recipe), words.get("data", "")
-    )
-    model = replace(model, threshold=threshold)
+    loss = words.get("loss") or _usual_loss(network, recipe)
+    model = Model(network, file.params, recipe, loss, words.get("data", ""), threshold)
     _check_model(path, model)
     return model
 

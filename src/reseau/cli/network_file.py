@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jax import Array
 
+from reseau.graph.fork import check_process
 from reseau.modelfiles import formats as modelfile
 from reseau.network import Network, arrays_of
 
@@ -35,6 +36,7 @@ def read_network(path: Path, choices: modelfile.Choices = modelfile.DECIDED) -> 
     Raises:
         ModelFileError: The file is missing, damaged, or not a model.
     """
+    check_process()
     graph, params, words = modelfile.read(path, choices)
     return NetworkFile(
         path, Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params), words
