@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.graph import Node
+from reseau.graph import Node, rebuilt
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.ops.base import Op, Shape
@@ -60,9 +60,9 @@ class Narrowed(Op):
 
 def narrowed(network: Network) -> Network:
     """The same network, its matrix products and convolutions narrowed."""
-    made: dict[Node, Node] = {}
-    for node in network.graph.nodes:
-        parents = tuple(made[p] for p in node.parents)
-        op = Narrowed(node.op) if isinstance(node.op, NARROWED) else node.op
-        made[node] = node if op is None else Node(op, parents, node.shape, node.name)
+
+    def narrow(node: Node, parents: tuple[Node, ...]) -> Node | None:
+        return Node(Narrowed(node.op), parents, node.shape, node.name) if isinstance(node.op, NARROWED) else None
+
+    made = rebuilt(network.graph.nodes, narrow)
     return Network(network.graph.inputs, tuple(made[n] for n in network.graph.outputs))
