@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+__all__ = ["DOCS", "figures", "french", "same_but_for_rounding"]
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
 
