@@ -26,6 +26,8 @@ class Trained:
         result: What `fit` returned.
         model: The model that is kept.
         name: What it was trained on.
+        epochs: Epochs that were asked for, and
+        batch: rows in a step.
         spread: Of a number: the variance of the targets that each epoch was measured on, in the unit of the target;
             nothing where `Parts` has these rows.
     """
@@ -36,4 +38,6 @@ class Trained:
     result: "FitResult"
     model: "Model"
     name: str
+    epochs: int
+    batch: int
     spread: "np.ndarray | None" = None
