@@ -6,6 +6,7 @@ import jax
 
 import reseau as rs
 from benchmarks.cases import Block, Case
+from reseau.graph import Node
 
 
 def prepare(case: Case) -> Callable[[int], object]:
@@ -36,7 +37,7 @@ def prepare(case: Case) -> Callable[[int], object]:
     return run
 
 
-def with_block(x: rs.Node, block: Block) -> rs.Node:
+def with_block(x: Node, block: Block) -> Node:
     """The block's output."""
     h = x
     for number, c in enumerate(block.convolutions, 1):

@@ -90,7 +90,8 @@ def choose(which: str, shapes: Shapes) -> str:
     written = shapes.places * window * shapes.inputs * (8 if shapes.dtype == "float64" else 4)  # bytes of an example
     if written > MOST_BYTES_OF_AN_EXAMPLE:
         return "xla"
-    product = "rows" if window == 1 or written * shapes.batch <= MOST_BYTES_AT_ONCE else "blocks"
+    at_once = window == 1 or shapes.batch == 1 or written * shapes.batch <= MOST_BYTES_AT_ONCE
+    product = "rows" if at_once else "blocks"
     if window == 1 or shapes.dtype == "float64":
         return product
     strided = max(shapes.windows.stride) > 1
