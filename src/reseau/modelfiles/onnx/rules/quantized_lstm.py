@@ -76,7 +76,9 @@ def one_way(call: Call, i: int, from_x: Node, states: Node, reverse: bool, gates
         from_x = (
             from_x + apply_op(ops.Slice(0, 0, 4 * units), both) + apply_op(ops.Slice(0, 4 * units, 8 * units), both)
         )
-    peepholes = list(cut(entry(call, call[7], i), 3, units, 0)) if call.get(7) is not None else [None] * 3
+    peepholes: list[Node | None] = [None] * 3
+    if call.get(7) is not None:
+        peepholes = list(cut(entry(call, call[7], i), 3, units, 0))
     hidden, cell = first_state(call, 5, i, units), first_state(call, 6, i, units)
 
     def gate(k: int, value: Node, peephole: Node | None, seen: Node) -> Node:
