@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
+from reseau.compile_cache import Kept
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
@@ -191,7 +192,7 @@ def compute_together(importer: Importer, outputs: list[Node]) -> None:
         return [found[n] for n in wanted]
 
     wanted = [n for n in outputs if n in steps]
-    found = jax.jit(compute, compiler_options=QUICK)(list(known.values()))
+    found = Kept(jax.jit(compute, compiler_options=QUICK))(list(known.values()))
     importer.stored.update(zip(wanted, map(np.asarray, found), strict=True))
 
 
