@@ -10,6 +10,7 @@ from jax import Array
 from reseau.compile_cache import Kept
 from reseau.graph import Graph, is_text, on_host
 from reseau.graph.backprop import Values, evaluate
+from reseau.graph.options import options_of
 from reseau.graph.run import one_or_tuple
 from reseau.inference.folding import Frozen
 
@@ -30,7 +31,7 @@ def of_parameters(graph: Graph, sources: Sources) -> Callable[..., Any]:
         values = evaluate(graph.nodes, sources(params, inputs))
         return one_or_tuple([values[n] for n in graph.outputs])
 
-    return Kept(jax.jit(infer))
+    return Kept(jax.jit(infer, compiler_options=options_of(graph.nodes)))
 
 
 def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
@@ -57,7 +58,7 @@ def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
 
 def with_parameters(made: Frozen) -> Callable[[], Callable[..., tuple[Array, ...]]]:
     """What makes a program of the inputs alone, with all else fixed."""
-    kept = list(made.held)
+    kept, options = list(made.held), options_of(made.nodes)
 
     def infer(values: Sequence[Any], inputs: Sequence[Array]) -> tuple[Array, ...]:
         found = evaluate(made.nodes, dict(zip(kept, values, strict=True)) | dict(zip(made.inputs, inputs, strict=True)))
@@ -66,14 +67,15 @@ def with_parameters(made: Frozen) -> Callable[[], Callable[..., tuple[Array, ...
     def closed() -> Callable[..., tuple[Array, ...]]:
         # within a program of its own, what is fixed is computed by XLA and not an operation at a time
         inner = jax.jit(infer)
-        return Kept(jax.jit(lambda *inputs: inner(list(made.held.values()), inputs)))
+        program = jax.jit(lambda *inputs: inner(list(made.held.values()), inputs), compiler_options=options)
+        return Kept(program)
 
     if sum(v.nbytes for v in made.held.values()) <= MOST_CLOSED:
         return closed
     placed: list[Any] = [jax.device_put(np.asarray(v)) for v in made.held.values()]
 
     def open_program() -> Callable[..., tuple[Array, ...]]:
-        program = Kept(jax.jit(lambda values, *inputs: infer(values, inputs)))
+        program = Kept(jax.jit(lambda values, *inputs: infer(values, inputs), compiler_options=options))
         return lambda *inputs: program(placed, *inputs)
 
     return open_program
