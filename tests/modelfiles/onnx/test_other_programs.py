@@ -1,14 +1,22 @@
 """Models by scikit-learn are read, and a file of ours opens in OpenCV, onnxruntime and ONNX's reference."""
 
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+import pytest
 from onnx.reference import ReferenceEvaluator
 from skl2onnx import to_onnx as convert
+from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 import reseau as rs
+from tools.onnx_graphs import agree, theirs
 from tools.runs import elsewhere, here
 
 
@@ -35,9 +43,8 @@ def test_models_by_scikit_learn(tmp_path) -> None:
             path = tmp_path / f"{i}.onnx"
             path.write_bytes(convert(model, x[:1], options=options, target_opset=18).SerializeToString())
             net, params = rs.load(path)
-            theirs = elsewhere(path, x)
-            ours = here(net, params, x)
-            for a, b in zip(ours, theirs, strict=True):
+            ours, right = here(net, params, x), elsewhere(path, x)
+            for a, b in zip(ours, right, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
@@ -56,3 +63,25 @@ def test_our_file_opens_everywhere(tmp_path) -> None:
     np.testing.assert_allclose(elsewhere(tmp_path / "net.onnx", first)[0], expected, rtol=1e-4, atol=1e-6)
     reference = ReferenceEvaluator(onnx.load(tmp_path / "net.onnx"))
     np.testing.assert_allclose(reference.run(None, {"image": first})[0], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning:sklearn")
+@pytest.mark.parametrize(("name", "zipmap"), [("GaussianNB", False), ("SVC", True), ("BaggingClassifier", False)])
+def test_classes_called_by_texts(tmp_path: Path, name: str, zipmap: bool) -> None:
+    """Labels are looked up among texts, and members of a bag are stacked along an axis of their own."""
+    x, target = load_iris(return_X_y=True)
+    x = x.astype(np.float32)
+    made = {
+        "GaussianNB": GaussianNB(),
+        "SVC": SVC(kernel="linear", probability=True, random_state=0),
+        "BaggingClassifier": BaggingClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=3, random_state=0),
+    }[name].fit(x, np.array(["setosa", "versicolor", "virginica"])[target])
+    m = convert(made, x[:1], options={id(made): {"zipmap": zipmap}})
+    path, back = tmp_path / "m.onnx", tmp_path / "back.onnx"
+    path.write_bytes(m.SerializeToString())
+    labels, scores = theirs(m, {"X": x[::9]})
+    right = [labels, np.array([list(row.values()) for row in scores], np.float32) if zipmap else scores]
+    net, params = rs.load(path)
+    agree(net(params, x[::9]), right, 1e-4)
+    net.save(back, params)
+    agree(tuple(theirs(back, {"X": x[::9]})), right, 1e-4)

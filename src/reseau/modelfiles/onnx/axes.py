@@ -7,7 +7,7 @@ as it is written.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 
@@ -32,12 +32,14 @@ class Reading:
         words: The file's own names of axes, each with the word that stands for it.
         batch: The inputs whose first axis is the batch.
         said: Whether the file itself calls that axis the batch, so that the graph need not be asked.
+        one: Whether a 1 that stands first in a shape inside the graph may mean the batch, since one row was exported.
     """
 
     shapes: Mapping[str, Shape]
     words: Mapping[str, str]
     batch: frozenset[str]
     said: bool
+    one: bool = False
 
 
 def readings(
@@ -53,9 +55,11 @@ def readings(
         members = {n for n, d in first.items() if d == leader or (isinstance(d, str) and NAMELESS.fullmatch(d))}
         if batch or NAMELESS.fullmatch(leader) or leader not in later:
             said = bool(batch) or SAYS_BATCH.fullmatch(leader) is not None
-            yield _reading(dims, given, frozenset(members), said)
+            as_written = _reading(dims, given, frozenset(members), said)
+            yield as_written
+            yield replace(as_written, one=True)
     elif batch is not False and (lone := frozenset(n for n, d in first.items() if d == 1)):
-        yield _reading(dims, given, lone, bool(batch))
+        yield replace(_reading(dims, given, lone, bool(batch)), one=True)
     yield _reading(dims, given, frozenset(), False)
 
 

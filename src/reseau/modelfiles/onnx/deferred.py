@@ -180,8 +180,15 @@ def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
     w.functions.extend(model.functions)
     w.domains.update({o.domain: o.version for o in model.opset_import if o.domain not in ("", "ai.onnx")})
     for proto in model.graph.node:
-        w.nodes.append(renamed(proto, said, label))
+        w.nodes.append(renamed(as_columns(proto), said, label))
     return Value(label, (0,))
+
+
+def as_columns(proto: onnx.NodeProto) -> onnx.NodeProto:
+    """The node; in place of maps from the names of classes to scores, their columns, which is what is read of them."""
+    if (proto.domain, proto.op_type) != ("ai.onnx.ml", "ZipMap"):
+        return proto
+    return helper.make_node("Identity", proto.input, proto.output, proto.name)
 
 
 def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.NodeProto:

@@ -230,6 +230,11 @@ class Importer(Known):
 
     # sources
 
+    def constant(self, value: np.ndarray) -> Node:
+        """A fixed array."""
+        self.texts |= value.dtype == np.dtype(object)
+        return super().constant(value)
+
     def initializer(self, name: str, value: np.ndarray) -> Node:
         """An array of the file: what training moves if it holds real numbers and has an axis, else a constant."""
         real = jnp.issubdtype(value.dtype, jnp.floating)
@@ -372,14 +377,17 @@ class Importer(Known):
             return self.expand(self, call, proto, within)
         results = rule(call)
         made = results if isinstance(results, tuple) else (results,)
-        texts = (
-            [n for n in call.inputs if isinstance(n, Node) and self.dtype(n) == np.dtype(object)] if self.texts else []
-        )
-        if texts and not self.at_once and moves_texts(made, call.inputs, lambda n: self.dtype(n) == np.dtype(object)):
-            raise Needs(tuple(name for n in texts for name in self.inputs_of(n)))
+        read = [n for n in call.inputs if isinstance(n, Node)] if self.texts and not self.at_once else []
+        texts = any(map(self.is_text, read)) and not all(map(self.is_fixed, read))
+        if texts and moves_texts(made, call.inputs, self.is_text):
+            raise Needs(tuple(dict.fromkeys(name for n in read for name in self.inputs_of(n))))
         self.texts |= any(isinstance(n, Node) and n.op is not None and n.op.gives == "object" for n in made)
         named = (*call.outputs, *("",) * len(made))
         return [self.folded(r, call, n) if isinstance(r, Node) else r for r, n in zip(made, named, strict=False)]
+
+    def is_text(self, node: Node) -> bool:
+        """Whether a node holds texts."""
+        return self.dtype(node) == np.dtype(object)
 
     def attribute(self, proto: onnx.AttributeProto, who: str) -> Any:
         """A setting as Python's number, text, list, or array."""

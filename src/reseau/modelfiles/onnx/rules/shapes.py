@@ -95,7 +95,7 @@ def reshape(call: Call) -> Node:
 def row_meant(call: Call, target: list[Dim]) -> bool:
     """Whether a file that was made for one row says 1 where the batch is meant."""
     x = call[0].shape
-    if not call.importer.reading.batch or target[:1] != [1] or x[:1] != (BATCH,):
+    if not call.importer.reading.one or target[:1] != [1] or x[:1] != (BATCH,):
         return False
     return -1 in target or not differ(lengths_size(target), lengths_size(x[1:]))
 
