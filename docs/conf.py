@@ -69,6 +69,20 @@ data/README
 
 ```{toctree}
 :hidden:
+:caption: Cours, en français
+fr/README
+fr/1-graph
+fr/2-sgd
+fr/3-backprop
+fr/4-relu
+fr/5-homogeneity
+fr/6-regularization
+fr/7-generalization
+fr/8-approximation
+```
+
+```{toctree}
+:hidden:
 :caption: Reference
 reference/index
 deployment

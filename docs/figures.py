@@ -3,14 +3,15 @@
     python docs/figures.py [PAGE ...]
 
 A page's python blocks share one namespace, its sh blocks one folder; a text block directly after one is what it prints.
-The pages `tables`, whose data must stand there, and `estimators` run in the current folder, and only if they are named. A
-guide is named by its path, `guides/table`; each runs in an empty folder.
+Each page runs in an empty folder; a guide is named by its path, `guides/table`. The pages `tables`, whose data must stand
+there, and `estimators` run in the current folder, and only if they are named. The French pages get the same code and output.
 """
 
 import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,32 +69,34 @@ def write(path: Path) -> None:
     """Run a page, and write what its blocks print under them."""
     text = path.read_text(encoding="utf-8")
     path.write_text(with_output(text, run(text, path.name)), encoding="utf-8")
-    print(path.name)
+    print(path.relative_to(FOLDER))
+
+
+def write_in_empty_folder(path: Path) -> None:
+    """Run a page where its reader stands, and keep the pictures that it draws and shows."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        write(path)
+        for picture in re.findall(r"!\[[^]]+\]\(figures/([^)]+)\)", path.read_text(encoding="utf-8")):
+            shutil.copy(picture, FOLDER / "figures")
+        os.chdir(FOLDER)
 
 
 def main(names: list[str]) -> None:
     import jax
 
+    import french
+
     jax.config.update("jax_enable_x64", True)
     plain_svg()
-    if "tables" in names:
-        write(FOLDER / "tables.md")
-    if "estimators" in names:
-        write(FOLDER / "estimators.md")
-    with tempfile.TemporaryDirectory() as folder:
-        for part in ("data", "figures"):
-            (Path(folder) / part).symlink_to(FOLDER / part)
-        os.chdir(folder)
-        for path in [*sorted(FOLDER.glob("[0-9]-*.md")), FOLDER / "gallery.md"]:
-            if not names or path.stem in names:
-                write(path)
-        os.chdir(FOLDER)
-    for path in [FOLDER / "index.md", FOLDER / "deployment.md", *sorted(FOLDER.glob("guides/*.md"))]:
+    for name in ("tables", "estimators"):
+        if name in names:
+            write(FOLDER / f"{name}.md")
+    apart = [FOLDER / "gallery.md", FOLDER / "index.md", FOLDER / "deployment.md", *sorted(FOLDER.glob("guides/*.md"))]
+    for path in [*sorted(FOLDER.glob("[0-9]-*.md")), *apart]:
         if not names or path.relative_to(FOLDER).with_suffix("").as_posix() in names:
-            with tempfile.TemporaryDirectory() as folder:
-                os.chdir(folder)
-                write(path)
-                os.chdir(FOLDER)
+            write_in_empty_folder(path)
+    french.main()
 
 
 if __name__ == "__main__":
