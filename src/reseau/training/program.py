@@ -143,7 +143,7 @@ class Program:
         """
         data, seed, settings = (chunk.examples.inputs, chunk.examples.targets), np.uint32(chunk.seed), chunk.settings
         batch_size = chunk.plan.indices.shape[-1]
-        if self.looped and batch_size * self.work < WORK_OF_A_LONG_STEP:
+        if not self.single(batch_size):
             numbers = np.array([chunk.first, chunk.epochs, chunk.count, chunk.fresh], np.int32)
             arguments = carry, data, chunk.plan, numbers, seed, settings
             ran = self.kernel(*arguments) if batch_size <= self.largest_kernel else None
@@ -161,6 +161,10 @@ class Program:
             return made
 
         return chunk.step_by_step(carry, step)
+
+    def single(self, batch_size: int) -> bool:
+        """Whether each step on batches of this size is a dispatch of its own."""
+        return not self.looped or batch_size * self.work >= WORK_OF_A_LONG_STEP
 
     def sources(
         self, carry: Carry, examples: Examples, batch: Any, t: Any, seed: Any, settings: StepSettings

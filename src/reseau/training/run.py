@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from reseau.graph.values import all_finite, check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
+from reseau.training.memory import kept
 from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Chunk, Plan, Program, StepSettings
 from reseau.training.sharded import Cut, ShardedProgram
 
@@ -125,7 +127,11 @@ class TrainingRun:
         """
         began, step, pace = time.perf_counter() - self.seconds, self.step, inf
         room = self.room(total, at_once)
-        try:
+        with ExitStack() as ended:
+            ended.callback(self.feed.close)
+            ended.callback(self.whole.spare.clear)
+            if self.whole.single(self.feed.places):
+                ended.enter_context(kept())
             if step == total:
                 self.losses = np.asarray(self.carry.loss)[None]
                 record = self.record(step, total, self.seconds)
@@ -138,9 +144,6 @@ class TrainingRun:
                 step += epochs * count
                 yield self.record(step, total, time.perf_counter() - began)
                 self.remember(step)
-        finally:
-            self.feed.close()
-            self.whole.spare.clear()
 
     def run_chunk(self, step: int, total: int, epochs: int, count: int, room: tuple[int, int]) -> float:
         """Run the chunk at `step`; returns the seconds that its steps took, waiting for data not counted."""
