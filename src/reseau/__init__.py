@@ -29,7 +29,7 @@ HOME = {
     "explore": "reseau.explorer.notebook",
     "certified_radius": "reseau.verification.radius",
     "verify": "reseau.verification.verify",
-    **dict.fromkeys(("FitResult", "Record", "fit", "train"), "reseau.training"),
+    **dict.fromkeys(("Compute", "FitResult", "Record", "fit", "train"), "reseau.training"),
 }
 MODULES = (
     "batches",

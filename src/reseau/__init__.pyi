@@ -91,6 +91,7 @@ from reseau.network import Network as Network
 from reseau.network import load as load
 from reseau.objective import Objective as Objective
 from reseau.tabular import tune as tune
+from reseau.training import Compute as Compute
 from reseau.training import FitResult as FitResult
 from reseau.training import Record as Record
 from reseau.training import fit as fit

@@ -33,7 +33,7 @@ def main(coordinator, number, folder, *runs):
         own = settings.pop("own seed", None)
         if own is not None:  # what every process gets otherwise
             settings["seed"] = own + int(process)
-        result = fit(out, **settings)
+        result = fit(out, compute=rs.Compute(**settings.pop("compute", {})), **settings)
         files = {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in out.glob("history.*")}
         print(
             json.dumps(

@@ -1,16 +1,16 @@
 """`reseau convert`."""
 
-import argparse
 from pathlib import Path
 
 from reseau.cli.onnx_options import load_network
+from reseau.cli.options import Convert
 from reseau.cli.run_folder import find_model
 from reseau.errors import DataError
 
 __all__ = ["convert"]
 
 
-def convert(arguments: argparse.Namespace) -> int:
+def convert(arguments: Convert) -> int:
     """Write a network as a model file of another kind; the words beside it are kept."""
     path, out = find_model(arguments.run), Path(arguments.out)
     import numpy as np

@@ -1,10 +1,10 @@
 """`reseau evaluate`."""
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseau.cli.loading import load, name_of
+from reseau.cli.options import Evaluate
 from reseau.cli.run_folder import find_model
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
-def evaluate(arguments: argparse.Namespace) -> int:
+def evaluate(arguments: Evaluate) -> int:
     """Print how good the predictions of a run are, and write a report about it where one is asked for."""
     name_of(arguments)
     path = find_model(arguments.run)

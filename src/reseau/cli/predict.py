@@ -1,6 +1,5 @@
 """`reseau predict`."""
 
-import argparse
 import csv
 import io
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.loading import load, load_rows, name_of
+from reseau.cli.options import Predict
 from reseau.cli.run_folder import MODEL, OUTPUTS, find_model
 from reseau.data import Sheet, Table
 from reseau.data.table.columns import spelled
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
-def predict(arguments: argparse.Namespace) -> int:
+def predict(arguments: Predict) -> int:
     """Write one prediction a row, with the columns that name it, and the probability of each class if there are any."""
     name_of(arguments)
     path = find_model(arguments.run)
@@ -42,7 +42,7 @@ def predict(arguments: argparse.Namespace) -> int:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*(beside.names if beside else ()), *head])
     writer.writerows([*kept, *row] for kept, row in zip(_cells(beside, len(table)), rows, strict=True))
-    if arguments.out in (None, "-"):
+    if arguments.out is None or arguments.out == "-":
         sys.stdout.write(text.getvalue())
     else:
         replace_file(Path(arguments.out), [text.getvalue().encode()])
@@ -50,7 +50,7 @@ def predict(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(arguments: argparse.Namespace, model: "Model") -> tuple[Table, Sheet | None, str]:
+def _rows(arguments: Predict, model: "Model") -> tuple[Table, Sheet | None, str]:
     """The rows, and the columns that are written beside their predictions."""
     suffix = Path(arguments.data or "").suffix.lower()
     if model.recipe.columns and arguments.data and suffix != ".npz" and not Path(arguments.data).is_dir():

@@ -24,6 +24,8 @@ class Trained:
         result: What `fit` returned.
         model: The model that is kept.
         name: What it was trained on.
+        epochs: Epochs that were asked for, and
+        batch: rows in a step.
     """
 
     objective: "Objective"
@@ -32,3 +34,5 @@ class Trained:
     result: "FitResult"
     model: "Model"
     name: str
+    epochs: int
+    batch: int

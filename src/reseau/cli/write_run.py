@@ -1,6 +1,5 @@
 """The folder that `reseau train` leaves: model, digests of the rows, outputs for the test part, history, report."""
 
-import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reseau.cli.loading import Parts
+from reseau.cli.options import Train
 from reseau.cli.run_folder import FACTS, HISTORY, MODEL, ROWS
 from reseau.cli.threshold import FEW, RULES, Threshold, choose
 from reseau.cli.trained import Trained
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from reseau.cli.model import Model
     from reseau.report.baselines import Baseline
     from reseau.report.importance import Importance
-    from reseau.training import FitResult
 
 __all__ = ["with_threshold", "write_run"]
 
@@ -29,7 +28,7 @@ DIAGNOSED_ROWS = 256
 
 
 def write_run(
-    arguments: argparse.Namespace,
+    arguments: Train,
     parts: Parts,
     run: Trained,
     folder: Path,
@@ -74,7 +73,7 @@ def write_run(
             worst = worst_rows(model, parts.test, outputs)
             measures = dict(measure_outputs(model, outputs.scores, outputs.target).values)
         write_outputs(folder, outputs)
-    ended = _ended(arguments, result)
+    ended = _ended(arguments, run)
     seen = parts.train.rows(np.unique(np.linspace(0, len(parts.train) - 1, DIAGNOSED_ROWS).astype(int)))
     problems = run.objective.diagnose(result.params, seen.features, made.targets(seen)).problems
 
@@ -139,7 +138,7 @@ def in_units(history: Mapping[str, np.ndarray], loss: str, scale: float, parts: 
     return found
 
 
-def with_threshold(arguments: argparse.Namespace, parts: Parts, run: Trained) -> tuple["Model", Mapping[str, float]]:
+def with_threshold(arguments: Train, parts: Parts, run: Trained) -> tuple["Model", Mapping[str, float]]:
     """The model with the threshold that the rarer of two classes is decided by, and what each rule would choose."""
     classes, validation = parts.train.classes, parts.validation
     if len(classes) != 2 or run.model.loss == "hinge":
@@ -158,12 +157,12 @@ def with_threshold(arguments: argparse.Namespace, parts: Parts, run: Trained) ->
     return replace(run.model, threshold=threshold), rules
 
 
-def _settings(arguments: argparse.Namespace, run: Trained, threshold: Threshold | None) -> tuple[tuple[str, str], ...]:
+def _settings(arguments: Train, run: Trained, threshold: Threshold | None) -> tuple[tuple[str, str], ...]:
     """Name and value of each setting that the report shows."""
     made = run.made
     settings = [
-        *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", arguments.batch)),
-        *(("epochs", arguments.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
+        *(("loss", made.loss_name), ("optimizer", str(run.optimizer)), ("batch", run.batch)),
+        *(("epochs", run.epochs), ("L2", arguments.l2), ("L1", arguments.l1), ("seed", str(arguments.seed))),
         ("class weight", arguments.class_weight),
     ]
     if threshold is not None:
@@ -205,15 +204,16 @@ def digest_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _ended(arguments: argparse.Namespace, result: "FitResult") -> str:
+def _ended(arguments: Train, run: Trained) -> str:
+    result = run.result
     epochs = len(result.history["epoch"])
     seconds = f"{result.seconds:.1f} s"
     if result.stopped == "early":
         return f"Stopped after {epochs} epochs ({seconds}): {arguments.patience} brought no better validation loss."
     if result.stopped == "time":
-        return f"The time was over after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
+        return f"The time was over after {epochs} of {run.epochs} epochs ({seconds}); what was learned is kept."
     if result.stopped == "interrupted":
-        return f"Interrupted after {epochs} of {arguments.epochs} epochs ({seconds}); what was learned is kept."
+        return f"Interrupted after {epochs} of {run.epochs} epochs ({seconds}); what was learned is kept."
     return f"Trained for {epochs} epochs, {result.steps} steps, in {seconds}."
 
 
