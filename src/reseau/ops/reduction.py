@@ -17,7 +17,13 @@ Axes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Sum(Op):
-    """Sum over `axes`, which are kept with length 1 if `keepdims`."""
+    """Sum over `axes`, which are kept with length 1 if `keepdims`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sum(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [3. 7.]
+    """
 
     axes: Axes
     keepdims: bool = False
@@ -34,7 +40,13 @@ class Sum(Op):
 
 @dataclass(frozen=True)
 class Mean(Op):
-    """Mean over `axes`, which are kept with length 1 if `keepdims`."""
+    """Mean over `axes`, which are kept with length 1 if `keepdims`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Mean(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [1.5 3.5]
+    """
 
     axes: Axes
     keepdims: bool = False
@@ -52,7 +64,13 @@ class Mean(Op):
 
 @dataclass(frozen=True)
 class Max(Op):
-    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share."""
+    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Max(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [2. 4.]
+    """
 
     axes: Axes
     keepdims: bool = False
@@ -71,7 +89,13 @@ class Max(Op):
 
 @dataclass(frozen=True)
 class LogSumExp(Op):
-    """`y = log Σ exp(x)` over `axes`, the smooth maximum."""
+    """`y = log Σ exp(x)` over `axes`, the smooth maximum.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LogSumExp().forward(jnp.array([[0.0, 0.0], [3.0, 0.0]])).round(4))
+        [0.6931 3.0486]
+    """
 
     axes: Axes = (-1,)
     keepdims: bool = False
@@ -89,7 +113,13 @@ class LogSumExp(Op):
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`."""
+    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Softmax().forward(jnp.array([[0.0, 1.0]])).round(4))
+        [[0.2689 0.7311]]
+    """
 
     axis: int = -1
 
@@ -106,7 +136,13 @@ class Softmax(Op):
 
 @dataclass(frozen=True)
 class LogSoftmax(Op):
-    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`."""
+    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LogSoftmax().forward(jnp.array([[0.0, 1.0]])).round(4))
+        [[-1.3133 -0.3133]]
+    """
 
     axis: int = -1
 
@@ -144,7 +180,13 @@ def restore(y: Array, axes: Axes, rank: int, keepdims: bool) -> Array:
 
 @dataclass(frozen=True)
 class Min(Op):
-    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
+    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Min(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [1. 3.]
+    """
 
     axes: Axes
     keepdims: bool = False
@@ -163,7 +205,13 @@ class Min(Op):
 
 @dataclass(frozen=True)
 class Product(Op):
-    """Product of the entries over `axes`."""
+    """Product of the entries over `axes`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Product(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [ 2. 12.]
+    """
 
     axes: Axes
     keepdims: bool = False
