@@ -17,13 +17,7 @@ Axes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Sum(Op):
-    """Sum over `axes`, which are kept with length 1 if `keepdims`.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Sum(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
-        [3. 7.]
-    """
+    """Sum over `axes`, which are kept with length 1 if `keepdims`."""
 
     axes: Axes
     keepdims: bool = False
@@ -40,13 +34,7 @@ class Sum(Op):
 
 @dataclass(frozen=True)
 class Mean(Op):
-    """Mean over `axes`, which are kept with length 1 if `keepdims`.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Mean(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
-        [1.5 3.5]
-    """
+    """Mean over `axes`, which are kept with length 1 if `keepdims`."""
 
     axes: Axes
     keepdims: bool = False
@@ -64,13 +52,7 @@ class Mean(Op):
 
 @dataclass(frozen=True)
 class Max(Op):
-    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Max(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
-        [2. 4.]
-    """
+    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share."""
 
     axes: Axes
     keepdims: bool = False
@@ -89,13 +71,7 @@ class Max(Op):
 
 @dataclass(frozen=True)
 class LogSumExp(Op):
-    """`y = log Σ exp(x)` over `axes`, the smooth maximum.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.LogSumExp().forward(jnp.array([[0.0, 0.0], [3.0, 0.0]])).round(4))
-        [0.6931 3.0486]
-    """
+    """`y = log Σ exp(x)` over `axes`, the smooth maximum."""
 
     axes: Axes = (-1,)
     keepdims: bool = False
@@ -113,13 +89,7 @@ class LogSumExp(Op):
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Softmax().forward(jnp.array([[0.0, 1.0]])).round(4))
-        [[0.2689 0.7311]]
-    """
+    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`."""
 
     axis: int = -1
 
@@ -136,13 +106,7 @@ class Softmax(Op):
 
 @dataclass(frozen=True)
 class LogSoftmax(Op):
-    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.LogSoftmax().forward(jnp.array([[0.0, 1.0]])).round(4))
-        [[-1.3133 -0.3133]]
-    """
+    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`."""
 
     axis: int = -1
 
@@ -180,13 +144,7 @@ def restore(y: Array, axes: Axes, rank: int, keepdims: bool) -> Array:
 
 @dataclass(frozen=True)
 class Min(Op):
-    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Min(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
-        [1. 3.]
-    """
+    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
 
     axes: Axes
     keepdims: bool = False
@@ -205,13 +163,7 @@ class Min(Op):
 
 @dataclass(frozen=True)
 class Product(Op):
-    """Product of the entries over `axes`.
-
-    Example:
-        >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Product(axes=(1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
-        [ 2. 12.]
-    """
+    """Product of the entries over `axes`."""
 
     axes: Axes
     keepdims: bool = False
