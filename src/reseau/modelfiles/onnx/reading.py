@@ -14,6 +14,7 @@ from onnx import AttributeProto
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
+from reseau.graph.options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
@@ -31,9 +32,6 @@ __all__ = ["Model", "imported", "read_model", "read_words", "run"]
 
 NEWEST_OPSET = 28
 DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
-
-# what runs once: the time goes into compilation, not into what is compiled
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 NOTHING: Mapping[str, Any] = {}
 AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
