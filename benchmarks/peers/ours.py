@@ -8,7 +8,8 @@ import reseau as rs
 from benchmarks.cases import Case
 
 
-def prepare(case: Case) -> Callable[[int], object]:
+def objective_of(case: Case) -> rs.Objective:
+    """The network of a case with its loss."""
     x = rs.input("x", case.inputs)
     h = x
     for filters in case.filters:
@@ -17,10 +18,13 @@ def prepare(case: Case) -> Callable[[int], object]:
     for units in case.hidden:
         h = rs.relu(rs.affine(h, units))
     net = rs.Network(x, rs.affine(h, case.outputs))
-    loss = rs.losses.SquaredError() if case.outputs == 1 else rs.losses.CrossEntropy()
-    objective = rs.Objective(net, loss)
+    return rs.Objective(net, rs.losses.SquaredError() if case.outputs == 1 else rs.losses.CrossEntropy())
+
+
+def prepare(case: Case) -> Callable[[int], object]:
+    objective = objective_of(case)
     given = [array for layer in case.first_weights for array in layer]
-    params = dict(zip(net.init(), given, strict=True))
+    params = dict(zip(objective.network.init(), given, strict=True))
     batches = rs.batches.Shuffled(case.batch) if case.shuffled else rs.batches.Cyclic(case.batch)
     optimizer = rs.optimizers.SGD(case.rate)
     data = jax.device_put(case.data)  # once, like the peers

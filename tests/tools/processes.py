@@ -57,9 +57,13 @@ class Shared:
         raise AssertionError(f"still running after {seconds} s: {found}\n{self.everything()}")
 
     def until(self, true, seconds):
-        """Wait until something is true."""
+        """Wait until something is true, while all processes run."""
         end = time.monotonic() + seconds
-        while not true():
+        while True:
+            running = all(process.poll() is None for process in self.running)
+            if true():
+                return
+            assert running, f"a process has ended\n{self.everything()}"
             assert time.monotonic() < end, self.everything()
             time.sleep(0.02)
 
