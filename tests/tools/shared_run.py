@@ -34,7 +34,9 @@ def full(*_):
 
 def main(coordinator, number, folder, *runs):
     process, _, processes = number.partition("/")
-    rs.distributed.start(coordinator, int(processes), int(process), timeout=4.0, meet=60)
+    rs.distributed.start(
+        coordinator, int(processes), int(process), timeout=5.0, meet=200
+    )  # where other programs run, all takes long
     rs.use_compile_cache()
     training_run.SECONDS_A_CHUNK = 0.02  # many chunks, and so many agreements
     read, rows_of = set(), NpyFile.read
