@@ -55,8 +55,9 @@ def seconds_a_step(key: str, steps: int, folder: str, settings: dict[str, Any]) 
 
     def run(count: int) -> float:
         optimizer = rs.optimizers.SGD(0.005)
+        how = rs.Compute(**settings)
         return rs.fit(
-            objective, data, optimizer=optimizer, batches=batches, steps=count, progress=False, **settings
+            objective, data, optimizer=optimizer, batches=batches, steps=count, progress=False, compute=how
         ).seconds
 
     run(2)

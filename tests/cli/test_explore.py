@@ -1,6 +1,5 @@
 """`reseau explore`: which rows a model is shown on, what is refused, and a server that ends as it should."""
 
-import argparse
 import signal
 import subprocess
 import sys
@@ -13,14 +12,15 @@ import pytest
 import reseau as rs
 from reseau.cli.arguments import parser
 from reseau.cli.explore import _moments, _problem
+from reseau.cli.options import Explore
 from reseau.data import Column, Recipe
 from reseau.losses import CrossEntropy, SquaredError
 
 ROWS = "width,height,kind\n" + "\n".join(f"{i}.25,{i % 5},{('a', 'b', 'c')[i % 3]}" for i in range(30))
 
 
-def words(*given) -> argparse.Namespace:
-    return parser().parse_args(["explore", *map(str, given)])
+def words(*given) -> Explore:
+    return Explore.of(parser().parse_args(["explore", *map(str, given)]))
 
 
 def problem(path, *given):

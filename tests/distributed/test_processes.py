@@ -11,7 +11,7 @@ from reseau.distributed.watch import LOST
 from tools.processes import shared
 
 SECONDS = 240
-LONG = {"name": "long", "epochs": 10_000, "shards": 6}
+LONG = {"name": "long", "epochs": 10_000, "compute": {"shards": 6}}
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,11 @@ def checkpoints(folder, name):
 
 
 def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_path, start):
-    by_six = {"name": "one", "epochs": 6, "shards": 6}
-    stream = {"name": "stream of one", "streamed": "files", "epochs": 2, "shards": 6}
+    by_six = {"name": "one", "epochs": 6, "compute": {"shards": 6}}
+    both = by_six | {"name": "two devices", "compute": {"shards": 6, "devices": 2}}
+    stream = {"name": "stream of one", "streamed": "files", "epochs": 2, "compute": {"shards": 6}}
     write_files(tmp_path / "files", parts=6)
-    with start(tmp_path, 1, by_six, by_six | {"name": "two devices", "devices": 2}, stream, devices=2) as processes:
+    with start(tmp_path, 1, by_six, both, stream, devices=2) as processes:
         assert processes.wait(SECONDS) == [0], processes.everything()
         one, two_devices, streamed = results(processes, 0)
     assert (one["steps"], one["processes"]) == (78, 1)
@@ -88,7 +89,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
 
 
 def test_another_version_and_a_full_disk_are_one_error_in_every_process(tmp_path, start):
-    run = {"name": "run", "epochs": 6, "shards": 6}
+    run = {"name": "run", "epochs": 6, "compute": {"shards": 6}}
     with start(tmp_path, 2, run | {"odd version": True}) as processes:
         assert processes.wait(SECONDS) == [1, 1], processes.everything()
         for i in range(2):
@@ -107,7 +108,7 @@ def test_another_version_and_a_full_disk_are_one_error_in_every_process(tmp_path
 @pytest.mark.slow
 def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, start):
     chance, ends = random.Random(0), []
-    whole = {"epochs": 400, "shards": 6}
+    whole = {"epochs": 400, "compute": {"shards": 6}}
     with start(tmp_path, 1, whole | {"name": "alone"}) as processes:
         assert processes.wait(300) == [0], processes.everything()
         (alone,) = results(processes, 0)

@@ -218,8 +218,8 @@ CASES = {
     ),
     "beyond the precision": Cure(
         lambda: classify(X * 1e60, dtype="float32"),
-        r"scale it \(sklearn.preprocessing.StandardScaler\), or (dtype='float64')",
-        lambda text: (classify(dtype="float32"), classify(X * 1e60, **keywords(text))),
+        r"scale it to the range of (\w+), or compute in (dtype='float64')",
+        lambda narrow, wide: (classify(dtype=narrow), classify(X * 1e60, **keywords(wide))),
     ),
     "masked entries": Cure(
         lambda: classify(np.ma.masked_greater(X, 1.0)),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -257,3 +258,19 @@ def test_slices_of_several_axes_are_read_from_files_of_0_1() -> None:
     graph, _ = description.build(described | {"nodes": [source, old]}, arrays)
     values = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
     np.testing.assert_array_equal(rs.Network.of(graph)({}, values), values[:, ::-2, 1:3])
+
+
+def test_pooling_with_dilation_is_read_from_files_of_0_1() -> None:
+    x = rs.input("x", (6, 5, 2))
+    net = rs.Network(x, apply_op(ops.MaxPool((2, 3), (1, 2), ((1, 0), (0, 1)), dilation=(2, 1)), x, name="y"))
+    described, arrays = description.describe(net.graph, {})
+    source, last = described["nodes"]
+    settings = {"window": [2, 3], "stride": [1, 2], "dilation": [2, 1], "pads": [[1, 0], [0, 1]]}
+    graph, _ = description.build(
+        described | {"nodes": [source, last | {"op": "WindowMax", "settings": settings}]}, arrays
+    )
+    values = np.random.default_rng(0).normal(size=(3, 6, 5, 2)).astype(np.float32)
+    pads, largest = ((0, 0), (1, 0), (0, 1), (0, 0)), jax.lax.max
+    wanted = jax.lax.reduce_window(values, -np.inf, largest, (1, 2, 3, 1), (1, 1, 2, 1), pads, None, (1, 2, 1, 1))
+    np.testing.assert_array_equal(rs.Network.of(graph)({}, values), wanted)
+    assert graph.outputs[0].op == net.graph.outputs[0].op

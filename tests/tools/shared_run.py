@@ -34,9 +34,8 @@ def full(*_):
 
 def main(coordinator, number, folder, *runs):
     process, _, processes = number.partition("/")
-    rs.distributed.start(
-        coordinator, int(processes), int(process), timeout=5.0, meet=200
-    )  # where other programs run, all takes long
+    # where other programs run too, starting takes long
+    rs.distributed.start(coordinator, int(processes), int(process), timeout=5.0, meet=200)
     rs.use_compile_cache()
     training_run.SECONDS_A_CHUNK = 0.02  # many chunks, and so many agreements
     read, rows_of = set(), NpyFile.read
@@ -55,7 +54,7 @@ def main(coordinator, number, folder, *runs):
         streamed = settings.pop("streamed", None)
         data = rs.data.stream(Path(folder, streamed), window=4000) if streamed else None
         read.clear()
-        result = fit(out, data, **settings)
+        result = fit(out, data, compute=rs.Compute(**settings.pop("compute", {})), **settings)
         files = {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in out.glob("history.*")}
         print(
             json.dumps(

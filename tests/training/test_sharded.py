@@ -20,10 +20,10 @@ def problem():
     return rs.Objective(network, rs.losses.SquaredError(), rs.penalties.L2(1e-2)), (X, y)
 
 
-def run(problem, **settings):
+def run(problem, compute=None, **settings):
     objective, data = problem
     usual = {"batches": rs.batches.Shuffled(17), "epochs": 3, "seed": 1, "progress": False}
-    return rs.fit(objective, data, **usual | settings)
+    return rs.fit(objective, data, compute=rs.Compute(**compute or {}), **usual | settings)
 
 
 def same(a, b):
@@ -35,16 +35,20 @@ def same(a, b):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"shards": 4},  # which divides neither the batch of 17 nor the last one of 16
-        {"shards": 16, "sample_weight": np.linspace(0, 1, 50)},
-        {"shards": 5, "batches": rs.batches.Poisson(0.1), "optimizer": rs.optimizers.SGD(0.1)},
-        {"shards": 20, "validation": (np.ones((7, 3)), np.ones(7)), "patience": 9},  # more than there are rows
+        {"compute": {"shards": 4}},  # which divides neither the batch of 17 nor the last one of 16
+        {"compute": {"shards": 16}, "sample_weight": np.linspace(0, 1, 50)},
+        {"compute": {"shards": 5}, "batches": rs.batches.Poisson(0.1), "optimizer": rs.optimizers.SGD(0.1)},
+        {
+            "compute": {"shards": 20},  # more than there are rows
+            "validation": (np.ones((7, 3)), np.ones(7)),
+            "patience": 9,
+        },
     ],
     ids=["plain", "weights", "poisson", "empty shards"],
 )
 def test_the_steps_are_those_of_whole_batches(problem, settings):
-    cut, whole = run(problem, **settings), run(problem, **settings | {"shards": 1})
-    assert (cut.shards, whole.shards) == (settings["shards"], 1)
+    cut, whole = run(problem, **settings), run(problem, **settings | {"compute": {"shards": 1}})
+    assert (cut.shards, whole.shards) == (settings["compute"]["shards"], 1)
     for name, value in whole.params.items():
         np.testing.assert_allclose(cut.params[name], value, rtol=2e-5, atol=2e-6)
     for name, values in whole.history.items():
@@ -52,22 +56,23 @@ def test_the_steps_are_those_of_whole_batches(problem, settings):
 
 
 def test_accumulation_has_the_bits_of_the_shards_that_it_is_made_of(problem, tmp_path):
-    by_eight = run(problem, shards=8)
-    assert same(run(problem, shards=8, accumulate=4), by_eight)
-    assert same(run(problem, accumulate=8), by_eight)
-    run(problem, shards=8, epochs=1, checkpoint=tmp_path)
+    eight = {"shards": 8}
+    by_eight = run(problem, eight)
+    assert same(run(problem, eight | {"accumulate": 4}), by_eight)
+    assert same(run(problem, {"accumulate": 8}), by_eight)
+    run(problem, eight, epochs=1, checkpoint=tmp_path)
     gone_on = run(problem, checkpoint=tmp_path)  # which knows in how many shards it began
     assert gone_on.shards == 8
     assert same(gone_on, by_eight)
     with pytest.raises(DataError, match="another run: shards differs"):
-        run(problem, shards=4, checkpoint=tmp_path)
+        run(problem, {"shards": 4}, checkpoint=tmp_path)
 
 
 def test_bfloat16_products_are_those_of_jax_and_parameters_stay_in_float32(problem):
     objective, (X, y) = problem
     params = objective.network.init(3)
     settings = {"optimizer": rs.optimizers.SGD(0.1), "batches": rs.batches.Cyclic(50), "steps": 1, "epochs": None}
-    result = run(problem, params=params, compute="bfloat16", **settings)
+    result = run(problem, {"products": "bfloat16"}, params=params, **settings)
 
     def product(x, weight, bias):
         half = (a.astype("bfloat16") for a in (x, weight, bias))
@@ -86,10 +91,10 @@ def test_bfloat16_products_are_those_of_jax_and_parameters_stay_in_float32(probl
         assert result.params[name].dtype == np.float32
         step = (before - result.params[name]) / np.float32(0.1)
         np.testing.assert_allclose(step, grads[name], rtol=0.02, atol=2e-3)
-    with pytest.raises(DataError, match="compute='float8' cannot be used"):
-        run(problem, compute="float8")
+    with pytest.raises(DataError, match="products='float8' cannot be used"):
+        run(problem, {"products": "float8"})
     with pytest.raises(DataError, match="keeps parameters in float32, and these are float16"):
-        run(problem, compute="bfloat16", params={k: np.asarray(v, "f2") for k, v in params.items()})
+        run(problem, {"products": "bfloat16"}, params={k: np.asarray(v, "f2") for k, v in params.items()})
 
 
 def test_each_row_of_a_stream_comes_once_an_epoch(problem, tmp_path):
@@ -131,7 +136,7 @@ def test_a_step_that_diverges_is_named_as_without_shards(problem):
     errors = []
     for shards in (1, 4):
         with pytest.raises(DivergenceError) as found:
-            run(problem, shards=shards, **settings)
+            run(problem, {"shards": shards}, **settings)
         errors.append((found.value.step, found.value.node))
     assert errors[0] == errors[1]
 
@@ -152,5 +157,5 @@ def test_a_step_that_diverges_is_named_as_without_shards(problem):
 )
 def test_settings_that_cannot_be_used_are_refused_with_a_cure(problem, settings, said, cure):
     with pytest.raises(DataError, match=said):
-        run(problem, **settings)
-    run(problem, epochs=1, **cure)
+        run(problem, settings)
+    run(problem, cure, epochs=1)

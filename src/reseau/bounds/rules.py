@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.special import expit
 
 from reseau.bounds.interval import (
     FloatArray,
@@ -28,7 +27,7 @@ from reseau.ops.dropout import Dropout
 from reseau.ops.functions import Abs, Arctan, Ceil, Exp, Floor, Log, Round, Sign, Sqrt, Square
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
-from reseau.ops.pooling import AveragePool, MaxPool, WindowMax, pooling_windows
+from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
 from reseau.ops.reduction import Max, Mean, Min, Softmax, Sum
 from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, Reshape, Slice, Tile, Transpose
 from reseau.ops.windows import Windows
@@ -137,11 +136,6 @@ def _(op: MaxPool, x: Interval) -> Interval:
     return monotone(lambda a: entries(windows, a, -np.inf).max(-1), x)
 
 
-@rule.register
-def _(op: WindowMax, x: Interval) -> Interval:
-    return monotone(lambda a: entries(op.windows, a, -np.inf).max(-1), x)
-
-
 def entries(windows: Windows, x: FloatArray, fill: float) -> FloatArray:
     """The entries of each window in a last axis."""
     with jax.enable_x64(True):
@@ -180,7 +174,8 @@ def _(op: Conv, x: Interval, weight: Interval, *bias: Interval) -> Interval | No
 
 @rule.register
 def _(op: AveragePool, x: Interval) -> Interval:
-    return linear(lambda a, w: forward(op, a), x, np.ones(()), int(np.prod(op.window)) + 2)
+    terms = int(np.prod(pooling_windows(op, x.low.shape).window))
+    return linear(lambda a, w: forward(op, a), x, np.ones(()), terms + 2)
 
 
 @rule.register
@@ -253,6 +248,8 @@ def _(op: Arctan, x: Interval) -> Interval:
 
 @rule.register
 def _(op: Sigmoid, x: Interval) -> Interval:
+    from scipy.special import expit  # a fifth of a second, for what most programs do not ask
+
     found = monotone(expit, x, ULPS)
     return Interval(np.maximum(found.low, 0.0), np.minimum(found.high, 1.0))
 

@@ -27,10 +27,9 @@ from reseau.ops.dropout import Dropout
 from reseau.ops.functions import Abs
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
-from reseau.ops.pooling import AveragePool, MaxPool, WindowMax, pooling_windows
+from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
 from reseau.ops.reduction import Max, Mean, Min, Sum
 from reseau.ops.shapes import Concatenate, Identity, Reshape, Slice, Transpose
-from reseau.ops.windows import Windows
 
 __all__ = ["Gap", "Moving", "Walked", "center", "walk"]
 
@@ -317,17 +316,9 @@ def over_axes(op: Max | Min, x: Moving, sign: int) -> Along | None:
 
 @along.register
 def _(op: MaxPool, value: Interval, x: Moving) -> Along:
-    return in_windows(x, pooling_windows(op, x.value.low.shape))
-
-
-@along.register
-def _(op: WindowMax, value: Interval, x: Moving) -> Along:
-    return in_windows(x, op.windows)
-
-
-def in_windows(x: Moving, windows: Windows) -> Along:
     """The derivative of the largest entry of each window."""
     assert x.slope is not None
+    windows = pooling_windows(op, x.value.low.shape)
     values = mapped(lambda a: entries(windows, a, -np.inf), x.value)
     return winner(values, mapped(lambda a: entries(windows, a, 0.0), x.slope), 1)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from io import TextIOWrapper
 
+from reseau.cli import options
 from reseau.cli.arguments import parser
 from reseau.cli.words import own_words
 from reseau.errors import DivergenceError, ProcessError, ReseauError
@@ -29,50 +30,50 @@ def main(argv: Sequence[str] | None = None) -> int:
             from reseau.cli.processes import train_shared
 
             with redirect_stdout(None) if arguments.quiet else nullcontext():
-                return train_shared(arguments, words)
+                return train_shared(options.Train.of(arguments), words)
         if arguments.command == "evaluate":
             from reseau.cli.evaluate import evaluate
 
-            return evaluate(arguments)
+            return evaluate(options.Evaluate.of(arguments))
         if arguments.command == "compare":
             from reseau.cli.compare import compare
 
-            return compare(arguments)
+            return compare(options.Compare.of(arguments))
         if arguments.command == "report":
             from reseau.cli.report_again import report
 
-            return report(arguments)
+            return report(options.Report.of(arguments))
         if arguments.command == "predict":
             from reseau.cli.predict import predict
 
-            return predict(arguments)
+            return predict(options.Predict.of(arguments))
         if arguments.command == "convert":
             from reseau.cli.convert import convert
 
-            return convert(arguments)
+            return convert(options.Convert.of(arguments))
         if arguments.command == "certify":
             from reseau.cli.certify import certify
 
-            return certify(arguments)
+            return certify(options.Certify.of(arguments))
         if arguments.command == "verify":
             from reseau.cli.verify import verify
 
-            return verify(arguments)
+            return verify(options.Verify.of(arguments))
         if arguments.command == "monitor":
             from reseau.cli.monitor import monitor
 
-            return monitor(arguments)
+            return monitor(options.Monitor.of(arguments))
         if arguments.command == "approximate":
             from reseau.cli.approximate import approximate
 
-            return approximate(arguments)
+            return approximate(options.Approximate.of(arguments))
         if arguments.command == "explore":
             from reseau.cli.explore import explore
 
-            return explore(arguments)
+            return explore(options.Explore.of(arguments))
         from reseau.cli.show import show
 
-        return show(arguments)
+        return show(options.Show.of(arguments))
     except DivergenceError as error:
         what = str(error).partition("\n")[0]
         return _fail(f"{what}\n  fix: a smaller --learning-rate; nothing was written", DIVERGED)

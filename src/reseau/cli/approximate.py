@@ -1,11 +1,11 @@
 """`reseau approximate`."""
 
-import argparse
 import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reseau.cli.options import Approximate
 from reseau.errors import DataError
 from reseau.extras import import_extra
 
@@ -18,7 +18,7 @@ __all__ = ["approximate"]
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def approximate(arguments: argparse.Namespace) -> int:
+def approximate(arguments: Approximate) -> int:
     """Print how few affine pieces are within the tolerance, and what is proved; write the network and its picture."""
     _check_words(arguments)
     from reseau.theory import approximate as fewest_pieces
@@ -30,7 +30,7 @@ def approximate(arguments: argparse.Namespace) -> int:
     picture = None if arguments.plot is None else _picture(found, arguments)
     if arguments.out is not None:
         lines.append(_write(found, arguments.out, arguments.precision))
-    if picture is not None:
+    if picture is not None and arguments.plot is not None:
         from reseau.disk import replace_file
 
         replace_file(Path(arguments.plot), [picture])
@@ -39,7 +39,7 @@ def approximate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_words(arguments: argparse.Namespace) -> None:
+def _check_words(arguments: Approximate) -> None:
     """Refuse, before any work, what cannot be done."""
     if (arguments.expression is None) == (arguments.csv is None):
         said = "both EXPRESSION and --csv are" if arguments.csv else "neither EXPRESSION nor --csv is"
@@ -99,7 +99,7 @@ def _points(name: str) -> "tuple[FloatArray, FloatArray]":
     return x, y
 
 
-def _lines(found: "Approximation", arguments: argparse.Namespace) -> list[str]:
+def _lines(found: "Approximation", arguments: Approximate) -> list[str]:
     """What was found and what is proved of it."""
     x = found.chords.x
     points = f"{len(x)} points of {arguments.csv}" if arguments.csv else arguments.expression
@@ -139,7 +139,7 @@ def _up(value: float) -> str:
     return f"{float(Context(prec=6, rounding=ROUND_CEILING).create_decimal_from_float(value)):g}"
 
 
-def _picture(found: "Approximation", arguments: argparse.Namespace) -> bytes:
+def _picture(found: "Approximation", arguments: Approximate) -> bytes:
     """The function with its corridor and the network; below, the error."""
     import numpy as np
     from matplotlib.figure import Figure
@@ -158,5 +158,5 @@ def _picture(found: "Approximation", arguments: argparse.Namespace) -> bytes:
         below.axhline(bound, color="0.5", linestyle="--", linewidth=1)
     below.set(xlabel="x", ylabel="error")
     content = io.BytesIO()
-    figure.savefig(content, format=Path(arguments.plot).suffix[1:].lower(), dpi=120)
+    figure.savefig(content, format=Path(arguments.plot or "").suffix[1:].lower(), dpi=120)
     return content.getvalue()

@@ -1,12 +1,13 @@
 """`reseau certify`."""
 
-import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reseau.cli.loading import load, name_of
+from reseau.cli.options import Certify
 from reseau.cli.run_folder import ROWS, find_model
 from reseau.cli.words import own_words
 from reseau.data import Recipe, Table, read_idx, read_npz
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["certify"]
 
 
-def certify(arguments: argparse.Namespace) -> int:
+def certify(arguments: Certify) -> int:
     """Print a bound on the rate of errors on new examples, and what it rests on."""
     name_of(arguments)
     path = find_model(arguments.run)
@@ -85,10 +86,10 @@ def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
     return unseen.rows(np.flatnonzero(~known))
 
 
-def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
+def _by_unseen(arguments: Certify, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.metrics import decided
+    from reseau.compile_cache import use_compile_cache
     from reseau.theory import certify_errors
 
     path = find_model(arguments.run)
@@ -119,13 +120,11 @@ def _by_unseen(arguments: argparse.Namespace, model: "Model", sample: Table, uns
     return 0
 
 
-def _examples(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table, Table | None]:
+def _examples(arguments: Certify, recipe: Recipe) -> tuple[Table, Table | None]:
     """The sample, and unseen examples: those that are named, or the test part that the data brings."""
     unseen = None
     if arguments.holdout is not None:
-        unseen = load(
-            argparse.Namespace(**vars(arguments) | {"data": arguments.holdout, "dataset": None}), recipe, labeled=True
-        )[0]
+        unseen = load(replace(arguments, data=arguments.holdout, dataset=None), recipe, labeled=True)[0]
     path = Path(arguments.data or "")
     if arguments.data is None or not (path.is_dir() or path.suffix.lower() == ".npz") or not path.exists():
         return load(arguments, recipe, labeled=True)[0], unseen

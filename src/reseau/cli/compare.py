@@ -1,11 +1,11 @@
 """`reseau compare`."""
 
-import argparse
 import csv
 import json
 from pathlib import Path
 from typing import Any
 
+from reseau.cli.options import Compare
 from reseau.disk import replace_file
 from reseau.errors import DataError
 from reseau.extras import import_extra
@@ -14,7 +14,7 @@ from reseau.inspect.table import table
 __all__ = ["compare"]
 
 
-def compare(arguments: argparse.Namespace) -> int:
+def compare(arguments: Compare) -> int:
     """Print the measures and the settings that differ of several runs, side by side."""
     if arguments.out is not None:
         _check_picture(Path(arguments.out))

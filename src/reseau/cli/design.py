@@ -1,6 +1,5 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
-import argparse
 import json
 from dataclasses import dataclass
 
@@ -8,13 +7,14 @@ import numpy as np
 
 import reseau as rs
 from reseau.cache import Recent
-from reseau.data import Recipe, Table, preprocess
+from reseau.cli.options import Train
+from reseau.data import Recipe, Table
+from reseau.data.table.preprocessing import in_unit, pixels, preprocess, standardized
 from reseau.errors import DataError
-from reseau.graph import Node, apply_op, constant
+from reseau.graph import Node
 from reseau.layers.hidden import hidden_layers
 from reseau.losses import Loss
 from reseau.modelfiles.description import describe
-from reseau.ops import Add, Divide, Multiply, Subtract
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.penalties import L1, L2, Penalty
 
@@ -76,7 +76,7 @@ class Design:
         return table.target if self.loss_name == "cross-entropy" else (table.target - shift) / scale
 
 
-def design(arguments: argparse.Namespace, train: Table) -> Design:
+def design(arguments: Train, train: Table) -> Design:
     """The network that the arguments ask for, with scalings fitted to the training part."""
     name, loss = _loss(arguments.loss, train.recipe)
     x, h = preprocess(train.recipe) if train.recipe.columns else _scaled(train)
@@ -92,12 +92,11 @@ def design(arguments: argparse.Namespace, train: Table) -> Design:
     assert train.target is not None
     shift, scale = float(train.target.mean()), float(train.target.std()) or 1.0
     scores = rs.affine(h, 1, name="standardized")
-    stretched = apply_op(Multiply(), scores, _state(np.array(scale), "target.scale"), name="stretched")
-    kept = apply_op(Add(), stretched, _state(np.array(shift), "target.mean"), name="predicted")
-    return Design(rs.Network(x, scores), rs.Network(x, kept), loss, name, shift, scale)
+    kept = rs.Network(x, in_unit(scores, shift, scale))
+    return Design(rs.Network(x, scores), kept, loss, name, shift, scale)
 
 
-def optimizer_of(arguments: argparse.Namespace) -> Optimizer:
+def optimizer_of(arguments: Train) -> Optimizer:
     """The optimizer that the arguments ask for."""
     rate, momentum = arguments.learning_rate, arguments.momentum
     if arguments.optimizer == "sgd":
@@ -127,7 +126,7 @@ def objective_of(made: Design, penalty: Penalty | None) -> rs.Objective:
     return OBJECTIVES.get(key, lambda: rs.Objective(made.trained, loss=made.loss, penalty=penalty, watch=made.watch))
 
 
-def penalty_of(arguments: argparse.Namespace) -> Penalty | None:
+def penalty_of(arguments: Train) -> Penalty | None:
     """The penalty that the arguments ask for."""
     terms: list[Penalty] = []
     if arguments.l2:
@@ -151,15 +150,6 @@ def _scaled(train: Table) -> tuple[Node, Node]:
     """The input, and what the layers read: pixels from 0 to 1, columns with mean 0 and deviation 1."""
     if len(train.recipe.shape) > 1:
         x = rs.input("image", train.recipe.shape)
-        largest = 255.0 if train.features.dtype == np.uint8 and train.features.max() > 16 else None
-        unit = largest or float(np.abs(train.features).max()) or 1.0
-        return x, apply_op(Divide(), x, constant(unit), name="scaled")
+        return x, pixels(x, train.features)
     x = rs.input("features", train.recipe.shape)
-    mean, deviation = train.features.mean(axis=0), train.features.std(axis=0)
-    scale = np.where(deviation > 1e-7 * np.abs(mean), deviation, 1.0)
-    centered = apply_op(Subtract(), x, _state(mean, "features.mean"), name="centered")
-    return x, apply_op(Divide(), centered, _state(np.where(scale > 0, scale, 1.0), "features.scale"), name="scaled")
-
-
-def _state(value: np.ndarray, name: str) -> Node:
-    return rs.state(value.astype(np.float32), name=name, role=name.partition(".")[2])
+    return x, standardized(x, train.features.mean(axis=0), train.features.std(axis=0))

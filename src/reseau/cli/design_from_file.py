@@ -2,39 +2,35 @@
 
 from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 
 from jax import Array
 
 import reseau as rs
 from reseau.cli.design import CLASS_LOSSES, NUMBER_LOSSES, Design
+from reseau.cli.network_file import NetworkFile
 from reseau.data import Table
 from reseau.errors import DataError
 from reseau.graph import Node, grafted, may_be_blank
-from reseau.modelfiles import formats as modelfile
 
 __all__ = ["continued"]
 
 
-def continued(path: Path, loss: str | None, train: Table) -> tuple[Design, Mapping[str, Array]]:
+def continued(file: NetworkFile, loss: str | None, train: Table) -> tuple[Design, Mapping[str, Array]]:
     """The network of a model file, reading the rows of a table, and its parameters.
 
     Args:
-        path: The model file: one input, whose entries are the features, and scores as its last output.
+        file: The model file: one input, whose entries are the features, and scores as its last output.
         loss: Name of the loss, or the usual one.
         train: What it is trained on; its numbers are read as they are.
     """
-    network, params = rs.load(path)
-    graph, recipe = network.graph, train.recipe
+    path, graph, recipe = file.path, file.network.graph, train.recipe
     wanted = (len(recipe.classes),) if recipe.classes else (1,)
     if len(graph.inputs) != 1 or not all(isinstance(n, int) for n in graph.inputs[0].shape[1:]):
         raise DataError(f"{path}: it has {len(graph.inputs)} inputs, a table is one\n  fix: another model")
     source, scores = graph.inputs[0], scores_of(graph.outputs[-1])
     if scores.shape[1:] != wanted:
         raise DataError(f"{path}: its last output has {scores.shape[1:]} entries, the data wants {wanted}")
-    if "recipe" not in modelfile.read_metadata(path) and (
-        recipe.missing == "impute" or any(c.categories for c in recipe.columns)
-    ):
+    if "recipe" not in file.words and (recipe.missing == "impute" or any(c.categories for c in recipe.columns)):
         raise DataError(
             f"{path}: it does not know texts or blanks, and reads numbers as they are\n  fix: a table of numbers alone"
         )
@@ -54,7 +50,7 @@ def continued(path: Path, loss: str | None, train: Table) -> tuple[Design, Mappi
         raise DataError(f"--loss {name} is not for this model and {recipe.task}\n  fix: leave --loss out")
     made = rs.Network(x, grafted(graph.nodes, source, h)[scores])
     own = made.graph.parameters | made.graph.states
-    return Design(made, made, known[name], name), {k: v for k, v in params.items() if k in own}
+    return Design(made, made, known[name], name), {k: v for k, v in file.params.items() if k in own}
 
 
 def scores_of(output: Node) -> Node:

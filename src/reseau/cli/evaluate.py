@@ -1,10 +1,10 @@
 """`reseau evaluate`."""
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseau.cli.loading import load, name_of
+from reseau.cli.options import Evaluate
 from reseau.cli.run_folder import find_model
 
 if TYPE_CHECKING:
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
-def evaluate(arguments: argparse.Namespace) -> int:
+def evaluate(arguments: Evaluate) -> int:
     """Print how good the predictions of a run are, and write a report about it where one is asked for."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cache import use_compile_cache
     from reseau.cli.known_rows import count_known
     from reseau.cli.metrics import measure
     from reseau.cli.model import read_model
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     model = read_model(path)

@@ -1,12 +1,13 @@
 """`reseau explore`."""
 
-import argparse
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reseau.cli.loading import load
+from reseau.cli.options import Explore
 from reseau.cli.run_folder import find_model
 from reseau.errors import DataError
 
@@ -21,10 +22,10 @@ __all__ = ["explore"]
 HELD = 0.25
 
 
-def explore(arguments: argparse.Namespace) -> int:
+def explore(arguments: Explore) -> int:
     """Serve a page on which a network is seen and driven, until Ctrl-C."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.train import raising_interrupts
+    from reseau.compile_cache import use_compile_cache
     from reseau.explorer.explorer import Explorer
     from reseau.explorer.server import serve
 
@@ -65,21 +66,21 @@ def _export(path: Path, made: "Problem | None") -> int:
     return 0
 
 
-def _problem(path: Path, arguments: argparse.Namespace) -> "Problem":
+def _problem(path: Path, arguments: Explore) -> "Problem":
     """The model of a file, with its rows where some were named."""
-    import reseau as rs
     from reseau.cli.design import CLASS_LOSSES, NUMBER_LOSSES
     from reseau.cli.design_from_file import continued
-    from reseau.cli.model import read_model
+    from reseau.cli.model import model_of
+    from reseau.cli.network_file import read_network
     from reseau.data import split
     from reseau.explorer.problem import Problem
-    from reseau.modelfiles.formats import read_metadata
 
     title = path.parent.name if path.name == "model.safetensors" else path.name
-    if "recipe" in read_metadata(path):
-        model = read_model(path)
+    file = read_network(path)
+    if "recipe" in file.words:
+        model = model_of(file)
         if not arguments.data and model.data == "digits":
-            arguments.dataset = "digits"
+            arguments = replace(arguments, dataset="digits")
         if not arguments.data and not arguments.dataset:
             note = f"No rows were given: these are drawn from a normal distribution. --data with rows like {model.data}"
             return Problem(title, model.network, start=model.params, note=note)
@@ -93,10 +94,10 @@ def _problem(path: Path, arguments: argparse.Namespace) -> "Problem":
         }
     elif arguments.data:
         table = _table(Path(arguments.data), arguments.target)
-        made, params = continued(path, None, table)
+        made, params = continued(file, None, table)
         fields = {"network": made.kept, "loss": made.loss, "start": made.kept.init(0) | dict(params)}
     else:
-        network, params = rs.load(path)
+        network, params = file.network, file.params
         note = "No rows were given: these are drawn from a normal distribution. --data ROWS.csv gives some."
         return Problem(title, network, start=params, note=note)
     held = split(len(table), HELD, 0)[1] if len(table) > 3 else None

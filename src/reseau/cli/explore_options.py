@@ -27,4 +27,3 @@ def explore_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--export", metavar="FILE.html", help="write one page that computes in the browser by itself, and serve nothing"
     )
-    command.set_defaults(dataset=None, delimiter=None, header=None, names=None)

@@ -1,11 +1,10 @@
 """From what the user names to tables: which reader, which parts."""
 
-import argparse
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseau.cli.run_folder import find_model
+from reseau.cli.options import Predict, Rows, Train
 from reseau.data import (
     Recipe,
     Sheet,
@@ -61,7 +60,7 @@ class Parts:
         return len(self.train if self.stream is None else self.stream)
 
 
-def name_of(arguments: argparse.Namespace) -> str:
+def name_of(arguments: Rows) -> str:
     """What the data is called: the path, or the name of the data set."""
     if (arguments.data is None) == (arguments.dataset is None):
         said = "both DATA and --dataset are" if arguments.data else "neither DATA nor --dataset is"
@@ -69,7 +68,7 @@ def name_of(arguments: argparse.Namespace) -> str:
     return str(arguments.data or arguments.dataset)
 
 
-def load(arguments: argparse.Namespace, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
+def load(arguments: Rows, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]:
     """Data for a trained network, and what it is, in words."""
     name = name_of(arguments)
     if arguments.dataset:
@@ -80,9 +79,7 @@ def load(arguments: argparse.Namespace, recipe: Recipe, *, labeled: bool) -> tup
     return _read(name, recipe, arguments, labeled=labeled)
 
 
-def load_rows(
-    arguments: argparse.Namespace, recipe: Recipe, beside: Collection[str] | None
-) -> tuple[Table, Sheet, str]:
+def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None) -> tuple[Table, Sheet, str]:
     """The rows of a table to be predicted, some of its columns as they are spelled, and what it is, in words.
 
     Args:
@@ -105,7 +102,7 @@ def load_rows(
     return table, sheet if beside is None else sheet.only(beside), name
 
 
-def load_parts(arguments: argparse.Namespace) -> Parts:
+def load_parts(arguments: Train) -> Parts:
     """The training, validation and test parts that the arguments ask for."""
     if arguments.data and _is_streamed(Path(arguments.data)):
         return _streamed(arguments)
@@ -120,7 +117,7 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     return parts_of(table, test, source, arguments)
 
 
-def parts_of(rows: Table, test: Table | None, source: str, arguments: argparse.Namespace) -> Parts:
+def parts_of(rows: Table, test: Table | None, source: str, arguments: Train) -> Parts:
     """The training and validation parts of the rows that are not for the test, all under the recipe of the first."""
     train, validation = rows, None
     if arguments.validation:
@@ -145,9 +142,9 @@ def _is_streamed(path: Path) -> bool:
     return path.suffix.lower() == ".parquet" and path.exists() and path.stat().st_size >= STREAMED_BYTES
 
 
-def _streamed(arguments: argparse.Namespace) -> Parts:
+def _streamed(arguments: Train) -> Parts:
     """The parts of a stream; those for validation and test, and some rows that show scales, are in memory."""
-    name, own, task = arguments.data, _own_recipe(arguments), arguments.task
+    name, own, task = name_of(arguments), _own_recipe(arguments), arguments.task
     if own is not None:
         _leave_to(own, arguments)
     target = own.target if own else arguments.target or "y"
@@ -187,7 +184,7 @@ def _streamed(arguments: argparse.Namespace) -> Parts:
     return Parts(shown, tables.get("validation"), test, source, 0, train)
 
 
-def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
+def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
     """All rows, and the test part that the data brings of its own."""
     name, path, target, task = name_of(arguments), Path(arguments.data or ""), arguments.target, arguments.task
     if arguments.dataset:
@@ -234,7 +231,7 @@ def _whole(arguments: argparse.Namespace) -> tuple[Table, Table | None, str]:
     return read_rows(sheet, recipe), None, ""
 
 
-def _chosen(sheet: Sheet, arguments: argparse.Namespace) -> Sheet:
+def _chosen(sheet: Sheet, arguments: Train) -> Sheet:
     """The columns that the arguments ask for; names that are none are refused."""
     for option in ("columns", "key"):
         absent = [name for name in getattr(arguments, option) or () if name not in sheet.places]
@@ -243,12 +240,12 @@ def _chosen(sheet: Sheet, arguments: argparse.Namespace) -> Sheet:
             raise DataError(f"{sheet.path}: there is no column {absent[0]!r}\n  fix: --{option} with some of {names}")
     if arguments.columns is None:
         return sheet
-    return sheet.only({*arguments.columns, *arguments.key, arguments.target})
+    return sheet.only({*arguments.columns, *arguments.key, arguments.target or ""})
 
 
 def _sheet(
     name: str,
-    arguments: argparse.Namespace,
+    arguments: Rows,
     *,
     columns: Collection[str] | None = None,
     without: Collection[str] = (),
@@ -260,10 +257,10 @@ def _sheet(
         columns=columns,
         without=without,
         texts=texts,
-        decimal=getattr(arguments, "decimal", ""),
-        delimiter=getattr(arguments, "delimiter", None),
-        header=getattr(arguments, "header", None),
-        names=getattr(arguments, "names", None),
+        decimal=arguments.decimal,
+        delimiter=arguments.delimiter,
+        header=arguments.header,
+        names=arguments.names,
     )
 
 
@@ -272,18 +269,16 @@ def _wanted(recipe: Recipe) -> tuple[str, ...]:
     return (*recipe.sources, recipe.target, *(c.name for c in recipe.left_out))
 
 
-def _own_recipe(arguments: argparse.Namespace) -> Recipe | None:
+def _own_recipe(arguments: Train) -> Recipe | None:
     """How the network that training goes on with reads a table; nothing where there is none, or it reads arrays."""
-    if arguments.source is None:
+    if arguments.source_file is None:
         return None
-    from reseau.modelfiles.formats import read_metadata
-
-    words = read_metadata(find_model(arguments.source))
+    words = arguments.source_file.words
     recipe = Recipe.from_json(words["recipe"]) if "recipe" in words else None
     return recipe if recipe is not None and recipe.columns else None
 
 
-def _leave_to(own: Recipe, arguments: argparse.Namespace) -> None:
+def _leave_to(own: Recipe, arguments: Train) -> None:
     """Refuse options that a network's own recipe settles."""
     said = arguments.auto or arguments.decimal or arguments.dates
     if said or (arguments.missing, arguments.text) != ("error", "error") or arguments.target not in (None, own.target):
@@ -293,16 +288,16 @@ def _leave_to(own: Recipe, arguments: argparse.Namespace) -> None:
         )
 
 
-def _refuse(arguments: argparse.Namespace, name: str, *options: str) -> None:
+def _refuse(arguments: Train, name: str, *options: str) -> None:
     """Refuse options that mean nothing for this kind of data, rather than ignore them."""
     for option in options:
         if getattr(arguments, option) not in (None, "error", ()):
             raise DataError(f"--{option} is for tables with named columns, {name} is none\n  fix: leave --{option} out")
 
 
-def _asked_test(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Table | None, str]:
+def _asked_test(arguments: Train, recipe: Recipe) -> tuple[Table | None, str]:
     """The test part from a file or a folder; nothing where a share is asked for."""
-    if _share(arguments.test) is not None:
+    if arguments.test is None or _share(arguments.test) is not None:
         return None, ""
     return _read(arguments.test, recipe, arguments, labeled=True)
 
@@ -320,7 +315,7 @@ def _share(asked: str | None) -> float | None:
     return share
 
 
-def _read(name: str, recipe: Recipe, arguments: argparse.Namespace, *, labeled: bool) -> tuple[Table, str]:
+def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple[Table, str]:
     """Data of the kind that a model was trained on."""
     path = Path(name)
     _exists(path)

@@ -1,7 +1,7 @@
 """The network that a command makes or reads: scaling inside the graph, scores in the unit of the target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,13 @@ from jax import Array
 
 import reseau as rs
 from reseau.cli.design import CLASS_LOSSES, NUMBER_LOSSES
+from reseau.cli.network_file import NetworkFile, read_network
 from reseau.cli.threshold import Threshold, read_threshold
 from reseau.data import Recipe
 from reseau.errors import DataError
 from reseau.modelfiles import formats as modelfile
 
-__all__ = ["Model", "read_model"]
+__all__ = ["Model", "model_of", "read_model"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,15 @@ class Model:
 
 def read_model(path: Path) -> Model:
     """The model that a run wrote, or `Network.save` with a recipe."""
-    words = modelfile.read_metadata(path)
-    network, params = rs.load(path)
+    return model_of(read_network(path))
+
+
+def model_of(file: NetworkFile) -> Model:
+    """The model that a file with a recipe holds."""
+    path, network, words, params = file.path, file.network, file.words, file.params
+    if "interval" in words:  # further outputs, which `reseau convert --interval` added
+        network = rs.Network(network.graph.inputs, network.graph.outputs[:1])
+        params = {name: params[name] for name in network.graph.stored}
     if "recipe" not in words:
         raise DataError(
             f"{path}: it does not say how its data is read\n"
@@ -75,8 +83,8 @@ def read_model(path: Path) -> Model:
         threshold = read_threshold(words["threshold"], recipe.classes) if "threshold" in words else None
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    model = Model(network, params, recipe, words.get("loss") or _usual_loss(network, recipe), words.get("data", ""))
-    model = replace(model, threshold=threshold)
+    loss = words.get("loss") or _usual_loss(network, recipe)
+    model = Model(network, params, recipe, loss, words.get("data", ""), threshold)
     _check_model(path, model)
     return model
 

@@ -1,17 +1,17 @@
 """`reseau monitor`."""
 
-import argparse
 import csv
 import io
 import sys
 from pathlib import Path
 
+from reseau.cli import options
 from reseau.errors import DataError
 
 __all__ = ["monitor"]
 
 
-def monitor(arguments: argparse.Namespace) -> int:
+def monitor(arguments: options.Monitor) -> int:
     """Write for each row how many errors there were, the evidence against the promise, and whether it is broken."""
     path = Path(arguments.data)
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseau.cli import kinds
+from reseau.cli.options import OnnxFile
 
 if TYPE_CHECKING:
     from jax import Array
@@ -40,7 +41,7 @@ def onnx_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def load_network(path: Path, arguments: argparse.Namespace) -> "tuple[Network, dict[str, Array]]":
+def load_network(path: Path, arguments: OnnxFile) -> "tuple[Network, dict[str, Array]]":
     """The network of a model file and its parameters, read as the options say."""
     import numpy as np
 

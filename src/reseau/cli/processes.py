@@ -1,8 +1,9 @@
 """`reseau train` in several processes: `--processes`, or `--coordinator` and `--process` on each machine."""
 
-import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
+from reseau.cli.options import Train
 from reseau.cli.partial_folder import words_of
 from reseau.cli.train import earlier, train
 from reseau.distributed.launch import launch
@@ -14,7 +15,7 @@ __all__ = ["train_shared"]
 PLACES = ("--processes", "--coordinator", "--process")
 
 
-def train_shared(arguments: argparse.Namespace, words: Sequence[str]) -> int:
+def train_shared(arguments: Train, words: Sequence[str]) -> int:
     """Train in this process, or start the others, or join them."""
     if arguments.processes is None and arguments.coordinator is None and arguments.process is None:
         return train(arguments, words)
@@ -25,13 +26,14 @@ def train_shared(arguments: argparse.Namespace, words: Sequence[str]) -> int:
             )
     own = without_places(words)
     process, processes = arguments.process or (None, None)
-    if arguments.coordinator is None and process is None and arguments.processes > 1:
+    asked = arguments.processes
+    if arguments.coordinator is None and process is None and asked is not None and asked > 1:
         if arguments.resume:
             out = arguments.resume.removesuffix("/").removesuffix(".partial")
-            own = [*without_places(words_of(out)), "--out", out, "--resume"]
-        return launch(own, arguments.processes)
+            own = [*without_places(words_of(Path(out))), "--out", out, "--resume"]
+        return launch(own, asked)
     coordinator = None if arguments.coordinator == "auto" else arguments.coordinator
-    start(coordinator, processes or arguments.processes, process)
+    start(coordinator, processes or asked, process)
     team = team_here()
     with team.failing_together():
         if arguments.resume:

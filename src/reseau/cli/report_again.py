@@ -1,9 +1,9 @@
 """`reseau report`."""
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from reseau.cli.options import Report
 from reseau.cli.run_folder import find_model
 from reseau.disk import refusals
 from reseau.errors import DataError
@@ -11,7 +11,7 @@ from reseau.errors import DataError
 __all__ = ["report"]
 
 
-def report(arguments: argparse.Namespace) -> int:
+def report(arguments: Report) -> int:
     """Write the report of a run again, from what its folder holds: nothing is trained, and no data is read."""
     folder = Path(arguments.run)
     if not folder.is_dir():

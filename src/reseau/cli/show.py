@@ -1,16 +1,16 @@
 """`reseau show`."""
 
-import argparse
 from pathlib import Path
 
 from reseau.cli.onnx_options import load_network
+from reseau.cli.options import Show
 from reseau.cli.run_folder import find_model
 from reseau.extras import import_extra
 
 __all__ = ["show"]
 
 
-def show(arguments: argparse.Namespace) -> int:
+def show(arguments: Show) -> int:
     """Print the table of a network; draw it where that is asked for."""
     path = find_model(arguments.run)
     if Path(arguments.draw or "").suffix.lower() == ".png":

@@ -1,6 +1,5 @@
 """`reseau train`."""
 
-import argparse
 import shlex
 import signal
 import sys
@@ -15,7 +14,9 @@ import numpy as np
 
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
+from reseau.cli.groups import check_groups
 from reseau.cli.loading import Parts, load_parts, name_of
+from reseau.cli.options import Train
 from reseau.cli.partial_folder import (
     CHECKPOINTS,
     HISTORY,
@@ -25,7 +26,7 @@ from reseau.cli.partial_folder import (
     partial_run,
     words_of,
 )
-from reseau.cli.run_folder import check_place, find_model, new_folder
+from reseau.cli.run_folder import check_place, new_folder
 from reseau.cli.threshold import RULES, check_asked
 from reseau.cli.trained import Trained
 from reseau.cli.write_run import write_run
@@ -44,7 +45,7 @@ CHOSEN = (
 """Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
 
 
-def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool = True) -> int:
+def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int:
     """Train a network and write a folder about it; with `writes=False`, help another process to do so."""
     if arguments.resume:
         arguments, words = earlier(arguments, words)
@@ -65,12 +66,13 @@ def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool =
         )
     shared = not writes or arguments.shards is not None or arguments.processes or arguments.process is not None
     plain = bool(named or shared) or (resume and is_of_one_network(out))
-    parts, chosen = _parts(arguments, plain, asked)
+    arguments, parts, chosen = _parts(arguments, plain, asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
+    check_groups(arguments.groups, parts.train)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
-        arguments.epochs = min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1])
+        arguments = replace(arguments, epochs=min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1]))
     if not writes:
         with raising_interrupts():
             helped = _train(arguments, parts, name, out)
@@ -100,24 +102,22 @@ def train(arguments: argparse.Namespace, words: Sequence[str], *, writes: bool =
     return INTERRUPTED if interrupted else FINISHED
 
 
-def _parts(arguments: argparse.Namespace, plain: bool, asked: str) -> tuple[Parts, bool]:
-    """The data, and whether the default for tables is trained: on a table in memory, unless one network is wanted.
+def _parts(arguments: Train, plain: bool, asked: str) -> tuple[Train, Parts, bool]:
+    """The options, the data, and whether the default for tables is trained: on a table in memory, unless one is wanted.
 
     Its members hold out rows themselves, so there is no validation part but where a threshold is chosen on it.
     """
     if plain:
-        return load_parts(arguments), False
-    share = arguments.validation
-    arguments.validation = share if arguments.threshold in RULES else 0.0
-    parts = load_parts(arguments)
+        return arguments, load_parts(arguments), False
+    own = arguments if arguments.threshold in RULES else replace(arguments, validation=0.0)
+    parts = load_parts(own)
     few = parts.rows < FEWEST_ROWS
     if parts.stream is None and len(parts.train.recipe.shape) == 1 and not few:
-        return parts, True
+        return own, parts, True
     if asked:
         what = f"for {FEWEST_ROWS} rows or more" if few else "for tables that fit in memory"
         raise DataError(f"{asked} is {what}\n  fix: leave {asked} out")
-    arguments.validation = share
-    return load_parts(arguments), False
+    return arguments, load_parts(arguments), False
 
 
 @contextmanager
@@ -133,44 +133,43 @@ def raising_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def earlier(arguments: argparse.Namespace, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def earlier(arguments: Train, words: Sequence[str]) -> tuple[Train, list[str]]:
     """The command that was interrupted, as if it had been given again."""
-    if list(words) not in (["train", "--resume", arguments.resume], ["train", f"--resume={arguments.resume}"]):
+    again = arguments.resume or ""
+    if list(words) not in (["train", "--resume", again], ["train", f"--resume={again}"]):
         raise DataError(
             "--resume FOLDER stands alone: the interrupted run knows its words\n"
             "  fix: reseau train --resume FOLDER, or the whole command with --resume as its last word"
         )
-    out = arguments.resume.removesuffix("/").removesuffix(".partial")
+    out = again.removesuffix("/").removesuffix(".partial")
     before = words_of(Path(out))
-    arguments = parser().parse_args(before)
-    arguments.out, arguments.resume = out, ""
-    return arguments, before
+    return replace(Train.of(parser().parse_args(before)), out=out, resume=""), before
 
 
-def _train_default(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+def _train_default(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the default for tables."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.train_table import train_table
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     return train_table(arguments, parts, name, partial)
 
 
-def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+def _train(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
-    from reseau.cache import use_compile_cache
     from reseau.cli.design import design, objective_of, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
-    if arguments.source is None:
+    if arguments.source_file is None:
         made = design(arguments, parts.train)
         params: Mapping[str, Any] = made.trained.init(arguments.seed)
     else:
-        made, params = continued(find_model(arguments.source), arguments.loss, parts.train)
+        made, params = continued(arguments.source_file, arguments.loss, parts.train)
     optimizer = optimizer_of(arguments)
     objective = objective_of(made, penalty_of(arguments))
     rows = (parts.train.features, made.targets(parts.train))
@@ -188,15 +187,15 @@ def _train(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path
         seed=arguments.seed,
         checkpoint=partial / CHECKPOINTS,
         log=partial / HISTORY,
-        shards=arguments.shards,
-        exact=not arguments.inexact,
+        compute=rs.Compute(shards=arguments.shards, exact=not arguments.inexact),
     )
     fixed = made.kept.init(arguments.seed)
     model = Model(made.kept, fixed | result.params, parts.train.recipe, made.loss_name, name)
-    return Trained(objective, made, optimizer, result, model, name)
+    assert arguments.epochs is not None
+    return Trained(objective, made, optimizer, result, model, name, arguments.epochs, arguments.batch)
 
 
-def _class_weights(arguments: argparse.Namespace, parts: Parts) -> np.ndarray | None:
+def _class_weights(arguments: Train, parts: Parts) -> np.ndarray | None:
     """A weight for each training row, inverse to the number of rows of its class; nothing where none is asked for."""
     if arguments.class_weight is None:
         return None
@@ -209,7 +208,7 @@ def _class_weights(arguments: argparse.Namespace, parts: Parts) -> np.ndarray | 
     return weights
 
 
-def _about(name: str, arguments: argparse.Namespace, parts: Parts) -> str:
+def _about(name: str, arguments: Train, parts: Parts) -> str:
     """What was decided about the data."""
     others = [("validation", parts.validation), ("test", parts.test)]
     streamed = "" if parts.stream is None else f", streamed in windows of {parts.stream.window >> 20} MiB"

@@ -1,6 +1,5 @@
 """`reseau train` of a table where no setting is named: the default for tables."""
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import reseau as rs
 from reseau.cli.design import Design
 from reseau.cli.loading import Parts
 from reseau.cli.model import Model
+from reseau.cli.options import Train
 from reseau.cli.partial_folder import CHECKPOINTS, HISTORY
 from reseau.cli.trained import Trained
 from reseau.logs import as_log, writing
@@ -24,7 +24,7 @@ SECONDS_TO_TUNE = 60.0
 SHOWN_TRIALS = 4  # with the line above them
 
 
-def train_table(arguments: argparse.Namespace, parts: Parts, name: str, partial: Path) -> Trained:
+def train_table(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the members and join them; the history of each follows that of the one before."""
     folder, seed, progress = partial / CHECKPOINTS, arguments.seed, not arguments.quiet
     if arguments.tune:
@@ -59,10 +59,17 @@ def train_table(arguments: argparse.Namespace, parts: Parts, name: str, partial:
     with writing([as_log(partial / HISTORY)], columns, []) as write:
         values = zip(*(result.history[c].tolist() for c in columns), strict=True)
         write([dict(zip(columns, row, strict=True)) for row in values])
-    arguments.epochs, arguments.batch = chosen.epochs * chosen.members, chosen.batch
     optimizer = TableOptimizer(chosen.rate, chosen.decay, max(r.steps for r in found.members))
     model = Model(found.network, found.params, parts.train.recipe, loss_name, name)
-    return Trained(rs.Objective(found.trained, loss=loss), made, optimizer, result, model, name)
+    epochs, spread = chosen.epochs * chosen.members, None if classes else _spread(found, parts.train.target)
+    objective = rs.Objective(found.trained, loss=loss)
+    return Trained(objective, made, optimizer, result, model, name, epochs, chosen.batch, spread)
+
+
+def _spread(found: TableFit, target: np.ndarray) -> np.ndarray:
+    """The variance of the targets that each epoch was measured on: those that its member held out."""
+    epochs = [len(r.history["epoch"]) for r in found.members]
+    return np.repeat([np.var(np.asarray(target[held], np.float64)) for held in found.held_out], epochs)
 
 
 def _history(found: TableFit) -> dict[str, np.ndarray]:

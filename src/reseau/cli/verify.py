@@ -1,10 +1,10 @@
 """`reseau verify`."""
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reseau.cli.options import Verify
 from reseau.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
-def verify(arguments: argparse.Namespace) -> int:
+def verify(arguments: Verify) -> int:
     """Print sat with a witness, unsat, unknown or timeout; what that means goes to the other stream."""
     from reseau.verification.onnx_chain import read_chain
     from reseau.verification.verdict import decide

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,7 @@ from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
 from reseau.tabular import TableFit, fit_table
 
-__all__ = ["check_automatic", "fit_automatic", "is_automatic"]
-
-LEFT_TO_THE_USER = ("hidden_layer_sizes", "random_state", "verbose", "class_weight")
-
-
-def is_automatic(estimator: Any) -> bool:
-    """Whether its network and its training are those of the default for tables."""
-    given = estimator.hidden_layer_sizes
-    return isinstance(given, str) and given == "auto"
-
-
-def check_automatic(estimator: Any) -> None:
-    """Refuse the settings that would not be read."""
-    usual = signature(type(estimator).__init__).parameters
-    read = [name for name in estimator.get_params(deep=False) if name not in LEFT_TO_THE_USER]
-    changed = [n for n in read if n in usual and not _same(getattr(estimator, n), usual[n].default)]
-    if changed:
-        raise DataError(
-            f"{type(estimator).__name__}: hidden_layer_sizes='auto' chooses {', '.join(changed)} itself\n"
-            f"  fix: leave {', '.join(changed)} out, or hidden_layer_sizes=(100,)"
-        )
+__all__ = ["fit_automatic"]
 
 
 def fit_automatic(
@@ -89,8 +68,3 @@ def _standing(found: TableFit, rows: int, of_classes: bool) -> Standing:
     standing.epochs = len(losses)
     standing.rows = round(len(losses) * rows * (1 - found.settings.held_out))
     return standing
-
-
-def _same(given: Any, usual: Any) -> bool:
-    """Whether a setting is as it is where nothing is said."""
-    return given is usual or (type(given) is type(usual) and bool(given == usual))

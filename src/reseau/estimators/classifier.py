@@ -1,5 +1,6 @@
 """The classifier."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,13 +12,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.calibration.scores import ClassScores
 from reseau.errors import DataError
-from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_classes
-from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.intervals import calibrated_classes, set_of
 from reseau.estimators.rows import check_labels
-from reseau.estimators.settings import hidden_sizes
+from reseau.estimators.settings import is_automatic
 from reseau.estimators.surroundings import whole_or_nothing
 from reseau.losses import CrossEntropy, Hinge, Logistic, Loss
 from reseau.network import Network
@@ -31,6 +30,7 @@ def _has_probabilities(model: Any) -> bool:
     return model.loss == "log_loss" or (isinstance(model.loss, Loss) and model.loss.probabilistic)
 
 
+@dataclass(eq=False, repr=False)
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     """A neural network that predicts classes, with the settings and defaults of scikit-learn's `MLPClassifier`.
 
@@ -103,42 +103,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         True
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        network: Any = None,
-        loss: Any = "log_loss",
-        penalty: Any = None,
-        constraint: Any = None,
-        class_weight: Any = None,
-        dropout: float = 0.0,
-        dtype: str = "auto",
-        scoring: Any = None,
-    ) -> None:
-        self._store(locals())
+    _: KW_ONLY
+    loss: Any = "log_loss"
+    class_weight: Any = None
 
     @available_if(lambda self: self.solver != "lbfgs")
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -226,12 +193,6 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if loss.target_dtype == "int32":
             return max(classes, 2), loss
         return (1 if classes <= 2 and not self.multilabel_ else classes), loss
-
-    def _design(self, features: int) -> Design:
-        outputs, loss = self._outputs_and_loss()
-        return Design(
-            features, outputs, hidden_sizes(self), self.activation, self.dropout, self.network, loss, self.penalty
-        )
 
     def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:

@@ -4,31 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod, sqrt
-from typing import Any, Protocol
 
 import numpy as np
 
 from reseau.cache import Recent
 from reseau.errors import DataError
+from reseau.estimators.settings import ACTIVATIONS, Settings, hidden_sizes
 from reseau.graph import Node, input
-from reseau.layers import affine, dropout, relu, sigmoid, tanh
+from reseau.layers import affine
+from reseau.layers.hidden import hidden_layers
 from reseau.losses import Loss
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.optimizers import SGD, Adam, Optimizer, Projected, as_optimizer
 from reseau.penalties import L2, Penalty
 
-__all__ = ["ACTIVATIONS", "Builder", "Design", "first_params", "objective_of", "optimizer_of"]
+__all__ = ["Builder", "Design", "design_of", "first_params", "objective_of", "optimizer_of"]
 
 Builder = Callable[[Node, int], Node]
 """A network as a function: from the node of the features and the number of scores to the node of the scores."""
-
-ACTIVATIONS: dict[str, Callable[[Node], Node]] = {
-    "identity": lambda h: h,
-    "logistic": sigmoid,
-    "tanh": tanh,
-    "relu": relu,
-}
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Design:
         features: Number of features.
         outputs: Number of scores.
         hidden: Units of the hidden layers, where there is no `network`.
-        activation: A key of `ACTIVATIONS`.
+        activation: A key of the settings' `ACTIVATIONS`.
         dropout: Share of hidden units that a step drops.
         network: A network, or a function that builds one, in place of the four settings above.
         loss: The loss.
@@ -56,6 +50,14 @@ class Design:
     penalty: Penalty | None
 
 
+def design_of(settings: Settings, features: int, outputs: int, loss: Loss) -> Design:
+    """The design that the settings ask for, of so many features, so many scores and this loss of them."""
+    sizes = hidden_sizes(settings)
+    return Design(
+        features, outputs, sizes, settings.activation, settings.dropout, settings.network, loss, settings.penalty
+    )
+
+
 OBJECTIVES: Recent[Design, Objective] = Recent(most=32)
 
 
@@ -67,11 +69,8 @@ def objective_of(design: Design) -> Objective:
 def _network(design: Design) -> Network:
     given = design.network
     if given is None:
-        x = h = input("x", (design.features,))
-        for i, units in enumerate(design.hidden):
-            name = f"hidden{i + 1}"
-            h = ACTIVATIONS[design.activation](affine(h, units, name=name))
-            h = dropout(h, design.dropout, name=f"{name} dropout") if design.dropout else h
+        x = input("x", (design.features,))
+        h = hidden_layers(x, design.hidden, ACTIVATIONS[design.activation], dropped=design.dropout)
         return Network(x, affine(h, design.outputs, name="output"))
     if not isinstance(given, Network):
         x = input("x", (design.features,))
@@ -106,18 +105,6 @@ def first_params(design: Design, network: Network, random: np.random.RandomState
         params[f"{name}.weight"] = random.uniform(-bound, bound, (fan_in, fan_out))
         params[f"{name}.bias"] = random.uniform(-bound, bound, fan_out)
     return params
-
-
-class Settings(Protocol):
-    """The settings of an estimator that make its optimizer."""
-
-    solver: Any
-    momentum: float
-    nesterovs_momentum: bool
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    constraint: Any
 
 
 def optimizer_of(settings: Settings, network: Network) -> Optimizer:

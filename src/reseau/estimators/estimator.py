@@ -3,7 +3,7 @@
 import sys
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from typing import Any, Self
 
@@ -15,25 +15,26 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from reseau.batches import Batches, Cyclic, Shuffled
 from reseau.errors import DataError, DivergenceError
-from reseau.estimators.automatic import fit_automatic, is_automatic
-from reseau.estimators.design import Design, first_params, objective_of, optimizer_of
+from reseau.estimators.automatic import fit_automatic
+from reseau.estimators.design import Design, design_of, first_params, objective_of, optimizer_of
 from reseau.estimators.epochs import Rules, Standing, differs, start_run, train_epochs
 from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, dense, read_examples
-from reseau.estimators.settings import check_settings
+from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, read_examples, validated
+from reseau.estimators.settings import Settings, check_settings, is_automatic
 from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
 from reseau.graph.fork import check_process
+from reseau.losses import Loss
 from reseau.network import Network
 from reseau.objective import Objective
-from reseau.objective.examples import Examples, narrowed
+from reseau.objective.examples import Examples, finite
 from reseau.training.progress import say
 from reseau.training.run import TrainingRun
 
@@ -43,53 +44,18 @@ SMALL = 10**7
 """Rows times parameters up to which float64 data is computed in float64: there it costs no time that one could see."""
 
 
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
     """A network with scikit-learn's contract. What the settings mean is said in the two estimators."""
 
-    hidden_layer_sizes: Any
-    activation: str
-    solver: Any
-    alpha: float
-    batch_size: Any
-    learning_rate: str
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    verbose: Any
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    early_stopping: bool
-    validation_fraction: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    n_iter_no_change: float
-    max_fun: int
-    network: Any
-    loss: Any
-    penalty: Any
-    constraint: Any
-    dropout: float
-    dtype: str
-    scoring: Any
     _standing: Standing
-
-    def _store(self, given: Mapping[str, Any]) -> None:
-        """Keep the arguments of `__init__` as they were given, which is what scikit-learn wants of it."""
-        for name in given.keys() - {"self", "__class__"}:
-            setattr(self, name, given[name])
 
     @abstractmethod
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
         """The targets as the loss wants them; where `first`, what they are is learned."""
 
     @abstractmethod
-    def _design(self, features: int) -> Design:
-        """The design for the targets that were read."""
+    def _outputs_and_loss(self) -> tuple[int, Loss]:
+        """How many scores the targets that were read want, and the loss of them."""
 
     @abstractmethod
     def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
@@ -138,7 +104,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         if is_automatic(self):
             fit_automatic(self, rows, getattr(self, "classes_", ()), random, tasks)
             return self
-        design = self._design(rows.X.shape[1])
+        design = design_of(self, self.n_features_in_, *self._outputs_and_loss())
         objective = objective_of(design)
         if first:
             self._begin(rows, design, objective.network, random)
@@ -157,22 +123,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _read(self, X: Any, y: Any, sample_weight: Any, first: bool, incremental: bool) -> Rows:
-        for given, what in ((X, "X"), (y, "y"), (sample_weight, "sample_weight")):
-            check_kind(given, what)
+        check_kind(sample_weight, "sample_weight")
         if not is_regressor(self):
             check_labels(y)
-        X, y = self._validated(X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
+        X, y = validated(self, X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-        return Rows(dense(X), y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights), weights)
-
-    def _validated(self, *data: Any, **checks: Any) -> Any:
-        """The data as scikit-learn reads it."""
-        try:
-            return validate_data(self, *data, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), **checks)
-        except OverflowError as error:
-            raise DataError(f"{type(self).__name__}: the data cannot be read: {error}\n  fix: {SCALE}") from None
+        return Rows(X, y.ravel() if target.ndim == 1 else y, target, self._row_weights(y, weights), weights)
 
     def _begin(self, rows: Rows, design: Design, network: Network, random: np.random.RandomState) -> None:
         """A new network with new parameters, nothing learned."""
@@ -265,8 +223,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             warnings.warn(text.format(self.max_iter), kind, stacklevel=6)
 
     def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
-        target = narrowed(rows.target, precision, "y") if rows.target.dtype.kind == "f" else rows.target
-        return read_examples(objective, self._shaped(narrowed(rows.X, precision)), target, rows.weights)
+        return read_examples(objective, self._shaped(rows.X), rows.target, rows.weights, np.dtype(precision))
 
     def _shaped(self, X: np.ndarray) -> np.ndarray:
         """The rows in the shape of the network's input."""
@@ -366,13 +323,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         check_process()
         with computing(self._precision):
             params = jax.device_put(self.params_)
-            return self.network_.in_blocks(params, self._shaped(narrowed(X, self._precision)))
+            return self.network_.in_blocks(params, self._shaped(finite(X, "X", np.dtype(self._precision))))
 
     def _rows(self, X: Any) -> np.ndarray:
         """Rows to predict, checked."""
         check_is_fitted(self, "params_")
-        check_kind(X, "X")
-        return dense(self._validated(X, reset=False))
+        return validated(self, X, reset=False)[0]
 
     @property
     def coefs_(self) -> list[np.ndarray]:

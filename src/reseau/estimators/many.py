@@ -18,14 +18,10 @@ from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing, indexable
 
 from reseau.errors import DataError, ReseauError
-from reseau.estimators.settings import check_settings
+from reseau.estimators.settings import RULES, check_settings
 from reseau.training.progress import progress_of
 
 __all__ = ["Sweep", "fit_many"]
-
-COMPILED = ("hidden_layer_sizes", "activation", "solver", "batch_size", "momentum", "nesterovs_momentum", "beta_1",
-            "beta_2", "epsilon", "network", "loss", "penalty", "constraint", "dropout", "dtype")  # fmt: skip
-"""Settings that a compiled program depends on; all others, learning rate and alpha among them, are its arguments."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +175,7 @@ def in_threads(fits: Sequence[Fit], threads: int) -> Generator[tuple[int, int, f
         first: dict[str, Future[Any]] = {}
         futures = []
         for fit in fits:
-            key = repr([getattr(fit[2], name) for name in COMPILED])
+            key = repr([getattr(fit[2], name) for name, rule in RULES.items() if rule.compiled])
             futures.append(pool.submit(run, fit, first.get(key)))
             first.setdefault(key, futures[-1])
         for future in as_completed(futures):

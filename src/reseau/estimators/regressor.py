@@ -1,5 +1,6 @@
 """The regressor."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from reseau.errors import DataError
-from reseau.estimators.automatic import is_automatic
 from reseau.estimators.certificates import certify_numbers
-from reseau.estimators.design import Design
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.intervals import calibrated_numbers, interval_of
-from reseau.estimators.settings import hidden_sizes
+from reseau.estimators.settings import is_automatic
 from reseau.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from reseau.theory import Certificate
 
@@ -26,6 +25,7 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class NetworkRegressor(RegressorMixin, NetworkEstimator):
     """A neural network that predicts numbers, with the settings and defaults of scikit-learn's `MLPRegressor`.
 
@@ -45,41 +45,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         True
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        network: Any = None,
-        loss: Any = "squared_error",
-        penalty: Any = None,
-        constraint: Any = None,
-        dropout: float = 0.0,
-        dtype: str = "auto",
-        scoring: Any = None,
-    ) -> None:
-        self._store(locals())
+    _: KW_ONLY
+    loss: Any = "squared_error"
 
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float64)
@@ -105,32 +72,17 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             )
         return known
 
-    def _design(self, features: int) -> Design:
-        sizes = hidden_sizes(self)
-        return Design(
-            *(
-                features,
-                self._scores_wanted(),
-                sizes,
-                self.activation,
-                self.dropout,
-                self.network,
-                self._loss(),
-                self.penalty,
-            )
-        )
-
-    def _scores_wanted(self) -> int:
-        """How many scores there are: one for each output, or for each quantile of one output."""
+    def _outputs_and_loss(self) -> tuple[int, Loss]:
+        """How many scores there are, one for each output or for each quantile of one output, and the loss of them."""
         loss = self._loss()
         if not isinstance(loss, Quantile) or len(loss.levels) == 1:
-            return self._targets
+            return self._targets, loss
         if self._targets > 1:
             raise DataError(
                 f"{type(self).__name__}: several quantiles are for one output, y has {self._targets}\n"
                 "  fix: one estimator for each output"
             )
-        return len(loss.levels)
+        return len(loss.levels), loss
 
     def _row_weights(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
         return sample_weight
@@ -162,9 +114,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             The estimator itself. A new fit forgets the calibration.
         """
         rows = self._rows(X)
-        loss = self._loss()
+        outputs, loss = self._outputs_and_loss()
         wide = isinstance(loss, Quantile) and len(loss.levels) == 2 and loss.levels[0] < loss.levels[1]
-        if isinstance(loss, Poisson) or (self._scores_wanted() != 1 and not wide):
+        if isinstance(loss, Poisson) or (outputs != 1 and not wide):
             raise DataError(
                 f"{type(self).__name__}: intervals are for one number, or a lower and an upper quantile\n"
                 "  fix: one output, and loss='squared_error' or Quantile((0.05, 0.95))"

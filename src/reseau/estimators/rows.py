@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.validation import validate_data
 
 from reseau.cache import shared_length
 from reseau.errors import DataError
@@ -15,7 +16,7 @@ from reseau.graph.values import filled_up
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 
-__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "dense", "read_examples"]
+__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "read_examples", "validated"]
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 
@@ -56,6 +57,24 @@ class Rows:
         """These rows alone."""
         weights, given = (None if w is None else w[places] for w in (self.weights, self.given_weights))
         return Rows(self.X[places], self.y[places], self.target[places], weights, given)
+
+
+def validated(estimator: Any, *data: Any, **checks: Any) -> tuple[Any, ...]:
+    """X, or X and y, as scikit-learn reads them: X a dense array of real numbers, all of them finite.
+
+    Args:
+        estimator: Whose features they are.
+        data: X, or X and y.
+        checks: Of `sklearn.utils.validation.validate_data`.
+    """
+    for given, what in zip(data, ("X", "y"), strict=False):
+        check_kind(given, what)
+    try:
+        found = validate_data(estimator, *data, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), **checks)
+    except OverflowError as error:
+        raise DataError(f"{type(estimator).__name__}: the data cannot be read: {error}\n  fix: {SCALE}") from None
+    X, *y = found if len(data) > 1 else (found,)
+    return dense(X), *y
 
 
 def check_kind(given: Any, what: str) -> None:
@@ -126,17 +145,19 @@ def dense(X: Any) -> np.ndarray:
     return X.toarray()
 
 
-def read_examples(objective: Objective, X: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Examples:
-    """The examples on the device, padded by up to a sixteenth where they are not large.
+def read_examples(
+    objective: Objective, X: np.ndarray, target: np.ndarray, weights: np.ndarray | None, precision: np.dtype[Any]
+) -> Examples:
+    """The examples in this precision and on the device, padded by up to a sixteenth where they are not large.
 
     Fits of nearly the same length, such as the folds of a cross-validation, then share one compiled program; a copy of
     large data would cost as much as it saves.
     """
     n = len(X)
-    if X.nbytes > MOST_PADDED or not objective.by_rows:
-        return objective.read(X, target, weights, X.dtype)
+    if X.size * precision.itemsize > MOST_PADDED or not objective.by_rows:
+        return objective.read(X, target, weights, precision)
     empty = max(shared_length(n, PARTS), SHORTEST) - n
     given = np.concatenate([np.ones(n) if weights is None else weights, np.zeros(empty)])
     X, target = (filled_up(a, n + empty) for a in (X, target))  # rows that no batch takes
-    examples = objective.read(X, target, given, X.dtype)
+    examples = objective.read(X, target, given, precision)
     return replace(examples, weights=np.ones(n) if weights is None else examples.weights[:n] * (n / len(given)))

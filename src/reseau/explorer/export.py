@@ -186,4 +186,6 @@ def _(op: MaxPool, x: Shape) -> tuple[str, dict[str, Any]]:
     if len(x) != 4:
         raise UnsupportedError("a page that stands alone has pooling of images only\n  fix: reseau explore")
     w = pooling_windows(op, x)
+    if set(w.dilation) != {1}:
+        raise UnsupportedError("a page that stands alone has pooling without dilation\n  fix: reseau explore")
     return op.name, {"window": w.window, "stride": w.stride, "pads": w.pads}

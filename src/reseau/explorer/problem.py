@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data import Table, preprocess, split
+from reseau.data import Table, split
+from reseau.data.table.preprocessing import in_unit, pixels, preprocess
 from reseau.errors import DataError
-from reseau.graph import Node, apply_op, constant, input, is_text, state
+from reseau.graph import Node, apply_op, input, is_text
 from reseau.layers.hidden import ACTIVATIONS, hidden_layers
 from reseau.layers.parametric import affine
 from reseau.losses import CrossEntropy, Loss, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective
-from reseau.ops import Add, Divide, Multiply
 from reseau.penalties import L1, L2, Penalty
 
 __all__ = ["PENALTIES", "Problem", "Shape", "build"]
@@ -152,11 +152,8 @@ class Problem:
         if self.classes or (shift, scale) == (0.0, 1.0):
             return self.network, {}
         graph = self.network.graph
-        more = {"target.scale": np.float32(scale), "target.mean": np.float32(shift)}
-        factor, offset = (state(np.asarray(v), name=k, role=k.partition(".")[2]) for k, v in more.items())
-        stretched = apply_op(Multiply(), graph.outputs[0], factor, name="stretched")
-        whole = Network(graph.inputs, apply_op(Add(), stretched, offset, name="predicted"))
-        return whole, {k: np.asarray(v) for k, v in more.items()}
+        whole = Network(graph.inputs, in_unit(graph.outputs[0], shift, scale))
+        return whole, {"target.scale": np.asarray(np.float32(scale)), "target.mean": np.asarray(np.float32(shift))}
 
 
 def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
@@ -180,8 +177,7 @@ def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
         x, h = preprocess(table.recipe)
     elif len(recipe.shape) > 1:
         x = input("image", recipe.shape)
-        largest = float(np.abs(table.features).max()) or 1.0
-        h = apply_op(Divide(), x, constant(largest), name="scaled")
+        h = pixels(x, table.features)
     else:
         x = h = input("x", recipe.shape)
     if shape.filters and len(recipe.shape) != 3:

@@ -199,7 +199,6 @@ def _(op: Op, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(ops.TopK)
 @multiply_adds.register(ops.Where)
 @multiply_adds.register(ops.WindowArgMax)
-@multiply_adds.register(ops.WindowMax)
 @multiply_adds.register(ops.Xor)
 def _(op: Op, output: Shape, *inputs: Shape) -> int:
     return 0

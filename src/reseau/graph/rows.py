@@ -217,7 +217,6 @@ def _(op: ops.Take, node: Node, axis: int, read: Places) -> bool:
 @keeps_rows.register(ops.MaxPool)
 @keeps_rows.register(ops.AveragePool)
 @keeps_rows.register(ops.WindowSum)
-@keeps_rows.register(ops.WindowMax)
 def _(op: Op, node: Node, axis: int, read: Places) -> bool:
     return read[0] == axis == 0 and all(p is None for p in read[1:])
 

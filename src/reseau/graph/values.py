@@ -13,7 +13,10 @@ from reseau.errors import DataError
 from reseau.graph.nodes import Constant, Input, Node
 from reseau.ops.base import BATCH, show_shape
 
-__all__ = ["WIDE", "Params", "filled_up", "first_rows", "in_bits", "is_wide", "placed", "read_inputs", "real_type"]
+__all__ = [
+    "WIDE", "Params", "all_finite", "filled_up", "first_rows", "in_bits", "is_wide", "placed", "read_inputs",
+    "real_type",
+]  # fmt: skip
 
 Params = Mapping[str, Array]
 
@@ -39,6 +42,12 @@ def precision_of(params: Params) -> np.dtype[Any]:
         if jnp.issubdtype(value.dtype, jnp.floating):
             return np.dtype(jax.dtypes.canonicalize_dtype(value.dtype))
     return np.dtype(jnp.result_type(float))
+
+
+def all_finite(arrays: Any) -> bool:
+    """Whether all real numbers in an array, or in a tree of arrays, are finite."""
+    leaves = (a for a in jax.tree.leaves(arrays) if hasattr(a, "dtype") and jnp.issubdtype(a.dtype, jnp.floating))
+    return all(bool(np.isfinite(np.asarray(a)).all()) for a in leaves)
 
 
 def in_bits(array: np.ndarray, what: str) -> np.ndarray:

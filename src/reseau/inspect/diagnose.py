@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
 from reseau.graph.backprop import Values
+from reseau.graph.values import all_finite
 from reseau.inspect.html import html_text
 from reseau.inspect.shown import shown_nodes
 from reseau.inspect.table import table
@@ -117,7 +118,7 @@ def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:
     value = {n: _without_blanks(n, np.asarray(values[n])) for n in graph.nodes}
     gradient = {n: np.asarray(cotangents[n]) for n in graph.nodes if n in cotangents}
     forward = first_non_finite(graph, value)
-    back = next((n for n in reversed(graph.nodes) if n in gradient and not _finite(gradient[n])), None)
+    back = next((n for n in reversed(graph.nodes) if n in gradient and not all_finite(gradient[n])), None)
     nodes = tuple(_node(graph, n, value[n], gradient.get(n)) for n in shown_nodes(graph))
     parameters = tuple(
         ParameterHealth(plain(name), _norm(value[n]), _norm(gradient[n]) if n in gradient else 0.0)
@@ -146,7 +147,7 @@ def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:
 def first_non_finite(graph: Graph, values: Mapping[Node, Any]) -> Node | None:
     """The first node in topological order that has an entry which is NaN or infinite; constants may be infinite."""
     for node in graph.nodes:
-        if node in values and not isinstance(node.source, Constant) and not _finite(np.asarray(values[node])):
+        if node in values and not isinstance(node.source, Constant) and not all_finite(values[node]):
             return node
     return None
 
@@ -266,10 +267,6 @@ def _name(graph: Graph, node: Node) -> str:
 def _without_blanks(node: Node, value: np.ndarray) -> np.ndarray:
     """The value; blanks that an input may have count as zeros."""
     return np.where(np.isnan(value), 0, value) if may_be_blank(node) else value
-
-
-def _finite(array: np.ndarray) -> bool:
-    return array.dtype.kind in "iub" or bool(np.isfinite(array).all())
 
 
 def _norm(array: np.ndarray) -> float:

@@ -13,8 +13,8 @@ from reseau.ops.dropout import Dropout, RandomMask
 from reseau.ops.linear import Affine
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool
-from reseau.ops.reduction import LogSumExp, Max, Mean, Sum
-from reseau.ops.shapes import Reshape, Slice
+from reseau.ops.reduction import LogSumExp, Max, Mean, Min, Product, Sum
+from reseau.ops.shapes import Reshape, ReshapeTo, Slice
 
 __all__ = ["describe", "operand", "plain", "settings", "shorten"]
 
@@ -78,9 +78,11 @@ def _(op: Conv | ConvTranspose, *inputs: Shape) -> list[str]:
 @settings.register(MaxPool)
 @settings.register(AveragePool)
 def _(op: MaxPool | AveragePool, *inputs: Shape) -> list[str]:
+    apart = op.dilation if isinstance(op, MaxPool) else 1
     said = {
         _by((op.window,) * (len(inputs[0]) - 2) if isinstance(op.window, int) else op.window): True,
         f"stride {_by(op.stride or 1)}": op.stride not in (None, op.window),
+        f"dilation {_by(apart)}": (set(apart) if isinstance(apart, tuple) else {apart}) != {1},
         f"padding {op.padding}": op.padding != "valid",
         "padding counted": isinstance(op, AveragePool) and op.count_padding,
     }
@@ -106,8 +108,10 @@ def _(op: Dropout | RandomMask, *inputs: Shape) -> list[str]:
 @settings.register(Sum)
 @settings.register(Mean)
 @settings.register(Max)
+@settings.register(Min)
+@settings.register(Product)
 @settings.register(LogSumExp)
-def _(op: Sum | Mean | Max | LogSumExp, *inputs: Shape) -> list[str]:
+def _(op: Sum | Mean | Max | Min | Product | LogSumExp, *inputs: Shape) -> list[str]:
     return [f"over {'axis' if len(op.axes) == 1 else 'axes'} {', '.join(map(str, op.axes))}"] + ["kept"] * op.keepdims
 
 
@@ -119,8 +123,9 @@ def _(op: Slice, *inputs: Shape) -> list[str]:
 
 
 @settings.register(Reshape)  # the output's shape says it all
+@settings.register(ReshapeTo)
 @settings.register(Apply)
-def _(op: Reshape | Apply, *inputs: Shape) -> list[str]:
+def _(op: Reshape | ReshapeTo | Apply, *inputs: Shape) -> list[str]:
     return []
 
 

@@ -27,9 +27,10 @@ from reseau.graph import (
     check_lengths,
     order_by_name,
 )
+from reseau.modelfiles.earlier import RENEWED, later, renewed
 from reseau.ops.base import Op
 
-__all__ = ["INITIALIZERS", "LATER", "OPERATIONS", "VERSION", "Json", "build", "describe"]
+__all__ = ["INITIALIZERS", "OPERATIONS", "VERSION", "Json", "build", "describe"]
 
 VERSION = 1
 
@@ -57,9 +58,6 @@ INITIALIZERS: Mapping[str, Initializer | type] = {
         *(initializers.Fill, initializers.Normal, initializers.Uniform, initializers.Orthogonal),
     )
 }
-
-# Settings that came after 0.1, and the value with which an operation is the one of 0.1.
-LATER: Mapping[str, Any] = {"places": (), "exact": False, "ragged": False}
 
 # what hostile settings and shapes can make honest arithmetic raise
 FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
@@ -244,7 +242,7 @@ def _made(kind: Callable[..., Any], given: Json, what: str) -> Any:
     """An instance of a frozen dataclass from its settings, all of them present, each of its declared type."""
     settings = given if isinstance(given, dict) else {}
     hints = {f.name: t for f in fields(kind) for t in [get_type_hints(kind)[f.name]]}  # type: ignore[arg-type]
-    settings = {k: _encode(later) for k, later in LATER.items() if k in hints} | settings
+    settings = {k: _encode(v) for k, v in later(kind).items() if k in hints} | settings
     if settings.keys() != hints.keys():
         raise _damaged(f"{what} has the settings {sorted(settings)}, not {sorted(hints)}")
     try:
@@ -293,23 +291,16 @@ def _node(name: str, record: Json, parents: list[Node], arrays: Arrays, used: se
     return node
 
 
-def _cut(name: str, record: Json, parents: list[Node]) -> Node:
-    """Slices of several axes, which were one operation in 0.1."""
-    settings = record.get("settings")
-    bounds = settings.get("bounds") if isinstance(settings, dict) else None
-    if not isinstance(bounds, list) or not all(isinstance(b, list) and len(b) == 4 for b in bounds) or not parents:
-        raise _damaged(f"node {name!r} (Cut) has the settings {_show(settings)}")
-    node = parents[0]
-    for i, (axis, start, stop, step) in enumerate(bounds):
-        settings = {"axis": axis, "start": start, "stop": stop, "step": step}
-        last = {"op": "Slice", "settings": settings}
-        node = _operation(name if i == len(bounds) - 1 else f"{name} (axis {axis})", last, [node])
-    return node if bounds else apply_op(ops.Identity(), node, name=name)
-
-
 def _operation(name: str, record: Json, parents: list[Node]) -> Node:
-    if record["op"] == "Cut":
-        return _cut(name, record, parents)
+    if record["op"] in RENEWED:
+        try:
+            records = renewed(record, len(parents))
+        except ValueError:
+            said = _show(record.get("settings"))
+            raise _damaged(f"node {name!r} ({record['op']}) has the settings {said}") from None
+        for i, part in enumerate(records, 1):
+            parents = [_operation(name if i == len(records) else f"{name} (part {i})", part, parents)]
+        return parents[0]
     kind = OPERATIONS.get(record["op"]) if isinstance(record["op"], str) else None
     if kind is None:
         raise ModelFileError(

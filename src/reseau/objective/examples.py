@@ -13,7 +13,7 @@ from reseau.graph.values import read_input, real_type
 from reseau.losses import Loss
 from reseau.ops.base import BATCH, Shape
 
-__all__ = ["Examples", "narrowed"]
+__all__ = ["Examples", "finite"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,10 @@ def finite(given: Any, what: str, dtype: np.dtype[Any] | None, blanks: bool = Fa
     row, *rest = np.argwhere(bad)[0].tolist()
     place = f"row {row}, place {tuple(rest)}" if rest else f"row {row}"
     value = array[(row, *rest)]
-    cure = f"scale it to the range of {dtype}" if np.isfinite(value) else "drop such rows, or fill them in,"
-    raise DataError(
-        f"{what} holds {value}, which is not finite{f' in {dtype}' if np.isfinite(value) else ''}, in {place}\n"
-        f"  fix: {cure} before training"
-    )
+    inside, cure = "", "drop such rows, or fill them in, before training"
+    if np.isfinite(value):
+        inside, cure = f" in {dtype}", f"scale it to the range of {dtype}, or compute in dtype='float64'"
+    raise DataError(f"{what} holds {value}, which is not finite{inside}, in {place}\n  fix: {cure}")
 
 
 def unmasked(given: Any, what: str) -> np.ndarray:
@@ -101,20 +100,3 @@ def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
         raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
     shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
     return np.asarray(shares * (n / shares.sum()))
-
-
-def narrowed(X: np.ndarray, dtype: str, what: str = "X") -> np.ndarray:
-    """The rows or targets in another precision; `DataError` where a finite number is infinite there."""
-    if X.dtype == dtype:
-        return X
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = X.astype(dtype)
-        # finite only if all its terms are, save where the sum itself overflows
-        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
-            return cast
-    row, *column = np.argwhere(~np.isfinite(cast))[0].tolist()
-    place = f"row {row}" + "".join(f", column {c}" for c in column)
-    raise DataError(
-        f"{what} holds {X[row, *column]:g} in {place}, beyond the largest number of {dtype}\n"
-        "  fix: scale it (sklearn.preprocessing.StandardScaler), or dtype='float64'"
-    )

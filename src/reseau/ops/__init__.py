@@ -1,5 +1,8 @@
 """The vocabulary: every operation a node can apply, each with its shape, its value and its derivative."""
 
+import warnings
+from typing import Any
+
 from reseau.ops.activations import Clip, Gelu, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
 from reseau.ops.arithmetic import (
     Add,
@@ -50,7 +53,7 @@ from reseau.ops.grid import GridSample
 from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
 from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
-from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowMax, WindowSum
+from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowSum
 from reseau.ops.quantization import Dequantize, Narrow, Quantize
 from reseau.ops.random import RandomLike
 from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
@@ -188,7 +191,15 @@ __all__ = [
     "Transpose",
     "Where",
     "WindowArgMax",
-    "WindowMax",
     "WindowSum",
     "Xor",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "WindowMax":
+        raise AttributeError(f"module 'reseau.ops' has no attribute {name!r}")
+    warnings.warn(
+        "ops.WindowMax is now ops.MaxPool(window, stride, padding, dilation=)", DeprecationWarning, stacklevel=2
+    )
+    return lambda window, stride, dilation, pads: MaxPool(window, stride, pads, dilation=dilation)

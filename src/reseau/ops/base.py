@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from jax import Array
 from reseau.errors import ShapeError
 from reseau.ops.lengths import BATCH, Dim, Shape, broadcast_length, differ, words_of
 
-__all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "unbroadcast"]
+__all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "traced_shape", "unbroadcast"]
 
 
 class Op(ABC):
@@ -86,6 +86,62 @@ def show_shape(shape: Shape) -> str:
     """A shape as a person reads it: `(batch, 28, 28, 1)`."""
     inside = ", ".join(str(d) for d in shape)
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+# two lengths for each word in a shape, unlikely to be met as lengths of anything else
+STAND_INS = ((4099, 5003), (4111, 5009), (4127, 5011), (4129, 5021), (4133, 5023), (4139, 5039), (4153, 5051),
+             (4157, 5059), (4159, 5077), (4177, 5081))  # fmt: skip
+
+
+def traced_shape(function: Callable[..., Array], inputs: Sequence[Shape], dtypes: Sequence[str] = ()) -> Shape:
+    """Shape of what a function gives, found by tracing it twice without computing anything.
+
+    Two lengths stand in for each that is only a word: what changes with the word is that word.
+
+    Args:
+        function: Of arrays, to one array.
+        inputs: Their shapes.
+        dtypes: Their types; all of them float32 where none are given.
+    """
+    words = list(dict.fromkeys(n for s in inputs for n in s if isinstance(n, str)))
+    if len(words) > len(STAND_INS):
+        raise ShapeError(f"its inputs have {len(words)} unknown lengths\n  fix: at most {len(STAND_INS)}")
+    small, large = ({w: STAND_INS[i][k] for i, w in enumerate(words)} for k in (0, 1))
+    found = {(small[w], large[w]): w for w in words}
+    types = dtypes or ("float32",) * len(inputs)
+    shapes = [_traced(function, inputs, types, lengths) for lengths in (small, large)]
+    if len(shapes[0]) != len(shapes[1]):
+        raise ShapeError("its output's axes depend on the batch\n  fix: return an array with fixed axes")
+    output: list[Dim] = []
+    for pair in zip(*shapes, strict=True):
+        if pair[0] != pair[1] and pair not in found:
+            raise ShapeError(
+                f"an axis of its output has the length {pair[0]} for a batch of {STAND_INS[0][0]}\n"
+                "  fix: return an array whose first axis is the batch and whose other lengths are fixed"
+            )
+        output.append(found.get(pair, pair[0]))
+    return tuple(output)
+
+
+def _traced(
+    function: Callable[..., Array], inputs: Sequence[Shape], dtypes: Sequence[str], lengths: Mapping[str, int]
+) -> tuple[int, ...]:
+    """Shape of the output where the words stand for these lengths."""
+    stand_ins = [
+        jax.ShapeDtypeStruct(tuple(lengths[n] if isinstance(n, str) else n for n in s), d)
+        for s, d in zip(inputs, dtypes, strict=True)
+    ]
+    try:
+        output: Any = jax.eval_shape(function, *stand_ins)
+    except (TypeError, ValueError, IndexError) as error:
+        read = ", ".join(show_shape(s) for s in inputs)
+        raise ShapeError(
+            f"its function fails on {read}: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}\n"
+            "  fix: write the function with jax.numpy, for whole batches"
+        ) from error
+    if not isinstance(output, jax.ShapeDtypeStruct):
+        raise ShapeError(f"its function returns {type(output).__name__}, not one array\n  fix: return a single array")
+    return tuple(output.shape)
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -12,12 +12,12 @@ from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
 
-__all__ = ["AveragePool", "MaxPool", "WindowArgMax", "WindowMax", "WindowSum"]
+__all__ = ["AveragePool", "MaxPool", "WindowArgMax", "WindowSum"]
 
 
 @dataclass(frozen=True)
 class MaxPool(Op):
-    """Largest entry of each window; padding never wins.
+    """Largest entry of each window, whose entries are `dilation` apart; padding never wins.
 
     With `ragged`, an axis that a window does not fit into by less than the stride has one window all the same.
 
@@ -29,17 +29,18 @@ class MaxPool(Op):
     stride: PerAxis | None = None
     padding: Padding = "valid"
     ragged: bool = False
+    dilation: PerAxis = 1
 
     def shape(self, x: Shape) -> Shape:
         w = pooling_windows(self, x)
         return (x[0], *w.counts(x[1:-1]), x[-1])
 
     def forward(self, x: Array) -> Array:
-        return reduce(jnp.maximum, pooling_windows(self, x.shape).read(x, -np.inf))
+        return reduce(jnp.maximum, pooling_windows(self, x.shape).read(x, lowest(x)))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         w, lengths = pooling_windows(self, x.shape), x.shape[1:-1]
-        best, *rest = w.read(x, -np.inf)
+        best, *rest = w.read(x, lowest(x))
         winner = jnp.zeros(y.shape, jnp.int32)
         for place, entries in enumerate(rest, start=1):
             winner = jnp.where(entries > best, place, winner)
@@ -92,11 +93,12 @@ def pooling_windows(op: MaxPool | AveragePool, x: Shape) -> Windows:
             "  fix: read (batch, *lengths, channels)"
         )
     size = per_axis(op.window, len(x) - 2, "window")
-    w = resolve_windows(size, size if op.stride is None else op.stride, 1, op.padding, x[1:-1])
+    dilation = op.dilation if isinstance(op, MaxPool) else 1
+    w = resolve_windows(size, size if op.stride is None else op.stride, dilation, op.padding, x[1:-1])
     w = replace(w, ragged=op.ragged).fitted(x[1:-1])
-    if any(not 0 <= p < k for k, pair in zip(size, w.pads, strict=True) for p in pair):
+    if any(not 0 <= p < k for k, pair in zip(w.extent, w.pads, strict=True) for p in pair):
         raise ShapeError(
-            f"its padding {w.pads} leaves windows {size} with nothing but padding in them\n"
+            f"its padding {w.pads} leaves windows {w.extent} with nothing but padding in them\n"
             "  fix: pad each side by less than the window"
         )
     return w
@@ -136,14 +138,6 @@ class WindowSum(Windowed):
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         w = self.windows
         return (reduce(jnp.add, (w.write(g, offset, x.shape[1:-1]) for offset in w.offsets())),)
-
-
-@dataclass(frozen=True)
-class WindowMax(Windowed):
-    """Largest entry of each window; padding never wins."""
-
-    def forward(self, x: Array) -> Array:
-        return reduce(jnp.maximum, self.windows.read(x, lowest(x)))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reseau.data.table.preprocessing import preprocess
+from reseau.data.table.preprocessing import preprocess, stored, taken_columns
 from reseau.data.table.recipe import Column, Recipe
 from reseau.errors import DataError
-from reseau.graph import Node, apply_op, constant, state
+from reseau.graph import Node
 from reseau.layers import concatenate, periodic_embedding, piecewise_linear_encoding, smooth_clip
-from reseau.ops import Take
 from reseau.tabular.settings import TableSettings
 
 __all__ = ["robust_scales", "table_features"]
@@ -60,7 +59,7 @@ def table_features(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> tu
     def numbers(x: Node, places: Sequence[int]) -> Node:
         own = X[:, list(places)].astype(np.float64)
         center, factor = robust_scales(own)
-        scaled = (x - _state(center, "features.center")) * _state(factor, "features.factor")
+        scaled = (x - stored(center, "features.center")) * stored(factor, "features.factor")
         clipped = smooth_clip(scaled, BOUND, name="clipped")
         ends = _ends(_clipped((own - center) * factor), settings.intervals)
         several = [j for j, column in enumerate(ends) if len(column) > 2]
@@ -68,18 +67,18 @@ def table_features(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> tu
             return clipped
         parts = []
         if settings.waves and len(several) <= MOST_WAVES:
-            parts.append(periodic_embedding(_taken(clipped, several), settings.waves, name="periodic"))
+            parts.append(periodic_embedding(taken_columns(clipped, several), settings.waves, name="periodic"))
             rest = [j for j in range(len(places)) if j not in several]
         else:
             rest = list(range(len(places)))
         if settings.intervals:
             parts.append(
                 piecewise_linear_encoding(
-                    _taken(clipped, several), [ends[j].tolist() for j in several], name="intervals"
+                    taken_columns(clipped, several), [ends[j].tolist() for j in several], name="intervals"
                 )
             )
         if rest:
-            parts.append(_taken(clipped, rest))
+            parts.append(taken_columns(clipped, rest))
         return parts[0] if len(parts) == 1 else concatenate(parts, 1)
 
     return preprocess(recipe, numbers, most_one_hot=MOST_ONE_HOT)
@@ -104,11 +103,3 @@ def _ends(clipped: np.ndarray, intervals: int) -> list[np.ndarray]:
             ends = np.unique(np.quantile(values, shares).astype(np.float32))
         found.append(ends)
     return found
-
-
-def _taken(x: Node, places: Sequence[int]) -> Node:
-    return x if len(places) == x.shape[1] else apply_op(Take(1), x, constant(np.array(places, np.int32)))
-
-
-def _state(value: np.ndarray, name: str) -> Node:
-    return state(value.astype(np.float32), name=name, role=name.partition(".")[2])

@@ -6,8 +6,9 @@ from math import log
 import numpy as np
 from jax import Array, device_put
 
+from reseau.data.table.preprocessing import in_unit
 from reseau.data.table.recipe import Recipe
-from reseau.graph import Graph, Node, Parameter, rebuilt, state
+from reseau.graph import Graph, Node, Parameter, rebuilt
 from reseau.layers import (
     clip,
     concatenate,
@@ -118,8 +119,7 @@ def joined(member: Network, count: int, target: tuple[float, float, float, float
     for one in each[1:]:
         total = total + one
     standardized = clip(total / float(count), (least - mean) / deviation, (largest - mean) / deviation)
-    kept = standardized * _state(deviation, "target.scale") + _state(mean, "target.mean")
-    return Network(x, standardized), Network(x, kept)
+    return Network(x, standardized), Network(x, in_unit(standardized, mean, deviation))
 
 
 def named_apart(params: Sequence[Mapping[str, Array]], member: Network) -> dict[str, Array]:
@@ -147,7 +147,3 @@ def _copied(graph: Graph, before: str) -> Node:
         return Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
 
     return rebuilt(graph.nodes, own)[graph.outputs[0]]
-
-
-def _state(value: float, name: str) -> Node:
-    return state(np.array(value, np.float32), name=name, role=name.partition(".")[2])

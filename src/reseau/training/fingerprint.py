@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from reseau.graph import Constant, Graph, Node, Parameter, State, order
-from reseau.modelfiles.description import LATER
+from reseau.modelfiles.earlier import later
 from reseau.network import Network
 from reseau.objective import Objective
 
@@ -41,7 +41,7 @@ FIRST_HOME = {
         "reseau.ops.sampling": "GridSample",
         "reseau.ops.selection": "Take TakeAlong TakeAt PutAlong Put ArgMax TopK",
         "reseau.ops.shaping": "ReshapeTo BroadcastTo Cut Pad Tile",
-        "reseau.ops.windowed": "Windowed WindowSum WindowMax WindowArgMax",
+        "reseau.ops.windowed": "Windowed WindowSum WindowArgMax",
     }.items()
     for name in names.split()
 }
@@ -102,7 +102,8 @@ def _take(found: Hash, value: Any, path: tuple[int, ...]) -> None:
     elif is_dataclass(value) and not isinstance(value, type):
         _say(found, *_name(type(value)))
         settings = [(field.name, getattr(value, field.name)) for field in fields(value)]
-        _all(found, [v for name, v in settings if name not in LATER or v != LATER[name]], path)
+        new = later(type(value))
+        _all(found, [v for name, v in settings if name not in new or v != new[name]], path)
     else:
         _function(found, value, path)
 

@@ -9,7 +9,7 @@ import logging
 import signal
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from os import PathLike
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
 from reseau.training.checkpoints import Save, checkpoints_in, shards_of
 from reseau.training.checks import check_batches, check_seed, pair, start_of
+from reseau.training.compute import Compute
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
@@ -172,11 +173,7 @@ def fit(
     keep: int = 3,
     log: str | PathLike[str] | Log | tuple[str | PathLike[str] | Log, ...] = (),
     progress: bool = True,
-    shards: int | None = None,
-    exact: bool = True,
-    devices: int | None = None,
-    accumulate: int | None = None,
-    compute: str | None = None,
+    compute: Compute | None = None,
 ) -> FitResult:
     """Train to the end and return the parameters with their history.
 
@@ -184,9 +181,8 @@ def fit(
     there are checkpoints, SIGTERM ends the process after one more of them.
 
     After `rs.distributed.start`, all its processes train together: each makes the same call, with the same data, and
-    gets the same result; the first one writes checkpoints and logs. A batch is cut in `shards`, each process computes
-    the derivatives of some, and all add them in the same order: parameters and history are the same, to the last bit,
-    for any number of processes (see docs/scaling.md). Batch normalization takes the statistics of a shard.
+    gets the same result, to the last bit that of any number of processes; the first one writes checkpoints and logs
+    (`rs.Compute`, docs/scaling.md).
 
     With `checkpoint`, a run that was killed goes on where its last checkpoint stood when the same call is made again.
     It ends with the same bits as a run that was not, on the same machine: the version of JAX, the model of the CPU and
@@ -219,13 +215,7 @@ def fit(
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
         progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
             compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
-        shards: Shards of a batch. By default those of the checkpoint that the run goes on from; else 1 where one
-            device of one process computes, and 8 where there are several.
-        exact: Add the derivatives of the shards in their order. If not, each process adds its own (one shard each, by
-            default) and JAX adds those sums: less is sent, and the bits depend on the number of processes.
-        devices: Devices of this process to compute on: by default 1 on a CPU, all there are otherwise.
-        accumulate: Compute a batch in so many parts, one after another, for less memory: `shards` is a multiple of it.
-        compute: "bfloat16" for matrix products and convolutions in that type; parameters and sums stay in float32.
+        compute: How the derivatives of a batch are computed: `rs.Compute(shards=8, devices=2)`, for instance.
 
     Raises:
         DivergenceError: The objective or its gradient is not finite; it carries the last good parameters.
@@ -248,18 +238,20 @@ def fit(
         raise DataError("patience needs validation data and is at least 1\n  fix: fit(..., validation=(Xv, yv))")
     if best != "loss" and (best != "accuracy" or not any(n.startswith("accuracy") for n in objective.measured)):
         raise DataError(f"best={best!r} is not measured here\n  fix: best='loss'")
+    if not isinstance(compute, Compute | None):
+        raise DataError(f"compute={compute!r} cannot be used\n  fix: compute=rs.Compute(shards=8), for instance")
     if seconds is not None and not seconds > 0:
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
     optimizer = as_optimizer(Adam(1e-3) if optimizer is None else optimizer)
     batches = Shuffled(32) if batches is None else batches
-    team = team_here()
+    compute, team = compute or Compute(), team_here()
     with team.failing_together():
-        if shards is None and checkpoint is not None:
-            shards = team.agreed(shards_of(checkpoint) if team.rank == 0 else None)
-        cut = cut_of(shards, exact, devices, accumulate, team)
+        if compute.shards is None and checkpoint is not None:
+            compute = replace(compute, shards=team.agreed(shards_of(checkpoint) if team.rank == 0 else None))
+        cut, exact = cut_of(compute, team), compute.exact
         start = start_of(objective, params, seed)
         precision = precision_of(start)
-        asked, objective = objective, computing_in(objective, compute, precision)
+        asked, objective = objective, computing_in(objective, compute.products, precision)
         feed = feed_of(objective, data, sample_weight, batches, seed, precision, cut)
         held_out = None
         if isinstance(validation, tuple) and len(validation) == 3:

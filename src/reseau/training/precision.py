@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import DataError
-from reseau.graph import Node
+from reseau.graph import Node, rebuilt
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.ops.base import Op, Shape
@@ -18,27 +18,24 @@ from reseau.ops.linear import Affine, Matmul
 __all__ = ["computing_in"]
 
 NARROWED = (Affine, Matmul, Conv, ConvTranspose)
-TYPES = ("float32", "bfloat16")
 
 
-def computing_in(objective: Objective, compute: Any, precision: np.dtype[Any]) -> Objective:
-    """The objective whose matrix products and convolutions read bfloat16, with the same parameters in float32.
+def computing_in(objective: Objective, products: str | None, precision: np.dtype[Any]) -> Objective:
+    """The objective whose matrix products and convolutions are of this type, with the same parameters in float32.
 
     What they give is brought back to float32: sums, losses, statistics and the optimizer stay there. bfloat16 has the
     range of float32, so no scale of the loss is needed (Kalamkar et al., *A Study of BFLOAT16 for Deep Learning
     Training*, 2019).
 
     Raises:
-        DataError: There is no such type, or the parameters are not float32.
+        DataError: The parameters are not float32.
     """
-    if compute not in (None, *TYPES):
-        raise DataError(f"compute={compute!r} cannot be used\n  fix: compute='bfloat16', or leave it out")
-    if compute != "bfloat16":
+    if products != "bfloat16":
         return objective
     if precision != np.float32:
         raise DataError(
-            f"compute='bfloat16' keeps parameters in float32, and these are {precision}\n"
-            "  fix: parameters in float32, or leave compute out"
+            f"products='bfloat16' keeps parameters in float32, and these are {precision}\n"
+            "  fix: parameters in float32, or leave products out"
         )
     return objective.programs.get("bfloat16", lambda: replace(objective, network=narrowed(objective.network)))
 
@@ -63,9 +60,9 @@ class Narrowed(Op):
 
 def narrowed(network: Network) -> Network:
     """The same network, its matrix products and convolutions narrowed."""
-    made: dict[Node, Node] = {}
-    for node in network.graph.nodes:
-        parents = tuple(made[p] for p in node.parents)
-        op = Narrowed(node.op) if isinstance(node.op, NARROWED) else node.op
-        made[node] = node if op is None else Node(op, parents, node.shape, node.name)
+
+    def narrow(node: Node, parents: tuple[Node, ...]) -> Node | None:
+        return Node(Narrowed(node.op), parents, node.shape, node.name) if isinstance(node.op, NARROWED) else None
+
+    made = rebuilt(network.graph.nodes, narrow)
     return Network(network.graph.inputs, tuple(made[n] for n in network.graph.outputs))

@@ -1,5 +1,7 @@
 """The compiled program of a training run: steps of an optimizer over batches, in a loop on the device."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +13,7 @@ from reseau.cache import Compiled
 from reseau.graph import order
 from reseau.graph.backprop import Values, value_and_grad
 from reseau.graph.cost import graph_multiply_adds
+from reseau.graph.options import options_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
@@ -62,6 +65,42 @@ AS_THEY_ARE = StepSettings()
 """The learning rate of the optimizer, the penalty as it is, and no earlier steps."""
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Steps that a program runs in one call: `epochs` times `count` of them, from step number `first` on.
+
+    Attributes:
+        examples: The data.
+        plan: The batches, in arrays at least as long as is asked; a plan of one epoch serves every epoch.
+        first: Number of the first step in the whole run.
+        epochs: Epochs to run, or 1 for a part of one.
+        count: Steps in each.
+        fresh: Whether the first step begins an epoch.
+        seed: Seed of dropout, of 32 bits.
+        settings: What the steps are taken with.
+    """
+
+    examples: Any
+    plan: Plan
+    first: int
+    epochs: int
+    count: int
+    fresh: bool
+    seed: int
+    settings: StepSettings
+
+    def step_by_step(self, carry: Carry, step: Callable[[Carry, Plan, int, bool], Carry]) -> tuple[Carry, np.ndarray]:
+        """Run each step by itself: from the carry, its batch, its number, and whether it begins an epoch."""
+        losses = []
+        for done in range(self.epochs * self.count):
+            epoch, s = divmod(done, self.count)
+            batch = Plan(*(a[epoch % len(a), s] for a in self.plan))
+            carry = step(carry, batch, self.first + done, self.fresh and s == 0)
+            if s == self.count - 1:
+                losses.append(np.asarray(carry.loss))
+        return carry, np.asarray(losses)
+
+
 class Program:
     """One training step and a loop of them, compiled once for an objective, an optimizer and the shapes of the data."""
 
@@ -80,59 +119,40 @@ class Program:
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
         self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
         self.largest_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0  # in examples of a batch
-        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0)
+        self.options = options_of(nodes)
+        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0, compiler_options=self.options)
         self.kernel = Kernel(self._many)
-        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0)
+        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0, compiler_options=self.options)
 
     @property
     def alone(self) -> "Program":
         """The same steps without other processes."""
         return self
 
-    def run(
-        self,
-        carry: Carry,
-        examples: Examples,
-        plan: Plan,
-        first: int,
-        epochs: int,
-        count: int,
-        fresh: bool,
-        seed: int,
-        settings: StepSettings,
-    ) -> tuple[Carry, np.ndarray]:
-        """Run `epochs` times `count` steps from step number `first` on.
+    def run(self, carry: Carry, chunk: Chunk) -> tuple[Carry, np.ndarray]:
+        """Run the steps of a chunk.
 
         Args:
             carry: Where training stands; it is overwritten.
-            examples: The data.
-            plan: The batches, in arrays at least as long as is asked; a plan of one epoch serves every epoch.
-            first: Number of the first step in the whole run.
-            epochs: Epochs to run, or 1 for a part of one.
-            count: Steps in each.
-            fresh: Whether the first step begins an epoch.
-            seed: Seed of dropout.
-            settings: What the steps are taken with.
+            chunk: The steps; their examples are `Examples`.
 
         Returns:
             Where training stands, and the carry's loss at the end of each epoch.
         """
-        data, seed = (examples.inputs, examples.targets), seed & 0xFFFFFFFF
-        batch_size = plan.indices.shape[-1]
+        data, seed, settings = (chunk.examples.inputs, chunk.examples.targets), np.uint32(chunk.seed), chunk.settings
+        batch_size = chunk.plan.indices.shape[-1]
         if self.looped and batch_size * self.work < WORK_OF_A_LONG_STEP:
-            arguments = carry, data, plan, np.array([first, epochs, count, fresh], np.int32), np.uint32(seed), settings
+            numbers = np.array([chunk.first, chunk.epochs, chunk.count, chunk.fresh], np.int32)
+            arguments = carry, data, chunk.plan, numbers, seed, settings
             ran = self.kernel(*arguments) if batch_size <= self.largest_kernel else None
             carry, losses = self.many(*arguments) if ran is None else ran
-            return carry, np.asarray(losses)[:epochs]
-        losses = []
-        for step in range(epochs * count):
-            e, s = divmod(step, count)
-            batch = Plan(*(a[e % len(a), s] for a in plan))
-            begins = np.bool_(fresh and s == 0)
-            carry = self.one(carry, data, batch, np.int32(first + step), begins, np.uint32(seed), settings)
-            if s == count - 1:
-                losses.append(np.asarray(carry.loss))
-        return carry, np.asarray(losses)
+            return carry, np.asarray(losses)[: chunk.epochs]
+
+        def step(carry: Carry, batch: Plan, number: int, fresh: bool) -> Carry:
+            made: Carry = self.one(carry, data, batch, np.int32(number), np.bool_(fresh), seed, settings)
+            return made
+
+        return chunk.step_by_step(carry, step)
 
     def sources(
         self, carry: Carry, examples: Examples, batch: Any, t: Any, seed: Any, settings: StepSettings

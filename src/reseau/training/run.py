@@ -16,11 +16,11 @@ from reseau.errors import DivergenceError
 from reseau.graph import Graph, Input, Node, may_be_blank, order
 from reseau.graph.backprop import backprop, evaluate
 from reseau.graph.fork import check_process
-from reseau.graph.values import check_params, precision_of
+from reseau.graph.values import all_finite, check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
-from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Plan, Program, StepSettings
+from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Chunk, Plan, Program, StepSettings
 from reseau.training.sharded import Cut, ShardedProgram
 
 __all__ = ["Record", "TrainingRun"]
@@ -145,8 +145,8 @@ class TrainingRun:
         examples = self.feed.examples(step, total)
         started = time.perf_counter()
         plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
-        chunk = step, epochs, count, fresh, self.seed, self.settings
-        self.carry, self.losses = self.program.run(self.carry, examples, plan, *chunk)
+        chunk = Chunk(examples, plan, step, epochs, count, fresh, self.seed & 0xFFFFFFFF, self.settings)
+        self.carry, self.losses = self.program.run(self.carry, chunk)
         stop = step + epochs * count
         if not all_finite((self.losses, self.carry.states)):
             raise self.diverged(stop)
@@ -224,12 +224,12 @@ class TrainingRun:
                 values = evaluate(nodes, sources)
                 found = backprop(nodes, values, {root: jnp.ones_like(values[root])})
                 for what, walk, numbers in (("value", nodes, values), ("derivative", reversed(nodes), found)):
-                    odd = (n for n in walk if n in numbers and not finite(numbers[n]) and not may_be_blank(n))
+                    odd = (n for n in walk if n in numbers and not all_finite(numbers[n]) and not may_be_blank(n))
                     bad = next(odd, None)
                     if bad is not None:
                         return self.error(bad, what, step, good)
             good = carry.params | carry.states
-            carry, _ = program.run(copied(carry), examples, plan, step, 1, 1, False, self.seed, self.settings)
+            carry, _ = program.run(copied(carry), Chunk(examples, plan, step, 1, 1, False, drawn[1], self.settings))
             carry = copied(carry)._replace(loss=np.zeros((), self.dtype))
             overflowed = self.overflowed(carry)
             if overflowed is not None:
@@ -270,14 +270,3 @@ class Snapshot(NamedTuple):
 def copied(carry: Carry) -> Carry:
     """The carry as arrays of NumPy that nothing overwrites."""
     return jax.tree.map(np.array, carry)
-
-
-def all_finite(arrays: Any) -> bool:
-    """Whether all real numbers in a tree of arrays are finite."""
-    real = (a for a in jax.tree.leaves(arrays) if getattr(getattr(a, "dtype", None), "kind", "") == "f")
-    return all(bool(np.isfinite(np.asarray(a)).all()) for a in real)
-
-
-def finite(value: Array) -> bool:
-    """Whether all entries are finite; whole numbers are."""
-    return not jnp.issubdtype(value.dtype, jnp.floating) or bool(jnp.isfinite(value).all())

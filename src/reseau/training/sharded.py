@@ -19,7 +19,8 @@ from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError
 from reseau.graph.backprop import Values
 from reseau.objective.examples import Examples
-from reseau.training.program import Carry, Plan, Program, StepSettings
+from reseau.training.compute import Compute
+from reseau.training.program import Carry, Chunk, Plan, Program, StepSettings
 
 __all__ = ["Cut", "ShardedProgram", "Shares", "Spread", "cut_of"]
 
@@ -97,7 +98,7 @@ class ShardedProgram:
 
     def __init__(self, program: Program, cut: Cut) -> None:
         self.program, self.cut, self.work = program, cut, program.work
-        self.row = jax.jit(self._row)
+        self.row = jax.jit(self._row, compiler_options=program.options)
         self.plus = jax.jit(jnp.add, donate_argnums=0)
         self.in_order = jax.jit(self._in_order)
         self.update = jax.jit(self._update, donate_argnums=0)
@@ -107,28 +108,15 @@ class ShardedProgram:
         """The same steps without the other processes."""
         return self if self.cut.team.size == 1 else ShardedProgram(self.program, self.cut.alone())
 
-    def run(
-        self,
-        carry: Carry,
-        examples: Any,
-        plan: Plan,
-        first: int,
-        epochs: int,
-        count: int,
-        fresh: bool,
-        seed: int,
-        settings: StepSettings,
-    ) -> tuple[Carry, np.ndarray]:
-        """As `Program.run`; the plan's batches have a multiple of K places, and `examples` are `Shares`."""
-        losses = []
-        for step in range(epochs * count):
-            e, s = divmod(step, count)
-            batch = Plan(*(a[e % len(a), s] for a in plan))
-            carry = self.step(carry, examples, batch, first + step, fresh and s == 0, seed & 0xFFFFFFFF, settings)
-            self.cut.team.took(first + step + 1)
-            if s == count - 1:
-                losses.append(np.asarray(carry.loss))
-        return carry, np.asarray(losses)
+    def run(self, carry: Carry, chunk: Chunk) -> tuple[Carry, np.ndarray]:
+        """As `Program.run`; the plan's batches have a multiple of K places, and the examples are `Shares`."""
+
+        def step(carry: Carry, batch: Plan, number: int, fresh: bool) -> Carry:
+            carry = self.step(carry, chunk.examples, batch, number, fresh, chunk.seed, chunk.settings)
+            self.cut.team.took(number + 1)
+            return carry
+
+        return chunk.step_by_step(carry, step)
 
     def step(
         self, carry: Carry, examples: Shares, batch: Plan, t: int, fresh: bool, seed: int, settings: StepSettings
@@ -211,24 +199,21 @@ class ShardedProgram:
         return self.program.applied(carry, total[-1], grads, news, share, t, settings)
 
 
-def cut_of(shards: int | None, exact: bool, devices: int | None, accumulate: int | None, team: Team) -> Cut | None:
+def cut_of(compute: Compute, team: Team) -> Cut | None:
     """How batches are cut; nothing where one process and one device compute them whole.
 
     Raises:
         DataError: There are fewer shards than processes and devices, or fewer devices than are asked for.
     """
-    for what, given in (("shards", shards), ("devices", devices), ("accumulate", accumulate)):
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1):
-            raise DataError(f"{what}={given!r} cannot be used\n  fix: a whole number from 1 on")
     local = jax.local_devices()
     cpu = local[0].platform == "cpu"
-    wanted = (1 if cpu else len(local)) if devices is None else int(devices)
+    wanted = (1 if cpu else len(local)) if compute.devices is None else int(compute.devices)
     if wanted > len(local):
         cure = "jax.config.update('jax_num_cpu_devices', n) before anything is computed, or " if cpu else ""
         raise DataError(f"devices={wanted}, and there are {len(local)}\n  fix: {cure}devices={len(local)}")
-    workers, parts = team.size * wanted, accumulate or 1
+    workers, parts, shards = team.size * wanted, compute.accumulate or 1, compute.shards
     if shards is None:
-        usual = max(SHARDS, workers) if exact and workers > 1 else workers
+        usual = max(SHARDS, workers) if compute.exact and workers > 1 else workers
         shards = -(-usual // parts) * parts
     if shards < workers:
         raise DataError(
@@ -237,7 +222,7 @@ def cut_of(shards: int | None, exact: bool, devices: int | None, accumulate: int
     if shards % parts:
         cure = f"shards={-(-shards // parts) * parts}"
         raise DataError(f"{shards} shards cannot be taken in {parts} parts\n  fix: {cure}")
-    return None if shards == 1 else Cut(int(shards), exact, team, tuple(local[:wanted]))
+    return None if shards == 1 else Cut(int(shards), compute.exact, team, tuple(local[:wanted]))
 
 
 SHARDS = 8

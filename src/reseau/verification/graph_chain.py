@@ -18,7 +18,7 @@ from reseau.ops.linear import Affine, Matmul
 from reseau.ops.shapes import Reshape
 from reseau.verification.chain import Chain, Layer, appended, checked
 
-__all__ = ["chain_of"]
+__all__ = ["chain_if_any", "chain_of"]
 
 
 def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
@@ -50,6 +50,21 @@ def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
     if current is not graph.outputs[0] or not layers:
         raise _refused("its output is not what its last node gives")
     return checked(Chain(tuple(layers), dots))
+
+
+def chain_if_any(graph: Graph, params: Mapping[str, Any], *, float32: bool) -> Chain | None:
+    """The chain that a graph is; nothing where it is none, and intervals in real arithmetic serve.
+
+    Raises:
+        UnsupportedError: It is none, and something is to be proved of its float32 sums; the message names the node.
+    """
+    try:
+        return chain_of(graph, params)
+    except UnsupportedError as error:
+        if not float32:
+            return None
+        said = str(error).partition("\n")[0]
+        raise UnsupportedError(f"{said}\n  fix: float32=False, intervals in real arithmetic") from None
 
 
 def _array(graph: Graph, params: Mapping[str, Any], node: Node) -> np.ndarray:

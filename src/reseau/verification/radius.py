@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reseau.errors import DataError, UnsupportedError
+from reseau.errors import DataError
 from reseau.inspect.local import checked_rows, only_input
 from reseau.network import Network
 from reseau.verification.chain import Chain
-from reseau.verification.graph_chain import chain_of
+from reseau.verification.graph_chain import chain_if_any
 from reseau.verification.verdict import decide
 from reseau.verification.vnnlib import Case, Property, Row
 from reseau.verification.witness import Witness
@@ -84,13 +84,8 @@ def certified_radius(
         raise DataError(f"certified_radius: largest={largest}, timeout={timeout}\n  fix: two finite numbers above 0")
     source = only_input(network.graph, "certified_radius")
     row = checked_rows(source, np.asarray(x, np.float64), "certified_radius", one=True)
-    try:
-        chain = chain_of(network.graph, params)
-    except UnsupportedError as error:
-        if float32:
-            raise UnsupportedError(
-                f"{str(error).partition(chr(10))[0]}\n  fix: float32=False, intervals in real arithmetic"
-            ) from None
+    chain = chain_if_any(network.graph, params, float32=float32)
+    if chain is None:
         return _by_intervals(network, params, row, largest)
     return _by_search(network, params, chain, row, largest, timeout, float32)
 

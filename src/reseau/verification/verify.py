@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from reseau.errors import UnsupportedError
 from reseau.inspect.local import only_input
 from reseau.network import Network
-from reseau.verification.graph_chain import chain_of
+from reseau.verification.graph_chain import chain_if_any
 from reseau.verification.graph_search import graph_search
 from reseau.verification.search import Found
 from reseau.verification.verdict import Verdict, decide, decide_by
@@ -61,13 +60,8 @@ def verify(
         shape = [int(n) for n in network.graph.inputs[0].shape[1:]]
         return np.asarray(network(params, x.reshape(1, *shape))).reshape(-1)
 
-    try:
-        chain = chain_of(network.graph, params)
-    except UnsupportedError as error:
-        if float32:
-            raise UnsupportedError(
-                f"{str(error).partition(chr(10))[0]}\n  fix: float32=False, which decides any graph that has bounds"
-            ) from None
+    chain = chain_if_any(network.graph, params, float32=float32)
+    if chain is None:
         return _by_intervals(network, params, property_, timeout, replay)
     return decide(chain, property_, timeout=timeout, float32=float32, replay=replay)
 

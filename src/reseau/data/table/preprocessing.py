@@ -1,6 +1,7 @@
 """The part of a network that makes features of the raw columns of a table: it is saved and exported with the rest."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,9 +9,23 @@ from reseau.data.table.recipe import MOST_ONE_HOT, Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, input, parameter, state
 from reseau.initializers import zeros
-from reseau.ops import Cast, Concatenate, Divide, Embedding, Equal, IsNan, Reshape, Slice, Subtract, Take, Where
+from reseau.ops import (
+    Add,
+    Cast,
+    Concatenate,
+    Divide,
+    Embedding,
+    Equal,
+    IsNan,
+    Multiply,
+    Reshape,
+    Slice,
+    Subtract,
+    Take,
+    Where,
+)  # fmt: skip
 
-__all__ = ["embedding_width", "preprocess"]
+__all__ = ["embedding_width", "in_unit", "pixels", "preprocess", "standardized", "stored", "taken_columns"]
 
 SMALLEST = 1e-30
 """The smallest deviation that is divided by: below it float32 has no quotients."""
@@ -63,14 +78,14 @@ def preprocess(
     if impute:
         blank = apply_op(IsNan(), x, name="blank")
         stand_ins = np.array([len(c.categories) or c.mean for c in columns])
-        filled = apply_op(Where(), blank, _state(stand_ins, "features.blank"), x, name="filled")
+        filled = apply_op(Where(), blank, stored(stand_ins, "features.blank"), x, name="filled")
     if numeric:
-        taken = _taken(filled, numeric, "numbers")
-        made = _standardized(taken, [columns[i] for i in numeric]) if numbers is None else numbers(taken, numeric)
-        parts.append(made)
+        taken = taken_columns(filled, numeric, "numbers")
+        means, deviations = (np.array([getattr(columns[i], k) for i in numeric]) for k in ("mean", "deviation"))
+        parts.append(standardized(taken, means, deviations) if numbers is None else numbers(taken, numeric))
     sources = [c.source or c.name for c in columns]
     if indicated := [i for i in numeric if impute and columns[i].blanks and sources.index(sources[i]) == i]:
-        parts.append(_zero_or_one(_taken(blank, indicated, "number is blank"), "indicators"))
+        parts.append(_zero_or_one(taken_columns(blank, indicated, "number is blank"), "indicators"))
     most = most_one_hot if most_one_hot is not None else 0 if recipe.text == "embed" else MOST_ONE_HOT
     few = [i for i in texts if len(columns[i].categories) <= most]
     if few:
@@ -84,13 +99,29 @@ def embedding_width(categories: int) -> int:
     return min(50, -(-categories // 2))
 
 
-def _standardized(numbers: Node, columns: Sequence[Column]) -> Node:
-    """The numbers with mean 0 and deviation 1 in the training rows."""
-    mean, deviation = np.array([c.mean for c in columns]), np.array([c.deviation for c in columns])
+def standardized(numbers: Node, mean: np.ndarray, deviation: np.ndarray) -> Node:
+    """The numbers with mean 0 and deviation 1 in rows that had these; a column that hardly varies is not divided."""
     varies = (deviation > 1e-7 * np.abs(mean)) & (deviation > SMALLEST)  # else its digits are float32's rounding
-    centered = apply_op(Subtract(), numbers, _state(mean, "features.mean"), name="centered")
-    scale = _state(np.where(varies, deviation, 1.0), "features.scale")
+    centered = apply_op(Subtract(), numbers, stored(mean, "features.mean"), name="centered")
+    scale = stored(np.where(varies, deviation, 1.0), "features.scale")
     return apply_op(Divide(), centered, scale, name="scaled")
+
+
+def pixels(image: Node, rows: np.ndarray) -> Node:
+    """The pixels from 0 to 1: divided by 255 where they are bytes, else by the largest of these rows."""
+    largest = 255.0 if rows.dtype == np.uint8 and rows.max() > 16 else float(np.abs(rows).max()) or 1.0
+    return apply_op(Divide(), image, constant(largest), name="scaled")
+
+
+def in_unit(scores: Node, mean: Any, deviation: Any) -> Node:
+    """The scores in the unit of a target whose mean and deviation these are."""
+    stretched = apply_op(Multiply(), scores, stored(np.asarray(deviation), "target.scale"), name="stretched")
+    return apply_op(Add(), stretched, stored(np.asarray(mean), "target.mean"), name="predicted")
+
+
+def stored(value: np.ndarray, name: str) -> Node:
+    """Numbers that a network keeps in float32 and training does not move, such as "features.mean"."""
+    return state(value.astype(np.float32), name=name, role=name.partition(".")[2])
 
 
 def _one_hot(codes: Node, places: Sequence[int], counts: Sequence[int]) -> Node:
@@ -113,12 +144,8 @@ def _zero_or_one(truth: Node, name: str) -> Node:
     return apply_op(Where(), truth, constant(1.0), constant(0.0), name=name)
 
 
-def _taken(x: Node, places: Sequence[int], name: str) -> Node:
+def taken_columns(x: Node, places: Sequence[int], name: str | None = None) -> Node:
     """Some columns; all of them need no node."""
     if len(places) == x.shape[1]:
         return x
     return apply_op(Take(1), x, constant(np.array(places, np.int32)), name=name)
-
-
-def _state(value: np.ndarray, name: str) -> Node:
-    return state(value.astype(np.float32), name=name, role=name.partition(".")[2])

@@ -131,17 +131,16 @@ def ragged(call: Call, kernel: tuple[int, ...], pads: Pairs) -> bool:
 
 def max_pool(call: Call) -> tuple[Node | None, ...]:
     kernel, stride, dilation, _, pads = windows_of(call)
-    x = to_last(call[0])
-    plain = set(dilation) == {1} and call.real() and all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
-    op = (
-        ops.MaxPool(kernel, stride, pads, ragged(call, kernel, pads))
-        if plain
-        else ops.WindowMax(kernel, stride, dilation, pads)
-    )
+    x = padded = to_last(call[0])
+    own, reach = pads, extents(kernel, dilation)
+    if any(p >= e for e, ps in zip(reach, pads, strict=True) for p in ps):  # some windows hold nothing but padding
+        lowest = float("-inf") if call.real() else float(np.iinfo(call.dtype()).min)
+        padded, own = apply_op(ops.Pad(((0, 0), *pads, (0, 0)), value=lowest), x), ((0, 0),) * len(pads)
+    largest = apply_op(ops.MaxPool(kernel, stride, own, ragged(call, reach, own), dilation), padded)
     if not call.wants(1):
-        return (to_first(apply_op(op, x)),)
+        return (to_first(largest),)
     where = ops.WindowArgMax(kernel, stride, dilation, pads, bool(call.attribute("storage_order", 0)))
-    return to_first(apply_op(op, x)), to_first(apply_op(ops.Cast("int64"), apply_op(where, x)))
+    return to_first(largest), to_first(apply_op(ops.Cast("int64"), apply_op(where, x)))
 
 
 def average_pool(call: Call) -> Node:
@@ -273,7 +272,10 @@ def write_pool(op: ops.MaxPool | ops.AveragePool, node: Node, w: Emitter) -> Val
     x = node.parents[0]
     windows = pooling_windows(op, x.shape)
     kind = "MaxPool" if isinstance(op, ops.MaxPool) else "AveragePool"
-    counts: dict[str, Any] = {"count_include_pad": 1} if isinstance(op, ops.AveragePool) and op.count_padding else {}
+    more: dict[str, Any] = {"count_include_pad": 1} if isinstance(op, ops.AveragePool) and op.count_padding else {}
+    if set(windows.dilation) != {1}:
+        w.require(10)
+        more["dilations"] = windows.dilation
     return spatial(
         w,
         node,
@@ -282,14 +284,8 @@ def write_pool(op: ops.MaxPool | ops.AveragePool, node: Node, w: Emitter) -> Val
         kernel_shape=windows.window,
         strides=windows.stride,
         pads=flat(windows.pads),
-        **counts,
+        **more,
     )
-
-
-def write_window_max(op: ops.WindowMax, node: Node, w: Emitter) -> Value:
-    w.require(10)
-    settings = {"strides": op.stride, "dilations": op.dilation, "pads": flat(op.pads)}
-    return spatial(w, node, "MaxPool", [w.first(node.parents[0])], kernel_shape=op.window, **settings)
 
 
 def write_window_sum(op: ops.WindowSum, node: Node, w: Emitter) -> Value:
@@ -333,6 +329,5 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.ConvTranspose: write_conv_transpose,
     ops.MaxPool: write_pool,
     ops.WindowArgMax: write_window_argmax,
-    ops.WindowMax: write_window_max,
     ops.WindowSum: write_window_sum,
 }
