@@ -70,9 +70,9 @@ class Store:
 @contextmanager
 def outliving(grace: float) -> Iterator[None]:
     """Inside, `jax.distributed` makes a `Store` where it would listen itself."""
-    from jax._src import distributed
+    from jaxlib import _jax
 
-    runtime: Any = distributed._jax
+    runtime: Any = _jax  # jax.distributed looks its functions up there
     own = runtime.get_distributed_runtime_service
     runtime.get_distributed_runtime_service = partial(Store, grace)
     try:
