@@ -27,8 +27,8 @@ def predict(arguments: Predict) -> int:
     """Write one prediction a row, with the columns that name it, and the probability of each class if there are any."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cache import use_compile_cache
     from reseau.cli.model import read_model
+    from reseau.compile_cache import use_compile_cache
     from reseau.disk import replace_file
 
     use_compile_cache()

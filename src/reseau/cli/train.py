@@ -148,8 +148,8 @@ def earlier(arguments: Train, words: Sequence[str]) -> tuple[Train, list[str]]:
 
 def _train_default(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the default for tables."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.train_table import train_table
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     return train_table(arguments, parts, name, partial)
@@ -159,10 +159,10 @@ def _train(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
-    from reseau.cache import use_compile_cache
     from reseau.cli.design import design, objective_of, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     if arguments.source_file is None:
