@@ -68,7 +68,7 @@ def _wire(wire: Wire) -> str:
     path = []
     for start, end in wire.pieces:
         (x1, y1), (x2, y2) = ((_n(x), _n(y)) for x, y in (start, end))
-        straight = f"H{x2}" if y1 == y2 else f"V{y2}"
+        straight = f"V{y2}" if x1 == x2 else f"H{x2}"
         bend = "C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in (*wire.controls(start, end), end))
         path.append(f"M{x1} {y1}" + (straight if x1 == x2 or y1 == y2 else bend))
     dashes = ' stroke-dasharray="5 3"' if wire.dashed else ""
