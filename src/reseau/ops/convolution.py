@@ -26,6 +26,12 @@ class Conv(Op):
     """Convolution: `y = w ⋆ x + b`, the cross-correlation, or with `flip` the convolution `w ∗ x + b`.
 
     `x` is (batch, *lengths, in), `w` is (*kernel, in / groups, out), `b` is (out,) or absent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, kernel = jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.array([1.0, -1.0]).reshape(2, 1, 1)
+        >>> print(rs.ops.Conv(padding="valid").forward(x, kernel).ravel())
+        [-1. -2.]
     """
 
     stride: PerAxis = 1
@@ -68,6 +74,12 @@ class ConvTranspose(Op):
     `y[b, p stride + k dilation - before, o] = Σ x[b, p, i] w[k, i, o]`, `w` of shape (*kernel, in, out / groups).
     A spatial axis grows from `n` to `n stride` with padding "same", to `(n - 1) stride + (k - 1) dilation + 1`
     with "valid", less what explicit padding cuts off; a negative second number of a pair lengthens it instead.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, kernel = jnp.array([1.0, 2.0]).reshape(1, 2, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1)
+        >>> print(rs.ops.ConvTranspose(stride=2, padding="valid").forward(x, kernel).ravel())
+        [ 1. 10.  2. 20.]
     """
 
     stride: PerAxis = 1

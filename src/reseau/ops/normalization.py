@@ -23,6 +23,13 @@ class BatchNorm(Op):
     reads `BatchMean` and `BatchVariance`, through which the derivative then flows, and moves
     `running ← momentum running + (1 - momentum) batch`; `momentum` is used nowhere else.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> one, mean, variance = jnp.ones(1), jnp.array([2.0]), jnp.array([4.0])
+        >>> print(rs.ops.BatchNorm().forward(jnp.array([[2.0], [6.0]]), one, 0 * one, mean, variance).round(4))
+        [[0.]
+         [2.]]
+
     Source: Ioffe and Szegedy, *Batch Normalization*, 2015, algorithm 1.
     """
 
@@ -58,6 +65,11 @@ class BatchMean(Op):
     """Mean of the rows that are `present`, over all axes but the last.
 
     `present` holds one number for each row, 1 to count it and 0 for a row that only fills up the batch.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BatchMean().forward(jnp.array([[1.0], [3.0], [99.0]]), jnp.array([1.0, 1.0, 0.0])))
+        [2.]
     """
 
     def shape(self, x: Shape, present: Shape) -> Shape:
@@ -75,6 +87,11 @@ class BatchVariance(Op):
     """Mean squared distance to the mean of the rows that are `present`, over all axes but the last.
 
     The sum is divided by the number of entries, not by one less.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BatchVariance().forward(jnp.array([[1.0], [3.0], [99.0]]), jnp.array([1.0, 1.0, 0.0])))
+        [1.]
     """
 
     def shape(self, x: Shape, present: Shape) -> Shape:
@@ -93,6 +110,11 @@ class BatchVariance(Op):
 @dataclass(frozen=True)
 class LayerNorm(Op):
     """`y = scale (x - m) / √(v + epsilon) + shift`, `m` and `v` the mean and variance of the last axis.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LayerNorm().forward(jnp.array([[1.0, 3.0]]), jnp.ones(2), jnp.zeros(2)).round(4))
+        [[-1.  1.]]
 
     Source: Ba, Kiros and Hinton, *Layer Normalization*, 2016, section 3.
     """

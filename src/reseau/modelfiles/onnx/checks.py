@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 
+from reseau.compile_cache import Kept
 from reseau.data.table.recipe import Recipe
 from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
@@ -162,7 +163,7 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
             return [found[n] for n in wanted]
 
         try:
-            made = jax.jit(compute, compiler_options=QUICK)(list(passed.values())) if wanted else []
+            made = Kept(jax.jit(compute, compiler_options=QUICK))(list(passed.values())) if wanted else []
             found = sources | dict(zip(wanted, made, strict=True))
             for n in late:
                 op, values = n.op, [found[p] for p in n.parents]
