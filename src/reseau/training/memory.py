@@ -9,9 +9,10 @@ from contextlib import contextmanager
 __all__ = ["kept"]
 
 # names and defaults of `mallopt` in glibc's malloc.h
-TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -3, -4, -8
 KEPT = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, ARENA_MAX: 1}
-USUAL = {MMAP_MAX: 65_536, TRIM_THRESHOLD: 2**27, ARENA_MAX: 0}
+# a setting ends glibc's own adjustment, so what that reaches at most is set: arrays up to 32 MiB are kept, as before
+USUAL = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26, ARENA_MAX: 0}
 
 
 @contextmanager
