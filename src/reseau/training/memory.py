@@ -20,8 +20,9 @@ def kept() -> Iterator[None]:
     """Within it, glibc keeps what is freed; after it, all that is free goes back to the system.
 
     A step that is dispatched by itself allocates its temporary arrays anew. Above 32 MiB, glibc takes each from the
-    system and gives it back, page by page: 12,800 pages a step of `make bench` (d2) and 40,900 of (d3), for a quarter
-    of the time. Other libraries of C allocate as they do.
+    system and gives it back, page by page: 12,800 pages a step of `make bench` (d2), of which 2,200 are left here. What
+    is above 64 MiB in a thread of XLA's that began before is still given back: 40,000 pages a step of (d3). Other
+    libraries of C allocate as they do.
     """
     libc = glibc()
     if libc is None:
