@@ -6,7 +6,6 @@ leave the entries of that axis apart. What is not known, such as a function of a
 
 from collections.abc import Sequence
 from functools import singledispatch
-from math import prod
 from typing import Any
 
 from reseau import ops
@@ -154,15 +153,8 @@ def _(op: ops.Transpose, node: Node, axis: int, read: Places) -> bool:
 
 
 @keeps_rows.register
-def _(op: ops.Reshape, node: Node, axis: int, read: Places) -> bool:
-    return read[0] == axis == 0
-
-
-@keeps_rows.register
 def _(op: ops.ReshapeTo, node: Node, axis: int, read: Places) -> bool:
-    made, given = node.shape[1:], node.parents[0].shape[1:]
-    known = all(isinstance(n, int) and n > 0 for n in (*made, *given))
-    return read == [0] and axis == 0 and known and prod(map(int, made)) == prod(map(int, given))
+    return read == [0] and axis == 0 and op.of_rows(node.parents[0].shape[1:]) is not None
 
 
 @keeps_rows.register

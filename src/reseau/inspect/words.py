@@ -14,7 +14,7 @@ from reseau.ops.linear import Affine
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import LogSumExp, Max, Mean, Min, Product, Sum
-from reseau.ops.shapes import Reshape, ReshapeTo, Slice
+from reseau.ops.shapes import ReshapeTo, Slice
 
 __all__ = ["describe", "operand", "plain", "settings", "shorten"]
 
@@ -122,10 +122,9 @@ def _(op: Slice, *inputs: Shape) -> list[str]:
     return [f"axis {op.axis}, {start}:{stop}{step}"]
 
 
-@settings.register(Reshape)  # the output's shape says it all
-@settings.register(ReshapeTo)
+@settings.register(ReshapeTo)  # the output's shape says it all
 @settings.register(Apply)
-def _(op: Reshape | ReshapeTo | Apply, *inputs: Shape) -> list[str]:
+def _(op: ReshapeTo | Apply, *inputs: Shape) -> list[str]:
     return []
 
 

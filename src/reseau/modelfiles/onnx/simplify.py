@@ -185,9 +185,8 @@ def _(op: ops.Transpose, node: Node, walk: Walk) -> Turned:
     return Turned(made, tuple(axes[a] for a in op.axes))
 
 
-@rebuild.register(ops.Reshape)
-@rebuild.register(ops.ReshapeTo)
-def _(op: ops.Reshape | ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
+@rebuild.register
+def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
     x = walk.plain(node.parents[0])
     if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
         return untouched(walk.reshaped(x, node.shape))
