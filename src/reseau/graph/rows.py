@@ -15,6 +15,7 @@ from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op
 from reseau.ops.lengths import words_of
 from reseau.ops.recurrent import Recurrent
+from reseau.ops.reduction import Reduction
 
 __all__ = ["by_rows"]
 
@@ -113,13 +114,8 @@ def _(op: Op, node: Node, axis: int, read: Places) -> bool:
     return read[0] == axis < len(node.shape) - 1 and all(p is None for p in read[1:])
 
 
-@keeps_rows.register(ops.Sum)
-@keeps_rows.register(ops.Mean)
-@keeps_rows.register(ops.Max)
-@keeps_rows.register(ops.Min)
-@keeps_rows.register(ops.Product)
-@keeps_rows.register(ops.LogSumExp)
-def _(op: Any, node: Node, axis: int, read: Places) -> bool:
+@keeps_rows.register
+def _(op: Reduction, node: Node, axis: int, read: Places) -> bool:
     rank = len(node.parents[0].shape)
     return read[0] not in {a % rank for a in op.axes}
 
