@@ -72,7 +72,7 @@ demo: .venv/core  ## train on real digits (accuracy with a certificate, pictures
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run
-	$(BIN)/python -m benchmarks.onnx_inference
+	$(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
 	$(BIN)/python -m benchmarks.streaming

@@ -5,7 +5,31 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "Block", "Case", "Convolution"]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution with a square kernel and "same" padding, followed by batch normalization."""
+
+    inputs: int
+    filters: int
+    kernel: int = 3
+    stride: int = 1
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """Convolutions with ReLU between them and after the last; before that, `residual` adds the block's input."""
+
+    convolutions: tuple[Convolution, ...]
+    residual: bool = False
+
+
+def separable(inputs: int, filters: int, stride: int = 1) -> Block:
+    """A convolution of each channel by itself, and one of each place by itself."""
+    return Block((Convolution(inputs, inputs, 3, stride, inputs), Convolution(inputs, filters, 1)))
 
 
 @dataclass(frozen=True)
@@ -23,6 +47,8 @@ class Case:
         shuffled: A new order every epoch, or always the same one.
         steps: Steps to time; slow contenders take fewer.
         filters: Filters of the 3×3 convolutions, each followed by ReLU and 2×2 max-pooling, before the affine layers.
+        blocks: Blocks of convolutions, in place of `filters`; the mean over all places goes to the affine layers. Their
+            first weights are each contender's own.
     """
 
     key: str
@@ -36,6 +62,7 @@ class Case:
     steps: int
     filters: tuple[int, ...] = ()
     rate: float = 0.005
+    blocks: tuple[Block, ...] = ()
 
     @cached_property
     def data(self) -> tuple[np.ndarray, np.ndarray]:
@@ -91,5 +118,43 @@ CASES = (
     Case("b", "20-100-10, batch 32", (20,), (100,), 10, 32, 8192, True, 20_000),
     Case("c", "784-512-512-10, batch 128", (784,), (512, 512), 10, 128, 25_600, True, 1000),
     Case("d", "conv 32·64, dense 128, 28×28, batch 64", (28, 28, 1), (128,), 10, 64, 4096, True, 64, (32, 64)),
+    Case(
+        "d2",
+        "residual, 8 convolutions of 16·32·64, batch norm, 32×32×3, batch 64",
+        (32, 32, 3),
+        (),
+        10,
+        64,
+        1024,
+        True,
+        16,
+        blocks=(
+            Block((Convolution(3, 16),)),
+            Block((Convolution(16, 16), Convolution(16, 16)), residual=True),
+            Block((Convolution(16, 32, stride=2),)),
+            Block((Convolution(32, 32), Convolution(32, 32)), residual=True),
+            Block((Convolution(32, 64, stride=2),)),
+            Block((Convolution(64, 64),), residual=True),
+        ),
+    ),
+    Case(
+        "d3",
+        "depthwise-separable, 11 convolutions, batch norm, 32×32×3, batch 64",
+        (32, 32, 3),
+        (),
+        10,
+        64,
+        1024,
+        True,
+        16,
+        blocks=(
+            Block((Convolution(3, 32),)),
+            separable(32, 64),
+            separable(64, 128, stride=2),
+            separable(128, 128),
+            separable(128, 256, stride=2),
+            separable(256, 256),
+        ),
+    ),
     Case("e", "1024-4096-4096-10, batch 512", (1024,), (4096, 4096), 10, 512, 5120, True, 20),
 )

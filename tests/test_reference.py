@@ -7,7 +7,7 @@ import pytest
 import reseau as rs
 
 # an alias of a type, what changes the settings of the whole process, and what `rs.tune`, whose example runs, returns
-WITHOUT = {"optimizers.Params", "rs.use_compile_cache", "tabular.Trial", "tabular.Tuned"}
+WITHOUT = {"optimizers.Params", "tabular.Trial", "tabular.Tuned"}
 MODULES = [
     name for name in rs.MODULES if name not in ("layers", "ops")
 ]  # layers are `rs` names; operations have their laws

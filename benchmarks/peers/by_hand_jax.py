@@ -13,7 +13,7 @@ Weights = list[tuple[Array, Array]]
 
 
 def prepare(case: Case, *, scanned: bool = False) -> Callable[[int], object] | None:
-    if scanned and case.filters:
+    if case.blocks or (scanned and case.filters):
         return None  # convolutions inside loops are slow on the CPU
     data, targets = (jnp.asarray(a) for a in case.data)
 

@@ -26,7 +26,9 @@ class Model(nn.Module):
         return nn.Dense(self.outputs)(x)
 
 
-def prepare(case: Case) -> Callable[[int], object]:
+def prepare(case: Case) -> Callable[[int], object] | None:
+    if case.blocks:
+        return None
     model = Model(case.filters, case.hidden, case.outputs)
     data, targets = (jnp.asarray(a) for a in case.data)
     start = jax.jit(model.init)(jax.random.key(0), data[: case.batch])

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.cases import Case
+from benchmarks.cases import Block, Case
 
 
 def prepare(case: Case, *, compiled: bool = False) -> Callable[[int], object]:
     data, targets = (torch.from_numpy(a) for a in case.data)
-    if case.filters:
+    if case.filters or case.blocks:
         data = data.permute(0, 3, 1, 2).contiguous()
     if case.outputs > 1:
         targets = targets.long()
@@ -35,7 +35,32 @@ def prepare(case: Case, *, compiled: bool = False) -> Callable[[int], object]:
     return run
 
 
+class Residual(torch.nn.Module):
+    """The block's convolutions, its input added, ReLU."""
+
+    def __init__(self, inside: torch.nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x + self.inside(x))
+
+
+def module_of(block: Block) -> torch.nn.Module:
+    layers: list[torch.nn.Module] = []
+    for c in block.convolutions:
+        conv = torch.nn.Conv2d(
+            c.inputs, c.filters, c.kernel, c.stride, padding=c.kernel // 2, groups=c.groups, bias=False
+        )
+        layers += [conv, torch.nn.BatchNorm2d(c.filters), torch.nn.ReLU()]
+    return Residual(torch.nn.Sequential(*layers[:-1])) if block.residual else torch.nn.Sequential(*layers)
+
+
 def build(case: Case) -> torch.nn.Module:
+    if case.blocks:
+        last = torch.nn.Linear(case.blocks[-1].convolutions[-1].filters, case.outputs)
+        pool = (torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        return torch.nn.Sequential(*map(module_of, case.blocks), *pool, last)
     layers: list[torch.nn.Module] = []
     weights = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in case.first_weights]
     for w, _ in weights[: len(case.filters)]:

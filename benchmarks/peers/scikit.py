@@ -10,7 +10,7 @@ from benchmarks.cases import Case
 
 
 def prepare(case: Case) -> Callable[[int], object] | None:
-    if case.filters:
+    if case.filters or case.blocks:
         return None
     data, targets = case.data
     in_epoch = case.rows // case.batch

@@ -24,7 +24,7 @@ HOME = {
     **dict.fromkeys(("NetworkClassifier", "NetworkRegressor", "fit_many"), "reseau.estimators"),
     "tune": "reseau.tabular",
     "show_versions": "reseau.versions",
-    "use_compile_cache": "reseau.cache",
+    "use_compile_cache": "reseau.compile_cache",
     "conformal": "reseau.calibration.conformal",
     "explore": "reseau.explorer.notebook",
     "certified_radius": "reseau.verification.radius",

@@ -16,8 +16,8 @@ from reseau import optimizers as optimizers
 from reseau import penalties as penalties
 from reseau import tabular as tabular
 from reseau import theory as theory
-from reseau.cache import use_compile_cache as use_compile_cache
 from reseau.calibration.conformal import conformal as conformal
+from reseau.compile_cache import use_compile_cache as use_compile_cache
 from reseau.estimators import NetworkClassifier as NetworkClassifier
 from reseau.estimators import NetworkRegressor as NetworkRegressor
 from reseau.estimators import fit_many as fit_many

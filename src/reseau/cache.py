@@ -1,16 +1,16 @@
-"""Compiled programs that are kept: in the process the recent ones, on the disk for the next process."""
+"""Compiled programs that are kept in the process: the recent ones."""
 
 import gc
-import os
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import jax
 
-__all__ = ["Compiled", "Recent", "shared_length", "use_compile_cache"]
+from reseau.compile_cache import Kept
+
+__all__ = ["Compiled", "Recent", "shared_length"]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -54,21 +54,24 @@ class Compiled:
         self.programs: Recent[Any, Any] = Recent(most)
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.of(*arguments)(*arguments)
+        return self._found(arguments)(*arguments)
 
     def of(self, *arguments: Any) -> Any:
-        """The program for arguments of these shapes."""
+        """The program of JAX for arguments of these shapes."""
+        return self._found(arguments).program
+
+    def _found(self, arguments: Any) -> Kept:
         leaves, structure = jax.tree.flatten(arguments)
         return self.programs.get((structure, tuple((a.shape, a.dtype) for a in leaves)), self.program)
 
-    def program(self) -> Any:
+    def program(self) -> Kept:
         """A program of its own, which goes when it is no longer kept: JAX keeps one for each function."""
 
         @wraps(self.function)
         def own(*arguments: Any) -> Any:
             return self.function(*arguments)
 
-        return jax.jit(own, **self.options)
+        return Kept(jax.jit(own, **self.options))
 
 
 def shared_length(n: int, parts: int) -> int:
@@ -78,24 +81,3 @@ def shared_length(n: int, parts: int) -> int:
     """
     unit = max((1 << n.bit_length()) >> parts.bit_length(), 1)
     return n + -n % unit
-
-
-def use_compile_cache() -> None:
-    """Keep compiled programs on the disk from now on, for this process and the next ones that ask.
-
-    They go to the folder `reseau` of the user's cache (`$XDG_CACHE_HOME`, or `~/.cache`), unless the environment
-    variable `JAX_COMPILATION_CACHE_DIR` names another; where neither can be written, nothing changes. The setting is
-    JAX's own and holds for all its programs: a library should leave it to the application.
-    """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # the user has chosen
-        return
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reseau"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return
-    if not os.access(folder, os.W_OK):
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -62,7 +62,7 @@ def refusals(path: str | os.PathLike[str], what: str = READ, cure: str | None = 
     """Every refusal of the system inside, as a `FileError`."""
     try:
         yield
-    except FileError:
+    except (FileError, BrokenPipeError):  # a pipe is no file: whoever read what is printed has gone
         raise
     except OSError as error:
         raise file_error(path, error, what, cure) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from typing import Any, Literal
 from zlib import crc32
@@ -17,7 +17,7 @@ from reseau import inspect
 from reseau.cache import Recent, shared_length
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, GraphError
-from reseau.graph import Graph, Node, Parameter, State, is_text, on_host
+from reseau.graph import Graph, Node, Parameter, State, is_text
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
 from reseau.graph.rows import by_rows
@@ -35,16 +35,15 @@ from reseau.graph.values import (
     precision_of,
     read_inputs,
 )
+from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE, Predictor
+from reseau.inference.programs import of_parameters
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load"]
 
 PARTS = 4  # numbers of rows, from one power of two to the next, that inference is compiled for
-PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 NO_WORDS: Mapping[str, str] = {}
-
-ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 
 class Network:
@@ -126,8 +125,45 @@ class Network:
             rows = len(given[0]) if given and self.by_rows and not placed((*own.values(), *given)) else 0
             size = shared_length(rows, PARTS)
             filled = given if size == rows else tuple(filled_up(np.asarray(x), size) for x in given)
-            found = self._programs.get(tuple(np.shape(x) for x in filled), self._compiled)(own, filled)
+            make = partial(of_parameters, self.graph, self.sources)
+            found = self._programs.get(tuple(np.shape(x) for x in filled), make)(own, filled)
             return found if size == rows else jax.tree.map(lambda y: first_rows(y, rows), found)
+
+    def compile(self, params: Params) -> Predictor:
+        """The network with these parameters fixed, ready to answer: `predict(x)` is `net(params, x)` up to rounding.
+
+        The parameters become part of the programs, batch normalization goes into the maps before it, checks are made
+        once for each shape, and NumPy's arrays go in and come out as they are. Small networks of affine maps are
+        computed by NumPy and compile nothing. Parameters that change later are not seen.
+
+        Args:
+            params: The parameters.
+
+        Returns:
+            A function of the inputs, which threads may share; see `inference.predictor.Predictor`.
+
+        Raises:
+            DataError: These are not the network's parameters.
+
+        Example:
+            >>> import numpy as np, reseau as rs
+            >>> x = rs.input("x", (2,))
+            >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 8)), 3))
+            >>> predict = net.compile(net.init(seed=0))
+            >>> predict(np.ones((5, 2))).shape
+            (5, 3)
+        """
+        check_process()
+        check_params(self.graph.stored, params)
+        precision = self._precision(params)
+        if any(n.op is not None and n.op.host for n in self.graph.nodes):
+            return Predictor(self.graph, {}, precision, False, partial(self, dict(params)))
+        with self._bits(params):
+            sources = {n: params[name] for name, n in self.graph.stored.items()} | constants(
+                self.graph.nodes, precision
+            )
+        held = {n: np.array(v) if isinstance(v, np.ndarray) else np.asarray(v) for n, v in sources.items()}
+        return Predictor(self.graph, held, precision, self._is_wide(params))
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -175,40 +211,10 @@ class Network:
 
     def _bits(self, params: Params) -> AbstractContextManager[Any]:
         """The setting of JAX under which nothing of this network is cut to 32 bits."""
-        wide = self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
-        return jax.enable_x64(True) if wide else nullcontext()
+        return jax.enable_x64(True) if self._is_wide(params) else nullcontext()
 
-    def _compiled(self) -> Any:
-        """A program of its own, which goes when it is no longer kept."""
-        if any(n.op is not None and n.op.host for n in self.graph.nodes):
-            return self._partly_compiled()
-
-        def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
-            values = evaluate(self.graph.nodes, self.sources(params, inputs))
-            return one_or_tuple([values[n] for n in self.graph.outputs])
-
-        return jax.jit(infer)
-
-    def _partly_compiled(self) -> Any:
-        """Inference with what does not depend on NumPy's operations compiled, and the rest one by one."""
-        nodes, late = self.graph.nodes, on_host(self.graph)
-        early = [n for n in nodes if n not in late]
-        wanted = {p for n in late for p in n.parents if p.op is not None} | {n for n in self.graph.outputs if n.op}
-        kept = [n for n in early if n.op is not None and n in wanted]
-        numbers = [n for n in early if n.op is None and not is_text(n)]
-
-        @jax.jit
-        def start(values: list[Array]) -> list[Array]:
-            found = evaluate(early, dict(zip(numbers, values, strict=True)))
-            return [found[n] for n in kept]
-
-        def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
-            sources = self.sources(params, inputs)
-            made = dict(zip(kept, start([sources[n] for n in numbers]), strict=True)) if kept else {}
-            values = evaluate([n for n in nodes if n in late], sources | made)
-            return one_or_tuple([values[n] for n in self.graph.outputs])
-
-        return infer
+    def _is_wide(self, params: Params) -> bool:
+        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""

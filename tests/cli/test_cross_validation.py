@@ -1,6 +1,7 @@
 """`reseau train --cv`: folds that hold each row once, one compilation, runs that go on, mean and spread."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,13 @@ def test_mean_and_spread_are_those_of_the_folds_and_one_program_serves_them_all(
     assert out.count("\nfold ") == 4
     assert facts["rows"] == {"training": 200, "test": 0}
     assert f"| R² | {np.mean(found):.4g} | ± {np.std(found, ddof=1):.2g} |" in Path("t-run/report.md").read_text()
+    linear = [fold["linear model"]["R²"] for fold in facts["folds of simple models"]]
+    assert linear == pytest.approx(theirs, abs=0.01)
+    assert re.search(r"simple models on the same folds \(RMSE\): mean of the target [\d.]+ ± ", out)
+    report = Path("t-run/report.md").read_text()
+    assert re.search(r"\| linear model \| [\d.]+ ± [\d.]+ \|", report)
     assert reseau("report", "t-run").status == 0
+    assert Path("t-run/report.md").read_text() == report
 
 
 def test_an_interrupted_cross_validation_goes_on_to_the_same_numbers(reseau, table, monkeypatch):

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import mean_absolute_error, r2_score
 
-from reseau.cli import main, train
+import reseau as rs
+from reseau.cli import main, train, train_table
 from reseau.cli.partial_folder import is_of_one_network
-from reseau.tabular import TableSettings, fit, problem
+from reseau.cli.report import read_history
+from reseau.cli.write_run import in_units
+from reseau.tabular import TableSettings, fit, fit_table, problem
 
 
 @pytest.fixture
@@ -37,10 +41,41 @@ def test_a_table_is_trained_measured_and_predicted_without_a_setting(table, caps
     written = {p.name for p in (table / "run").iterdir()}
     assert {"model.safetensors", "history.csv", "report.md", "network.svg"} <= written
     assert len((table / "run" / "history.csv").read_text().splitlines()) <= 33
+    history = read_history(table / "run" / "history.csv")
+    assert (history["validation_RMSE"] >= history["validation_MAE"]).all()
+    assert history["validation_R2"][-1] > 0.5
     assert main(["predict", "run", "t.csv", "--out", "p.csv"]) == 0
     assert len((table / "p.csv").read_text().splitlines()) == 121
     assert main(["convert", "run", "m.onnx"]) == 0
     assert main(["show", "run"]) == 0
+
+
+def test_each_epoch_is_measured_on_the_rows_that_its_member_holds_out(table):
+    rows = rs.data.read_rows(
+        sheet := rs.data.read_sheet("t.csv", columns=("a", "b", "y")), rs.data.learn_recipe(sheet, "y")
+    )
+    found = fit_table(rows.fitted(), settings=TableSettings(2, 3, 0.2, 64, (8,)), progress=False)
+    run = train_table._spread(found, rows.target)
+    first = len(found.members[0].history["epoch"])
+    assert len(run) == first + len(found.members[1].history["epoch"])
+    assert run[0] == pytest.approx(rows.target[found.held_out[0]].var())
+    history = in_units(train_table._history(found), "squared", rows.target.std(), run)
+    assert sorted(set(found.held_out[0]) & set(found.held_out[1])) == []
+    best = int(np.argmin(found.members[1].history["validation_loss"]))
+    member = rs.tabular.fit.Problem(rows.fitted(), found.settings, 0).member
+    held = rows.rows(found.held_out[1])
+    params = {n: found.params.get(f"member2 {n}", found.params.get(n)) for n in member.graph.stored}
+    said = member(params, held.features)[:, 0] * rows.target.std() + rows.target.mean()
+    assert history["validation_MAE"][first + best] == pytest.approx(mean_absolute_error(held.target, said), rel=1e-4)
+    assert history["validation_R2"][first + best] == pytest.approx(r2_score(held.target, said), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_cross_validation_trains_the_default_in_each_fold(table, capsys):
+    assert main(["train", "t.csv", "--target", "y", "--drop", "kind", "--cv", "2", "--out", "run"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("2 members of hidden layers 16") == 3
+    assert "cross-validated R²" in told
 
 
 def test_classes_have_a_certificate(table, capsys):

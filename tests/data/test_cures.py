@@ -62,9 +62,21 @@ def cases_in(folder: Path) -> dict[str, Cure]:
     wide = ROWS.replace("2.5,", "9007199254740993,", 1)
     return {
         "twice one name": Cure(
-            lambda: table(ROWS.replace("a,b", "a,a")), "give each its own name", lambda: table(ROWS)
+            lambda: table(ROWS.replace("a,b", "a,a")),
+            r"give each its own name, in the file or here: --names '(.+)'",
+            lambda names: table(ROWS.replace("a,b", "a,a"), names=names.split(",")),
         ),
         "no name": Cure(lambda: table(ROWS.replace("a,b", "a,")), "name it", lambda: table(ROWS)),
+        "a title above": Cure(
+            lambda: table("Sales;;\n;;\n" + ROWS.replace(",", ";")),
+            r"leave out what stands above the header: tail -n \+(\d) \S+ > table.csv",
+            lambda first: table("".join(("Sales;;\n;;\n" + ROWS.replace(",", ";")).splitlines(True)[int(first) - 1 :])),
+        ),
+        "dashes in a target of numbers": Cure(
+            lambda: table("a,y\n" + "".join(f"{i},{'-' if i == 9 else i % 4}\n" for i in range(20))),
+            r"correct the cell; or task='classification' \(--task classification\) takes every value for a class",
+            lambda: table("a,y\n" + "".join(f"{i},{i % 4}\n" for i in range(20))),
+        ),
         "nothing to leave out": Cure(
             lambda: table(without=("c",)), r"--drop with some of (\w+), \w+, \w+", lambda name: table(without=(name,))
         ),
@@ -82,7 +94,7 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         ),
         "Latin-1": Cure(
             lambda: table(ROWS.replace("yes", "é").encode("cp1252")),
-            r"convert it, for example: iconv -f (\w+) -t (utf-8) old.csv > new.csv",
+            r"if it comes from Windows, convert it: iconv -f (\w+) -t (utf-8) \S+ > utf-8.csv",
             lambda old, new: table(ROWS.replace("yes", "é").encode("cp1252").decode(old).encode(new)),
         ),
         "years above": Cure(

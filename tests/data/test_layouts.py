@@ -105,7 +105,7 @@ def test_the_cure_for_an_old_encoding_works(file, tmp_path):
     message = refused(data.read_csv, path, "y")
     command = re.search(r"iconv .*", message)[0]
     subprocess.run(command, shell=True, cwd=tmp_path, check=True)
-    table = data.read_csv(tmp_path / "new.csv", "y", text="one-hot")
+    table = data.read_csv(tmp_path / "utf-8.csv", "y", text="one-hot")
     assert table.recipe.columns[1].categories == ("Lyon", "Orléans", "Zürich")
     assert "it looks like no other kind" not in message
     assert "looks like no other kind of text" in refused(data.read_csv, file(bytes(range(256)) * 20), "y")

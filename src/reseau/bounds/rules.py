@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.special import expit
 
 from reseau.bounds.interval import (
     FloatArray,
@@ -249,6 +248,8 @@ def _(op: Arctan, x: Interval) -> Interval:
 
 @rule.register
 def _(op: Sigmoid, x: Interval) -> Interval:
+    from scipy.special import expit  # a fifth of a second, for what most programs do not ask
+
     found = monotone(expit, x, ULPS)
     return Interval(np.maximum(found.low, 0.0), np.minimum(found.high, 1.0))
 

@@ -20,7 +20,7 @@ from reseau.graph import Node, state
 from reseau.graph.values import precision_of
 from reseau.network import Network
 
-__all__ = ["Conformal", "conformal"]
+__all__ = ["Conformal", "conformal", "held_quantile"]
 
 Kind = Literal["absolute", "scaled", "quantiles", "classes", "aps", "raps", "top-k"]
 NUMBER_KINDS = ("absolute", "scaled", "quantiles")
@@ -145,16 +145,53 @@ def conformal(
         found[group] = guarantee, float(table[group])
     least = min(found.values(), key=lambda each: each[0].rows)
     quantile = max(value for _, value in found.values())
-    stored = table.astype(precision)
-    stored = stored[0] if groups is None else stored if groups == "class" else np.append(stored, np.inf)[:, None]
-    held = state(np.asarray(stored, precision), name=STATE)
     place = groups if isinstance(groups, int) else None
-    made = Network(
-        network.graph.inputs,
-        (*network.graph.outputs, *further(network, kind, output, held, how, place, precision.name)),
-    )
-    own_groups = {} if groups is None else found
-    return Conformal(made, {**params, STATE: np.asarray(stored, precision)}, quantile, least[0], own_groups)
+    made, values = _holding(network, params, kind, table[0] if groups is None else table, how, place, precision)
+    return Conformal(made, values, quantile, least[0], {} if groups is None else found)
+
+
+def held_quantile(
+    network: Network, params: Mapping[str, Any], kind: Kind, quantile: np.ndarray, place: int | None = None
+) -> tuple[Network, dict[str, Any]]:
+    """A network with its interval or its set beside its outputs, where the quantile of scores is known already.
+
+    Args:
+        network: The network.
+        params: Its parameters.
+        kind: "absolute" or "classes", see `conformal`.
+        quantile: One number; or of each class; or of each group by its number, infinite where it is not known.
+        place: Of groups: the place of the input's column that holds the group of a row.
+
+    Example:
+        >>> import reseau as rs
+        >>> x = rs.input("x", (1,))
+        >>> net = rs.Network(x, rs.affine(x, 1, name="y"))
+        >>> params = {"y.weight": np.ones((1, 1), np.float32), "y.bias": np.zeros(1, np.float32)}
+        >>> made, values = held_quantile(net, params, "absolute", np.array(2.0))
+        >>> [round(y.item(), 4) for y in made(values, [[1.0]])]
+        [1.0, -1.0, 3.0]
+    """
+    _output(network, kind)
+    precision = precision_of({name: jax.numpy.asarray(value) for name, value in params.items()})
+    how = ClassScores(kind) if kind in CLASS_KINDS else None
+    rounded = [_rounded_up(float(q), precision, how) for q in np.ravel(quantile)]
+    return _holding(network, params, kind, np.reshape(rounded, quantile.shape), how, place, precision)
+
+
+def _holding(
+    network: Network,
+    params: Mapping[str, Any],
+    kind: Kind,
+    quantile: np.ndarray,
+    how: ClassScores | None,
+    place: int | None,
+    precision: np.dtype[Any],
+) -> tuple[Network, dict[str, Any]]:
+    """The network that looks its quantile up; rows of a group that is not known get no limit."""
+    stored = np.asarray(quantile if place is None else np.append(quantile, np.inf)[:, None], precision)
+    output, held = network.graph.outputs[0], state(stored, name=STATE)
+    added = further(network, kind, output, held, how, place, precision.name)
+    return Network(network.graph.inputs, (*network.graph.outputs, *added)), {**params, STATE: stored}
 
 
 def _rounded_up(exact: float, precision: np.dtype[Any], how: ClassScores | None) -> float:

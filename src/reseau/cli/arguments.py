@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from reseau.cli import kinds
+from reseau.cli.approximate_options import approximate_options
 from reseau.cli.explore_options import explore_options
 from reseau.cli.onnx_options import onnx_options
 
@@ -124,6 +125,13 @@ def parser() -> argparse.ArgumentParser:
     _run(convert)
     convert.add_argument("out", metavar="FILE", help="file to write, .onnx or .safetensors")
     convert.add_argument(
+        "--interval",
+        metavar="P",
+        type=kinds.probability,
+        help="of a run: give the file further outputs, the interval or set of classes that holds the truth with this "
+        "probability",
+    )
+    convert.add_argument(
         "--channels",
         choices=("last", "first"),
         default="last",
@@ -176,7 +184,9 @@ def parser() -> argparse.ArgumentParser:
     explore_options(
         commands.add_parser("explore", allow_abbrev=False, help="see, drive and understand a network on a page")
     )
-    _approximate(commands.add_parser("approximate", allow_abbrev=False, help="fewest pieces close to a function"))
+    approximate_options(
+        commands.add_parser("approximate", allow_abbrev=False, help="fewest pieces close to a function")
+    )
     return root
 
 
@@ -205,31 +215,6 @@ def _data(command: argparse.ArgumentParser, what: str) -> None:
     csv.add_argument(
         "--names", metavar="NAME,NAME", type=kinds.names, help="names of the columns, in place of the file's"
     )
-
-
-def _approximate(command: argparse.ArgumentParser) -> None:
-    command._negative_number_matcher = re.compile(r"-(?!h$)[^-]")  # -x^2 and -1e-3 are arguments, not options
-    command.add_argument("expression", metavar="EXPRESSION", nargs="?", help='function of x, as "sin(3*x)"')
-    command.add_argument("--csv", metavar="FILE", help="points to meet instead: two columns, x and y, sorted by x")
-    command.add_argument(
-        "--interval",
-        metavar=("LOW", "HIGH"),
-        nargs=2,
-        type=kinds.number,
-        help="where (default for points: all of them)",
-    )
-    command.add_argument(
-        "--tolerance",
-        metavar="T",
-        type=kinds.nonnegative,
-        required=True,
-        help="largest error, in the unit of the values",
-    )
-    command.add_argument("--out", metavar="FILE", help="write the network, as .onnx or .safetensors")
-    command.add_argument(
-        "--precision", choices=("float64", "float32"), default="float64", help="of that file (default: float64)"
-    )
-    command.add_argument("--plot", metavar="FILE", help="draw it, as .png, .svg or .pdf")
 
 
 def _train(command: argparse.ArgumentParser) -> None:
@@ -361,6 +346,12 @@ def _train(command: argparse.ArgumentParser) -> None:
         default=0.9,
         help="probability with which the interval around a predicted number, or the set of classes, that is printed "
         "from the test part holds the truth (default: 0.9)",
+    )
+    training.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="an interval, or set, for the rows of each text, or number of few, in this column, or of each class if it "
+        "is the target, each from the test rows of its group (default: one for all rows)",
     )
     training.add_argument(
         "--l2", metavar="S", type=kinds.nonnegative, default=0.0, help="penalty (S/2) Σ w² (default: 0)"

@@ -88,8 +88,8 @@ def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
 
 def _by_unseen(arguments: Certify, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
     """The hold-out bound alone."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.metrics import decided
+    from reseau.compile_cache import use_compile_cache
     from reseau.theory import certify_errors
 
     path = find_model(arguments.run)

@@ -11,20 +11,26 @@ __all__ = ["convert"]
 
 
 def convert(arguments: Convert) -> int:
-    """Write a network as a model file of another kind; the words beside it are kept."""
+    """Write a network as a model file of another kind; the words beside it are kept, an interval is put into it."""
     path, out = find_model(arguments.run), Path(arguments.out)
     import numpy as np
 
     import reseau as rs
+    from reseau.cli.interval import with_interval
     from reseau.modelfiles import formats as modelfile
 
     if arguments.channels == "first" and out.suffix.lower() != ".onnx":
         raise DataError(f"--channels first is for .onnx files, not {out.name}\n  fix: leave it out")
     network, params = load_network(path, arguments)
+    words = {}
+    if arguments.channels == "last":
+        words = modelfile.read_metadata(path)
+    if arguments.interval is not None:
+        network, params = with_interval(path, network, params, arguments.interval)
+        words |= {"interval": repr(arguments.interval)}
     if arguments.channels == "first":
         rs.onnx.write(out, network, params, channels="first")
     else:
-        words = modelfile.read_metadata(path)
         modelfile.write(out, network.graph, {name: np.asarray(value) for name, value in params.items()}, words)
     print(f"wrote {out}")
     return 0

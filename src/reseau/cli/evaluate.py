@@ -18,10 +18,10 @@ def evaluate(arguments: Evaluate) -> int:
     """Print how good the predictions of a run are, and write a report about it where one is asked for."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cache import use_compile_cache
     from reseau.cli.known_rows import count_known
     from reseau.cli.metrics import measure
     from reseau.cli.model import read_model
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     model = read_model(path)

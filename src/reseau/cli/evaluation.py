@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reseau.cli.groups import groups_of
 from reseau.cli.metrics import decided, loss_of, measure_outputs, probabilities
 from reseau.cli.model import Model
 from reseau.cli.outputs import Outputs
@@ -50,10 +51,11 @@ class Evaluation:
     thresholds: Lines | None = None
 
 
-def outputs_of(model: Model, test: Table) -> Outputs:
-    """What the model gives for the rows, and their targets."""
+def outputs_of(model: Model, test: Table, groups: str | None = None) -> Outputs:
+    """What the model gives for the rows, their targets, and their groups by a column."""
     target = np.asarray(test.target, np.int32 if test.classes else np.float64)
-    return Outputs(model.scores(test.features), target)
+    cells = None if groups is None else groups_of(test, groups)
+    return Outputs(model.scores(test.features), target, cells, groups or "")
 
 
 def evaluation(

@@ -24,8 +24,8 @@ HELD = 0.25
 
 def explore(arguments: Explore) -> int:
     """Serve a page on which a network is seen and driven, until Ctrl-C."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.train import raising_interrupts
+    from reseau.compile_cache import use_compile_cache
     from reseau.explorer.explorer import Explorer
     from reseau.explorer.server import serve
 

@@ -69,7 +69,10 @@ def read_model(path: Path) -> Model:
 
 def model_of(file: NetworkFile) -> Model:
     """The model that a file with a recipe holds."""
-    path, network, words = file.path, file.network, file.words
+    path, network, words, params = file.path, file.network, file.words, file.params
+    if "interval" in words:  # further outputs, which `reseau convert --interval` added
+        network = rs.Network(network.graph.inputs, network.graph.outputs[:1])
+        params = {name: params[name] for name in network.graph.stored}
     if "recipe" not in words:
         raise DataError(
             f"{path}: it does not say how its data is read\n"
@@ -81,7 +84,7 @@ def model_of(file: NetworkFile) -> Model:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     loss = words.get("loss") or _usual_loss(network, recipe)
-    model = Model(network, file.params, recipe, loss, words.get("data", ""), threshold)
+    model = Model(network, params, recipe, loss, words.get("data", ""), threshold)
     _check_model(path, model)
     return model
 

@@ -72,6 +72,7 @@ class Train(Rows):
     class_weight: str | None
     threshold: str
     interval: float
+    groups: str | None
     l2: float
     l1: float
     patience: int | None
@@ -169,6 +170,7 @@ class Convert(OnnxFile):
 
     out: str
     channels: str
+    interval: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from reseau.cli.loading import load, load_rows, name_of
 from reseau.cli.options import Predict
-from reseau.cli.run_folder import MODEL, OUTPUTS, find_model
+from reseau.cli.run_folder import find_model
 from reseau.data import Sheet, Table
 from reseau.data.table.columns import spelled
 from reseau.errors import DataError
@@ -27,8 +27,8 @@ def predict(arguments: Predict) -> int:
     """Write one prediction a row, with the columns that name it, and the probability of each class if there are any."""
     name_of(arguments)
     path = find_model(arguments.run)
-    from reseau.cache import use_compile_cache
     from reseau.cli.model import read_model
+    from reseau.compile_cache import use_compile_cache
     from reseau.disk import replace_file
 
     use_compile_cache()
@@ -37,8 +37,10 @@ def predict(arguments: Predict) -> int:
     for warning in _warnings(table):
         print(f"warning: {warning}", file=sys.stderr)
     text = io.StringIO()
-    promise = None if arguments.interval is None else _promise(path, model, arguments.interval)
-    head, rows = _predictions(model, table, promise)
+    promise, cells = None, None
+    if arguments.interval is not None:
+        promise, cells = _promise(path, model, table, arguments.interval)
+    head, rows = _predictions(model, table, promise, cells)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*(beside.names if beside else ()), *head])
     writer.writerows([*kept, *row] for kept, row in zip(_cells(beside, len(table)), rows, strict=True))
@@ -79,22 +81,28 @@ def _warnings(table: Table) -> Iterator[str]:
         )
 
 
-def _promise(path: Path, model: "Model", level: float) -> "Promise":
-    """What the test part that the run keeps promises at this level."""
-    from reseau.cli.outputs import read_outputs
-    from reseau.cli.promise import promise_of
+def _promise(path: Path, model: "Model", table: Table, level: float) -> "tuple[Promise, np.ndarray | None]":
+    """What the test part that the run keeps promises at this level, and the group of each row where it has groups."""
+    from reseau.cli.groups import groups_of
+    from reseau.cli.promise import kept_outputs, promise_of
 
-    columns = int(model.network.graph.outputs[0].shape[1])
-    outputs = read_outputs(path.parent, columns, len(model.recipe.classes)) if path.name == MODEL else None
-    if outputs is None:
-        raise DataError(
-            f"--interval: there is no {path.with_name(OUTPUTS)}, which is what a level is promised from\n"
-            "  fix: give the folder of a run that has a test part"
+    outputs = kept_outputs(path, model)
+    promise = promise_of(model, outputs, level)
+    if outputs.groups is None or promise.by_class:
+        return promise, None
+    cells = groups_of(table, outputs.column)
+    if strange := int(np.sum([cell not in promise.groups for cell in cells.tolist()])):
+        print(
+            f"warning: column {outputs.column!r}: the group of {strange} of {len(table)} rows had too few test rows "
+            "for a level; their interval has no ends, their set holds every class",
+            file=sys.stderr,
         )
-    return promise_of(model, outputs, level)
+    return promise, cells
 
 
-def _predictions(model: "Model", table: Table, promise: "Promise | None") -> tuple[list[str], Iterator[Sequence[str]]]:
+def _predictions(
+    model: "Model", table: Table, promise: "Promise | None", cells: np.ndarray | None
+) -> tuple[list[str], Iterator[Sequence[str]]]:
     """Names of the columns, and the cells of each row."""
     from reseau.cli.metrics import decided, probabilities
 
@@ -105,7 +113,7 @@ def _predictions(model: "Model", table: Table, promise: "Promise | None") -> tup
     if not classes and promise is not None:
         from reseau.cli.promise import rounded_outward
 
-        ends = zip(*(end.tolist() for end in promise.interval(scores[:, 0])), strict=True)
+        ends = zip(*(end.tolist() for end in promise.interval(scores[:, 0], cells)), strict=True)
         return [f"predicted {target}", f"lower {target}", f"upper {target}"], (
             [f"{value:.7g}", rounded_outward(low, up=False), rounded_outward(high, up=True)]
             for value, (low, high) in zip(scores[:, 0].tolist(), ends, strict=True)
@@ -117,9 +125,8 @@ def _predictions(model: "Model", table: Table, promise: "Promise | None") -> tup
         columns.append([[f"{p:.6f}" for p in row] for row in shares])
     if promise is not None and shares is not None:
         head.append(f"classes that hold {target} with {100 * promise.guarantee.level:g} %")
-        columns.append(
-            [[" | ".join(c for c, inside in zip(classes, row, strict=True) if inside)] for row in promise.sets(shares)]
-        )
+        sets = promise.sets(shares, cells)
+        columns.append([[" | ".join(c for c, inside in zip(classes, row, strict=True) if inside)] for row in sets])
     return head, ([cell for part in row for cell in part] for row in zip(*columns, strict=True))
 
 

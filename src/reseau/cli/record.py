@@ -14,9 +14,22 @@ from reseau.report.baselines import Baseline
 from reseau.report.document import Table
 from reseau.report.importance import Importance
 
-__all__ = ["PACKAGES", "Record", "read_record"]
+__all__ = ["PACKAGES", "Fold", "Record", "read_record"]
 
 PACKAGES = ("reseau", "jax", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What was measured on one part of the rows, which networks were not trained on.
+
+    Attributes:
+        values: The measures of the network.
+        models: The measures of each simple model by its name, from the same training rows.
+    """
+
+    values: Mapping[str, float]
+    models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class Record:
         worst: The rows of the test part that are predicted worst, with their place in the data.
         level: Of the interval, or the set of classes.
         thresholds: The decision threshold that each rule chooses on the validation part.
-        folds: Measures of each fold of a cross-validation.
+        folds: What was measured in each fold of a cross-validation.
         versions: What it was made with.
     """
 
@@ -56,7 +69,7 @@ class Record:
     worst: Table | None = None
     level: float = 0.9
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    folds: tuple[Mapping[str, float], ...] = ()
+    folds: tuple[Fold, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())
 
     def to_json(self, task: str, target: str, rows: int, measures: Mapping[str, float]) -> str:
@@ -72,7 +85,8 @@ class Record:
             "command": self.command,
             "data sha256": self.digest,
             "versions": dict(self.versions),
-            "folds": [dict(fold) for fold in self.folds],
+            "folds": [dict(fold.values) for fold in self.folds],
+            "folds of simple models": [{k: dict(v) for k, v in fold.models.items()} for fold in self.folds],
             "report": {
                 "title": self.title,
                 "data": self.data,
@@ -118,7 +132,7 @@ def read_record(folder: Path) -> Record:
             worst=None if worst is None else Table(_words(worst["head"]), tuple(map(_words, worst["rows"]))),
             level=_number(told["level"]),
             thresholds=_numbers(told["thresholds"]),
-            folds=tuple(map(_numbers, facts["folds"])),
+            folds=_folds(facts["folds"], facts.get("folds of simple models")),
             versions={_word(k): _word(v) for k, v in facts["versions"].items()},
         )
     except OSError as error:
@@ -127,6 +141,15 @@ def read_record(folder: Path) -> Record:
         ) from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: it is no report of a run: {error}\n  fix: train it again, with --force") from error
+
+
+def _folds(measured: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] | None) -> tuple[Fold, ...]:
+    """The folds; those of runs before 0.3 have no simple models."""
+    each = models if models is not None else [{} for _ in measured]
+    return tuple(
+        Fold(_numbers(values), {_word(name): _numbers(of) for name, of in own.items()})
+        for values, own in zip(measured, each, strict=True)
+    )
 
 
 def _versions() -> dict[str, str]:

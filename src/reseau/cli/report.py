@@ -1,7 +1,7 @@
 """What a run leaves to read: report.md beside its pictures, and report.html in one file."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,15 @@ from reseau.cli.threshold import thresholds_table
 from reseau.cli.usage import usage_blocks
 from reseau.data import Column, Recipe
 from reseau.errors import DataError
-from reseau.report.document import Block, Code, Document, Picture, Section, Table, Text, to_html, to_markdown
+from reseau.report.document import Block, Code, Document, Picture, Section, Table, Text, brief, to_html, to_markdown
 from reseau.report.measures import Measures
 from reseau.report.pictures import can_draw, draw_history
 
-__all__ = ["read_history", "result_blocks", "write_report"]
+__all__ = ["read_history", "result_blocks", "spread_over", "write_report"]
 
 MOST_LINES = 12  # epochs shown in the report
 MOST_COLUMNS = 60  # columns of the table that are listed
+NOT_BESIDE = ("recall of", "precision of", "accuracy of")  # measures that simple models are not compared by
 MOST_CLASSES = 20  # classes in a table of confusions
 
 
@@ -130,7 +131,7 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
         yield found.worst
     if found.importance:
         yield Text(f"What each column is worth: how much {found.unit} grows when its entries are shuffled.")
-        rows = [(i.name, f"{i.mean:.4g}", f"± {i.error:.2g}") for i in found.importance[:MOST_COLUMNS]]
+        rows = [(i.name, brief(i.mean), f"± {brief(i.error, 2)}") for i in found.importance[:MOST_COLUMNS]]
         yield Table(("column", "growth", "standard error"), tuple(rows))
         if "importance.svg" in found.pictures:
             yield Picture("importance.svg", "what each column is worth")
@@ -138,11 +139,11 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
 
 def _beside(found: Evaluation) -> Table:
     """The network and the simple models, measure by measure."""
-    wanted = [n for n in found.measures.values if not n.startswith(("recall of", "precision of", "accuracy of"))]
-    rows = [("this network", *(f"{found.measures.values[n]:.4g}" for n in wanted), "")]
+    wanted = [n for n in found.measures.values if not n.startswith(NOT_BESIDE)]
+    rows = [("this network", *(brief(found.measures.values[n]) for n in wanted), "")]
     for each in found.baselines:
         told = each.why or f"{each.seconds:.1f} s"
-        rows.append((each.name, *(f"{each.values[n]:.4g}" if n in each.values else "" for n in wanted), told))
+        rows.append((each.name, *(brief(each.values[n]) if n in each.values else "" for n in wanted), told))
     return Table(("model", *wanted, "time"), tuple(rows))
 
 
@@ -167,8 +168,8 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
         (
             column.name,
             _taken_for(column),
-            "" if column.categories else f"{column.mean:.4g}",
-            "" if column.categories else f"{column.deviation:.4g}",
+            "" if column.categories else brief(column.mean),
+            "" if column.categories else brief(column.deviation),
             str(column.blanks) if column.blanks else "",
         )
         for column in recipe.columns[:MOST_COLUMNS]
@@ -193,18 +194,35 @@ def _taken_for(column: Column) -> str:
 
 def _folds(record: Record) -> Iterable[Block]:
     """The measures of each fold, their mean and their spread."""
-    folds = record.folds
+    folds = [fold.values for fold in record.folds]
     yield Text(
         f"Each of {len(folds)} parts of the rows was predicted by a network that was trained on the others. The spread "
         "is the standard deviation over the folds, whose training rows overlap: another sample may differ by more."
     )
-    names = [name for name in folds[0] if all(name in fold for fold in folds)]
-    rows = []
-    for name in names:
-        values = np.array([fold[name] for fold in folds])
-        cells = (f"{v:.4g}" for v in values)
-        rows.append((name, f"{values.mean():.4g}", f"± {values.std(ddof=1):.2g}", *cells))
+    found = spread_over(folds)
+    rows = [
+        (name, brief(mean), f"± {brief(spread, 2)}", *(brief(fold[name]) for fold in folds))
+        for name, (mean, spread) in found.items()
+    ]
     yield Table(("measure", "mean", "spread", *(f"fold {i + 1}" for i in range(len(folds)))), tuple(rows))
+    if record.folds[0].models:
+        yield Text("The same folds, predicted by simple models that were fitted on the same training rows:")
+        wanted = [name for name in found if not name.startswith(NOT_BESIDE)]
+        each = {name: [fold.models.get(name, {}) for fold in record.folds] for name in record.folds[0].models}
+        own = {"this network": found, **{name: spread_over(values) for name, values in each.items()}}
+        lines = [(name, *(_spread(of[n]) if n in of else "" for n in wanted)) for name, of in own.items()]
+        yield Table(("model", *wanted), tuple(lines))
+
+
+def _spread(found: tuple[float, float]) -> str:
+    return f"{brief(found[0])} ± {brief(found[1], 2)}"
+
+
+def spread_over(folds: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of each measure that all folds have."""
+    names = [name for name in folds[0] if all(name in fold for fold in folds)]
+    columns = {name: np.array([fold[name] for fold in folds]) for name in names}
+    return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in columns.items()}
 
 
 def _history(history: Mapping[str, np.ndarray]) -> Iterable[Block]:
@@ -224,4 +242,4 @@ def _without_pictures() -> Text:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else brief(value)

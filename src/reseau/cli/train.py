@@ -14,6 +14,7 @@ import numpy as np
 
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
+from reseau.cli.groups import check_groups
 from reseau.cli.loading import Parts, load_parts, name_of
 from reseau.cli.options import Train
 from reseau.cli.partial_folder import (
@@ -68,6 +69,7 @@ def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int
     arguments, parts, chosen = _parts(arguments, plain, asked)
     held_out = None if parts.validation is None else parts.validation.target
     check_asked(arguments.threshold, arguments.loss, parts.train.classes, held_out)
+    check_groups(arguments.groups, parts.train)
     if arguments.epochs is None:
         in_epoch = -(-parts.rows // arguments.batch)
         arguments = replace(arguments, epochs=min(max(-(-STEPS // in_epoch), EPOCHS[0]), EPOCHS[1]))
@@ -146,8 +148,8 @@ def earlier(arguments: Train, words: Sequence[str]) -> tuple[Train, list[str]]:
 
 def _train_default(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train the default for tables."""
-    from reseau.cache import use_compile_cache
     from reseau.cli.train_table import train_table
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     return train_table(arguments, parts, name, partial)
@@ -157,10 +159,10 @@ def _train(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
     """Train, with checkpoints and the history in the folder `partial`."""
     # these load jax, which is not needed to refuse bad data
     import reseau as rs
-    from reseau.cache import use_compile_cache
     from reseau.cli.design import design, objective_of, optimizer_of, penalty_of
     from reseau.cli.design_from_file import continued
     from reseau.cli.model import Model
+    from reseau.compile_cache import use_compile_cache
 
     use_compile_cache()
     if arguments.source_file is None:

@@ -61,8 +61,15 @@ def train_table(arguments: Train, parts: Parts, name: str, partial: Path) -> Tra
         write([dict(zip(columns, row, strict=True)) for row in values])
     optimizer = TableOptimizer(chosen.rate, chosen.decay, max(r.steps for r in found.members))
     model = Model(found.network, found.params, parts.train.recipe, loss_name, name)
-    epochs = chosen.epochs * chosen.members
-    return Trained(rs.Objective(found.trained, loss=loss), made, optimizer, result, model, name, epochs, chosen.batch)
+    epochs, spread = chosen.epochs * chosen.members, None if classes else _spread(found, parts.train.target)
+    objective = rs.Objective(found.trained, loss=loss)
+    return Trained(objective, made, optimizer, result, model, name, epochs, chosen.batch, spread)
+
+
+def _spread(found: TableFit, target: np.ndarray) -> np.ndarray:
+    """The variance of the targets that each epoch was measured on: those that its member held out."""
+    epochs = [len(r.history["epoch"]) for r in found.members]
+    return np.repeat([np.var(np.asarray(target[held], np.float64)) for held in found.held_out], epochs)
 
 
 def _history(found: TableFit) -> dict[str, np.ndarray]:

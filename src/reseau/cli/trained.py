@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from reseau.cli.design import Design
     from reseau.cli.model import Model
     from reseau.objective import Objective
@@ -26,6 +28,8 @@ class Trained:
         name: What it was trained on.
         epochs: Epochs that were asked for, and
         batch: rows in a step.
+        spread: Of a number: the variance of the targets that each epoch was measured on, in the unit of the target;
+            nothing where `Parts` has these rows.
     """
 
     objective: "Objective"
@@ -36,3 +40,4 @@ class Trained:
     name: str
     epochs: int
     batch: int
+    spread: "np.ndarray | None" = None

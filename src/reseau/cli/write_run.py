@@ -19,6 +19,7 @@ from reseau.cli.trained import Trained
 if TYPE_CHECKING:
     from reseau.cli.evaluation import Evaluation
     from reseau.cli.model import Model
+    from reseau.cli.record import Fold
     from reseau.report.baselines import Baseline
     from reseau.report.importance import Importance
 
@@ -34,7 +35,7 @@ def write_run(
     folder: Path,
     command: str,
     data: str,
-    folds: tuple[Mapping[str, float], ...] = (),
+    folds: "tuple[Fold, ...]" = (),
 ) -> None:
     """Measure, write everything into `folder`, and print the headlines.
 
@@ -45,7 +46,7 @@ def write_run(
         folder: Where to write.
         command: The command that does it again.
         data: What is predicted from what, in words.
-        folds: Measures of each fold of a cross-validation.
+        folds: What was measured in each fold of a cross-validation.
     """
     from reseau.cli.evaluation import importance_of, outputs_of, worst_rows
     from reseau.cli.metrics import measure_outputs
@@ -68,7 +69,7 @@ def write_run(
         with timed(seconds, "simple models"):
             simple = baselines(parts.train, parts.test, arguments.seed)
         with timed(seconds, "measuring"):
-            outputs = outputs_of(model, parts.test)
+            outputs = outputs_of(model, parts.test, arguments.groups)
             importance = importance_of(model, parts.test, arguments.seed)
             worst = worst_rows(model, parts.test, outputs)
             measures = dict(measure_outputs(model, outputs.scores, outputs.target).values)
@@ -82,7 +83,11 @@ def write_run(
         known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
         write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
     made.kept.draw(folder / "network.svg")
-    history = in_units(result.history, made.loss_name, made.scale, parts)
+    target = None if parts.validation is None else parts.validation.target
+    spread = run.spread if target is None else float(np.var(np.asarray(target, np.float64)))
+    history = dict(result.history)
+    if not parts.train.classes:
+        history = in_units(history, made.loss_name, made.scale, spread)
     with writing([as_log(folder / HISTORY)], tuple(history), []) as write:
         write(
             [dict(zip(history, row, strict=True)) for row in zip(*(c.tolist() for c in history.values()), strict=True)]
@@ -119,21 +124,28 @@ def write_run(
         print(said)
 
 
-def in_units(history: Mapping[str, np.ndarray], loss: str, scale: float, parts: Parts) -> dict[str, np.ndarray]:
-    """The history, with RMSE, MAE and R² of a number on the validation rows in the unit of the target."""
+def in_units(
+    history: Mapping[str, np.ndarray], loss: str, scale: float, spread: np.ndarray | float | None
+) -> dict[str, np.ndarray]:
+    """The history of a number, with RMSE, MAE and R² on the validation rows in the unit of the target.
+
+    Args:
+        history: As `fit` gives it.
+        loss: Name of the loss.
+        scale: Deviation of the training targets, by which the loss reads them divided.
+        spread: Variance of the targets of the validation rows, of each epoch where the rows are not always the same.
+    """
     found = dict(history)
     squared, absolute = (
         found.get("validation_loss") if loss == kind else found.pop(f"validation_{kind}_error", None)
         for kind in ("squared", "absolute")
     )
-    if parts.train.classes or squared is None:
+    if squared is None:
         return found
     found["validation_RMSE"] = scale * np.sqrt(2 * squared)
-    if absolute is None or parts.validation is None or parts.validation.target is None:
-        return found
-    found["validation_MAE"] = scale * absolute
-    spread = float(np.var(np.asarray(parts.validation.target, np.float64)))
-    if spread > 0:
+    if absolute is not None:
+        found["validation_MAE"] = scale * absolute
+    if spread is not None and np.min(spread, initial=np.inf) > 0:
         found["validation_R2"] = 1 - 2 * squared * scale**2 / spread
     return found
 
@@ -223,7 +235,9 @@ def _told(found: "Evaluation | None") -> str:
     measured = found.measures
     lines = [f"test {name}: {value}" for name, value in measured.lines]
     key = "balanced accuracy" if measured.classes else "RMSE"
-    beside = [f"{b.name} {b.values[key]:.4g}" for b in found.baselines if b.values]
+    from reseau.report.document import brief
+
+    beside = [f"{b.name} {brief(b.values[key])}" for b in found.baselines if b.values]
     if beside:
         lines.append(f"simple models on the same rows ({key}): {', '.join(beside)}")
     if measured.confusion is not None:
@@ -237,11 +251,18 @@ def _told(found: "Evaluation | None") -> str:
     return "\n".join(lines)
 
 
-def _cross_validated(measured: tuple[Mapping[str, float], ...]) -> list[str]:
-    """Mean and spread of each measure that all folds have, a line each."""
-    lines = []
-    for key in measured[0]:
-        values = [fold[key] for fold in measured if key in fold]
-        if len(values) == len(measured):
-            lines.append(f"cross-validated {key}: {np.mean(values):.4g} ± {np.std(values, ddof=1):.2g}")
+def _cross_validated(folds: "tuple[Fold, ...]") -> list[str]:
+    """Mean and spread of each measure that all folds have, a line each, and the first of simple models."""
+    from reseau.cli.report import spread_over
+    from reseau.report.document import brief
+
+    means = spread_over([fold.values for fold in folds])
+    lines = [f"cross-validated {key}: {brief(mean)} ± {brief(spread, 2)}" for key, (mean, spread) in means.items()]
+    key = "balanced accuracy" if "balanced accuracy" in means else "RMSE"
+    simple = []
+    for name in folds[0].models:
+        own = spread_over([fold.models.get(name, {}) for fold in folds])
+        simple += [f"{name} {brief(own[key][0])} ± {brief(own[key][1], 2)}"] if key in own else []
+    if simple:
+        lines.append(f"simple models on the same folds ({key}): {', '.join(simple)}")
     return lines

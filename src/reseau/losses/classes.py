@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.special import log_softmax
 
 from reseau.errors import DataError, ShapeError
 from reseau.graph import Node, apply_op
@@ -77,6 +76,8 @@ class CrossEntropy(Loss):
 
     def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
         """The scores less the logarithm of the sum of their exponentials."""
+        from scipy.special import log_softmax  # a fifth of a second, for what most programs do not ask
+
         return log_softmax(scores.astype(np.float64), axis=1)
 
     def meaning(self, scores: Node, labels: bool = False) -> Node:

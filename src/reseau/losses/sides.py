@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.special import log_expit, logsumexp
 
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op
@@ -68,6 +67,8 @@ class Logistic(SignLoss):
 
     def log_probabilities(self, scores: np.ndarray, labels: bool = False) -> np.ndarray:
         """Of both sides of one score; of several, one class against the others, then as shares."""
+        from scipy.special import log_expit, logsumexp  # a fifth of a second, for what most programs do not ask
+
         scores = scores.astype(np.float64)
         if labels:
             return log_expit(scores)

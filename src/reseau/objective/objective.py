@@ -19,8 +19,9 @@ from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, v
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
 from reseau.graph.values import check_params, filled_up, precision_of, read_input
+from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE
 from reseau.losses import Loss
-from reseau.network import PARTS, PROGRAMS, ROWS_AT_ONCE, Network
+from reseau.network import PARTS, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum

@@ -5,136 +5,19 @@ convolution of mathematics, equal to `numpy.convolve` in one dimension.
 """
 
 from dataclasses import dataclass
-from functools import partial, reduce
-from math import prod
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.correlation.chosen import Correlation
+from reseau.ops.correlation.direct import reverse
 from reseau.ops.lengths import differ, minus, plus, times
-from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
+from reseau.ops.windows import Padding, PerAxis, per_axis, resolve_windows
 
 __all__ = ["Conv", "ConvTranspose"]
-
-LARGEST_WINDOW_AS_ROW = 32
-MOST_CHANNELS_AS_ROWS = 3
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """The linear map behind both operations, and its two transposes.
-
-    `y[b, p, o] = Σ_k Σ_i x[b, p stride + k dilation - before, i] w[k, i, o]`, with `x` zero outside its lengths.
-    The j-th of `groups` equal runs of output channels reads the j-th run of input channels only.
-
-    Going forward it is XLA's convolution. Going back on a CPU, two of the transposes are matrix products on the
-    windows written out as rows: the cotangent of `x` for small kernels (a 3x3 step of 32 to 64 channels on 14x14,
-    batch 64, two cores: 3.1 ms against 4.6), and that of `w` for few channels (1 to 32 on 28x28: 0.5 ms against 1.0).
-    """
-
-    windows: Windows
-    groups: int
-
-    @property
-    def direct(self) -> "Direct":
-        return Direct(self.windows, self.groups)
-
-    @property
-    def product(self) -> "Product":
-        return Product(self.windows)
-
-    @property
-    def small(self) -> bool:
-        """Whether the rows may be written out: each entry of the input is in up to `prod(window)` of them."""
-        return self.groups == 1 and prod(self.windows.window) <= LARGEST_WINDOW_AS_ROW
-
-    def apply(self, x: Array, w: Array) -> Array:
-        """`y`, from `x` (batch, *lengths, in) and `w` (*kernel, in / groups, out)."""
-        return self.direct.apply(x, w)
-
-    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
-        """Cotangent of `x`, whose spatial axes have these lengths."""
-        direct = partial(self.direct.to_input, lengths=lengths)
-        if not self.small:
-            return direct(g, w)
-        return lax.platform_dependent(g, w, cpu=partial(self.product.to_input, lengths=lengths), default=direct)
-
-    def to_weight(self, x: Array, g: Array) -> Array:
-        """Cotangent of `w`."""
-        if not self.small or x.shape[-1] > MOST_CHANNELS_AS_ROWS:
-            return self.direct.to_weight(x, g)
-        return lax.platform_dependent(x, g, cpu=self.product.to_weight, default=self.direct.to_weight)
-
-
-@dataclass(frozen=True)
-class Direct:
-    """The correlation and its transposes by XLA's convolution."""
-
-    windows: Windows
-    groups: int
-
-    def apply(self, x: Array, w: Array) -> Array:
-        return lax.conv_general_dilated(
-            x,
-            w,
-            self.windows.stride,
-            self.windows.pads,
-            rhs_dilation=self.windows.dilation,
-            dimension_numbers=channels_last(x.ndim),
-            feature_group_count=self.groups,
-        )
-
-    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
-        v = self.windows
-        axes = zip(v.extent, lengths, g.shape[1:-1], v.stride, v.pads, strict=True)
-        return lax.conv_general_dilated(
-            g,
-            reverse(swap_channels(w, self.groups)),
-            (1,) * len(lengths),
-            [(e - 1 - before, n - (m - 1) * s - 1 + before) for e, n, m, s, (before, _) in axes],
-            lhs_dilation=v.stride,
-            rhs_dilation=v.dilation,
-            dimension_numbers=channels_last(g.ndim),
-            feature_group_count=self.groups,
-        )
-
-    def to_weight(self, x: Array, g: Array) -> Array:
-        v = self.windows
-        axes = zip(v.extent, x.shape[1:-1], g.shape[1:-1], v.stride, v.pads, strict=True)
-        space = "DHW"[-len(v.window) :]
-        return lax.conv_general_dilated(
-            x,
-            g,
-            v.dilation,
-            [(before, (m - 1) * s + e - n - before) for e, n, m, s, (before, _) in axes],
-            rhs_dilation=v.stride,
-            dimension_numbers=(f"C{space}N", f"I{space}O", f"{space}NC"),
-            batch_group_count=self.groups,
-        )
-
-
-@dataclass(frozen=True)
-class Product:
-    """The transposes of the correlation of one group by matrix products, from `y = rows(x) W`."""
-
-    windows: Windows
-
-    def rows(self, x: Array) -> Array:
-        """The windows written out, (batch, *counts, prod(window) × channels)."""
-        return jnp.concatenate(tuple(self.windows.read(x)), axis=-1)
-
-    def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
-        parts = jnp.split(g @ w.reshape(-1, w.shape[-1]).T, prod(self.windows.window), axis=-1)
-        placed = zip(parts, self.windows.offsets(), strict=True)
-        return reduce(jnp.add, (self.windows.write(part, offset, lengths) for part, offset in placed))
-
-    def to_weight(self, x: Array, g: Array) -> Array:
-        rows = self.rows(x)
-        product = rows.reshape(-1, rows.shape[-1]).T @ g.reshape(-1, g.shape[-1])
-        return product.reshape(*self.windows.window, x.shape[-1], g.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -245,24 +128,6 @@ def check_kernel(x: Shape, weight: Shape, bias: Shape | None) -> tuple[tuple[int
         raise ShapeError(f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({weight[-1]},)")
     lengths = [int(n) for n in weight]
     return tuple(lengths[:-2]), (lengths[-2], lengths[-1])
-
-
-def channels_last(rank: int) -> tuple[str, str, str]:
-    """How `lax` writes (batch, *lengths, channels) and (*kernel, in, out)."""
-    space = "DHW"[2 - rank :]
-    return (f"N{space}C", f"{space}IO", f"N{space}C")
-
-
-def reverse(w: Array) -> Array:
-    """The kernel read backwards along each spatial axis."""
-    return jnp.flip(w, tuple(range(w.ndim - 2)))
-
-
-def swap_channels(w: Array, groups: int) -> Array:
-    """(*kernel, in / groups, out) as (*kernel, out / groups, in), each group by itself."""
-    *kernel, inputs, out = w.shape
-    split = w.reshape(*kernel, inputs, groups, out // groups)
-    return jnp.swapaxes(split, -1, -3).reshape(*kernel, out // groups, groups * inputs)
 
 
 def sum_over_places(g: Array) -> Array:

@@ -165,10 +165,32 @@ def _quotient(a: Terms, b: Terms) -> Terms:
 
 
 def _extreme(kind: str, a: Terms, b: Terms) -> Terms:
-    low, high = _bounds(_sum(a, {key: -x for key, x in b.items()}))
-    if low >= 0 or high <= 0:
-        return (a if low >= 0 else b) if kind == "max" else (b if low >= 0 else a)
+    if _covers(a, b):
+        return a if kind == "max" else b
+    if _covers(b, a):
+        return b if kind == "max" else a
     return {(f"{kind}({_said(a)}, {_said(b)})",): Fraction(1)}
+
+
+def _covers(a: Terms, b: Terms) -> bool:
+    """Whether the first length is never below the second, as far as their bounds and their `min` and `max` tell."""
+    if _bounds(_sum(a, {key: -x for key, x in b.items()}))[0] >= 0:
+        return True
+    (of_a, in_a), (of_b, in_b) = _arguments(a), _arguments(b)
+    below = any if of_b == "min" else all
+    above = any if of_a == "max" else all
+    return bool(in_b and below(_covers(a, x) for x in in_b)) or bool(in_a and above(_covers(x, b) for x in in_a))
+
+
+def _arguments(terms: Terms) -> tuple[str, list[Terms]]:
+    """The name and the arguments of a length that is a `min` or a `max` and nothing else."""
+    if len(terms) == 1:
+        ((key, factor),) = terms.items()
+        if factor == 1 and len(key) == 1 and key[0].startswith(("min(", "max(")):
+            tree = ast.parse(key[0], mode="eval").body
+            if isinstance(tree, ast.Call):
+                return key[0][:3], [_read(x) for x in tree.args]
+    return "", []
 
 
 def _bounds(terms: Terms) -> tuple[float, float]:

@@ -82,6 +82,11 @@ class Windows:
             sizes = np.multiply.outer(sizes, np.minimum(start + k, n) - np.maximum(start, 0))
         return sizes
 
+    def pads_back(self, lengths: tuple[int, ...], counts: tuple[int, ...]) -> list[tuple[int, int]]:
+        """What is put around as many numbers as there are windows, the stride apart, so that they are read back."""
+        axes = zip(self.extent, lengths, counts, self.stride, self.pads, strict=True)
+        return [(e - 1 - before, n - (m - 1) * s - 1 + before) for e, n, m, s, (before, _) in axes]
+
     def offsets(self) -> Iterator[tuple[int, ...]]:
         """Places of a window's entries, counted from its first, in row-major order."""
         return product(*(range(0, e, d) for e, d in zip(self.extent, self.dilation, strict=True)))

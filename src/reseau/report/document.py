@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Block", "Code", "Document", "Picture", "Section", "Table", "Text", "to_html", "to_markdown"]
+__all__ = ["Block", "Code", "Document", "Picture", "Section", "Table", "Text", "brief", "to_html", "to_markdown"]
 
 
 @dataclass(frozen=True)
@@ -148,3 +148,14 @@ def _line(cells: Sequence[str], tag: str, words: int) -> str:
         f"<{tag}{'' if i < words else ' class=number'}>{escape(cell)}</{tag}>" for i, cell in enumerate(cells)
     )
     return f"<tr>{inside}</tr>"
+
+
+def brief(value: float, digits: int = 4) -> str:
+    """A number in so many digits, without a power of ten where that takes at most twelve places.
+
+    Example:
+        >>> brief(193028.4), brief(0.51234), brief(5e20)
+        ('193000', '0.5123', '5e+20')
+    """
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e12 else text

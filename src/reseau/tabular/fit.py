@@ -34,6 +34,7 @@ class TableFit:
         params: Parameters of both.
         settings: What was chosen.
         members: How each member's training went.
+        held_out: The rows that each member did not train on.
         seconds: How long all of it took.
 
     Example:
@@ -50,6 +51,7 @@ class TableFit:
     params: dict[str, Array]
     settings: TableSettings
     members: tuple[FitResult, ...]
+    held_out: tuple[np.ndarray, ...]
     seconds: float
 
 
@@ -127,7 +129,8 @@ def averaged(
     trained, kept = joined(problem.member, len(results), problem.unit)
     params = kept.init(problem.seed) | named_apart([r.params for r in results], problem.member)
     done = replace(settings, members=len(results))
-    return TableFit(kept, trained, params, done, tuple(results), time.perf_counter() - began)
+    held_out = problem.parts[: len(results)]
+    return TableFit(kept, trained, params, done, tuple(results), held_out, time.perf_counter() - began)
 
 
 def check_table(table: Table) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from reseau.batches import Shuffled
 from reseau.data.splits import split
 from reseau.data.table.recipe import Table
-from reseau.losses import CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
+from reseau.losses import AbsoluteError, CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.tabular.network import first_values, member_network, what_layers_read
@@ -44,7 +44,9 @@ class Problem:
     @cached_property
     def objective(self) -> Objective:
         """What is minimized."""
-        return Objective(self.member, loss=loss_for(self.shape, len(self.table.classes)))
+        classes = len(self.table.classes)
+        watch = () if classes else (("absolute_error", AbsoluteError()),)
+        return Objective(self.member, loss=loss_for(self.shape, classes), watch=watch)
 
     @cached_property
     def unit(self) -> tuple[float, float, float, float] | None:

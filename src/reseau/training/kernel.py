@@ -21,13 +21,11 @@ from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
 from reseau.cache import Compiled
+from reseau.graph.options import ONE_KERNEL
 
 __all__ = ["PROGRAMS", "Kernel"]
 
 PROGRAMS = 16  # lengths of data for which the compiled program is kept
-
-# its matrix products cannot be part of a kernel
-OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 PRIMITIVES = frozenset(
     (
@@ -58,7 +56,7 @@ class Kernel:
             out = jax.jit(reading_all)(*arguments)
             return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
 
-        self.compiled = Compiled(whole, PROGRAMS, donate_argnums=0, compiler_options=OPTIONS)
+        self.compiled = Compiled(whole, PROGRAMS, donate_argnums=0, compiler_options=ONE_KERNEL)
         self.fits: dict[Any, bool] = {}
 
     def __call__(self, *arguments: Any) -> Any:

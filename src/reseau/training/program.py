@@ -13,6 +13,7 @@ from reseau.cache import Compiled
 from reseau.graph import order
 from reseau.graph.backprop import Values, value_and_grad
 from reseau.graph.cost import graph_multiply_adds
+from reseau.graph.options import options_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
@@ -118,9 +119,10 @@ class Program:
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
         self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
         self.largest_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0  # in examples of a batch
-        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0)
+        self.options = options_of(nodes)
+        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0, compiler_options=self.options)
         self.kernel = Kernel(self._many)
-        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0)
+        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0, compiler_options=self.options)
 
     @property
     def alone(self) -> "Program":

@@ -98,7 +98,7 @@ class ShardedProgram:
 
     def __init__(self, program: Program, cut: Cut) -> None:
         self.program, self.cut, self.work = program, cut, program.work
-        self.row = jax.jit(self._row)
+        self.row = jax.jit(self._row, compiler_options=program.options)
         self.plus = jax.jit(jnp.add, donate_argnums=0)
         self.in_order = jax.jit(self._in_order)
         self.update = jax.jit(self._update, donate_argnums=0)

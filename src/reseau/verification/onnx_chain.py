@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from reseau.errors import UnsupportedError
-from reseau.modelfiles.onnx.tensors import Arrays, open_model
+from reseau.modelfiles.onnx.tensors import open_model
 from reseau.verification.chain import Chain, Layer, appended, checked
 
 __all__ = ["read_chain"]
@@ -22,8 +22,7 @@ def read_chain(path: Path) -> Chain:
         ModelFileError: The file is missing or damaged.
         UnsupportedError: A node is of another kind; the message names it.
     """
-    model = open_model(path)
-    arrays = Arrays(path)
+    model, arrays = open_model(path)
     fixed = {t.name: arrays.read(t, f"initializer {t.name!r}") for t in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name == "value":

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 import reseau as rs
 from reseau.errors import DataError
-from tools.onnx_graphs import check_both_ways, model
+from tools.onnx_graphs import agree, check_both_ways, declared, model, theirs
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -194,3 +194,27 @@ def test_what_is_read_later_is_kept_by_onnx_files_alone(tmp_path: Path) -> None:
     net.save(tmp_path / "net.onnx", params)
     again, read = rs.load(tmp_path / "net.onnx")
     np.testing.assert_array_equal(again(read, np.float32([0, 2, 3])), [[1, 2]])
+
+
+def test_a_scan_over_an_empty_sequence_asks_for_more(tmp_path: Path) -> None:
+    body = helper.make_graph(
+        [helper.make_node("Add", ["total", "entry"], ["next"]), helper.make_node("Identity", ["next"], ["kept"])],
+        "body",
+        [declared("total", "float", [2]), declared("entry", "float", [2])],
+        [declared("next", "float", [2]), declared("kept", "float", [2])],
+    )
+    m = model(
+        [
+            helper.make_node("Slice", ["x", "one", "far", "none"], ["later"]),
+            helper.make_node("Scan", ["start", "later"], ["end", "y"], body=body, num_scan_inputs=1),
+        ],
+        {"x": ("float", ["steps", 2])},
+        {"y": ("float", None)},
+        {"start": np.zeros(2, np.float32), "one": np.array([1]), "far": np.array([9]), "none": np.array([0])},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    x = np.ones((3, 2), np.float32)
+    agree(net(params, x), theirs(m, {"x": x}))
+    with pytest.raises(rs.errors.ReseauError, match=r"Scan(.|\n)*no step(.|\n)*fix: give longer inputs"):
+        net(params, x[:1])

@@ -159,6 +159,51 @@ def test_levels_are_combined(tmp_path: Path, kind: str, dtype: str, constant: bo
     check_both_ways(tmp_path, m, {"x": x} if constant else {"x": x, "u": other})
 
 
+@pytest.mark.parametrize("case", ["plain", "bias", "mask", "added", "causal", "scaled"])
+def test_attention_of_queries_keys_and_values(tmp_path: Path, case: str) -> None:
+    inputs = {"q": ("float", [2, 3, 8]), "k": ("float", [2, 4, 8]), "v": ("float", [2, 4, 6])}
+    if case == "causal":
+        inputs["k"] = inputs["v"] = ("float", [2, 3, 8])
+    given: dict[str, np.ndarray] = {n: normal(*s) for n, (_, s) in inputs.items()}
+    names = [*inputs, "", "", ""]
+    stored: dict[str, np.ndarray] = {}
+    if case == "bias":
+        names[3], stored = "b", {"b": normal(22)}
+    if case == "mask":
+        names[4], inputs["m"], given["m"] = "m", ("int32", [2, 4]), np.array([[1, 1, 0, 1], [1, 0, 0, 1]], np.int32)
+    if case == "added":
+        names[5], inputs["a"], given["a"] = "a", ("float", [2, 2, 3, 4]), normal(2, 2, 3, 4)
+    settings = {"unidirectional": 1} if case == "causal" else {"scale": 0.3} if case == "scaled" else {}
+    m = model(
+        [node("MultiHeadAttention", *names, num_heads=2, **settings)],
+        inputs,
+        {"y": ("float", None)},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, given)
+
+
+def test_windows_of_channels_last_and_distances_and_triangles(tmp_path: Path) -> None:
+    pooled = model(
+        [node("NhwcMaxPool", "x", kernel_shape=[2, 2], strides=[2, 2])],
+        {"x": ("uint8", ["batch", 4, 6, 3])},
+        {"y": ("uint8", None)},
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, pooled, {"x": RNG.integers(0, 256, (2, 4, 6, 3)).astype(np.uint8)})
+    for metric in ("sqeuclidean", "euclidean"):
+        apart = model(
+            [node("CDist", "a", "b", metric=metric)],
+            {"a": ("float", ["rows", 3]), "b": ("float", ["others", 3])},
+            {"y": ("float", None)},
+            com_microsoft=1,
+        )
+        check_both_ways(tmp_path, apart, {"a": normal(4, 3), "b": normal(2, 3)})
+    triangle = model([node("Trilu", "x", upper=0)], {"x": ("float", [3, 4])}, {"y": ("float", None)}, com_microsoft=1)
+    check_both_ways(tmp_path, triangle, {"x": normal(3, 4)})
+
+
 def test_what_is_not_read_is_named_with_its_domain(tmp_path: Path) -> None:
     m = model([node("LongformerAttention", "x")], {"x": X}, {"y": X}, com_microsoft=1)
     (tmp_path / "m.onnx").write_bytes(m.SerializeToString())

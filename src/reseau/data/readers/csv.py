@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def read_delimited(
         raise DataError(
             f"{source}: {len(names)} names are given for {width} columns\n  fix: one name a column, in their order"
         )
-    check_names(source, found)
+    if layout.header and names is None and found.count("") > 1:
+        _refuse_title(source, feed.shown, layout, found)
+    check_names(source, found, renamed=True)
     check_absent(source, found, without)
     if not layout.header and names is None:
         columns = None  # the number of a column says nothing without the others
@@ -85,16 +88,41 @@ def read_delimited(
     return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, layout.header or names is not None)
 
 
-def check_names(path: object, names: Sequence[str]) -> None:
-    """Refuse columns that cannot be told apart by name."""
+def check_names(path: object, names: Sequence[str], *, renamed: bool = False) -> None:
+    """Refuse columns that cannot be told apart by name; `renamed` says whether other names may be given."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
-        raise DataError(
-            f"{path}: columns {' and '.join(places[:3])} are both called {twice[0]!r}\n  fix: give each its own name"
-        )
+        here = f", in the file or here: --names {shlex.quote(_own_names(names))}" if renamed else ""
+        both = " and ".join(places[:3])
+        raise DataError(f"{path}: columns {both} are both called {twice[0]!r}\n  fix: give each its own name{here}")
     if "" in names:
         raise DataError(f"{path}: column {[*names].index('') + 1} has no name\n  fix: name it")
+
+
+def _own_names(names: Sequence[str]) -> str:
+    """The names with a number behind each that occurred before, as a line of a CSV file."""
+    found: list[str] = []
+    for name in names:
+        own, count = name, 2
+        while own in found or (own != name and own in names):
+            own, count = f"{name} {count}", count + 1
+        found.append(own)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(found)
+    return line.getvalue()
+
+
+def _refuse_title(source: Source, shown: str, layout: Layout, found: Sequence[str]) -> None:
+    """Refuse a header without names; where a later line could be the header, say how to leave out what is above it."""
+    rows = csv.reader(shown.splitlines(), delimiter=layout.delimiter)
+    full = next((i for i, row in enumerate(rows) if len(row) == len(found) and all(map(str.strip, row))), 0)
+    blank = [str(i + 1) for i, name in enumerate(found) if not name]
+    cure = "name them, in the file or with --names"
+    if full:
+        name = str(source)
+        cure = f"leave out what stands above the header: tail -n +{full + 1} {shlex.quote(name)} > table.csv"
+    raise DataError(f"{source}: columns {', '.join(blank[:6])} have no name in line 1\n  fix: {cure}")
 
 
 def check_absent(path: object, names: Sequence[str], without: Collection[str]) -> None:

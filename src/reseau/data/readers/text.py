@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -108,7 +109,8 @@ def _decoded(source: Source, decoder: Any, part: bytes, read: int, encoding: str
     except UnicodeError as error:
         start = read + getattr(error, "start", 0)
         if encoding == "utf-8-sig" and b"\0" not in part:
-            cure = "convert it, for example: iconv -f cp1252 -t utf-8 old.csv > new.csv"
+            name = shlex.quote(str(source))
+            cure = f"if it comes from Windows, convert it: iconv -f cp1252 -t utf-8 {name} > utf-8.csv"
             raise DataError(f"{source}: byte {start} is not UTF-8 text\n  fix: {cure}") from error
         kind = encoding.removesuffix("-sig").upper()
         raise DataError(

@@ -15,6 +15,7 @@ from reseau.errors import DataError
 __all__ = ["Choices", "Decided", "Problem", "decide_column", "decide_target", "decimal_marks", "looks_few", "refusal"]
 
 MOST_CATEGORIES = 1_000
+DASHES = frozenset({"-", "--", "–", "—", "."})  # that stand for no value among numbers
 MOST_CLASSES = 20  # numbers with at most this many values are few
 FEWEST_NAMED = 20  # texts that all differ are taken for names from here on
 
@@ -149,7 +150,9 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
 
 def _classes(who: str, t: Tally, choices: Choices) -> Decided:
     """The names of the classes."""
-    if choices.task == "auto" and 0 < t.wrong < t.plain.count and (t.texts is None or len(t.texts) > MOST_CLASSES):
+    dashed = t.texts is not None and {v for v in t.texts if not is_number(v)} <= DASHES
+    many = t.texts is None or len(t.texts) > MOST_CLASSES
+    if choices.task == "auto" and 0 < t.wrong < t.plain.count and (many or dashed):
         fix = "correct the cell; or task='classification' (--task classification) takes every value for a class"
         return _asked(f"{t.first['wrong']} is not a number, as most of the column is", fix)
     if t.texts is None or len(t.texts) > MOST_CATEGORIES:

@@ -37,6 +37,8 @@ class Moments:
         known = values[~blank] if blank.any() else values
         if not len(known):
             return cls()
+        if np.isinf(known).any():  # such columns are refused, or no numbers; differences of infinities warn
+            return cls(len(known), inf, inf, float(known.min()), float(known.max()), whole=False)
         mean = float(known.mean())
         whole = all(bool((part == np.floor(part)).all()) for part in _parts(known))
         squares = float(sum(np.sum((part - mean) ** 2) for part in _parts(known)))

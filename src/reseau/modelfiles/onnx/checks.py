@@ -11,20 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 
+from reseau.compile_cache import Kept
 from reseau.data.table.recipe import Recipe
 from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
 from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
+from reseau.graph.options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx.columns import feed_columns, random_rows
 from reseau.modelfiles.onnx.deferred import Deferred
 from reseau.modelfiles.onnx.emit import Axes
 from reseau.ops.base import BATCH
 
-__all__ = ["QUICK", "Written", "check"]
-
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+__all__ = ["Written", "check"]
 
 LENGTH = 8  # of axes that are only words
 ROWS = 2  # length of the batch axis in the comparison
@@ -163,7 +163,7 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
             return [found[n] for n in wanted]
 
         try:
-            made = jax.jit(compute, compiler_options=QUICK)(list(passed.values())) if wanted else []
+            made = Kept(jax.jit(compute, compiler_options=QUICK))(list(passed.values())) if wanted else []
             found = sources | dict(zip(wanted, made, strict=True))
             for n in late:
                 op, values = n.op, [found[p] for p in n.parents]

@@ -11,9 +11,11 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
+from reseau.compile_cache import Kept
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
+from reseau.graph.options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
@@ -32,9 +34,6 @@ __all__ = ["Model", "imported", "read_model", "read_words", "run"]
 NEWEST_OPSET = 28
 DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
 
-# what runs once: the time goes into compilation, not into what is compiled
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-
 NOTHING: Mapping[str, Any] = {}
 AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
 
@@ -45,8 +44,7 @@ def read_model(
     path: Path, fixed: Mapping[str, Any] = NOTHING, lengths: Mapping[str, int] = NOTHING, batch: bool | None = None
 ) -> Model:
     """The graph of an ONNX file, the values of its parameters and states, and the words in its metadata."""
-    model = open_model(path)
-    arrays = Arrays(path)
+    model, arrays = open_model(path)
     words = {p.key: p.value for p in model.metadata_props}
     others = {key: said for key, said in words.items() if key not in origin.KEYS}
     others |= {key: said for key, said in documentation(model).items() if said}
@@ -84,7 +82,8 @@ def imported(
 ) -> tuple[Graph, Mapping[Node, np.ndarray]]:
     """The graph of a model, and the values of its stored nodes."""
     inputs = given_inputs(model)
-    budget, exact = budget_of(model), real_types(model) - {onnx.TensorProto.FLOAT} != set()
+    budget = budget_of(model, arrays.size)
+    exact = real_types(model) - {onnx.TensorProto.FLOAT} != set()
     ways = list(readings(inputs, arrays, lengths, batch))
     if unknown := lengths.keys() - {name for way in ways for name in way.words} - named(inputs):
         raise ModelFileError(
@@ -159,7 +158,7 @@ def run(model: onnx.ModelProto, given: Mapping[str, Any], compiled: bool = False
     What rules ask for is computed while the model is read, the rest operation by operation, which pays for graphs that
     are run again with the same lengths, or `compiled` as one program.
     """
-    arrays = Arrays(Path("model.onnx"))
+    arrays = Arrays(Path("model.onnx"), 0, {})
     *_, way = readings(given_inputs(model), arrays, NOTHING, False)
     importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, at_once=True)
     with reading(arrays):
@@ -191,7 +190,7 @@ def compute_together(importer: Importer, outputs: list[Node]) -> None:
         return [found[n] for n in wanted]
 
     wanted = [n for n in outputs if n in steps]
-    found = jax.jit(compute, compiler_options=QUICK)(list(known.values()))
+    found = Kept(jax.jit(compute, compiler_options=QUICK))(list(known.values()))
     importer.stored.update(zip(wanted, map(np.asarray, found), strict=True))
 
 
@@ -318,4 +317,4 @@ def as_declared(shape: Shape, declared: onnx.ValueInfoProto, way: Reading) -> bo
 
 def read_words(path: Path) -> dict[str, str]:
     """The caller's words in the file's metadata."""
-    return {p.key: p.value for p in open_model(path).metadata_props if p.key not in origin.KEYS}
+    return {p.key: p.value for p in open_model(path)[0].metadata_props if p.key not in origin.KEYS}

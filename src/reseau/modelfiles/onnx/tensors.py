@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from reseau.disk import file_error
 from reseau.errors import ModelFileError
+from reseau.modelfiles.onnx.weights import Weights, without_weights
 
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
 
@@ -51,14 +52,14 @@ class Budget:
             )
 
 
-def budget_of(model: onnx.ModelProto) -> Budget:
-    """The budget for a model: it grows with its bytes and its nodes."""
+def budget_of(model: onnx.ModelProto, size: int) -> Budget:
+    """The budget for a model: it grows with the bytes of its file and with its nodes."""
     nodes = len(model.graph.node) + sum(len(f.node) for f in model.functions)
-    return Budget(2**28 + 6 * model.ByteSize(), 40_000 + 10 * nodes)
+    return Budget(2**28 + 6 * size, 40_000 + 10 * nodes)
 
 
-def open_model(path: Path) -> onnx.ModelProto:
-    """The model message, before anything in it is believed."""
+def open_model(path: Path) -> tuple[onnx.ModelProto, "Arrays"]:
+    """The model message, before anything in it is believed, and the reader of its arrays."""
     try:
         if not path.is_file() and path.exists():
             raise ModelFileError(
@@ -68,8 +69,9 @@ def open_model(path: Path) -> onnx.ModelProto:
     except OSError as error:
         raise file_error(path, error, cure="give the path of a model file") from error
     model = onnx.ModelProto()
+    message, weights = without_weights(raw)
     try:
-        model.ParseFromString(raw)
+        model.ParseFromString(message)
     except DecodeError as error:
         raise ModelFileError(f"{path}: it is not an ONNX model\n  fix: give a whole .onnx file") from error
     if not model.HasField("graph") or not model.opset_import or not model.graph.output:
@@ -77,7 +79,7 @@ def open_model(path: Path) -> onnx.ModelProto:
             f"{path}: it holds no graph with outputs and an opset, so it is not an ONNX model\n"
             "  fix: give a whole .onnx file"
         )
-    return model
+    return model, Arrays(path, len(raw), weights)
 
 
 class Arrays:
@@ -85,10 +87,12 @@ class Arrays:
 
     Args:
         path: The model file.
+        size: Its bytes.
+        weights: Arrays that were left out of its message.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, size: int, weights: Weights) -> None:
+        self.path, self.size, self.weights = path, size, weights
 
     def read(self, tensor: onnx.TensorProto, what: str) -> np.ndarray:
         """The array of a tensor.
@@ -111,12 +115,15 @@ class Arrays:
                 raise self.damaged(f"{what} has {len(texts)} texts, its shape {tuple(tensor.dims)} wants {entries}")
             return np.array(texts, object).reshape(tensor.dims)
         if tensor.HasField("raw_data") and _whole_bytes(tensor.data_type):
-            raw = tensor.raw_data
+            raw = self.weights.get(tensor.raw_data, tensor.raw_data)
             if len(raw) != entries * dtype.itemsize:
                 raise self.damaged(
                     f"{what} has {len(raw)} bytes, its shape {tuple(tensor.dims)} wants {entries * dtype.itemsize}"
                 )
             return np.frombuffer(raw, dtype).reshape(tensor.dims)
+        if tensor.raw_data in self.weights:  # of numbers that are packed
+            tensor = onnx.TensorProto.FromString(tensor.SerializeToString())
+            tensor.raw_data = bytes(self.weights[tensor.raw_data])
         held = max(len(tensor.raw_data) * 4, *(len(getattr(tensor, f)) for f in FIELDS))
         if entries > 2 * held:
             raise self.damaged(f"{what} has data for {held} entries, its shape {tuple(tensor.dims)} wants {entries}")

@@ -69,7 +69,7 @@ def to_model(
     opsets = opsets_of(opset, w.domains | ({DOMAIN: max(VERSION, w.domains.get(DOMAIN, 0))} if texts else {}))
     given = [declare(node, value, w) for node, value in zip(graph.outputs, outputs, strict=True)]
     proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
-    version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets))
+    version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True))
     model = helper.make_model(
         proto, opset_imports=opsets, producer_name="reseau", ir_version=version, functions=w.functions
     )

@@ -37,6 +37,8 @@ def scan(call: Call) -> tuple[Node, ...]:
             "  fix: give shorter sequences, or export the loop as an operator (LSTM, GRU, RNN)"
         )
     steps = int(lengths.pop())
+    if not steps:
+        raise ValueError("it runs over no step: its sequences are empty\n  fix: give longer inputs")
     kept: list[tuple[Node, ...]] = []
     for t in range(steps):
         entries = [

@@ -144,21 +144,19 @@ def conv_integer(call: Call) -> Node:
 
 def q_linear_conv(call: Call) -> Node:
     x, weight = plain_levels(call, 0, 2), plain_levels(call, 3, 5, 0)
-    bias = None
-    if call.get(8) is not None:
-        one = call.constant(1, np.float32)
-        bias = weighed(call, 8, apply_op(ops.Dequantize(), call[8], one, call.constant(0, np.int32)))
-        bias = bias if bias.source is None or bias.name is None else renamed(call, bias)
-    y = conv_of(call, x, weight, bias)
+    y = conv_of(call, x, weight, None if call.get(8) is None else stored_bias(call, 8))
     scale = scale_of(call, 4)
     if scale.shape:
         scale = apply_op(ops.ReshapeTo((*scale.shape, *(1,) * (len(y.shape) - 2))), scale)
     return requantized(call, y, scale_of(call, 1) * scale / scale_of(call, 6), 7)
 
 
-def renamed(call: Call, bias: Node) -> Node:
-    """The bias under a name of its own."""
-    return call.importer.initializer(f"{call.within}{call.outputs[0]}.bias", call.importer.array(bias))
+def stored_bias(call: Call, i: int) -> Node:
+    """The whole numbers of input `i` as real ones, which training moves where they are stored in the file."""
+    value = apply_op(ops.Dequantize(), call[i], call.constant(1, np.float32), call.constant(0, np.int32))
+    if not isinstance(call[i].source, Constant) or not call[i].shape:
+        return value
+    return call.importer.initializer(f"{call.within}{call.outputs[0]}.bias", call.importer.array(value))
 
 
 def real_value(call: Call, i: int) -> Node:
@@ -178,63 +176,6 @@ def back(call: Call, y: Node, scale: int) -> Node:
     zero = call.get(scale + 1)
     center = call.constant(0, call.dtype()) if zero is None else single(setting(call, scale + 1))
     return to_levels(y, scale_of(call, scale), center, str(call.importer.dtype(center)))
-
-
-BINARY: Mapping[str, Op] = {"com.microsoft/QLinearAdd": ops.Add(), "com.microsoft/QLinearMul": ops.Multiply()}
-
-
-def multiplied(call: Call) -> Node:
-    """The levels of a product, as onnxruntime rounds them: with joined scales, after the level of zero is added."""
-    dtype, center = str(call.dtype(7)), single(setting(call, 7))
-    ratio = scale_of(call, 1) * scale_of(call, 4) / scale_of(call, 6)
-    levels_of = plain_levels(call, 0, 2) * plain_levels(call, 3, 5) * ratio + apply_op(ops.Cast("float32"), center)
-    return to_levels(levels_of, call.constant(1, np.float32), call.constant(0, dtype), dtype)
-
-
-def q_linear_binary(call: Call) -> Node:
-    if call.kind.endswith("Mul") and call.get(7) is not None:
-        return multiplied(call)
-    return back(call, apply_op(BINARY[call.kind], real_value(call, 0), real_value(call, 3)), 6)
-
-
-def q_linear_unary(call: Call) -> Node:
-    op = ops.Sigmoid() if call.kind.endswith("Sigmoid") else ops.LeakyRelu(call.attribute("alpha", 0.01))
-    return back(call, apply_op(op, real_value(call, 0)), 3)
-
-
-def q_linear_global_average(call: Call) -> Node:
-    rank = len(call[0].shape)
-    last = bool(call.attribute("channels_last", 0))
-    axes = tuple(range(1, rank - 1)) if last else tuple(range(2, rank))
-    return back(call, apply_op(ops.Mean(axes, True), real_value(call, 0)), 3)
-
-
-def q_linear_concat(call: Call) -> Node:
-    parts = [
-        apply_op(ops.Dequantize(), call[i], scale_of(call, i + 1), single(setting(call, i + 2)))
-        for i in range(2, len(call.inputs), 3)
-    ]
-    y = apply_op(ops.Concatenate(call.attributes["axis"] % len(parts[0].shape)), *parts)
-    return to_levels(y, scale_of(call, 0), single(setting(call, 1)), str(call.dtype(1)))
-
-
-def matmul_integer_to_float(call: Call) -> Node:
-    a, b = plain_levels(call, 0, 4), plain_levels(call, 1, 5, -1)
-    y = apply_op(ops.Matmul(), a, b) * (scale_of(call, 2) * scale_of(call, 3))
-    return y if call.get(6) is None else y + call[6]
-
-
-def dynamic_quantize_matmul(call: Call) -> Node:
-    """The left operand quantized to 8 bits by its own range, the product as a real number."""
-    zero = call.like(0)
-    axes = tuple(range(len(call[0].shape)))
-    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes), call[0]))
-    high = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes), call[0]))
-    scale = (high - low) / call.like(255)
-    center = apply_op(ops.Quantize("uint8", 0, 255), -low, scale, zero)
-    rows = apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), call[0], scale, center), scale, center)
-    y = apply_op(ops.Matmul(), rows, plain_levels(call, 1, 3, -1)) * scale_of(call, 2)
-    return y if call.get(4) is None else y + call[4]
 
 
 ROUNDINGS: Mapping[str, Op] = {"CEIL": ops.Ceil(), "FLOOR": ops.Floor()}
@@ -366,19 +307,6 @@ def write_narrow(op: ops.Narrow, node: Node, w: Emitter) -> Value:
     )
 
 
-MICROSOFT: Mapping[str, Rule] = {
-    "DequantizeLinear": dequantize_linear,
-    "DynamicQuantizeMatMul": dynamic_quantize_matmul,
-    "MatMulIntegerToFloat": matmul_integer_to_float,
-    "QLinearAdd": q_linear_binary,
-    "QLinearConcat": q_linear_concat,
-    "QLinearGlobalAveragePool": q_linear_global_average,
-    "QLinearLeakyRelu": q_linear_unary,
-    "QLinearMul": q_linear_binary,
-    "QLinearSigmoid": q_linear_unary,
-    "QuantizeLinear": quantize_linear,
-}
-
 QONNX = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 
 READ: Mapping[str, Rule] = {
@@ -388,7 +316,8 @@ READ: Mapping[str, Rule] = {
     "QLinearConv": q_linear_conv,
     "QLinearMatMul": q_linear_matmul,
     "QuantizeLinear": quantize_linear,
-    **{f"com.microsoft/{name}": rule for name, rule in MICROSOFT.items()},
+    "com.microsoft/DequantizeLinear": dequantize_linear,
+    "com.microsoft/QuantizeLinear": quantize_linear,
     **{f"{domain}/Quant": quant for domain in QONNX},
     **{f"{domain}/BipolarQuant": bipolar_quant for domain in QONNX},
 }

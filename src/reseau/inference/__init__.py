@@ -1,0 +1,1 @@
+"""Inference with fixed parameters: the graph made shorter, its programs, and the predictor that runs them."""

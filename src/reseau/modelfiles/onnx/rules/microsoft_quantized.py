@@ -1,0 +1,162 @@
+"""Operators of com.microsoft on levels, which programs put into files when they quantize them, said by plain ones."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from reseau import ops
+from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules import microsoft, quantized_lstm, reductions, windows
+from reseau.modelfiles.onnx.rules.quantized import (
+    back,
+    plain_levels,
+    real_value,
+    requantized,
+    scale_of,
+    setting,
+    single,
+    stored_bias,
+    to_levels,
+)
+from reseau.ops.base import Op
+
+__all__ = ["READ"]
+
+BINARY: Mapping[str, Op] = {"com.microsoft/QLinearAdd": ops.Add(), "com.microsoft/QLinearMul": ops.Multiply()}
+
+
+def multiplied(call: Call) -> Node:
+    """The levels of a product, as onnxruntime rounds them: with joined scales, after the level of zero is added."""
+    dtype, center = str(call.dtype(7)), single(setting(call, 7))
+    ratio = scale_of(call, 1) * scale_of(call, 4) / scale_of(call, 6)
+    levels_of = plain_levels(call, 0, 2) * plain_levels(call, 3, 5) * ratio + apply_op(ops.Cast("float32"), center)
+    return to_levels(levels_of, call.constant(1, np.float32), call.constant(0, dtype), dtype)
+
+
+def q_linear_binary(call: Call) -> Node:
+    if call.kind.endswith("Mul") and call.get(7) is not None:
+        return multiplied(call)
+    return back(call, apply_op(BINARY[call.kind], real_value(call, 0), real_value(call, 3)), 6)
+
+
+def q_linear_unary(call: Call) -> Node:
+    op = ops.Sigmoid() if call.kind.endswith("Sigmoid") else ops.LeakyRelu(call.attribute("alpha", 0.01))
+    return back(call, apply_op(op, real_value(call, 0)), 3)
+
+
+def q_linear_global_average(call: Call) -> Node:
+    rank = len(call[0].shape)
+    last = bool(call.attribute("channels_last", 0))
+    axes = tuple(range(1, rank - 1)) if last else tuple(range(2, rank))
+    return back(call, apply_op(ops.Mean(axes, True), real_value(call, 0)), 3)
+
+
+def q_linear_concat(call: Call) -> Node:
+    parts = [
+        apply_op(ops.Dequantize(), call[i], scale_of(call, i + 1), single(setting(call, i + 2)))
+        for i in range(2, len(call.inputs), 3)
+    ]
+    y = apply_op(ops.Concatenate(call.attributes["axis"] % len(parts[0].shape)), *parts)
+    return to_levels(y, scale_of(call, 0), single(setting(call, 1)), str(call.dtype(1)))
+
+
+def matmul_integer_to_float(call: Call) -> Node:
+    a, b = plain_levels(call, 0, 4), plain_levels(call, 1, 5, -1)
+    y = apply_op(ops.Matmul(), a, b) * (scale_of(call, 2) * scale_of(call, 3))
+    return y if call.get(6) is None else y + call[6]
+
+
+def q_linear_average_pool(call: Call) -> Node:
+    x, last = real_value(call, 0), bool(call.attribute("channels_last", 0))
+    pooled = windows.average_pool(replace(call, inputs=(windows.to_first(x) if last else x,)))
+    return back(call, windows.to_last(pooled) if last else pooled, 3)
+
+
+def q_linear_softmax(call: Call) -> Node:
+    plain = replace(call, kind="Softmax", opset=call.attributes["opset"], inputs=(real_value(call, 0),))
+    return back(call, reductions.softmax(plain), 3)
+
+
+def q_linear_where(call: Call) -> Node:
+    return back(call, apply_op(ops.Where(), call[0], real_value(call, 1), real_value(call, 4)), 7)
+
+
+def q_gemm(call: Call) -> Node:
+    """`alpha A B + C`, the levels of C being multiples of `alpha` times both scales; real where no scale is given."""
+    sides = [plain_levels(call, i, i + 2, None if i == 0 else -1) for i in (0, 3)]
+    sides = [microsoft.turned(x, bool(call.attribute(f"trans{s}", 0)), False) for x, s in zip(sides, "AB", strict=True)]
+    y = apply_op(ops.Matmul(), *sides)
+    if call.get(6) is not None:
+        y = y + stored_bias(call, 6)
+    scale = scale_of(call, 1) * scale_of(call, 4) * call.constant(call.attribute("alpha", 1.0), np.float32)
+    return y * scale if call.get(7) is None else requantized(call, y, scale / scale_of(call, 7), 8)
+
+
+def q_attention(call: Call) -> tuple[Node | None, ...]:
+    """Attention over a projection whose operands are levels."""
+    if call.get(8) is not None:
+        raise ValueError("its past is not supported")
+    x, weight = plain_levels(call, 0, 6), plain_levels(call, 1, 7, -1)
+    scale = scale_of(call, 3) * scale_of(call, 4)
+    return microsoft.attention(replace(call, inputs=(x * scale, weight, call[2], call.get(5))))
+
+
+def matmul_of_few_bits(call: Call) -> Node:
+    """The product with a matrix (N, K) whose rows are stored in blocks of levels of 8 bits or fewer, as a weight."""
+    width, rows = int(call.attributes["K"]), int(call.attributes["N"])
+    bits, block = int(call.attribute("bits", 4)), int(call.attributes["block_size"])
+    if bits not in (2, 4, 8):
+        raise ValueError(f"its levels have {bits} bits, not 2, 4 or 8")
+    if call.get(4) is not None:
+        raise ValueError("its groups in another order (g_idx) are not supported")
+    blocks = -(-width // block)
+    stored = unpacked(call.array(1).reshape(rows * blocks, -1), bits)[:, :block]
+    center = np.full(rows * blocks, 2.0 ** (bits - 1))
+    if call.get(3) is not None:
+        zeros = call.array(3)
+        packed = zeros.dtype == np.uint8
+        center = (unpacked(zeros.reshape(rows, -1), bits)[:, :blocks] if packed else zeros).reshape(-1)
+    call.afford(rows * blocks * block)
+    scale = call.array(2).astype(np.float64).reshape(-1, 1)
+    weight = ((stored - center.astype(np.float64)[:, None]) * scale).reshape(rows, -1)[:, :width].T
+    name = f"{call.within}{call.outputs[0]}.weight"
+    y = apply_op(ops.Matmul(), call[0], call.importer.initializer(name, weight.astype(call.dtype())))
+    return y if call.get(5) is None else y + call[5]
+
+
+def unpacked(packed: np.ndarray, bits: int) -> np.ndarray:
+    """The levels in the bytes of each row, the lowest bits first."""
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    levels = (packed.astype(np.uint8)[..., None] >> shifts) & np.uint8(2**bits - 1)
+    return levels.reshape(len(packed), -1)
+
+
+def dynamic_quantize_matmul(call: Call) -> Node:
+    """The left operand quantized to 8 bits by its own range, the product as a real number."""
+    y = apply_op(ops.Matmul(), quantized_lstm.on_own_grid(call, call[0]), plain_levels(call, 1, 3, -1))
+    y = y * scale_of(call, 2)
+    return y if call.get(4) is None else y + call[4]
+
+
+READ: Mapping[str, Rule] = {
+    f"com.microsoft/{name}": rule
+    for name, rule in (
+        ("DynamicQuantizeLSTM", quantized_lstm.dynamic_quantize_lstm),
+        ("DynamicQuantizeMatMul", dynamic_quantize_matmul),
+        ("MatMulIntegerToFloat", matmul_integer_to_float),
+        ("MatMulNBits", matmul_of_few_bits),
+        ("QAttention", q_attention),
+        ("QGemm", q_gemm),
+        ("QLinearAdd", q_linear_binary),
+        ("QLinearAveragePool", q_linear_average_pool),
+        ("QLinearConcat", q_linear_concat),
+        ("QLinearGlobalAveragePool", q_linear_global_average),
+        ("QLinearLeakyRelu", q_linear_unary),
+        ("QLinearMul", q_linear_binary),
+        ("QLinearSigmoid", q_linear_unary),
+        ("QLinearSoftmax", q_linear_softmax),
+        ("QLinearWhere", q_linear_where),
+    )
+}

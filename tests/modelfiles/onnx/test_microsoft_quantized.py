@@ -1,0 +1,171 @@
+"""Operators of com.microsoft that quantizing programs write, each by itself, as onnxruntime computes them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper
+
+import reseau as rs
+from tools.onnx_graphs import agree, check_both_ways, model, theirs
+
+RNG = np.random.default_rng(0)
+
+
+def node(kind: str, *inputs: str, outputs: tuple[str, ...] = ("y",), **settings: Any) -> Any:
+    return helper.make_node(kind, inputs, outputs, domain="com.microsoft", **settings)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def levels(*shape: int, dtype: str = "uint8", low: int = 0, high: int = 256) -> np.ndarray:
+    return RNG.integers(low, high, shape).astype(dtype)
+
+
+SCALES = {"s": np.float32(0.05), "z": np.uint8(120), "ys": np.float32(0.07), "yz": np.uint8(128)}
+
+
+# one row: onnxruntime takes one range for all rows or one for each, by its number of threads
+def recurrent(steps: int | str, direction: str, more: dict[str, np.ndarray], **settings: Any) -> Any:
+    ways = 2 if direction == "bidirectional" else 1
+    # weights of 7 bits: on processors without VNNI onnxruntime adds pairs of products of 8 bits in 16 bits
+    stored = {"w": levels(ways, 3, 16, low=64, high=192), "r": levels(ways, 4, 16, low=64, high=192)}
+    stored |= {f"{k}s": np.full(ways, 0.01 * (i + 1), np.float32) for i, k in enumerate("wr")}
+    stored |= {f"{k}z": np.full(ways, 128, np.uint8) for k in "wr"} | more
+    names = [n if n in more else "" for n in ("b", "", "h", "c", "p")]
+    outputs = ("every", "hidden", "cell")
+    return model(
+        [
+            node(
+                "DynamicQuantizeLSTM", "x", "w", "r", *names, "ws", "wz", "rs", "rz", outputs=outputs,
+                direction=direction, hidden_size=4, **settings,
+            )
+        ],
+        {"x": ("float", [steps, 1, 3])},
+        {name: ("float", None) for name in outputs},
+        stored,
+        com_microsoft=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_an_lstm_of_levels_is_that_of_onnxruntime(tmp_path: Path, direction: str) -> None:
+    ways = 2 if direction == "bidirectional" else 1
+    more = {"b": normal(ways, 32), "h": normal(ways, 1, 4), "c": normal(ways, 1, 4)}
+    net, _ = check_both_ways(
+        tmp_path, recurrent(5, direction, more), {"x": normal(5, 1, 3)}, {"x": 0 * normal(5, 1, 3)}
+    )
+    assert set(net.graph.parameters) == {"every.weight", "every.state_weight", "b", "h", "c"}
+
+
+def test_an_lstm_of_levels_over_any_number_of_steps(tmp_path: Path) -> None:
+    m = recurrent("steps", "forward", {"p": normal(1, 12)}, input_forget=1)
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    net.save(tmp_path / "back.onnx", params)
+    for steps in (1, 3):
+        x = normal(steps, 1, 3)
+        agree(net(params, x), theirs(m, {"x": x}))
+        agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}))
+
+
+def test_a_general_product_of_levels(tmp_path: Path) -> None:
+    stored = SCALES | {"b": levels(3, 4, dtype="int8", low=-63, high=64), "bs": np.float32(0.02), "bz": np.int8(0)}
+    stored["c"] = levels(3, dtype="int32", low=-500, high=500)
+    for outputs, kind in ((("ys", "yz"), "uint8"), ((), "float")):
+        m = model(
+            [node("QGemm", "x", "s", "z", "b", "bs", "bz", "c", *outputs, transB=1, alpha=1.0)],
+            {"x": ("uint8", ["batch", 4])},
+            {"y": (kind, ["batch", 3])},
+            stored if outputs else {k: v for k, v in stored.items() if k not in ("ys", "yz")},
+            com_microsoft=1,
+        )
+        check_both_ways(tmp_path, m, {"x": levels(40, 4)})
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_the_mean_of_windows_of_levels(tmp_path: Path, last: int) -> None:
+    shape = (2, 6, 6, 3) if last else (2, 3, 6, 6)
+    m = model(
+        [
+            node(
+                "QLinearAveragePool", "x", "s", "z", "ys", "yz", kernel_shape=[3, 3], strides=[2, 2], channels_last=last
+            )
+        ],
+        {"x": ("uint8", ["batch", *shape[1:]])},
+        {"y": ("uint8", None)},
+        SCALES,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": levels(*shape)})
+
+
+def test_softmax_of_levels(tmp_path: Path) -> None:
+    m = model(
+        [node("QLinearSoftmax", "x", "s", "z", "ys", "yz", axis=-1, opset=13)],
+        {"x": ("uint8", ["batch", 7])},
+        {"y": ("uint8", ["batch", 7])},
+        SCALES | {"ys": np.float32(1 / 256), "yz": np.uint8(0)},
+        com_microsoft=1,
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    x = levels(50, 7)
+    # onnxruntime adds the exponentials as whole numbers: its levels are those of the exact value up to one
+    assert np.abs(np.asarray(net(params, x)).astype(int) - theirs(m, {"x": x})[0]).max() <= 1
+
+
+def test_levels_are_chosen_between(tmp_path: Path) -> None:
+    m = model(
+        [node("QLinearWhere", "if", "x", "s", "z", "u", "us", "uz", "ys", "yz")],
+        {"if": ("bool", ["batch", 5]), "x": ("uint8", ["batch", 5]), "u": ("uint8", ["batch", 5])},
+        {"y": ("uint8", ["batch", 5])},
+        SCALES | {"us": np.float32(0.02), "uz": np.uint8(3)},
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"if": RNG.random((9, 5)) < 0.5, "x": levels(9, 5), "u": levels(9, 5)})
+
+
+@pytest.mark.parametrize(("bits", "zeros"), [(4, "none"), (4, "packed"), (8, "packed"), (4, "real")])
+def test_a_weight_of_few_bits(tmp_path: Path, bits: int, zeros: str) -> None:
+    rows, width, block = 5, 40, 16
+    blocks = 3
+    stored = {
+        "b": levels(rows, blocks, block * bits // 8),
+        "s": RNG.uniform(0.01, 0.03, rows * blocks).astype(np.float32),
+    }
+    if zeros != "none":
+        packed = levels(rows, -(-blocks * bits // 8)).reshape(-1)
+        stored["z"] = packed if zeros == "packed" else RNG.uniform(6, 9, (rows, blocks)).astype(np.float32)
+    m = model(
+        [node("MatMulNBits", "x", "b", "s", *(["z"] if "z" in stored else []), K=width, N=rows, bits=bits,
+              block_size=block)],
+        {"x": ("float", ["batch", width])},
+        {"y": ("float", ["batch", rows])},
+        stored,
+        com_microsoft=1,
+    )  # fmt: skip
+    net, _ = check_both_ways(tmp_path, m, {"x": normal(3, width)})
+    assert list(net.graph.parameters) == ["y.weight"]
+
+
+def test_attention_of_levels(tmp_path: Path) -> None:
+    stored = {
+        "w": levels(8, 24, dtype="int8", low=-63, high=64),
+        "b": normal(24),
+        "ws": np.float32(0.02),
+        "wz": np.int8(0),
+        "s": np.float32(0.05),
+        "z": np.uint8(120),
+    }
+    m = model(
+        [node("QAttention", "x", "w", "b", "s", "ws", "mask", "z", "wz", num_heads=2)],
+        {"x": ("uint8", [2, 3, 8]), "mask": ("int32", [2])},
+        {"y": ("float", [2, 3, 8])},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": levels(2, 3, 8), "mask": np.array([3, 2], np.int32)})

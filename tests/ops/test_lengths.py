@@ -1,0 +1,38 @@
+"""Arithmetic of lengths that are known by name only: whatever numbers come, it is Python's own arithmetic."""
+
+import random
+
+from reseau.ops.lengths import Dim, divide, larger, minus, plus, smaller, times, value
+
+WORDS = ("n", "m", "batch")
+
+
+def expression(draw: random.Random, depth: int) -> tuple[Dim, str]:
+    """A length, and the same as Python code."""
+    if depth == 0 or draw.random() < 0.2:
+        atom = draw.choice((*WORDS, 1, 2, 3, 7))
+        return atom, str(atom)
+    (a, said), (b, also) = expression(draw, depth - 1), expression(draw, depth - 1)
+    kind = draw.choice(("+", "-", "*", "min", "max", "//"))
+    if kind in ("min", "max"):
+        return (smaller if kind == "min" else larger)(a, b), f"{kind}({said}, {also})"
+    if kind == "//":
+        k = draw.choice((2, 3))
+        return divide(a, k), f"(({said}) // {k})"
+    return {"+": plus, "-": minus, "*": times}[kind](a, b), f"(({said}) {kind} ({also}))"
+
+
+def test_every_form_keeps_its_value() -> None:
+    draw = random.Random(0)
+    for _ in range(400):
+        found, said = expression(draw, 4)
+        for numbers in ({"n": 1, "m": 1, "batch": 1}, {"n": 5, "m": 2, "batch": 3}, {"n": 2, "m": 31, "batch": 8}):
+            assert value(found, numbers) == eval(said, {"min": min, "max": max}, dict(numbers)), said
+
+
+def test_the_larger_of_a_length_and_a_part_of_it_is_that_length() -> None:
+    assert larger(smaller(10**9, "n"), "n") == "n"
+    assert larger("(n+1)//2", smaller("(n+1)//2", "m")) == "(n+1)//2"
+    assert smaller("n", larger("n", "m")) == "n"
+    assert larger(larger("n", "m"), "n") == larger("n", "m")
+    assert larger("n", "m") not in ("n", "m")
