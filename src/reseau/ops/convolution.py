@@ -15,6 +15,7 @@ from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.correlation.chosen import Correlation
 from reseau.ops.correlation.direct import reverse
 from reseau.ops.lengths import differ, minus, plus, times
+from reseau.ops.sums import sum_over_places
 from reseau.ops.windows import Padding, PerAxis, per_axis, resolve_windows
 
 __all__ = ["Conv", "ConvTranspose"]
@@ -140,8 +141,3 @@ def check_kernel(x: Shape, weight: Shape, bias: Shape | None) -> tuple[tuple[int
         raise ShapeError(f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({weight[-1]},)")
     lengths = [int(n) for n in weight]
     return tuple(lengths[:-2]), (lengths[-2], lengths[-1])
-
-
-def sum_over_places(g: Array) -> Array:
-    """Sum over every axis but the channels, which is the cotangent of a bias."""
-    return g.reshape(-1, g.shape[-1]).sum(0)

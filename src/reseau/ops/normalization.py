@@ -10,6 +10,7 @@ from jax import Array
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import unlike
+from reseau.ops.sums import sum_over_places
 
 __all__ = ["BatchMean", "BatchNorm", "BatchVariance", "LayerNorm"]
 
@@ -53,9 +54,8 @@ class BatchNorm(Op):
         self, g: Array, y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array
     ) -> tuple[Array, ...]:
         inverse = jax.lax.rsqrt(variance + self.epsilon)
-        axes = tuple(range(g.ndim - 1))
-        total = jnp.sum(g, axes)
-        along = jnp.sum(g * (x - mean), axes)
+        total = sum_over_places(g)
+        along = sum_over_places(g * (x - mean))
         slope = scale * inverse
         return g * slope, along * inverse, total, -total * slope, -0.5 * along * slope * inverse**2
 
@@ -76,10 +76,10 @@ class BatchMean(Op):
         return check_present(x, present)
 
     def forward(self, x: Array, present: Array) -> Array:
-        return jnp.sum(shares(x, present) * x, tuple(range(x.ndim - 1)))
+        return sum_over_places(x, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
-        return jnp.broadcast_to(shares(x, present) * g, x.shape), None
+        return jnp.broadcast_to(by_row(shares(x, present), x) * g, x.shape), None
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class BatchVariance(Op):
 
     def forward(self, x: Array, present: Array) -> Array:
         centered = x - BatchMean().forward(x, present)
-        return jnp.sum(shares(x, present) * centered * centered, tuple(range(x.ndim - 1)))
+        return sum_over_places(centered * centered, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
         # the mean moves too, but the variance is least there: its derivative in the mean is zero
         centered = x - BatchMean().forward(x, present)
-        return 2 * shares(x, present) * centered * g, None
+        return 2 * by_row(shares(x, present), x) * centered * g, None
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,10 @@ class LayerNorm(Op):
 
     def backward(self, g: Array, y: Array, x: Array, scale: Array, shift: Array) -> tuple[Array, Array, Array]:
         z, inverse = self.standardize(x)
-        axes = tuple(range(g.ndim - 1))
         to_z = g * scale
         along = jnp.mean(to_z * z, -1, keepdims=True)
         to_x = inverse * (to_z - jnp.mean(to_z, -1, keepdims=True) - z * along)
-        return to_x, jnp.sum(g * z, axes), jnp.sum(g, axes)
+        return to_x, sum_over_places(g * z), sum_over_places(g)
 
 
 def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
@@ -169,5 +168,10 @@ def check_present(x: Shape, present: Shape) -> Shape:
 
 def shares(x: Array, present: Array) -> Array:
     """What each row counts for in a mean over all axes but the last: `present` over the number of entries."""
-    present = present.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
+    present = present.astype(x.dtype)
     return present / (jnp.maximum(jnp.sum(present), 1) * prod(x.shape[1:-1]))
+
+
+def by_row(numbers: Array, x: Array) -> Array:
+    """One number for each row of `x`, as an array that multiplies it."""
+    return numbers.reshape(-1, *(1,) * (x.ndim - 1))
