@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help web screenshots face docs figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
+.PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,7 @@ help:  ## list the targets
 	@touch $@
 
 test: .venv/develop  ## run the test suite (minutes, two cores)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 smoke: .venv/develop  ## the whole path once, in seconds
 	$(BIN)/python -m pytest tests/test_smoke.py
@@ -30,8 +30,8 @@ smoke: .venv/develop  ## the whole path once, in seconds
 fuzz: .venv/develop  ## the property tests on thousands of fresh examples, for as long as it takes
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile fuzz
 
-test-slow: .venv/develop  ## run the long tests too
-	$(BIN)/python -m pytest
+test-slow: .venv/develop  ## run the long tests too, in programs that are compiled as for users
+	XLA_FLAGS= $(BIN)/python -m pytest
 
 check: .venv/develop  ## lint, format, types, layers
 	$(BIN)/ruff check .
@@ -54,6 +54,9 @@ docs: .venv/develop  ## build the site into docs/_build; a warning or a dead lin
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[site]"
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
 
+notebooks:  ## write the pages of the course, in both languages, as notebooks into docs/_build/notebooks
+	$(PYTHON) docs/notebooks.py
+
 figures: .venv/develop  ## run the pages, write what they print, draw their pictures
 	$(BIN)/python docs/figures.py
 
@@ -72,7 +75,7 @@ demo: .venv/core  ## train on real digits (accuracy with a certificate, pictures
 
 bench: .venv/bench  ## time training steps against the peers; rewrites the README's table
 	$(BIN)/python -m benchmarks.run
-	$(BIN)/python -m benchmarks.onnx_inference
+	$(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
 	$(BIN)/python -m benchmarks.streaming

@@ -6,9 +6,11 @@ Contenders take turns, and ratios are taken round by round.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -19,6 +21,7 @@ import numpy as np
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared" / "data"
 CONTENDERS = ("reseau", "scikit-learn")
+KEPT = "reseau, kept"  # finds on the disk what an earlier process compiled; the others find nothing
 ALPHA = 1e-4
 CASES = {
     "digits": ("digits, 100 hidden, 50 epochs", 50),
@@ -120,22 +123,32 @@ def once(contender: str, case: str) -> dict[str, float]:
 
 def compare(case: str, rounds: int) -> dict[str, Any]:
     """Both contenders in turn, each in a process of its own."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds):
-        for name in CONTENDERS:
-            command = [sys.executable, "-m", "benchmarks.estimators", "--once", name, case]
-            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
-            found[name].append(json.loads(done.stdout.splitlines()[-1]))
-    ratios, later = (
-        [theirs[key] / ours[key] for ours, theirs in zip(*found.values(), strict=True)] for key in ("seconds", "again")
-    )
+    names = (*CONTENDERS, KEPT) if case == "digits" else CONTENDERS
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as kept:
+        for turn in range(-1 if KEPT in names else 0, rounds):
+            for name in names if turn >= 0 else (KEPT,):
+                command = [sys.executable, "-m", "benchmarks.estimators", "--once", name.partition(",")[0], case]
+                cache = {"RESEAU_COMPILE_CACHE": kept if name == KEPT else "off"}
+                ran = subprocess.run(
+                    command, check=True, capture_output=True, text=True, cwd=HERE.parent, env=os.environ | cache
+                )
+                if turn >= 0:
+                    found[name].append(json.loads(ran.stdout.splitlines()[-1]))
+
+    def against(name: str, key: str) -> list[float]:
+        return [theirs[key] / ours[key] for ours, theirs in zip(found[name], found["scikit-learn"], strict=True)]
+
+    ratios, later = against("reseau", "seconds"), against("reseau", "again")
     row: dict[str, Any] = {
         "title": CASES[case][0],
-        "seconds": {name: statistics.median(f["seconds"] for f in found[name]) for name in CONTENDERS},
-        "score": {name: statistics.median(f["score"] for f in found[name]) for name in CONTENDERS},
+        "seconds": {name: statistics.median(f["seconds"] for f in found[name]) for name in names},
+        "score": {name: statistics.median(f["score"] for f in found[name]) for name in names},
         "ratio": statistics.median(ratios),
         "spread": [min(ratios), max(ratios)],
     } | ({"ratio of a later fit": statistics.median(later)} if case in AGAIN else {})
+    if KEPT in names:
+        row["ratio with kept programs"] = statistics.median(against(KEPT, "seconds"))
     a, b = row["seconds"]["reseau"], row["seconds"]["scikit-learn"]
     print(f"{row['title']}: {a:.2f} s, scikit-learn {b:.2f} s, {row['ratio']:.2f}x, {row}", flush=True)
     return row

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_table"]
+__all__ = ["between", "write_table"]
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 PEERS = ("NumPy", "PyTorch eager", "PyTorch compiled", "JAX by hand", "Flax + optax", "scikit-learn")
@@ -11,11 +11,15 @@ PEERS = ("NumPy", "PyTorch eager", "PyTorch compiled", "JAX by hand", "Flax + op
 
 def write_table(found: dict[str, Any], readme: Path) -> None:
     """Put the table in place of what stands between the marks."""
+    between(readme, BEGIN, END, table(found))
+
+
+def between(readme: Path, begin: str, end: str, lines: str) -> None:
+    """Put these lines in place of what stands between two marks, where the page has them."""
     text = readme.read_text()
-    if BEGIN not in text:
-        return
-    head, rest = text.split(BEGIN)
-    readme.write_text(head + BEGIN + "\n" + table(found) + END + rest.split(END)[1])
+    if begin in text:
+        head, rest = text.split(begin)
+        readme.write_text(head + begin + "\n" + lines + end + rest.split(end)[1])
 
 
 def table(found: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import reseau as rs
 
-rs.use_compile_cache()
 table = rs.data.digits()
 X, y = table.features.reshape(-1, 64), table.target
 x = rs.input("x", (64,))

@@ -209,12 +209,12 @@ class Network:
         bare = not any(jnp.issubdtype(v.dtype, jnp.floating) for v in params.values())
         return np.dtype(np.float32) if bare and self._wide else precision_of(params)
 
-    def _bits(self, params: Params) -> AbstractContextManager[Any]:
-        """The setting of JAX under which nothing of this network is cut to 32 bits."""
-        return jax.enable_x64(True) if self._is_wide(params) else nullcontext()
+    def _bits(self, values: Mapping[Any, Array]) -> AbstractContextManager[Any]:
+        """The setting of JAX under which nothing of this network, nor of these values, is cut to 32 bits."""
+        return jax.enable_x64(True) if self._is_wide(values) else nullcontext()
 
-    def _is_wide(self, params: Params) -> bool:
-        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
+    def _is_wide(self, values: Mapping[Any, Array]) -> bool:
+        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in values.values())
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
@@ -230,9 +230,9 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
-        with self._bits({}):
+        with self._bits(run.values):
             found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
-        unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+            unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
 
     def given(self, run: Run, d_output: Any) -> Values:
@@ -301,9 +301,9 @@ class Network:
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
         return inspect.summary(self.graph)
 
-    def draw(self, path: str | PathLike[str] | None = None) -> str:
-        """The graph as SVG text, also written to `path`; `.png` needs the extra `plot`."""
-        return inspect.draw(self.graph, path)
+    def draw(self, path: str | PathLike[str] | None = None, *, direction: str = "down") -> str:
+        """The graph as SVG text, also written to `path`: see `inspect.draw`; `.png` needs the extra `plot`."""
+        return inspect.draw(self.graph, path, direction=direction)
 
     def explain(self, params: Params, *inputs_and_d_output: ArrayLike) -> "inspect.Explanation":
         """The walk of backpropagation on a small graph, spelled out: order, local derivatives, products, sums.
@@ -315,8 +315,9 @@ class Network:
         """
         *inputs, d_output = inputs_and_d_output
         run = self.forward(params, *inputs)
-        given = self.given(run, d_output)
-        return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
+        with self._bits(run.values):
+            given = self.given(run, d_output)
+            return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
 
     def diagnose(self, params: Params, *inputs: ArrayLike) -> "inspect.Diagnosis":
         """Per node, the norms of activation and derivative, dead units, the first value that is not finite.

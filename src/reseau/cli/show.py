@@ -15,10 +15,10 @@ def show(arguments: Show) -> int:
     path = find_model(arguments.run)
     if Path(arguments.draw or "").suffix.lower() == ".png":
         import_extra("matplotlib", "--draw with a .png (an .svg needs nothing)")
-    network, _ = load_network(path, arguments)
+    network = load_network(path, arguments).network
     print(network.summary())
     if arguments.draw is not None:
-        network.draw(arguments.draw)
+        network.draw(arguments.draw, direction=arguments.direction)
         print(f"drawn in {arguments.draw}")
     elif (picture := Path(path).with_name("network.svg")).exists():
         print(f"drawn in {picture}")
