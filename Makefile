@@ -22,7 +22,7 @@ help:  ## list the targets
 	@touch $@
 
 test: .venv/develop  ## run the test suite (minutes, two cores)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 smoke: .venv/develop  ## the whole path once, in seconds
 	$(BIN)/python -m pytest tests/test_smoke.py
@@ -30,8 +30,8 @@ smoke: .venv/develop  ## the whole path once, in seconds
 fuzz: .venv/develop  ## the property tests on thousands of fresh examples, for as long as it takes
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile fuzz
 
-test-slow: .venv/develop  ## run the long tests too
-	$(BIN)/python -m pytest
+test-slow: .venv/develop  ## run the long tests too, in programs that are compiled as for users
+	XLA_FLAGS= $(BIN)/python -m pytest
 
 check: .venv/develop  ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ def predicted(model: str, train: Table, test: Table, threads: int) -> np.ndarray
 
 
 def ours(model: str, train: Table, test: Table) -> np.ndarray:
-    """The default for tables; "reseau name=value" has that setting changed, "reseau tuned" is searched for."""
+    """The default for tables; "reseau name=value ..." has these settings changed, "reseau tuned" is searched for."""
     from reseau.tabular import fit_table, tune
     from reseau.tabular.fit import settings_of
     from reseau.tabular.settings import SECONDS
@@ -36,8 +36,8 @@ def ours(model: str, train: Table, test: Table) -> np.ndarray:
     if change == "tuned":
         found = tune(train, progress=False).fit
     elif change:
-        name, _, value = change.partition("=")
-        settings = replace(settings_of(train, SECONDS), **{name: literal_eval(value)})
+        pairs = (word.partition("=") for word in change.split())
+        settings = replace(settings_of(train, SECONDS), **{name: literal_eval(value) for name, _, value in pairs})
         found = fit_table(train, settings=settings, progress=False)
     else:
         found = fit_table(train, progress=False)

@@ -4,6 +4,7 @@
     python -m benchmarks.tables --data FOLDER --splits 5         # and those of a folder of files, see table_sets
     python -m benchmarks.tables --data FOLDER --models RealMLP --tables airfoil,energy
     python -m benchmarks.tables --models "reseau,reseau dropout=0.0,reseau members=1" --tables concrete
+    python -m benchmarks.tables --validation --out choice.json --models "reseau,reseau smoothing=0.0"   # to choose
     python -m benchmarks.tables --show --page docs/tabular.md --page README.md    # only write what was found
 
 The score is R² for numbers and accuracy for classes, on a fifth of the rows that no model has seen. Results are kept
@@ -24,6 +25,7 @@ from benchmarks.table_models import OURS, PEERS, limit_threads
 from benchmarks.table_results import written
 
 MARKS = ("<!-- {} -->", "<!-- /{} -->")
+VALIDATION = 1000  # added to the seed of a split: the seed of its validation part
 SUMMARY = 3  # last lines of the table
 
 
@@ -55,6 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
         for split, model in todo:
             stay, held = rs.data.split(len(rows), 0.2, split, rows.target if rows.classes else None)
             train, test = rows.rows(stay), rows.rows(held)
+            if arguments.validation:
+                stay, held = rs.data.split(len(train), 0.2, VALIDATION + split, train.target if train.classes else None)
+                train, test = train.rows(stay), train.rows(held)
             began = time.process_time()
             found = score(predicted(model, train, test, arguments.threads), test)
             seconds = time.process_time() - began
@@ -91,6 +96,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000, help="most rows of a table (default: 20000)")
     parser.add_argument("--threads", type=int, default=1, help="of each model (default: 1)")
     parser.add_argument("--out", default="benchmarks/tables.json")
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="train on four fifths of each split's training rows and score on the others, as settings are chosen",
+    )
     parser.add_argument("--show", action="store_true", help="fit nothing")
     parser.add_argument(
         "--page", type=Path, action="append", default=[], help="a page whose tables between comments are written again"

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
 os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
 
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import jax
@@ -13,6 +14,15 @@ from hypothesis import settings
 from tools.shared_data import SHARED
 
 jax.config.update("jax_enable_x64", True)
+
+jax.config.update("jax_traceback_in_locations_limit", 0)  # where each operation stands in the source: nobody asks
+
+# Most of the suite's time goes to compiling thousands of small programs that run once: they are compiled a third as
+# long, here and in the processes that tests start. XLA_FLAGS="" asks for the machine code that users run.
+QUICK = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+if version("jaxlib").startswith("0.10."):  # later ones end at the name of a flag that they no longer know
+    QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))  # read when the first program is compiled
 
 # the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)

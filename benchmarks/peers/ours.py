@@ -9,7 +9,8 @@ from benchmarks.cases import Block, Case
 from reseau.graph import Node
 
 
-def prepare(case: Case) -> Callable[[int], object]:
+def objective_of(case: Case) -> rs.Objective:
+    """The network of a case with its loss."""
     x = rs.input("x", case.inputs)
     h = x
     for block in case.blocks:
@@ -21,10 +22,14 @@ def prepare(case: Case) -> Callable[[int], object]:
     for units in case.hidden:
         h = rs.relu(rs.affine(h, units))
     net = rs.Network(x, rs.affine(h, case.outputs))
-    loss = rs.losses.SquaredError() if case.outputs == 1 else rs.losses.CrossEntropy()
-    objective = rs.Objective(net, loss)
+    return rs.Objective(net, rs.losses.SquaredError() if case.outputs == 1 else rs.losses.CrossEntropy())
+
+
+def prepare(case: Case) -> Callable[[int], object]:
+    objective = objective_of(case)
     given = [] if case.blocks else [array for layer in case.first_weights for array in layer]
-    params = net.init() if case.blocks else dict(zip(net.init(), given, strict=True))
+    first = objective.network.init()
+    params = first if case.blocks else dict(zip(first, given, strict=True))
     batches = rs.batches.Shuffled(case.batch) if case.shuffled else rs.batches.Cyclic(case.batch)
     optimizer = rs.optimizers.SGD(case.rate)
     data = jax.device_put(case.data)  # once, like the peers

@@ -8,6 +8,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from reseau.cli import main
+from reseau.compile_cache import use_compile_cache
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,10 @@ def cache_folder(tmp_path_factory):
     ]
     before = {name: jax.config.values[name] for name in names}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("RESEAU_COMPILE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
         yield
+        use_compile_cache(None)
     for name, value in before.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()

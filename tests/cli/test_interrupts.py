@@ -28,7 +28,7 @@ def pressed_at(module, folder, *words, before=""):
         capture_output=True,
         text=True,
         cwd=folder,
-        env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")},
+        env=os.environ | {"RESEAU_COMPILE_CACHE": str(folder / "cache")},
         check=False,
     )
 

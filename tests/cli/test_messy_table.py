@@ -49,6 +49,13 @@ def test_a_messy_file_becomes_a_certified_exported_model(reseau):
     found = list(csv.DictReader(io.StringIO(reseau("predict", "price", "new-orders.csv", "--interval", "0.9").out)))
     assert [*found[0]] == ["order", "predicted price", "lower price", "upper price"]
     assert found[0]["order"].startswith("R1")
+    lines = [line.partition(";")[2] for line in Path("new-orders.csv").read_text().splitlines()]
+    Path("no-key.csv").write_text("\n".join(lines) + "\n")
+    bare = reseau("predict", "price", "no-key.csv")
+    assert "there is no column 'order', which named the rows" in bare.err
+    assert bare.out.splitlines()[1] == f"{float(found[0]['predicted price']):.7g}"
+    Path("other.csv").write_text("q\n1\n2\n")
+    assert "column 'placed' is missing" in reseau("predict", "price", "other.csv").err
     assert "the share of predictions off by more than 3 is at most" in (
         reseau("certify", "price", "new-orders.csv", "--within", "3").out
     )

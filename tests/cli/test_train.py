@@ -310,8 +310,9 @@ def test_ctrl_c_keeps_what_was_learned():
 
 
 def test_programs_are_kept_in_the_cache_folder(tmp_path):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {"XDG_CACHE_HOME": str(tmp_path)}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "RESEAU_COMPILE_CACHE"))}
+    environment = kept | {"XDG_CACHE_HOME": str(tmp_path)}
     Path("flowers.csv").write_text(flowers())
     words = ["train", "flowers.csv", "--target", "kind", "--epochs", "1", "--out", "r"]
     subprocess.run([sys.executable, "-m", "reseau", *words], env=environment, check=True, capture_output=True)
-    assert len(list((tmp_path / "reseau").iterdir())) > 3
+    assert len(list((tmp_path / "reseau" / "programs").iterdir())) > 3

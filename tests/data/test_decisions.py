@@ -205,3 +205,16 @@ def test_absurd_numbers_are_clipped_and_counted():
     assert data.Table(rows, None, recipe).outside() == {"a": 2, "c": 2}
     expected = [[5.0, 1, 2], [20, 0, 2], [-10, 0, 4], [np.nan, np.nan, np.nan], [20, 0, 0]]
     np.testing.assert_array_equal(recipe.clipped(rows), expected)
+
+
+def test_texts_that_differ_in_case_and_spaces_are_named(tmp_path):
+    towns = ["Lyon", "lyon", "Paris", "New  York", "Oslo"]
+    rows = [f"{towns[i % 5]},{['Yes', 'no', 'YES'][i % 3]}\n" for i in range(N)]
+    (tmp_path / "t.csv").write_text("town,y\n" + "".join(rows))
+    said = data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.decisions()
+    assert said[-2:] == [
+        "column 'town': 'Lyon' and 'lyon' are different texts; if they mean one, spell it so",
+        "the target 'y': 'YES' and 'Yes' are different texts; if they mean one, spell it so",
+    ]
+    apart = data.read_csv(tmp_path / "t.csv", "town", text="embed").recipe
+    assert sum("different texts; if" in line for line in apart.decisions()) == 2

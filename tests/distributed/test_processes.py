@@ -4,6 +4,7 @@ import json
 import random
 import signal
 
+import numpy as np
 import pytest
 
 from reseau.distributed.watch import LOST
@@ -30,23 +31,39 @@ def results(processes, i):
     return [json.loads(line) for line in processes.said(i)[0].splitlines() if line[:1] == "{"]
 
 
+def write_files(folder, parts):
+    """The rows of a stream, as many in each file as in a shard."""
+    folder.mkdir()
+    generator = np.random.default_rng(1)
+    for i in range(parts):
+        np.save(folder / f"X-{i}.npy", generator.standard_normal((34, 6)))
+        np.save(folder / f"y-{i}.npy", generator.integers(0, 3, 34))
+
+
 def checkpoints(folder, name):
     return sorted((folder / name / "checkpoints").glob("checkpoint-*.safetensors"))
 
 
 def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_path, start):
     by_six = {"name": "one", "epochs": 6, "compute": {"shards": 6}}
-    with start(
-        tmp_path, 1, by_six, by_six | {"name": "two devices", "compute": {"shards": 6, "devices": 2}}, devices=2
-    ) as processes:
+    both = by_six | {"name": "two devices", "compute": {"shards": 6, "devices": 2}}
+    stream = {"name": "stream of one", "streamed": "files", "epochs": 2, "compute": {"shards": 6}}
+    write_files(tmp_path / "files", parts=6)
+    with start(tmp_path, 1, by_six, both, stream, devices=2) as processes:
         assert processes.wait(SECONDS) == [0], processes.everything()
-        one, two_devices = results(processes, 0)
+        one, two_devices, streamed = results(processes, 0)
     assert (one["steps"], one["processes"]) == (78, 1)
     assert two_devices == one
+    assert len(streamed.pop("read")) == 12
 
-    # four processes begin a run, two of them with one shard and two with two
-    with start(tmp_path, 4, by_six | {"name": "handed over", "epochs": 3}) as processes:
-        assert processes.wait(SECONDS) == [0] * 4, processes.everything()
+    # four processes begin a run, two of them with one shard and two with two; then the first one is killed
+    with start(tmp_path, 4, by_six | {"name": "handed over", "epochs": 3}, LONG) as processes:
+        processes.until(lambda: checkpoints(tmp_path, "long"), SECONDS)
+        processes.running[0].kill()
+        assert processes.wait(40, but=[0]) == [LOST] * 3, processes.everything()
+        for i in range(1, 4):
+            assert [found["processes"] for found in results(processes, i)] == [4]
+            assert "process 0 of 4 gives no sign of life" in processes.said(i)[1]
 
     # two go on with it, in the shards of its checkpoint; then one of them is given another seed, and both refuse
     odd = {"name": "odd", "epochs": 1, "own seed": 3}
@@ -58,15 +75,35 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
             assert "DataError: process 1 of 2 does not run what process 0 runs: seed, first parameters differ" in said
     assert not checkpoints(tmp_path, "odd")
 
-    # a process that hangs is named by the others
-    with start(tmp_path, 3, by_six | {"name": "three"}, LONG) as processes:
-        processes.until(lambda: checkpoints(tmp_path, "long"), SECONDS)
+    # three read a stream, each the files of its own shards; a process that hangs is named by the others
+    three = by_six | {"name": "three"}, stream | {"name": "stream of three"}
+    with start(tmp_path, 3, *three, LONG | {"name": "hung"}) as processes:
+        processes.until(lambda: checkpoints(tmp_path, "hung"), SECONDS)
         processes.running[2].send_signal(signal.SIGSTOP)
         assert processes.wait(40, but=[2]) == [LOST] * 2, processes.everything()
         for i in range(2):
-            assert results(processes, i) == [one | {"processes": 3}]
+            parts = {0, 2 * i, 2 * i + 1}  # the first rows of all say what an example is
+            own = sorted(f"{what}-{part}.npy" for what in "Xy" for part in parts)
+            assert results(processes, i) == [one | {"processes": 3}, streamed | {"processes": 3, "read": own}]
             assert "process 2 of 3 gives no sign of life" in processes.said(i)[1]
             assert "fix: the same command again goes on from the last checkpoint" in processes.said(i)[1]
+
+
+def test_another_version_and_a_full_disk_are_one_error_in_every_process(tmp_path, start):
+    run = {"name": "run", "epochs": 6, "compute": {"shards": 6}}
+    with start(tmp_path, 2, run | {"odd version": True}) as processes:
+        assert processes.wait(SECONDS) == [1, 1], processes.everything()
+        for i in range(2):
+            said = processes.said(i)[1]
+            assert "process 1 of 2 does not run what process 0 runs: reseau, jax, jaxlib, numpy differ" in said
+            assert "fix: the same versions, data and settings for every process" in said
+
+    with start(tmp_path, 2, run | {"full disk": True}) as processes:
+        assert processes.wait(SECONDS) == [1, 1], processes.everything()
+        refusal = "No space left on device; the checkpoints before it are whole\n  fix: "
+        assert refusal in processes.said(0)[1]
+        assert "ProcessError: process 0 of 2 failed: " in processes.said(1)[1]
+        assert refusal in processes.said(1)[1]
 
 
 @pytest.mark.slow
@@ -84,8 +121,8 @@ def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, 
             processes.running[victim].send_signal(signal.SIGKILL)
             ends += processes.wait(60, but=[victim])
             survivor = next(i for i in range(count) if i != victim)
-            assert victim == 0 or f"process {victim} of {count} gives no sign" in processes.said(survivor)[1]
-    assert 0 not in ends
+            assert f"process {victim} of {count} gives no sign" in processes.said(survivor)[1]
+    assert set(ends) == {LOST}
     with start(tmp_path, 2, whole | {"name": "torn"}) as processes:
         assert processes.wait(300) == [0, 0], processes.everything()
         assert [results(processes, i) for i in range(2)] == [[alone | {"processes": 2}]] * 2

@@ -11,7 +11,7 @@ from reseau.data import Column, Recipe, Table
 from reseau.errors import DataError
 from reseau.graph import Input
 from reseau.tabular import TableSettings, features, fit, fit_table, settings, settings_for
-from reseau.tabular.features import robust_scales, table_features
+from reseau.tabular.features import interval_ends, robust_scales, table_features
 from reseau.tabular.network import member_network
 from reseau.tabular.problem import held_out_parts
 
@@ -150,3 +150,25 @@ def test_what_is_no_table_is_refused() -> None:
         fit_table(mixed(9), progress=False)
     with pytest.raises(DataError, match=r"not a row of a table\n  fix: rs.fit"):
         table_features(Recipe((8, 8, 1), "y"), np.zeros((20, 8, 8, 1)), QUICK)
+
+
+def test_intervals_follow_the_rows_and_values_that_many_rows_share_take_one_each() -> None:
+    random = np.random.default_rng(0)
+    smooth = random.normal(size=1000)
+    assert interval_ends(smooth, 8).tolist() == np.quantile(smooth, np.linspace(0, 1, 9)).astype(np.float32).tolist()
+    few = random.integers(0, 12, 500).astype(float)
+    few[few > 10] = np.nan
+    assert interval_ends(few, 24).tolist() == list(range(11))
+    gains = np.where(random.random(5000) < 0.92, 0.0, random.lognormal(8, 1, 5000))
+    ends = interval_ends(gains, 24)
+    assert len(ends) >= 23
+    inside = np.histogram(gains[gains > 0], ends[1:])[0]
+    assert inside.max() <= 2 * (gains > 0).sum() / len(inside)
+    for _ in range(50):
+        column = random.integers(0, random.integers(2, 400), random.integers(3, 2000)) ** random.integers(1.0, 4)
+        values = np.unique(column.astype(np.float32))
+        intervals = int(random.integers(2, 40))
+        found = interval_ends(column.astype(float), intervals)
+        assert (found[0], found[-1]) == (values[0], values[-1])
+        assert 0.6 * min(len(values), intervals + 1) <= len(found) <= intervals + 1
+    assert len(interval_ends(np.full(5, np.nan), 4)) == 0

@@ -18,10 +18,10 @@ from reseau.training import run as training_run
 STAGES = ("half written", "not flushed", "not renamed", "just renamed")
 
 
-def fit(folder, **settings):
+def fit(folder, data=None, **settings):
     """Train a network with everything that has a state: batch normalization, dropout, Adam, validation, patience."""
     generator = np.random.default_rng(0)
-    data = generator.standard_normal((200, 6)), generator.integers(0, 3, 200)
+    rows = generator.standard_normal((200, 6)), generator.integers(0, 3, 200)
     held_out = generator.standard_normal((50, 6)), generator.integers(0, 3, 50)
     x = rs.input("x", (6,))
     h = rs.dropout(rs.relu(rs.batch_norm(rs.affine(x, 24, name="hidden"))), 0.2)
@@ -38,7 +38,7 @@ def fit(folder, **settings):
         "every": 0.1,
         "log": (f"{folder}/history.csv", f"{folder}/history.jsonl"),
     }
-    return rs.fit(objective, data, **usual | settings)
+    return rs.fit(objective, rows if data is None else data, **usual | settings)
 
 
 class Deadly(logging.Filter):

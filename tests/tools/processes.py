@@ -23,7 +23,7 @@ class Shared:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
         environment = os.environ | {
-            "XDG_CACHE_HOME": str(cache),
+            "RESEAU_COMPILE_CACHE": str(cache),
             "JAX_PLATFORMS": "cpu",
             "JAX_NUM_CPU_DEVICES": str(devices),
             "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
@@ -57,9 +57,13 @@ class Shared:
         raise AssertionError(f"still running after {seconds} s: {found}\n{self.everything()}")
 
     def until(self, true, seconds):
-        """Wait until something is true."""
+        """Wait until something is true, while all processes run."""
         end = time.monotonic() + seconds
-        while not true():
+        while True:
+            running = all(process.poll() is None for process in self.running)
+            if true():
+                return
+            assert running, f"a process has ended\n{self.everything()}"
             assert time.monotonic() < end, self.everything()
             time.sleep(0.02)
 

@@ -22,7 +22,7 @@ SCRIPT = Path(killed_run.__file__)
 @pytest.fixture
 def start(tmp_path):
     """Start the fit of `killed_run.py` in a folder; programs compiled by one process serve the next."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
+    environment = os.environ | {"RESEAU_COMPILE_CACHE": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
 
     def run(folder, *stage):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from reseau.disk import replace_file
 from reseau.errors import DataError
 from reseau.extras import import_extra
 from reseau.inspect.table import table
+from reseau.report.document import brief
 
 __all__ = ["compare"]
 
@@ -50,17 +52,17 @@ def _facts(folder: Path) -> dict[str, Any]:
 def _rows(runs: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     """Measures, then the settings that are not the same everywhere, then the time."""
 
-    def line(label: str, part: str, name: str, form: str) -> tuple[str, ...]:
+    def line(label: str, part: str, name: str, told: Callable[[Any], str]) -> tuple[str, ...]:
         values = [facts[part].get(name) for facts in runs.values()]
-        return (label, *("" if v is None else format(v, form) for v in values))
+        return (label, *("" if v is None else told(v) for v in values))
 
     def names(part: str) -> list[str]:
         return list(dict.fromkeys(name for facts in runs.values() for name in facts[part]))
 
-    rows = [line(name, "measures", name, ".5g") for name in names("measures")]
-    settings = [line(name, "settings", name, "") for name in names("settings")]
+    rows = [line(name, "measures", name, lambda v: brief(v, 5)) for name in names("measures")]
+    settings = [line(name, "settings", name, str) for name in names("settings")]
     rows += [row for row in settings if len(set(row[1:])) > 1]
-    return [*rows, line("seconds of training", "seconds", "training", ".1f")]
+    return [*rows, line("seconds of training", "seconds", "training", lambda s: f"{s:.1f}")]
 
 
 def _check_picture(path: Path) -> None:

@@ -85,13 +85,14 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     Args:
         arguments: What the user said: `missing` is what to do about blanks that the network does not know.
         recipe: That of the network.
-        beside: The columns to write beside the predictions; all of them where it is None.
+        beside: The columns to write beside the predictions; all of them where it is None. Those that the recipe calls
+            keys may be missing, unless they are asked for.
     """
     name = name_of(arguments)
     wanted = None if beside is None else {*_wanted(recipe), *beside}
     sheet = _sheet(name, arguments, columns=wanted, texts=beside)
     absent = [n for n in beside or () if n not in sheet.places]
-    if absent:
+    if absent and arguments.key:
         raise DataError(
             f"{sheet.path}: there is no column {absent[0]!r} to write beside the predictions\n"
             f"  fix: --key with one of {', '.join(sheet.names[:12])}{', ...' if len(sheet.names) > 12 else ''}"
@@ -99,7 +100,7 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     if arguments.missing == "drop":
         sheet = without_blanks(sheet, tuple(n for n in recipe.sources if n in sheet.places))
     table = read_rows(sheet, recipe, target=False, drop=False, fill=arguments.missing == "impute")
-    return table, sheet if beside is None else sheet.only(beside), name
+    return table, sheet if beside is None else sheet.only({*beside} - {*absent}), name
 
 
 def load_parts(arguments: Train) -> Parts:

@@ -58,6 +58,9 @@ def _rows(arguments: Predict, model: "Model") -> tuple[Table, Sheet | None, str]
     if model.recipe.columns and arguments.data and suffix != ".npz" and not Path(arguments.data).is_dir():
         keys = arguments.key or model.recipe.keys
         table, sheet, name = load_rows(arguments, model.recipe, None if arguments.keep_columns else keys)
+        for lost in keys if not arguments.keep_columns else ():
+            if lost not in sheet.places:
+                print(f"warning: there is no column {lost!r}, which named the rows of training", file=sys.stderr)
         return table, sheet if keys or arguments.keep_columns else None, name
     if arguments.key or arguments.keep_columns or arguments.missing != "error":
         raise DataError(

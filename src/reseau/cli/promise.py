@@ -152,22 +152,29 @@ def told(model: Model, outputs: Outputs, level: float) -> str:
 
 def _told_of_groups(model: Model, outputs: Outputs, found: Promise) -> str:
     """The promise of each group in words."""
-    level, classes = found.guarantee.level, model.recipe.classes
-    what = "sets of classes hold" if classes else "intervals hold"
-    lines = [
+    level = found.guarantee.level
+    what = "sets of classes hold" if model.recipe.classes else "intervals hold"
+    head = (
         f"{what} the true {model.recipe.target} of new rows with probability {100 * level:g} % in each group of "
         f"{outputs.column}\n  (conformal, each from the test rows of its group, if new rows are drawn as they were; "
         f"reseau predict --interval {level:g})"
-    ]
+    )
+    rows = _of_groups(model, outputs, found)[:MOST_PARTS]
+    return "\n".join([head, *(f"  {name}: {held}, from {count} test rows" for name, count, held in rows)])
+
+
+def _of_groups(model: Model, outputs: Outputs, found: Promise) -> list[tuple[str, str, str]]:
+    """Name, test rows and promise of each group."""
+    rows = []
     for cell, count in _counts(outputs).items():
-        name = group_name(model.recipe, outputs.column, cell)
         if cell not in found.groups:
-            lines.append(f"  {name}: nothing, from {count} test rows; it needs {rows_needed(level)}")
-        elif classes:
-            lines.append(f"  {name}: probability {-found.groups[cell][1]:.4g} or more, from {count} test rows")
+            held = f"nothing ({rows_needed(found.guarantee.level)} rows are needed)"
+        elif model.recipe.classes:
+            held = f"classes of probability {-found.groups[cell][1]:.4g} or more"
         else:
-            lines.append(f"  {name}: prediction ± {_up(found.groups[cell][1])}, from {count} test rows")
-    return "\n".join(lines[: MOST_PARTS + 1])
+            held = f"prediction ± {_up(found.groups[cell][1])}"
+        rows.append((group_name(model.recipe, outputs.column, cell), str(count), held))
+    return rows
 
 
 def _counts(outputs: Outputs) -> dict[float, int]:
@@ -187,10 +194,16 @@ def promise_blocks(model: Model, outputs: Outputs, level: float, seed: int = 0) 
     order = np.random.default_rng(seed).permutation(rows)
     calibrating, counted = outputs.rows(order[:first]), order[first:]
     fewest = first if outputs.groups is None else max(_counts(calibrating).values(), default=0)
+    if outputs.groups is not None and "\n" in said:
+        each = _of_groups(model, outputs, promise_of(model, outputs, level))[:MOST_PARTS]
+        head = "\n".join(said.split("\n")[:2])
+        promised: tuple[Block, ...] = (Text(head), Table((outputs.column, "test rows", "promised"), tuple(each), 1))
+    else:
+        promised = (Text(said),)
     if scores is None or rows_needed(level) > fewest:
-        return (Text(said),)
+        return promised
     half = _promised(scores[order[:first]], calibrating, level, model)
-    head = ("rows of the other half", "rows", "covered", "share", _width_name(model), "law of the count")
+    columns = ("rows of the other half", "rows", "covered", "share", _width_name(model), "law of the count")
     others, lines = outputs.rows(counted), []
     held = scores[counted] <= np.ravel(half.quantiles(others.groups))
     for name, cell, part in _parts(model, outputs, counted):
@@ -213,7 +226,7 @@ def promise_blocks(model: Model, outputs: Outputs, level: float, seed: int = 0) 
         f"promise holds, the count of covered rows has a beta-binomial law, and lies in the last column with "
         f"probability {CERTAINTY:g}. {whole}"
     )
-    return Text(said), Text(check), Table(head, tuple(lines))
+    return *promised, Text(check), Table(columns, tuple(lines))
 
 
 def _parts(model: Model, outputs: Outputs, counted: np.ndarray) -> list[tuple[str, float, np.ndarray]]:

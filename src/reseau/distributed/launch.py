@@ -71,8 +71,7 @@ def _ended(running: Sequence[subprocess.Popen[bytes]]) -> int:
                 failed = status, time.monotonic()
                 if status < 0:
                     name = signal.Signals(-status).name
-                    which = f"process {i} of {len(running)}" + (", which coordinates them," if i == 0 else "")
-                    sys.stderr.write(f"reseau: {which} was ended by {name}\n")
+                    sys.stderr.write(f"reseau: process {i} of {len(running)} was ended by {name}\n")
                     sys.stderr.flush()
         if None not in found:
             break

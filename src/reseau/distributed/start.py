@@ -4,6 +4,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reseau.distributed.store import outliving
 from reseau.errors import DataError, ProcessError
 
 if TYPE_CHECKING:
@@ -67,14 +68,15 @@ def start(
     given = None not in (coordinator, processes, process)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(
-            coordinator,
-            processes,
-            process,
-            cluster_detection_method="deactivate" if given else None,
-            initialization_timeout=meet,
-            heartbeat_timeout_seconds=int(max(100, 4 * timeout)),  # ours are told by name first
-        )
+        with outliving(grace=1.25 * timeout + 2):
+            jax.distributed.initialize(
+                coordinator,
+                processes,
+                process,
+                cluster_detection_method="deactivate" if given else None,
+                initialization_timeout=meet,
+                heartbeat_timeout_seconds=int(max(100, 4 * timeout)),  # ours are told by name first
+            )
     except (RuntimeError, ValueError, TypeError) as error:
         raise _refused(error, coordinator, processes, meet) from error
     _joined().watch.limit = timeout

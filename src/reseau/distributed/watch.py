@@ -98,8 +98,8 @@ class Watch:
             silent = now - self.answered
             if silent > self.limit:
                 self.end(
-                    f"process 0, which coordinates the {self.size} processes at {self.address}, does not answer "
-                    f"since {silent:.0f} s"
+                    f"the machine of process 0, where the {self.size} processes meet at {self.address}, "
+                    f"does not answer since {silent:.0f} s"
                 )
             for rank, (text, heard) in self.signs.items():
                 if now - heard > self.limit and rank not in self.left and rank not in self.failures:
@@ -122,7 +122,7 @@ class Watch:
         sys.stderr.flush()
         os.write(2, f"reseau: {message}{cure}\n".encode())
         threading.Thread(target=self.tell, args=(message,), daemon=True).start()
-        time.sleep(self.limit / (4 if self.rank == 0 else 15))  # the others need process 0 to hear it
+        time.sleep(self.limit / 15)  # in which the word reaches the store
         os._exit(LOST)
 
     def tell(self, message: str) -> None:

@@ -11,9 +11,10 @@ from reseau.graph import Node
 from reseau.layers import concatenate, periodic_embedding, piecewise_linear_encoding, smooth_clip
 from reseau.tabular.settings import TableSettings
 
-__all__ = ["robust_scales", "table_features"]
+__all__ = ["interval_ends", "robust_scales", "table_features"]
 
 MOST_ONE_HOT = 9  # categories; a column with more is embedded
+ROUNDS = 50  # after which the count that stands for one interval is settled
 BOUND = 3.0  # of the clipped numbers
 MOST_WAVES, MOST_INTERVALS = 64, 768  # columns with cosines, and intervals of all columns: with more they cost too much
 
@@ -61,7 +62,8 @@ def table_features(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> tu
         center, factor = robust_scales(own)
         scaled = (x - stored(center, "features.center")) * stored(factor, "features.factor")
         clipped = smooth_clip(scaled, BOUND, name="clipped")
-        ends = _ends(_clipped((own - center) * factor), settings.intervals)
+        intervals = max(min(settings.intervals or 2, MOST_INTERVALS // max(len(places), 1)), 2)
+        ends = [interval_ends(column, intervals) for column in _clipped((own - center) * factor).T]
         several = [j for j, column in enumerate(ends) if len(column) > 2]
         if not several:
             return clipped
@@ -91,15 +93,31 @@ def _clipped(scaled: np.ndarray) -> np.ndarray:
     return clipped
 
 
-def _ends(clipped: np.ndarray, intervals: int) -> list[np.ndarray]:
-    """The ends of the intervals of each column: quantiles of its numbers, two at most where it has no third value."""
-    count = max(min(intervals or 2, MOST_INTERVALS // max(clipped.shape[1], 1)), 2)
-    shares = np.linspace(0, 1, count + 1)
-    found = []
-    for column in clipped.T:
-        values = np.unique(column[~np.isnan(column)].astype(np.float32))
-        ends = np.unique(np.nanquantile(column, shares).astype(np.float32)) if len(values) > 2 else values
-        if len(values) > 2 and len(ends) < 3:  # most rows share one value: intervals between the values themselves
-            ends = np.unique(np.quantile(values, shares).astype(np.float32))
-        found.append(ends)
+def interval_ends(column: np.ndarray, intervals: int) -> np.ndarray:
+    """The ends of the intervals of a column of numbers, blanks left out: at most one more than there are intervals.
+
+    All its values, where they are few. Else quantiles; and where many rows share a value, so that quantiles coincide,
+    quantiles of the values by the number of their rows, of which none counts for more than one interval.
+
+    Source: the bins of LightGBM, Ke and others, *LightGBM: A Highly Efficient Gradient Boosting Decision Tree*, 2017,
+    which gives frequent values bins of their own too.
+
+    Example:
+        >>> interval_ends(np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, np.nan]), 3).tolist()
+        [0.0, 2.0, 4.0, 6.0]
+    """
+    values, rows = np.unique(column[~np.isnan(column)].astype(np.float32), return_counts=True)
+    if len(values) <= intervals + 1:
+        return values
+    shares = np.linspace(0, 1, intervals + 1)
+    ends = np.unique(np.nanquantile(column, shares).astype(np.float32))
+    if len(ends) == intervals + 1:
+        return ends
+    most = rows.sum() / intervals
+    for _ in range(ROUNDS):
+        most = np.minimum(rows, most).sum() / intervals
+    counted = np.minimum(rows, most)
+    middle = np.cumsum(counted) - counted / 2
+    reached = (middle - middle[0]) / (middle[-1] - middle[0])
+    found: np.ndarray = np.unique(values[np.searchsorted(reached, shares)])
     return found

@@ -43,6 +43,7 @@ from reseau.theory.shallow.random_features import (
     random_ridge,
 )
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
+from reseau.theory.stochastic.inverse_kl import inverse_kl, pac_bayes_bound
 from reseau.theory.univariate.approximation import Approximation, approximate, compress
 from reseau.theory.univariate.deep import deep_to_pwl, tent_layers
 from reseau.theory.univariate.expression import Expression, parse
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from reseau.theory.compression.pick_to_learn import Picked, pick_to_learn
     from reseau.theory.infinite.tangent_kernel import tangent_kernel
     from reseau.theory.shallow.balance_network import Balanced, balance_network, path_norm_of
+    from reseau.theory.stochastic.network import StochasticNetwork
+    from reseau.theory.stochastic.pac_bayes import PacBayes, pac_bayes
 
 __all__ = [
     "PWL",
@@ -85,9 +88,11 @@ __all__ = [
     "MeanFieldFigure",
     "Monitor",
     "Optimum",
+    "PacBayes",
     "Picked",
     "ShallowNetwork",
     "Solution",
+    "StochasticNetwork",
     "WidthFigure",
     "approximate",
     "arc_cosine",
@@ -115,6 +120,7 @@ __all__ = [
     "global_optimum",
     "hoeffding_upper",
     "interpolate",
+    "inverse_kl",
     "kernel_ridge",
     "lipschitz_rate",
     "mean_field",
@@ -127,6 +133,8 @@ __all__ = [
     "objective",
     "optimal_knots",
     "optimality_gap",
+    "pac_bayes",
+    "pac_bayes_bound",
     "parse",
     "path_norm",
     "path_norm_of",
@@ -161,6 +169,8 @@ __all__ = [
 _ON_DEMAND = {
     **dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.shallow.balance_network"),
     **dict.fromkeys(("Picked", "pick_to_learn"), "reseau.theory.compression.pick_to_learn"),
+    **dict.fromkeys(("PacBayes", "pac_bayes"), "reseau.theory.stochastic.pac_bayes"),
+    "StochasticNetwork": "reseau.theory.stochastic.network",
     "tangent_kernel": "reseau.theory.infinite.tangent_kernel",
 }
 

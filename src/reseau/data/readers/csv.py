@@ -77,7 +77,8 @@ def read_delimited(
     check_absent(source, found, without)
     if not layout.header and names is None:
         columns = None  # the number of a column says nothing without the others
-    wanted = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
+    asked = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
+    wanted = asked or [0]  # where there is none of them, one tells how many rows there are
     spelled = {i for i in wanted if texts is None or found[i] in texts}
     cells, rows = _read(feed, layout, wanted, spelled, found, decimal)
     if not rows:

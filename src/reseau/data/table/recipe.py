@@ -154,6 +154,14 @@ class Recipe:
                 said += _usual(source, read[0], self.text)
         if self.written:
             said.append(f"the target {self.target!r} holds {_notation(self.written)}")
+        for what, texts in (
+            *((f"column {c.source or c.name!r}", c.categories) for c in self.columns),
+            (f"the target {self.target!r}", self.classes),
+        ):
+            if alike := _alike(texts):
+                said.append(
+                    f"{what}: {' and '.join(map(repr, alike))} are different texts; if they mean one, spell it so"
+                )
         return said
 
     def fitted(self, features: np.ndarray) -> "Recipe":
@@ -333,6 +341,14 @@ def _usual(source: str, column: Column, text: str) -> list[str]:
         how = "a category of none" if column.categories else "their mean, and a feature that says so"
         said.append(f"column {source!r} is blank or unreadable in {column.blanks} rows: {how}")
     return said
+
+
+def _alike(texts: Sequence[str]) -> list[str]:
+    """The first texts that differ in case and spaces alone."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        found.setdefault("".join(text.casefold().split()), []).append(text)
+    return next((each for each in found.values() if len(each) > 1), [])
 
 
 def _notation(written: str) -> str:

@@ -134,6 +134,10 @@ class Certificate:
     def _beside(self) -> list[str]:
         if self.kind.startswith(("hold-out", "pick-to-learn")):
             return []
+        if self.holdout is None and self.kind.startswith("PAC-Bayes"):
+            return [
+                "  hold-out: none given: pac_bayes(..., holdout=(X, y)) puts the bound from unseen examples beside."
+            ]
         if self.holdout is None:
             return [
                 "  hold-out: none given. A bound from unseen examples is usually much smaller than this one:",

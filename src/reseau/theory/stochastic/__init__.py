@@ -1,0 +1,1 @@
+"""Bounds on the risk of networks whose weights are drawn at random."""
