@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help web screenshots face docs figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
+.PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest test test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ lowest:  ## the lowest version of every dependency, together, passes the smoke r
 docs: .venv/develop  ## build the site into docs/_build; a warning or a dead link within it fails
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[site]"
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
+notebooks:  ## write the pages of the course, in both languages, as notebooks into docs/_build/notebooks
+	$(PYTHON) docs/notebooks.py
 
 figures: .venv/develop  ## run the pages, write what they print, draw their pictures
 	$(BIN)/python docs/figures.py

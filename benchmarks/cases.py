@@ -127,7 +127,7 @@ CASES = (
         64,
         1024,
         True,
-        16,
+        48,
         blocks=(
             Block((Convolution(3, 16),)),
             Block((Convolution(16, 16), Convolution(16, 16)), residual=True),
@@ -146,7 +146,7 @@ CASES = (
         64,
         1024,
         True,
-        16,
+        48,
         blocks=(
             Block((Convolution(3, 32),)),
             separable(32, 64),

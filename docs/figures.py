@@ -83,11 +83,8 @@ def write_in_empty_folder(path: Path) -> None:
 
 
 def main(names: list[str]) -> None:
-    import jax
-
     import french
 
-    jax.config.update("jax_enable_x64", True)
     plain_svg()
     for name in ("tables", "estimators"):
         if name in names:

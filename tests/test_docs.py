@@ -4,11 +4,12 @@ import re
 import sys
 from pathlib import Path
 
+import jax
 import matplotlib
 import pytest
 
 from reseau.extras import EXTRAS
-from tools.pages import DOCS, figures, same_but_for_rounding
+from tools.pages import DOCS, figures, same_but_for_rounding, same_picture
 
 PAGES = sorted(DOCS.glob("[0-9]-*.md"))
 
@@ -24,7 +25,9 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     for extra in EXTRAS.keys() - set(re.findall(r"`(\w+)`", text.split("\n")[2])):
         monkeypatch.setitem(sys.modules, EXTRAS[extra], None)
-    with matplotlib.rc_context():
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    with matplotlib.rc_context(), jax.enable_x64(False):  # as a reader runs it, not as the tests do
+        figures.plain_svg()
         printed = figures.run(text, page.name)
     assert printed
     assert figures.with_output(text, printed) == text
@@ -32,8 +35,8 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     assert shown
     assert {Path(figure).name for figure in shown} == {p.name for p in tmp_path.iterdir()} - {"thermocouple.onnx"}
     for figure in shown:
-        assert (tmp_path / Path(figure).name).stat().st_size > 1000
-        assert (DOCS / figure).stat().st_size < 200_000
+        same_picture(tmp_path / Path(figure).name, DOCS / figure)
+        assert 1000 < (DOCS / figure).stat().st_size < 200_000
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (DOCS / link).exists()
 
@@ -49,3 +52,15 @@ def test_the_page_on_extending_runs_and_says_what_it_prints(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "extending.md").read_text(encoding="utf-8")
     assert figures.with_output(text, figures.run(text, "extending.md")) == text
+
+
+def test_a_picture_with_another_word_or_a_line_elsewhere_is_found(tmp_path):
+    kept = DOCS / "figures" / "vanishing.svg"
+    text = kept.read_text(encoding="utf-8")
+    line = re.search(r'id="line2d_\d+">\s*<path d="M (\S+) (\S+) [^"]*" clip-path', text)
+    moved = text[: line.start(1)] + f"{float(line[1]) + 40} {float(line[2]) - 40}" + text[line.end(2) :]
+    for other in (text.replace(">layer<", ">layers<"), moved):
+        drawn = tmp_path / "drawn.svg"
+        drawn.write_text(other, encoding="utf-8")
+        with pytest.raises(AssertionError, match=r"vanishing\.svg"):
+            same_picture(drawn, kept)

@@ -104,3 +104,16 @@ def test_parameters_are_checked_once_and_seen_when_they_change():
     del first
     gc.collect()
     assert kept() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_parameters_of_64_bits_have_derivatives_of_64_bits_where_jax_is_set_to_32():
+    x = rs.input("x", (1,))
+    net = rs.Network(x, rs.tanh(rs.affine(x, 1, bias=False, name="a")))
+    with jax.enable_x64(False):
+        params = {"a.weight": np.array([[0.5]])}
+        found = net.backward(net.forward(params, [[2.0]]), [[1.0]]).params["a.weight"]
+        walk = net.explain(params, [[2.0]], [[1.0]])
+    assert found.dtype == np.float64
+    assert found.item() == pytest.approx(2 * (1 - np.tanh(1.0) ** 2), rel=1e-14)
+    assert next(s for s in walk.steps if s.name == "a.weight").cotangent.dtype == np.float64

@@ -213,9 +213,9 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
-        with bits(self._parameters.wide({})):
+        with bits(self._parameters.wide(run.values)):
             found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
-        unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+            unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
 
     def given(self, run: Run, d_output: Any) -> Values:
@@ -282,9 +282,9 @@ class Network:
         """A table of the nodes: output shape, parameters, multiply-adds, activation bytes, a batch of one."""
         return inspect.summary(self.graph)
 
-    def draw(self, path: str | PathLike[str] | None = None) -> str:
-        """The graph as SVG text, also written to `path`; `.png` needs the extra `plot`."""
-        return inspect.draw(self.graph, path)
+    def draw(self, path: str | PathLike[str] | None = None, *, direction: str = "down") -> str:
+        """The graph as SVG text, also written to `path`: see `inspect.draw`; `.png` needs the extra `plot`."""
+        return inspect.draw(self.graph, path, direction=direction)
 
     def explain(self, params: Params, *inputs_and_d_output: ArrayLike) -> "inspect.Explanation":
         """The walk of backpropagation on a small graph, spelled out: order, local derivatives, products, sums.
@@ -296,8 +296,9 @@ class Network:
         """
         *inputs, d_output = inputs_and_d_output
         run = self.forward(params, *inputs)
-        given = self.given(run, d_output)
-        return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
+        with bits(self._parameters.wide(run.values)):
+            given = self.given(run, d_output)
+            return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
 
     def diagnose(self, params: Params, *inputs: ArrayLike) -> "inspect.Diagnosis":
         """Per node, the norms of activation and derivative, dead units, the first value that is not finite.

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -109,9 +109,9 @@ def numbers(text):
 
 def piece_points(text):
     """The ends and, of a bend, the control points of one piece of a path."""
-    if "V" in text:
+    if "V" in text or "H" in text:
         x, y, end = numbers(text)
-        return [(x, y), (x, end)]
+        return [(x, y), (x, end) if "V" in text else (end, y)]
     n = numbers(text)
     return list(zip(n[::2], n[1::2], strict=True))
 
@@ -148,10 +148,24 @@ def along(points):
     return (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d
 
 
-@pytest.mark.parametrize("build", NETWORKS)
-def test_nothing_overlaps_and_the_edges_are_those_of_the_graph(build):
+def turned(drawing):
+    """The drawing mirrored on its diagonal: what led to the right leads down."""
+    return replace(
+        drawing,
+        boxes=[Rectangle(b.top, b.left, b.bottom, b.right) for b in drawing.boxes],
+        pieces=[[[(y, x) for x, y in piece] for piece in pieces] for pieces in drawing.pieces],
+        heads=[[(y, x) for x, y in heads] for heads in drawing.heads],
+        width=drawing.height,
+        height=drawing.width,
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "direction"), [*((b, "down") for b in NETWORKS), *((b, "right") for b in NETWORKS[:15])]
+)
+def test_nothing_overlaps_and_the_edges_are_those_of_the_graph(build, direction):
     graph = build().graph
-    drawing = read(build().draw())
+    drawing = read(build().draw(direction=direction))
     for one, other in combinations(drawing.boxes, 2):
         assert not one.overlaps(other)
 
@@ -161,6 +175,9 @@ def test_nothing_overlaps_and_the_edges_are_those_of_the_graph(build):
         assert not any(text.overlaps(box) for box in drawing.boxes)
     assert not any(one.overlaps(other) for one, other in combinations(texts, 2))
 
+    if direction == "right":
+        drawing = turned(drawing)
+        texts = [Rectangle(t.top, t.left, t.bottom, t.right) for t in texts]
     found = set()
     for pieces, heads in zip(drawing.pieces, drawing.heads, strict=True):
         start = pieces[0][0]
@@ -218,6 +235,19 @@ def test_a_straight_network_is_drawn_straight():
     drawing = read(mlp().draw())
     assert np.ptp([b.left + b.right for b in drawing.boxes]) < 0.3
     assert all(a.bottom < b.top for a, b in pairwise(drawing.boxes))
+
+
+def test_a_deep_network_can_lead_to_the_right():
+    x = h = rs.input("x", (16,))
+    for width in range(17, 47):  # no two layers are alike, so that none is folded
+        h = rs.affine(h, width)
+    net = rs.Network(x, h)
+    down, right = read(net.draw()), read(net.draw(direction="right"))
+    assert right.height < down.height / 10
+    assert all(a.right < b.left for a, b in pairwise(right.boxes))
+    assert np.ptp([b.top + b.bottom for b in right.boxes]) < 0.3
+    with pytest.raises(DataError, match="direction='down' or direction='right'"):
+        net.draw(direction="up")
 
 
 def test_the_spine_of_a_residual_network_is_straight():

@@ -3,10 +3,13 @@
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
-__all__ = ["DOCS", "figures", "french", "same_but_for_rounding"]
+__all__ = ["DOCS", "figures", "french", "notebooks", "same_but_for_rounding", "same_picture"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
@@ -14,6 +17,7 @@ NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
 sys.path.append(str(DOCS))
 import figures  # noqa: E402
 import french  # noqa: E402
+import notebooks  # noqa: E402
 
 
 def same_but_for_rounding(again, text):
@@ -21,3 +25,51 @@ def same_but_for_rounding(again, text):
     assert NUMBER.sub("0", re.sub(" +", " ", again)) == NUMBER.sub("0", re.sub(" +", " ", text))
     found, said = ([float(n) for n in NUMBER.findall(page)] for page in (again, text))
     assert found == pytest.approx(said, rel=0.1)
+
+
+def same_picture(drawn, kept):
+    """A picture drawn again says the same words in the same places, up to what rounding moves.
+
+    Of an SVG the texts are equal, and every group of marks has its corners within a fiftieth of the picture; of a PNG
+    the pixels differ by less than a fiftieth in the mean.
+    """
+    if kept.suffix == ".png":
+        one, other = imread(drawn), imread(kept)
+        assert one.shape == other.shape, kept.name
+        assert np.abs(one - other).mean() < 0.02, kept.name
+        return
+    one, other = (ElementTree.parse(path).getroot() for path in (drawn, kept))
+    assert _words(one) == _words(other), kept.name
+    size = max(float(n) for n in other.get("viewBox").split()[2:])
+    ours, theirs = _corners(one), _corners(other)
+    assert ours.keys() == theirs.keys(), kept.name
+    for name, corners in theirs.items():
+        assert np.abs(np.subtract(ours[name], corners)).max() < size / 50, (kept.name, name)
+
+
+def _words(root):
+    return ["".join(e.itertext()) for e in root.iter() if e.tag.endswith("}text")]
+
+
+def _corners(root):
+    """Of each group of marks that has a name: its least and largest coordinates, left, top, right, bottom."""
+    found = {}
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        name = group.get("id", "")
+        if not re.match(r"(line2d|patch|PathCollection|LineCollection|PolyCollection|QuadContourSet)_", name):
+            continue
+        points = [
+            pair
+            for e in group.iter()
+            for pair in (
+                [(e.get("x"), e.get("y"))]
+                if e.tag.endswith("}use")
+                else re.findall(r"(-?[\d.]+) (-?[\d.]+)", e.get("d", ""))
+                if e.get("clip-path")
+                else []
+            )
+        ]
+        if points:
+            x, y = np.array(points, float).T
+            found[name] = x.min(), y.min(), x.max(), y.max()
+    return found

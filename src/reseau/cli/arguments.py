@@ -120,6 +120,9 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", allow_abbrev=False, help="print what a network is made of")
     _run(show)
     show.add_argument("--draw", metavar="FILE", help="write the drawing too, as .svg or .png")
+    show.add_argument(
+        "--direction", choices=("down", "right"), default="down", help="where its edges lead (default: down)"
+    )
     onnx_options(show)
     convert = commands.add_parser("convert", allow_abbrev=False, help="write a network as another kind of file")
     _run(convert)

@@ -162,6 +162,7 @@ class Show(OnnxFile):
     """`reseau show`."""
 
     draw: str | None
+    direction: str
 
 
 @dataclass(frozen=True, kw_only=True)

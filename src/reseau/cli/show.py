@@ -18,7 +18,7 @@ def show(arguments: Show) -> int:
     network, _ = load_network(path, arguments)
     print(network.summary())
     if arguments.draw is not None:
-        network.draw(arguments.draw)
+        network.draw(arguments.draw, direction=arguments.direction)
         print(f"drawn in {arguments.draw}")
     elif (picture := Path(path).with_name("network.svg")).exists():
         print(f"drawn in {picture}")

@@ -68,9 +68,9 @@ class Parameters:
         bare = not any(jnp.issubdtype(v.dtype, jnp.floating) for v in params.values())
         return np.dtype(np.float32) if bare and self._wide else precision_of(params)
 
-    def wide(self, params: Params) -> bool:
-        """Whether the network computes in 64 bits with these parameters."""
-        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in params.values())
+    def wide(self, values: Mapping[Any, Array]) -> bool:
+        """Whether the network computes in 64 bits where these are its values."""
+        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in values.values())
 
     @cached_property
     def _wide(self) -> bool:

@@ -30,7 +30,13 @@ class Pointwise(Op):
 
 @dataclass(frozen=True)
 class Sigmoid(Pointwise):
-    """Logistic function, `y = 1 / (1 + exp(-x))`."""
+    """Logistic function, `y = 1 / (1 + exp(-x))`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sigmoid().forward(jnp.array([0.0, 2.0])).round(4))
+        [0.5    0.8808]
+    """
 
     def forward(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)
@@ -42,7 +48,13 @@ class Sigmoid(Pointwise):
 
 @dataclass(frozen=True)
 class Tanh(Pointwise):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Tanh().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.     0.7616]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.tanh(x)
@@ -53,7 +65,13 @@ class Tanh(Pointwise):
 
 @dataclass(frozen=True)
 class Relu(Pointwise):
-    """Positive part, `y = max(x, 0)`. Not differentiable at zero, where `backward` takes the subgradient 0."""
+    """Positive part, `y = max(x, 0)`. Not differentiable at zero, where `backward` takes the subgradient 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Relu().forward(jnp.array([-1.0, 2.0])))
+        [0. 2.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.maximum(x, 0)
@@ -64,7 +82,13 @@ class Relu(Pointwise):
 
 @dataclass(frozen=True)
 class LeakyRelu(Pointwise):
-    """`y = x` for `x > 0`, else `slope x`. At zero `backward` takes the derivative from the left, `slope`."""
+    """`y = x` for `x > 0`, else `slope x`. At zero `backward` takes the derivative from the left, `slope`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LeakyRelu(0.1).forward(jnp.array([-1.0, 2.0])))
+        [-0.1  2. ]
+    """
 
     slope: float = 0.01
 
@@ -78,6 +102,11 @@ class LeakyRelu(Pointwise):
 @dataclass(frozen=True)
 class Gelu(Pointwise):
     """`y = x P(Z <= x)`, `Z` standard normal; `approximate` replaces the normal law by a tanh.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Gelu().forward(jnp.array([-1.0, 1.0])).round(4))
+        [-0.1587  0.8413]
 
     Source: Hendrycks and Gimpel, *Gaussian Error Linear Units*, 2016, section 2.
     """
@@ -100,7 +129,13 @@ class Gelu(Pointwise):
 
 @dataclass(frozen=True)
 class Softplus(Pointwise):
-    """Smooth positive part, `y = log(1 + exp(x))`."""
+    """Smooth positive part, `y = log(1 + exp(x))`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Softplus().forward(jnp.array([0.0, 2.0])).round(4))
+        [0.6931 2.1269]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.logaddexp(x, jnp.zeros_like(x))
@@ -111,7 +146,13 @@ class Softplus(Pointwise):
 
 @dataclass(frozen=True)
 class Clip(Pointwise):
-    """`y = min(max(x, low), high)`. At both bounds `backward` takes the derivative from inside, 1."""
+    """`y = min(max(x, low), high)`. At both bounds `backward` takes the derivative from inside, 1.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Clip(0.0, 1.0).forward(jnp.array([-1.0, 0.5, 2.0])))
+        [0.  0.5 1. ]
+    """
 
     low: float
     high: float
@@ -132,7 +173,13 @@ class Clip(Pointwise):
 
 @dataclass(frozen=True)
 class Step(Pointwise):
-    """`y = 1` for `x > 0`, else 0. Its `backward` is a proxy: `g` where `|x| <= 1`, else 0."""
+    """`y = 1` for `x > 0`, else 0. Its `backward` is a proxy: `g` where `|x| <= 1`, else 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Step().forward(jnp.array([-1.0, 0.0, 2.0])))
+        [0. 0. 1.]
+    """
 
     proxy: ClassVar[bool] = True
 

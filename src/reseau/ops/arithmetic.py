@@ -26,7 +26,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Add(Op):
-    """Sum, `y = a + b`."""
+    """Sum, `y = a + b`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Add().forward(jnp.array([4.0, 9.0]), jnp.array([2.0, 3.0])))
+        [ 6. 12.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -40,7 +46,13 @@ class Add(Op):
 
 @dataclass(frozen=True)
 class Subtract(Op):
-    """Difference, `y = a - b`."""
+    """Difference, `y = a - b`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Subtract().forward(jnp.array([4.0, 9.0]), jnp.array([2.0, 3.0])))
+        [2. 6.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -54,7 +66,13 @@ class Subtract(Op):
 
 @dataclass(frozen=True)
 class Multiply(Op):
-    """Entrywise product, `y = a b`."""
+    """Entrywise product, `y = a b`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Multiply().forward(jnp.array([4.0, 9.0]), jnp.array([2.0, 3.0])))
+        [ 8. 27.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -68,7 +86,13 @@ class Multiply(Op):
 
 @dataclass(frozen=True)
 class Divide(Op):
-    """Entrywise quotient, `y = a / b`."""
+    """Entrywise quotient, `y = a / b`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Divide().forward(jnp.array([4.0, 9.0]), jnp.array([2.0, 3.0])))
+        [2. 3.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -82,7 +106,13 @@ class Divide(Op):
 
 @dataclass(frozen=True)
 class Negative(Op):
-    """Opposite, `y = -x`."""
+    """Opposite, `y = -x`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Negative().forward(jnp.array([1.0, -2.0])))
+        [-1.  2.]
+    """
 
     def shape(self, x: Shape) -> Shape:
         return x
@@ -96,7 +126,13 @@ class Negative(Op):
 
 @dataclass(frozen=True)
 class Maximum(Op):
-    """Larger of two, `y = max(a, b)`. Where they are equal, `backward` gives half to each."""
+    """Larger of two, `y = max(a, b)`. Where they are equal, `backward` gives half to each.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Maximum().forward(jnp.array([1.0, 5.0]), jnp.array([2.0, 3.0])))
+        [2. 5.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -111,7 +147,13 @@ class Maximum(Op):
 
 @dataclass(frozen=True)
 class Minimum(Op):
-    """Smaller of two, `y = min(a, b)`. Where they are equal, `backward` gives half to each."""
+    """Smaller of two, `y = min(a, b)`. Where they are equal, `backward` gives half to each.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Minimum().forward(jnp.array([1.0, 5.0]), jnp.array([2.0, 3.0])))
+        [1. 3.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -132,6 +174,11 @@ class Cast(Op):
     """The same numbers in another type; where JAX is set to 32 bits, a type of 64 bits means its 32-bit relative.
 
     Of real numbers that a whole type of 2 or 4 bits does not hold, the lowest bits are kept.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Cast("int32").forward(jnp.array([1.7, -1.7])))
+        [ 1 -1]
     """
 
     dtype: str
@@ -154,7 +201,13 @@ class Cast(Op):
 
 @dataclass(frozen=True)
 class Quotient(Op):
-    """Quotient of whole numbers, rounded toward zero. It has no derivative."""
+    """Quotient of whole numbers, rounded toward zero. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Quotient().forward(jnp.array([7, -7]), jnp.array([2, 2])))
+        [ 3 -3]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -168,7 +221,15 @@ class Quotient(Op):
 
 @dataclass(frozen=True)
 class Remainder(Op):
-    """`y = a - q b`, `q` the quotient rounded down, or toward zero if `like_dividend`; then its sign is that of `a`."""
+    """`y = a - q b`, `q` the quotient rounded down, or toward zero if `like_dividend`; then its sign is that of `a`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Remainder().forward(jnp.array([7, -7]), jnp.array([3, 3])))
+        [1 2]
+        >>> print(rs.ops.Remainder(like_dividend=True).forward(jnp.array([7, -7]), jnp.array([3, 3])))
+        [ 1 -1]
+    """
 
     like_dividend: bool = False
 
@@ -181,7 +242,13 @@ class Remainder(Op):
 
 @dataclass(frozen=True)
 class Power(Op):
-    """`y = a` to the power `b`, in the type of `a`. Where `a <= 0`, the derivative in `b` is taken as 0."""
+    """`y = a` to the power `b`, in the type of `a`. Where `a <= 0`, the derivative in `b` is taken as 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Power().forward(jnp.array([2.0, 3.0]), jnp.array([3.0, 2.0])))
+        [8. 9.]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)

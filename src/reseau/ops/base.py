@@ -22,6 +22,13 @@ class Op(ABC):
 
     A concrete operation is a frozen dataclass whose fields are its settings. Activations carry the batch as
     their first axis; parameters have none.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> relu, x = rs.ops.Relu(), jnp.array([-1.0, 2.0])
+        >>> y = relu.forward(x)
+        >>> print(relu.name, relu.shape(("batch", 3)), y, *relu.backward(jnp.ones(2), y, x))
+        relu ('batch', 3) [0. 2.] [0. 1.]
     """
 
     proxy: ClassVar[bool] = False
@@ -61,7 +68,16 @@ class Op(ABC):
 
 @dataclass(frozen=True)
 class Proxy(Op):
-    """`op` going forward, `rule(g, y, *inputs)` going back: a chosen stand-in for the derivative."""
+    """`op` going forward, `rule(g, y, *inputs)` going back: a chosen stand-in for the derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, g = jnp.array([0.3, 1.8]), jnp.array([1.0, 1.0])
+        >>> rounded = rs.ops.Proxy(rs.ops.Round(), lambda g, y, x: (g * (x < 1),))
+        >>> y = rounded.forward(x)
+        >>> print(y, rounded.backward(g, y, x)[0])
+        [0. 2.] [1. 0.]
+    """
 
     op: Op
     rule: Callable[..., tuple[Array | None, ...]]

@@ -17,7 +17,13 @@ LOGIC = {"and": jnp.bitwise_and, "or": jnp.bitwise_or, "xor": jnp.bitwise_xor}
 
 @dataclass(frozen=True)
 class Bitwise(Op):
-    """Two whole numbers joined bit by bit by `logic`. It has no derivative."""
+    """Two whole numbers joined bit by bit by `logic`. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Bitwise("and").forward(jnp.array([6, 12]), jnp.array([3, 10])))
+        [2 8]
+    """
 
     logic: str = "and"
 
@@ -37,7 +43,13 @@ class Bitwise(Op):
 
 @dataclass(frozen=True)
 class BitNot(Op):
-    """Every bit of a whole number turned. It has no derivative."""
+    """Every bit of a whole number turned. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BitNot().forward(jnp.array([0, 5])))
+        [-1 -6]
+    """
 
     def shape(self, x: Shape) -> Shape:
         return x
@@ -51,7 +63,13 @@ class BitNot(Op):
 
 @dataclass(frozen=True)
 class BitShift(Op):
-    """The bits of `x` moved by `count` places, zeros or, going right, the sign put in. It has no derivative."""
+    """The bits of `x` moved by `count` places, zeros or, going right, the sign put in. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BitShift(left=True).forward(jnp.array([1, 3]), jnp.array([2, 1])))
+        [4 6]
+    """
 
     left: bool = True
 
@@ -67,7 +85,13 @@ class BitShift(Op):
 
 @dataclass(frozen=True)
 class BitCast(Op):
-    """The same bits read as `dtype`, a type of as many bits. It has no derivative."""
+    """The same bits read as `dtype`, a type of as many bits. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BitCast("int32").forward(jnp.array([1.0], "float32")))
+        [1065353216]
+    """
 
     dtype: str
 

@@ -13,7 +13,13 @@ __all__ = ["And", "Equal", "IsInfinite", "IsNan", "Less", "LessOrEqual", "Not", 
 
 @dataclass(frozen=True)
 class Equal(Op):
-    """Whether `a = b`, entry by entry."""
+    """Whether `a = b`, entry by entry.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Equal().forward(jnp.array([1, 2, 3]), jnp.array([2, 2, 2])))
+        [False  True False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -27,7 +33,13 @@ class Equal(Op):
 
 @dataclass(frozen=True)
 class Less(Op):
-    """Whether `a < b`, entry by entry."""
+    """Whether `a < b`, entry by entry.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Less().forward(jnp.array([1, 2, 3]), jnp.array([2, 2, 2])))
+        [ True False False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -41,7 +53,13 @@ class Less(Op):
 
 @dataclass(frozen=True)
 class LessOrEqual(Op):
-    """Whether `a <= b`, entry by entry."""
+    """Whether `a <= b`, entry by entry.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LessOrEqual().forward(jnp.array([1, 2, 3]), jnp.array([2, 2, 2])))
+        [ True  True False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -55,7 +73,13 @@ class LessOrEqual(Op):
 
 @dataclass(frozen=True)
 class And(Op):
-    """Whether both are true."""
+    """Whether both are true.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.And().forward(jnp.array([True, True, False]), jnp.array([True, False, False])))
+        [ True False False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -69,7 +93,13 @@ class And(Op):
 
 @dataclass(frozen=True)
 class Or(Op):
-    """Whether one of the two is true, or both."""
+    """Whether one of the two is true, or both.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Or().forward(jnp.array([True, True, False]), jnp.array([True, False, False])))
+        [ True  True False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -83,7 +113,13 @@ class Or(Op):
 
 @dataclass(frozen=True)
 class Xor(Op):
-    """Whether exactly one of the two is true."""
+    """Whether exactly one of the two is true.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Xor().forward(jnp.array([True, True, False]), jnp.array([True, False, False])))
+        [False  True False]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         return broadcast(a, b)
@@ -97,7 +133,13 @@ class Xor(Op):
 
 @dataclass(frozen=True)
 class Not(Pointwise):
-    """Whether it is false."""
+    """Whether it is false.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Not().forward(jnp.array([True, False])))
+        [False  True]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.logical_not(x)
@@ -108,7 +150,13 @@ class Not(Pointwise):
 
 @dataclass(frozen=True)
 class IsNan(Pointwise):
-    """Whether it is not a number."""
+    """Whether it is not a number.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.IsNan().forward(jnp.array([1.0, jnp.nan])))
+        [False  True]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.isnan(x)
@@ -119,7 +167,13 @@ class IsNan(Pointwise):
 
 @dataclass(frozen=True)
 class IsInfinite(Pointwise):
-    """Whether it is infinite, of one of the signs that count."""
+    """Whether it is infinite, of one of the signs that count.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.IsInfinite().forward(jnp.array([1.0, -jnp.inf])))
+        [False  True]
+    """
 
     negative: bool = True
     positive: bool = True
@@ -133,7 +187,13 @@ class IsInfinite(Pointwise):
 
 @dataclass(frozen=True)
 class Where(Op):
-    """`a` where the condition is true, else `b`."""
+    """`a` where the condition is true, else `b`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Where().forward(jnp.array([True, False]), jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
+        [1. 4.]
+    """
 
     def shape(self, condition: Shape, a: Shape, b: Shape) -> Shape:
         return broadcast(condition, a, b)

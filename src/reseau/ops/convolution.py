@@ -15,6 +15,7 @@ from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.correlation.chosen import Correlation
 from reseau.ops.correlation.direct import reverse
 from reseau.ops.lengths import differ, minus, plus, times
+from reseau.ops.sums import sum_over_places
 from reseau.ops.windows import Padding, PerAxis, per_axis, resolve_windows
 
 __all__ = ["Conv", "ConvTranspose"]
@@ -25,6 +26,12 @@ class Conv(Op):
     """Convolution: `y = w ⋆ x + b`, the cross-correlation, or with `flip` the convolution `w ∗ x + b`.
 
     `x` is (batch, *lengths, in), `w` is (*kernel, in / groups, out), `b` is (out,) or absent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, kernel = jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.array([1.0, -1.0]).reshape(2, 1, 1)
+        >>> print(rs.ops.Conv(padding="valid").forward(x, kernel).ravel())
+        [-1. -2.]
     """
 
     stride: PerAxis = 1
@@ -67,6 +74,12 @@ class ConvTranspose(Op):
     `y[b, p stride + k dilation - before, o] = Σ x[b, p, i] w[k, i, o]`, `w` of shape (*kernel, in, out / groups).
     A spatial axis grows from `n` to `n stride` with padding "same", to `(n - 1) stride + (k - 1) dilation + 1`
     with "valid", less what explicit padding cuts off; a negative second number of a pair lengthens it instead.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, kernel = jnp.array([1.0, 2.0]).reshape(1, 2, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1)
+        >>> print(rs.ops.ConvTranspose(stride=2, padding="valid").forward(x, kernel).ravel())
+        [ 1. 10.  2. 20.]
     """
 
     stride: PerAxis = 1
@@ -128,8 +141,3 @@ def check_kernel(x: Shape, weight: Shape, bias: Shape | None) -> tuple[tuple[int
         raise ShapeError(f"its bias has the shape {show_shape(bias)}\n  fix: give the bias the shape ({weight[-1]},)")
     lengths = [int(n) for n in weight]
     return tuple(lengths[:-2]), (lengths[-2], lengths[-1])
-
-
-def sum_over_places(g: Array) -> Array:
-    """Sum over every axis but the channels, which is the cotangent of a bias."""
-    return g.reshape(-1, g.shape[-1]).sum(0)

@@ -15,7 +15,15 @@ __all__ = ["CumulativeProduct", "CumulativeSum", "ReverseSequence"]
 
 @dataclass(frozen=True)
 class CumulativeSum(Op):
-    """Sum of the entries up to each one along `axis`, or without that one if `exclusive`; from the end if `reverse`."""
+    """Sum of the entries up to each one along `axis`, or without that one if `exclusive`; from the end if `reverse`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.CumulativeSum(axis=0).forward(jnp.array([1.0, 2.0, 3.0])))
+        [1. 3. 6.]
+        >>> print(rs.ops.CumulativeSum(axis=0, exclusive=True, reverse=True).forward(jnp.array([1.0, 2.0, 3.0])))
+        [5. 3. 0.]
+    """
 
     axis: int
     exclusive: bool = False
@@ -36,7 +44,13 @@ class CumulativeSum(Op):
 
 @dataclass(frozen=True)
 class CumulativeProduct(Op):
-    """Product of the entries up to each one along `axis`; settings as for `CumulativeSum`."""
+    """Product of the entries up to each one along `axis`; settings as for `CumulativeSum`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.CumulativeProduct(axis=0).forward(jnp.array([1.0, 2.0, 3.0])))
+        [1. 2. 6.]
+    """
 
     axis: int
     exclusive: bool = False
@@ -61,7 +75,15 @@ class CumulativeProduct(Op):
 
 @dataclass(frozen=True)
 class ReverseSequence(Op):
-    """The first `lengths[b]` entries of sequence `b` in reverse order; the rest stays in place."""
+    """The first `lengths[b]` entries of sequence `b` in reverse order; the rest stays in place.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x = jnp.array([[1, 2, 3, 4], [5, 6, 7, 8]])
+        >>> print(rs.ops.ReverseSequence(time_axis=1, batch_axis=0).forward(x, jnp.array([3, 2])))
+        [[3 2 1 4]
+         [6 5 7 8]]
+    """
 
     time_axis: int = 0
     batch_axis: int = 1

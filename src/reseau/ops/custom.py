@@ -15,6 +15,12 @@ class Apply(Op):
     """`function` of the inputs, written with `jax.numpy`; its derivative is JAX's.
 
     The output's shape is found by tracing the function without computing anything.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> half = rs.ops.Apply(lambda x: x / 2, "half")
+        >>> print(half.name, half.forward(jnp.array([1.0, 3.0])))
+        half [0.5 1.5]
     """
 
     function: Callable[..., Array]

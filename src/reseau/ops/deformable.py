@@ -20,6 +20,16 @@ class DeformableConv(Op):
     (batch, offset_groups × window, rows, columns), where given, multiplies what is read. Between entries the map is
     read linearly, outside it is 0.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, weight = jnp.arange(9.0).reshape(1, 1, 3, 3), jnp.ones((1, 1, 1, 1))
+        >>> moved = jnp.zeros((1, 2, 3, 3)).at[:, 1].set(1.0)  # every place one column to the right
+        >>> op = rs.ops.DeformableConv((1, 1), (1, 1), ((0, 0), (0, 0)))
+        >>> print(op.forward(x, weight, moved)[0, 0])
+        [[1. 2. 0.]
+         [4. 5. 0.]
+         [7. 8. 0.]]
+
     Source: Dai et al., *Deformable Convolutional Networks*, 2017; Zhu et al., *Deformable ConvNets v2*, 2018, for the
     mask.
     """

@@ -18,6 +18,11 @@ __all__ = ["Dropout", "RandomMask"]
 class Dropout(Op):
     """The identity, as dropout is at inference. A training graph puts a `RandomMask` of this `rate` in its place.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Dropout(0.5).forward(jnp.array([1.0, 2.0])))
+        [1. 2.]
+
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, *Dropout*, 2014.
     """
 
@@ -43,6 +48,13 @@ class RandomMask(Op):
     `key` is the raw data of a key of `jax.random`, two uint32; `salt` tells the masks of one graph apart. The mask
     is a function of (key, salt, shape) alone, and `backward` draws it again. A third input, a number from 0 to 1,
     multiplies the rate where it is given: a schedule's value at this step.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, reseau as rs
+        >>> key = jax.random.key_data(jax.random.key(0))
+        >>> y = rs.ops.RandomMask(0.5).forward(jnp.ones((1, 1000)), key)
+        >>> print(sorted(set(y.ravel().tolist())), bool(abs(y.mean() - 1) < 0.1))
+        [0.0, 2.0] True
     """
 
     rate: float

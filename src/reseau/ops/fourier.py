@@ -20,6 +20,12 @@ class Fourier(Op):
     (real, imaginary). `onesided` keeps the first `length // 2 + 1` entries, which for real numbers are all there is to
     know; an inverse that is onesided reads those and gives real numbers, (real,). It is computed in 64 bits where JAX
     is set to them.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x = jnp.array([1.0, 0.0, -1.0, 0.0]).reshape(1, 4, 1)  # one turn of a cosine
+        >>> print(rs.ops.Fourier(axis=1).forward(x)[0, :, 0].round(4))
+        [0. 2. 0. 2.]
     """
 
     axis: int

@@ -37,7 +37,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Sin(Pointwise):
-    """Sine."""
+    """Sine.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sin().forward(jnp.array([0.0, 0.5])).round(4))
+        [0.     0.4794]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.sin(x)
@@ -48,7 +54,13 @@ class Sin(Pointwise):
 
 @dataclass(frozen=True)
 class Cos(Pointwise):
-    """Cosine."""
+    """Cosine.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Cos().forward(jnp.array([0.0, 0.5])).round(4))
+        [1.     0.8776]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.cos(x)
@@ -59,7 +71,13 @@ class Cos(Pointwise):
 
 @dataclass(frozen=True)
 class Tan(Pointwise):
-    """Tangent."""
+    """Tangent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Tan().forward(jnp.array([0.0, 0.5])).round(4))
+        [0.     0.5463]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.tan(x)
@@ -70,7 +88,13 @@ class Tan(Pointwise):
 
 @dataclass(frozen=True)
 class Arcsin(Pointwise):
-    """Inverse sine; NaN outside [-1, 1]."""
+    """Inverse sine; NaN outside [-1, 1].
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arcsin().forward(jnp.array([0.5, 1.0])).round(4))
+        [0.5236 1.5708]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arcsin(x)
@@ -81,7 +105,13 @@ class Arcsin(Pointwise):
 
 @dataclass(frozen=True)
 class Arccos(Pointwise):
-    """Inverse cosine; NaN outside [-1, 1]."""
+    """Inverse cosine; NaN outside [-1, 1].
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arccos().forward(jnp.array([0.5, 1.0])).round(4))
+        [1.0472 0.    ]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arccos(x)
@@ -92,7 +122,13 @@ class Arccos(Pointwise):
 
 @dataclass(frozen=True)
 class Arctan(Pointwise):
-    """Inverse tangent."""
+    """Inverse tangent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arctan().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.     0.7854]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arctan(x)
@@ -103,7 +139,13 @@ class Arctan(Pointwise):
 
 @dataclass(frozen=True)
 class Sinh(Pointwise):
-    """Hyperbolic sine."""
+    """Hyperbolic sine.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sinh().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.     1.1752]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.sinh(x)
@@ -114,7 +156,13 @@ class Sinh(Pointwise):
 
 @dataclass(frozen=True)
 class Cosh(Pointwise):
-    """Hyperbolic cosine."""
+    """Hyperbolic cosine.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Cosh().forward(jnp.array([0.0, 1.0])).round(4))
+        [1.     1.5431]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.cosh(x)
@@ -125,7 +173,13 @@ class Cosh(Pointwise):
 
 @dataclass(frozen=True)
 class Arcsinh(Pointwise):
-    """Inverse hyperbolic sine."""
+    """Inverse hyperbolic sine.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arcsinh().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.     0.8814]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arcsinh(x)
@@ -136,7 +190,13 @@ class Arcsinh(Pointwise):
 
 @dataclass(frozen=True)
 class Arccosh(Pointwise):
-    """Inverse hyperbolic cosine; NaN below 1."""
+    """Inverse hyperbolic cosine; NaN below 1.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arccosh().forward(jnp.array([1.0, 2.0])).round(4))
+        [0.    1.317]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arccosh(x)
@@ -147,7 +207,13 @@ class Arccosh(Pointwise):
 
 @dataclass(frozen=True)
 class Arctanh(Pointwise):
-    """Inverse hyperbolic tangent; NaN outside [-1, 1]."""
+    """Inverse hyperbolic tangent; NaN outside [-1, 1].
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Arctanh().forward(jnp.array([0.0, 0.5])).round(4))
+        [0.     0.5493]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.arctanh(x)
@@ -158,7 +224,13 @@ class Arctanh(Pointwise):
 
 @dataclass(frozen=True)
 class Erf(Pointwise):
-    """Error function, `y = 2 / √π ∫ exp(-t²) dt` from 0 to `x`."""
+    """Error function, `y = 2 / √π ∫ exp(-t²) dt` from 0 to `x`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Erf().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.     0.8427]
+    """
 
     def forward(self, x: Array) -> Array:
         return jax.lax.erf(x)
@@ -169,7 +241,13 @@ class Erf(Pointwise):
 
 @dataclass(frozen=True)
 class Floor(Pointwise):
-    """Largest whole number that is not larger. Its `backward` is a proxy: `g`, as if it were the identity."""
+    """Largest whole number that is not larger. Its `backward` is a proxy: `g`, as if it were the identity.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Floor().forward(jnp.array([1.5, -1.5])))
+        [ 1. -2.]
+    """
 
     proxy: ClassVar[bool] = True
 
@@ -182,7 +260,13 @@ class Floor(Pointwise):
 
 @dataclass(frozen=True)
 class Ceil(Pointwise):
-    """Smallest whole number that is not smaller. Its `backward` is a proxy: `g`, as if it were the identity."""
+    """Smallest whole number that is not smaller. Its `backward` is a proxy: `g`, as if it were the identity.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Ceil().forward(jnp.array([1.5, -1.5])))
+        [ 2. -1.]
+    """
 
     proxy: ClassVar[bool] = True
 
@@ -195,7 +279,13 @@ class Ceil(Pointwise):
 
 @dataclass(frozen=True)
 class Abs(Pointwise):
-    """Absolute value. At zero `backward` takes the subgradient 0."""
+    """Absolute value. At zero `backward` takes the subgradient 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Abs().forward(jnp.array([-2.0, 3.0])))
+        [2. 3.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.abs(x)
@@ -206,7 +296,13 @@ class Abs(Pointwise):
 
 @dataclass(frozen=True)
 class Exp(Pointwise):
-    """Exponential."""
+    """Exponential.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Exp().forward(jnp.array([0.0, 1.0])).round(4))
+        [1.     2.7183]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.exp(x)
@@ -217,7 +313,13 @@ class Exp(Pointwise):
 
 @dataclass(frozen=True)
 class Log(Pointwise):
-    """Natural logarithm; -inf at 0 and NaN below, as in NumPy."""
+    """Natural logarithm; -inf at 0 and NaN below, as in NumPy.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Log().forward(jnp.array([1.0, 2.0])).round(4))
+        [0.     0.6931]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.log(x)
@@ -228,7 +330,13 @@ class Log(Pointwise):
 
 @dataclass(frozen=True)
 class Square(Pointwise):
-    """`y = x²`."""
+    """`y = x²`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Square().forward(jnp.array([-2.0, 3.0])))
+        [4. 9.]
+    """
 
     def forward(self, x: Array) -> Array:
         return x * x
@@ -239,7 +347,13 @@ class Square(Pointwise):
 
 @dataclass(frozen=True)
 class Sqrt(Pointwise):
-    """Square root, NaN below 0. At zero, where the slope is infinite, `backward` takes 0."""
+    """Square root, NaN below 0. At zero, where the slope is infinite, `backward` takes 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sqrt().forward(jnp.array([4.0, 2.0])).round(4))
+        [2.     1.4142]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.sqrt(x)
@@ -250,7 +364,13 @@ class Sqrt(Pointwise):
 
 @dataclass(frozen=True)
 class Sign(Pointwise):
-    """`y = -1`, 0 or 1. Its `backward` is a proxy: `g` where `|x| <= 1`, else 0."""
+    """`y = -1`, 0 or 1. Its `backward` is a proxy: `g` where `|x| <= 1`, else 0.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sign().forward(jnp.array([-2.0, 0.0, 3.0])))
+        [-1.  0.  1.]
+    """
 
     proxy: ClassVar[bool] = True
 
@@ -263,7 +383,13 @@ class Sign(Pointwise):
 
 @dataclass(frozen=True)
 class Round(Pointwise):
-    """Nearest whole number, halves to even. Its `backward` is a proxy: `g`, as if it were the identity."""
+    """Nearest whole number, halves to even. Its `backward` is a proxy: `g`, as if it were the identity.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Round().forward(jnp.array([0.5, 1.5, 1.6])))
+        [0. 2. 2.]
+    """
 
     proxy: ClassVar[bool] = True
 

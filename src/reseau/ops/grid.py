@@ -21,6 +21,12 @@ class GridSample(Op):
     "nearest" or "cubic"; outside the range `padding` gives "zeros", the "border" or the "reflection". -1 and 1 are the
     centers of the outer entries if `align_corners`, else their outer edges.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 1, 2, 2)
+        >>> print(rs.ops.GridSample().forward(x, jnp.zeros((1, 1, 1, 2))).ravel())  # the middle
+        [2.5]
+
     Source: Keys, *Cubic Convolution Interpolation*, 1981, with a = -0.75, for "cubic".
     """
 

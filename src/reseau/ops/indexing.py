@@ -21,6 +21,13 @@ class Embedding(Op):
 
     An index outside 0 ... count - 1 gives a row of NaN and moves no row of the table, so that it cannot pass unseen.
     The indices have no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> table = jnp.array([[0.0, 1.0], [2.0, 3.0]])
+        >>> print(rs.ops.Embedding().forward(jnp.array([1, 0]), table))
+        [[2. 3.]
+         [0. 1.]]
     """
 
     def shape(self, indices: Shape, table: Shape) -> Shape:
@@ -40,7 +47,14 @@ REDUCTIONS = ("set", "add", "multiply", "max", "min")
 
 @dataclass(frozen=True)
 class Take(Op):
-    """For each index, the slice of `x` at that place of `axis`."""
+    """For each index, the slice of `x` at that place of `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Take(axis=1).forward(jnp.array([[1, 2, 3], [4, 5, 6]]), jnp.array([2, 0])))
+        [[3 1]
+         [6 4]]
+    """
 
     axis: int = 0
 
@@ -54,7 +68,14 @@ class Take(Op):
 
 @dataclass(frozen=True)
 class TakeAlong(Op):
-    """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`; the other axes are matched place by place."""
+    """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`; the other axes are matched place by place.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.TakeAlong(axis=1).forward(jnp.array([[1, 2, 3], [4, 5, 6]]), jnp.array([[2], [0]])))
+        [[3]
+         [4]]
+    """
 
     axis: int = 0
 
@@ -72,7 +93,13 @@ class TakeAlong(Op):
 
 @dataclass(frozen=True)
 class TakeAt(Op):
-    """The slice of `x` at each vector of indices along the last axis; the first `batch` axes are matched."""
+    """The slice of `x` at each vector of indices along the last axis; the first `batch` axes are matched.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.TakeAt().forward(jnp.array([[1, 2, 3], [4, 5, 6]]), jnp.array([[0, 2], [1, 1]])))
+        [3 5]
+    """
 
     batch: int = 0
 
@@ -94,7 +121,13 @@ class TakeAt(Op):
 
 @dataclass(frozen=True)
 class PutAlong(Op):
-    """`x` with `updates` put where `TakeAlong` would read; `reduction` joins them with what stands there."""
+    """`x` with `updates` put where `TakeAlong` would read; `reduction` joins them with what stands there.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.PutAlong(axis=1).forward(jnp.array([[1, 2, 3]]), jnp.array([[2]]), jnp.array([[9]])))
+        [[1 2 9]]
+    """
 
     axis: int = 0
     reduction: str = "set"
@@ -116,7 +149,13 @@ class PutAlong(Op):
 
 @dataclass(frozen=True)
 class Put(Op):
-    """`x` with `updates` put at each vector of indices along the last axis of `indices`."""
+    """`x` with `updates` put at each vector of indices along the last axis of `indices`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Put("add").forward(jnp.array([1, 2, 3]), jnp.array([[2], [0]]), jnp.array([10, 20])))
+        [21  2 13]
+    """
 
     reduction: str = "set"
 
@@ -138,7 +177,13 @@ class Put(Op):
 
 @dataclass(frozen=True)
 class ArgMax(Op):
-    """Place of the largest entry (or `smallest`) along `axis`, the first of equal ones (or `last`)."""
+    """Place of the largest entry (or `smallest`) along `axis`, the first of equal ones (or `last`).
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.ArgMax(axis=1).forward(jnp.array([[1, 5, 5], [3, 2, 1]])))
+        [1 0]
+    """
 
     axis: int = 0
     keepdims: bool = False
@@ -163,6 +208,11 @@ class TopK(Op):
     """The `k` largest entries (or `smallest`) along `axis` in order, or with `output` 1 their places.
 
     Of equal entries the first stands first.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.TopK(2).forward(jnp.array([3, 1, 2])), rs.ops.TopK(2, output=1).forward(jnp.array([3, 1, 2])))
+        [3 2] [0 2]
     """
 
     k: int

@@ -14,7 +14,13 @@ __all__ = ["Affine", "Determinant", "Einsum", "Matmul"]
 
 @dataclass(frozen=True)
 class Affine(Op):
-    """`y = x W + b` on the last axis; `W` is (in, out), `b` is (out,) or absent."""
+    """`y = x W + b` on the last axis; `W` is (in, out), `b` is (out,) or absent.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Affine().forward(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]]), jnp.array([5.0])))
+        [[16.]]
+    """
 
     def shape(self, x: Shape, weight: Shape, bias: Shape | None = None) -> Shape:
         if len(x) < 2 or len(weight) != 2 or differ(x[-1], weight[0]):
@@ -40,7 +46,13 @@ class Affine(Op):
 
 @dataclass(frozen=True)
 class Matmul(Op):
-    """Matrix product `a @ b` over the last two axes, the axes before them broadcast."""
+    """Matrix product `a @ b` over the last two axes, the axes before them broadcast.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Matmul().forward(jnp.array([[1, 2]]), jnp.array([[3], [4]])))
+        [[11]]
+    """
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         if len(a) < 2 or len(b) < 2 or differ(a[-1], b[-2]):
@@ -62,7 +74,14 @@ class Matmul(Op):
 
 @dataclass(frozen=True)
 class Einsum(Op):
-    """Sum of products over named axes, `"bij,bjk->bik"`; an ellipsis stands for further axes."""
+    """Sum of products over named axes, `"bij,bjk->bik"`; an ellipsis stands for further axes.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Einsum("i,j->ij").forward(jnp.array([1, 2]), jnp.array([3, 4])))
+        [[3 4]
+         [6 8]]
+    """
 
     equation: str
 
@@ -79,7 +98,13 @@ class Einsum(Op):
 
 @dataclass(frozen=True)
 class Determinant(Op):
-    """Determinant of the matrices on the last two axes."""
+    """Determinant of the matrices on the last two axes.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Determinant().forward(jnp.array([[[2.0, 1.0], [0.0, 3.0]]])))
+        [6.]
+    """
 
     def shape(self, x: Shape) -> Shape:
         if len(x) < 2 or differ(x[-1], x[-2]):

@@ -10,6 +10,7 @@ from jax import Array
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import unlike
+from reseau.ops.sums import sum_over_places
 
 __all__ = ["BatchMean", "BatchNorm", "BatchVariance", "LayerNorm"]
 
@@ -21,6 +22,13 @@ class BatchNorm(Op):
     `mean` and `variance` are inputs. A graph for inference reads the running statistics there; a training graph
     reads `BatchMean` and `BatchVariance`, through which the derivative then flows, and moves
     `running ← momentum running + (1 - momentum) batch`; `momentum` is used nowhere else.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> one, mean, variance = jnp.ones(1), jnp.array([2.0]), jnp.array([4.0])
+        >>> print(rs.ops.BatchNorm().forward(jnp.array([[2.0], [6.0]]), one, 0 * one, mean, variance).round(4))
+        [[0.]
+         [2.]]
 
     Source: Ioffe and Szegedy, *Batch Normalization*, 2015, algorithm 1.
     """
@@ -46,9 +54,8 @@ class BatchNorm(Op):
         self, g: Array, y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array
     ) -> tuple[Array, ...]:
         inverse = jax.lax.rsqrt(variance + self.epsilon)
-        axes = tuple(range(g.ndim - 1))
-        total = jnp.sum(g, axes)
-        along = jnp.sum(g * (x - mean), axes)
+        total = sum_over_places(g)
+        along = sum_over_places(g * (x - mean))
         slope = scale * inverse
         return g * slope, along * inverse, total, -total * slope, -0.5 * along * slope * inverse**2
 
@@ -58,16 +65,21 @@ class BatchMean(Op):
     """Mean of the rows that are `present`, over all axes but the last.
 
     `present` holds one number for each row, 1 to count it and 0 for a row that only fills up the batch.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BatchMean().forward(jnp.array([[1.0], [3.0], [99.0]]), jnp.array([1.0, 1.0, 0.0])))
+        [2.]
     """
 
     def shape(self, x: Shape, present: Shape) -> Shape:
         return check_present(x, present)
 
     def forward(self, x: Array, present: Array) -> Array:
-        return jnp.sum(shares(x, present) * x, tuple(range(x.ndim - 1)))
+        return sum_over_places(x, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
-        return jnp.broadcast_to(shares(x, present) * g, x.shape), None
+        return jnp.broadcast_to(by_row(shares(x, present), x) * g, x.shape), None
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,11 @@ class BatchVariance(Op):
     """Mean squared distance to the mean of the rows that are `present`, over all axes but the last.
 
     The sum is divided by the number of entries, not by one less.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BatchVariance().forward(jnp.array([[1.0], [3.0], [99.0]]), jnp.array([1.0, 1.0, 0.0])))
+        [1.]
     """
 
     def shape(self, x: Shape, present: Shape) -> Shape:
@@ -82,17 +99,22 @@ class BatchVariance(Op):
 
     def forward(self, x: Array, present: Array) -> Array:
         centered = x - BatchMean().forward(x, present)
-        return jnp.sum(shares(x, present) * centered * centered, tuple(range(x.ndim - 1)))
+        return sum_over_places(centered * centered, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
         # the mean moves too, but the variance is least there: its derivative in the mean is zero
         centered = x - BatchMean().forward(x, present)
-        return 2 * shares(x, present) * centered * g, None
+        return 2 * by_row(shares(x, present), x) * centered * g, None
 
 
 @dataclass(frozen=True)
 class LayerNorm(Op):
     """`y = scale (x - m) / √(v + epsilon) + shift`, `m` and `v` the mean and variance of the last axis.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LayerNorm().forward(jnp.array([[1.0, 3.0]]), jnp.ones(2), jnp.zeros(2)).round(4))
+        [[-1.  1.]]
 
     Source: Ba, Kiros and Hinton, *Layer Normalization*, 2016, section 3.
     """
@@ -117,11 +139,10 @@ class LayerNorm(Op):
 
     def backward(self, g: Array, y: Array, x: Array, scale: Array, shift: Array) -> tuple[Array, Array, Array]:
         z, inverse = self.standardize(x)
-        axes = tuple(range(g.ndim - 1))
         to_z = g * scale
         along = jnp.mean(to_z * z, -1, keepdims=True)
         to_x = inverse * (to_z - jnp.mean(to_z, -1, keepdims=True) - z * along)
-        return to_x, jnp.sum(g * z, axes), jnp.sum(g, axes)
+        return to_x, sum_over_places(g * z), sum_over_places(g)
 
 
 def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
@@ -147,5 +168,10 @@ def check_present(x: Shape, present: Shape) -> Shape:
 
 def shares(x: Array, present: Array) -> Array:
     """What each row counts for in a mean over all axes but the last: `present` over the number of entries."""
-    present = present.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
+    present = present.astype(x.dtype)
     return present / (jnp.maximum(jnp.sum(present), 1) * prod(x.shape[1:-1]))
+
+
+def by_row(numbers: Array, x: Array) -> Array:
+    """One number for each row of `x`, as an array that multiplies it."""
+    return numbers.reshape(-1, *(1,) * (x.ndim - 1))

@@ -23,6 +23,11 @@ class MaxPool(Op):
 
     Where several entries of a window are the largest, `backward` gives the derivative to the first of them, in
     row-major order.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.MaxPool(2).forward(jnp.array([1.0, 3.0, 2.0, 8.0]).reshape(1, 4, 1)).ravel())
+        [3. 8.]
     """
 
     window: PerAxis
@@ -56,6 +61,11 @@ class AveragePool(Op):
     """Mean of each window. Padding does not count, unless `count_padding` makes it count as zeros.
 
     `ragged` is as in `MaxPool`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.AveragePool(2).forward(jnp.array([1.0, 3.0, 2.0, 8.0]).reshape(1, 4, 1)).ravel())
+        [2. 5.]
     """
 
     window: PerAxis
@@ -130,7 +140,14 @@ class Windowed(Op):
 
 @dataclass(frozen=True)
 class WindowSum(Windowed):
-    """Sum of each window; padding counts as zeros."""
+    """Sum of each window; padding counts as zeros.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x = jnp.array([1.0, 3.0, 2.0, 8.0]).reshape(1, 4, 1)
+        >>> print(rs.ops.WindowSum((2,), (1,), (1,), ((0, 0),)).forward(x).ravel())
+        [ 4.  5. 10.]
+    """
 
     def forward(self, x: Array) -> Array:
         return reduce(jnp.add, self.windows.read(x))
@@ -146,6 +163,12 @@ class WindowArgMax(Windowed):
 
     Places count channel by channel through the whole input (batch, channels, *lengths), in row-major order, or with
     `column_major` with the first spatial axis running fastest.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x = jnp.array([1.0, 3.0, 2.0, 8.0]).reshape(1, 4, 1)
+        >>> print(rs.ops.WindowArgMax((2,), (1,), (1,), ((0, 0),)).forward(x).ravel())
+        [1 1 3]
     """
 
     column_major: bool = False

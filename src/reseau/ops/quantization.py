@@ -32,6 +32,11 @@ class Quantize(Op):
     `backward` is a proxy, the straight-through estimator of Bengio, Léonard and Courville, *Estimating or Propagating
     Gradients Through Stochastic Neurons*, 2013: rounding counts as the identity where `x` is within the levels, and
     beyond them nothing comes back to `x`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Quantize("int8", -128, 127).forward(jnp.array([0.26, 99.0]), jnp.array(0.1), jnp.array(0)))
+        [  3 127]
     """
 
     dtype: str
@@ -69,6 +74,11 @@ class Dequantize(Op):
     """`y = (x - zero) scale`, in the type of `scale`; `scale` and `zero` are broadcast against `x`.
 
     The levels `x` may be whole numbers: what comes back to them is real all the same, for a `Quantize` before it.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Dequantize().forward(jnp.array([3, 127], "int8"), jnp.array(0.5), jnp.array(1)))
+        [ 1. 63.]
     """
 
     def shape(self, x: Shape, scale: Shape, zero: Shape) -> Shape:
@@ -94,6 +104,11 @@ class Narrow(Op):
     "float8_e8m0fnu", which has powers of 2 alone, takes the nearest or the next "up" or "down", by `rounding`. With
     `saturate` false what lies beyond is infinite where the type has that, else no number. Its `backward` is a proxy:
     `g`, as if it were the identity.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Narrow("float8_e4m3fn").forward(jnp.array([0.3, 1000.0])))
+        [0.3125 448]
     """
 
     dtype: str

@@ -19,6 +19,12 @@ class RandomLike(Op):
     """Independent numbers in the shape of `x`, drawn from `seed`: "uniform" in [0, 1), "normal", or "gumbel".
 
     The same seed gives the same numbers at every call. It has no derivative.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> y = rs.ops.RandomLike("uniform", seed=0).forward(jnp.zeros((2, 3)))
+        >>> print(y.shape, bool((y >= 0).all() and (y < 1).all()))
+        (2, 3) True
     """
 
     law: str = "uniform"

@@ -76,7 +76,15 @@ class Recurrent(Op):
 
 @dataclass(frozen=True)
 class PlainCell(Recurrent):
-    """`h ← f(W x + b + R h + c)`."""
+    """`h ← f(W x + b + R h + c)`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, w, h = jnp.ones((3, 1, 1)), jnp.ones((1, 1)), jnp.zeros((1, 1))
+        >>> op = rs.ops.PlainCell(("relu",))
+        >>> print(op.forward(x, w, w, jnp.zeros(1), jnp.zeros(1), h, jnp.array([2])).ravel())  # two steps of three
+        [1. 2. 0.]
+    """
 
     def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
         w, r, b, c = weights
@@ -91,6 +99,13 @@ class GatedCell(Recurrent):
     """The gated recurrent unit, gates in the order update `z`, reset `r`, candidate: `h ← (1 - z) candidate + z h`.
 
     The reset gate multiplies the hidden state, or if `reset_after` its product with the state weights.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, w, h = jnp.ones((2, 1, 1)), jnp.ones((3, 1)), jnp.zeros((1, 1))
+        >>> op = rs.ops.GatedCell(("sigmoid", "tanh"))
+        >>> print(op.forward(x, w, w, jnp.zeros(3), jnp.zeros(3), h, jnp.array([2])).ravel().round(4))
+        [0.2048 0.3468]
 
     Source: Cho et al., *Learning Phrase Representations using RNN Encoder-Decoder*, 2014.
     """
@@ -118,6 +133,13 @@ class LongShortCell(Recurrent):
 
     Further inputs: the first cell state (batch, units), and peepholes (3 × units,) from the cell to the gates input,
     output and forget. With `coupled` the forget gate is one minus the input gate.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, w, h = jnp.ones((2, 1, 1)), jnp.ones((4, 1)), jnp.zeros((1, 1))
+        >>> op = rs.ops.LongShortCell(("sigmoid", "tanh", "tanh"))
+        >>> print(op.forward(x, w, w, jnp.zeros(4), jnp.zeros(4), h, jnp.array([2]), h, jnp.zeros(3)).ravel().round(4))
+        [0.3696 0.6505]
 
     Source: Hochreiter and Schmidhuber, *Long Short-Term Memory*, 1997; Gers, Schraudolph and Schmidhuber, 2002.
     """

@@ -21,6 +21,13 @@ class RegionAlign(Op):
     by `scale`, and the place in the batch of each box (count,). `mode` joins the points of a bin: "avg" or "max". With
     `half_pixel` the middle of the first entry is at 0.5.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, box = jnp.arange(16.0).reshape(1, 1, 4, 4), jnp.array([[0.0, 0.0, 4.0, 4.0]])
+        >>> print(rs.ops.RegionAlign(2, 2, (1, 1)).forward(x, box, jnp.array([0]))[0, 0])
+        [[ 2.5  4.5]
+         [10.5 12.5]]
+
     Source: He, Gkioxari, Dollár and Girshick, *Mask R-CNN*, 2017, section 3.
     """
 
@@ -85,6 +92,13 @@ class RegionMax(Op):
     The inputs are maps (batch, channels, rows, columns) and boxes (count, 5): the place in the batch, then corners
     x1, y1, x2, y2, multiplied by `scale` and rounded.
 
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, box = jnp.arange(16.0).reshape(1, 1, 4, 4), jnp.array([[0.0, 0.0, 0.0, 3.0, 3.0]])
+        >>> print(rs.ops.RegionMax(2, 2).forward(x, box)[0, 0])
+        [[ 5.  7.]
+         [13. 15.]]
+
     Source: Girshick, *Fast R-CNN*, 2015, section 2.1.
     """
 
@@ -136,6 +150,11 @@ class MaxUnpool(Op):
 
     `x` and its indices are (batch, channels, *pooled); an index counts through an array (batch, channels, *counted) in
     row-major order, as `WindowArgMax` gives it.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.MaxUnpool((4,), (4,)).forward(jnp.array([[[5.0, 7.0]]]), jnp.array([[[1, 2]]])))
+        [[[0. 5. 7. 0.]]]
     """
 
     counted: tuple[int, ...]

@@ -13,7 +13,13 @@ __all__ = ["NumberOf", "TextOf"]
 
 @dataclass(frozen=True)
 class NumberOf(Op):
-    """The place of each text among `texts`; their count for a text that is not one of them."""
+    """The place of each text among `texts`; their count for a text that is not one of them.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> print(rs.ops.NumberOf(("red", "blue")).forward(np.array(["blue", "green"], object)))
+        [1 2]
+    """
 
     texts: tuple[str, ...]
 
@@ -34,7 +40,13 @@ class NumberOf(Op):
 
 @dataclass(frozen=True)
 class TextOf(Op):
-    """The text at each place among `texts`; `other` for a place that is not there."""
+    """The text at each place among `texts`; `other` for a place that is not there.
+
+    Example:
+        >>> import numpy as np, reseau as rs
+        >>> print(rs.ops.TextOf(("red", "blue"), "?").forward(np.array([1, 7])))
+        ['blue' '?']
+    """
 
     texts: tuple[str, ...]
     other: str = ""

@@ -122,7 +122,9 @@ class Program:
         self.options = options_of(nodes)
         self.many = Compiled(self._many, PROGRAMS, donate_argnums=0, compiler_options=self.options)
         self.kernel = Kernel(self._many)
-        self.one = Compiled(self._one, PROGRAMS, donate_argnums=0, compiler_options=self.options)
+        told = {"donate_argnums": (0, 1), "keep_unused": True, "compiler_options": self.options}
+        self.one = Compiled(self._one, PROGRAMS, **told)
+        self.spare: list[Any] = []  # arrays like the parameters, which the next single step writes its own into
 
     @property
     def alone(self) -> "Program":
@@ -133,7 +135,7 @@ class Program:
         """Run the steps of a chunk.
 
         Args:
-            carry: Where training stands; it is overwritten.
+            carry: Where training stands; it is overwritten, at once or by the next call.
             chunk: The steps; their examples are `Examples`.
 
         Returns:
@@ -141,7 +143,7 @@ class Program:
         """
         data, seed, settings = (chunk.examples.inputs, chunk.examples.targets), np.uint32(chunk.seed), chunk.settings
         batch_size = chunk.plan.indices.shape[-1]
-        if self.looped and batch_size * self.work < WORK_OF_A_LONG_STEP:
+        if not self.single(batch_size):
             numbers = np.array([chunk.first, chunk.epochs, chunk.count, chunk.fresh], np.int32)
             arguments = carry, data, chunk.plan, numbers, seed, settings
             ran = self.kernel(*arguments) if batch_size <= self.largest_kernel else None
@@ -149,10 +151,20 @@ class Program:
             return carry, np.asarray(losses)[: chunk.epochs]
 
         def step(carry: Carry, batch: Plan, number: int, fresh: bool) -> Carry:
-            made: Carry = self.one(carry, data, batch, np.int32(number), np.bool_(fresh), seed, settings)
+            params, spare = carry.params, self.spare.pop() if self.spare else ()
+            if shapes_of(spare) != shapes_of(params):
+                spare = jax.tree.map(lambda p: jnp.zeros(p.shape, p.dtype), params)
+            rest, numbers = carry._replace(params=()), (np.int32(number), np.bool_(fresh), seed, settings)
+            made: Carry = self.one(spare, rest, params, data, batch, *numbers)
+            if all(isinstance(value, jax.Array) for value in params.values()):
+                self.spare.append(params)
             return made
 
         return chunk.step_by_step(carry, step)
+
+    def single(self, batch_size: int) -> bool:
+        """Whether each step on batches of this size is a dispatch of its own."""
+        return not self.looped or batch_size * self.work >= WORK_OF_A_LONG_STEP
 
     def sources(
         self, carry: Carry, examples: Examples, batch: Any, t: Any, seed: Any, settings: StepSettings
@@ -205,9 +217,22 @@ class Program:
         return Carry(params, states, state, carry.loss + share * value)
 
     def _one(
-        self, carry: Carry, data: Any, batch: Any, t: Array, fresh: Array, seed: Array, settings: StepSettings
+        self,
+        spare: Any,
+        carry: Carry,
+        params: Any,
+        data: Any,
+        batch: Any,
+        t: Array,
+        fresh: Array,
+        seed: Array,
+        settings: StepSettings,
     ) -> Carry:
-        return self._step(carry._replace(loss=jnp.where(fresh, 0, carry.loss)), data, batch, t, seed, settings)
+        """A step by itself. The new parameters take the place of `spare`: overwriting those that are read would cost a
+        copy of each weight, as XLA does not know that its last reader is done."""
+        del spare
+        carry = carry._replace(params=params, loss=jnp.where(fresh, 0, carry.loss))
+        return self._step(carry, data, batch, t, seed, settings)
 
     def _many(
         self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array, settings: StepSettings
@@ -228,6 +253,11 @@ class Program:
             return carry, losses.at[e].set(carry.loss)
 
         return jax.lax.fori_loop(0, epochs, epoch, (carry, jnp.zeros(capacity, carry.loss.dtype)))
+
+
+def shapes_of(arrays: Any) -> list[Any]:
+    """The shapes and types in a tree of arrays."""
+    return [(a.shape, a.dtype) for a in jax.tree.leaves(arrays)]
 
 
 WORK_OF_A_KERNEL = 8192

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from reseau.graph.values import all_finite, check_params, precision_of
 from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
+from reseau.training.memory import kept
 from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Chunk, Plan, Program, StepSettings
 from reseau.training.sharded import Cut, ShardedProgram
 
@@ -27,6 +29,7 @@ __all__ = ["Record", "TrainingRun"]
 
 SECONDS_A_CHUNK = 0.1
 SECONDS_A_SNAPSHOT = 2.0
+COPIES_APART = 100  # times what a copy took that lie between it and the next, at least
 SMALL_CARRY = 2**20  # numbers that steps move, up to which a look at them costs little beside a chunk
 PLACES_A_CHUNK = 2**20  # places for examples in the plan of a chunk: bounds its memory
 WORK_A_SECOND = 1e12  # multiply-adds; on a faster device chunks of large networks are shorter than they could be
@@ -86,10 +89,10 @@ class TrainingRun:
         check_params(graph.stored, params)
         self.objective, self.feed, self.seed, self.settings = objective, feed, seed, settings
         self.dtype = precision_of(params)
-        whole: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
-        self.program: Any = whole
+        self.whole: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
+        self.program: Any = self.whole
         if cut is not None:
-            self.program = objective.programs.get((optimizer, cut), lambda: ShardedProgram(whole, cut))
+            self.program = objective.programs.get((optimizer, cut), lambda: ShardedProgram(self.whole, cut))
         self.team, self.shards = (ALONE, 1) if cut is None else (cut.team, cut.shards)
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
@@ -99,7 +102,7 @@ class TrainingRun:
         self.small = sum(np.size(leaf) for leaf in moved) <= SMALL_CARRY
         self.step, self.seconds = 0, 0.0  # where `records` begins
         self.snapshots: tuple[Snapshot, ...] = (Snapshot(0, None),)  # the latest first
-        self.snapshot_time = time.perf_counter()
+        self.snapshot_time, self.snapshot_after = time.perf_counter(), SECONDS_A_SNAPSHOT
 
     def first_carry(self) -> Carry:
         """Where training starts, in arrays of its own."""
@@ -124,7 +127,11 @@ class TrainingRun:
         """
         began, step, pace = time.perf_counter() - self.seconds, self.step, inf
         room = self.room(total, at_once)
-        try:
+        with ExitStack() as ended:
+            ended.callback(self.feed.close)
+            ended.callback(self.whole.spare.clear)
+            if self.whole.single(self.feed.places):
+                ended.enter_context(kept())
             if step == total:
                 self.losses = np.asarray(self.carry.loss)[None]
                 record = self.record(step, total, self.seconds)
@@ -137,8 +144,6 @@ class TrainingRun:
                 step += epochs * count
                 yield self.record(step, total, time.perf_counter() - began)
                 self.remember(step)
-        finally:
-            self.feed.close()
 
     def run_chunk(self, step: int, total: int, epochs: int, count: int, room: tuple[int, int]) -> float:
         """Run the chunk at `step`; returns the seconds that its steps took, waiting for data not counted."""
@@ -179,12 +184,14 @@ class TrainingRun:
     def remember(self, step: int) -> None:
         """Keep a copy to replay from, seldom enough to cost little."""
         if self.snapshot_due():
+            started = time.perf_counter()
             self.snapshots = Snapshot(step, copied(self.carry)), self.snapshots[0]
             self.snapshot_time = time.perf_counter()
+            self.snapshot_after = max(SECONDS_A_SNAPSHOT, COPIES_APART * (self.snapshot_time - started))
 
     def snapshot_due(self) -> bool:
         """Whether the last copy is old."""
-        return time.perf_counter() - self.snapshot_time > SECONDS_A_SNAPSHOT
+        return time.perf_counter() - self.snapshot_time > self.snapshot_after
 
     def overflowed(self, carry: Carry) -> tuple[Node, str] | None:
         """What a step left that is not finite, if anything: a parameter, or what the optimizer keeps of its derivative.

@@ -15,7 +15,7 @@ from reseau.inspect.drawing.svg import to_svg
 __all__ = ["draw"]
 
 
-def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
+def draw(graph: Graph, path: str | PathLike[str] | None = None, *, direction: str = "down") -> str:
     """The graph as SVG text, also written to `path` if one is given.
 
     Boxes are nodes in layers, edges are values with their shapes; a parameter that several nodes read has a box of
@@ -25,9 +25,10 @@ def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
     Args:
         graph: What to draw.
         path: A file ending in `.svg`, or in `.png` with the extra `plot`; it appears only when it is whole.
+        direction: Where the edges lead: "down", or "right", which suits a deep network on a wide page.
 
     Raises:
-        DataError: The path ends in something else, or cannot be written.
+        DataError: The path ends in something else, or cannot be written; the direction is another word.
         GraphError: The graph is too large to be read as a picture.
         MissingExtraError: `.png` without matplotlib.
 
@@ -40,7 +41,9 @@ def draw(graph: Graph, path: str | PathLike[str] | None = None) -> str:
     suffix = "" if path is None else Path(path).suffix.lower()
     if path is not None and suffix not in (".svg", ".png"):
         raise DataError(f"cannot draw to {os.fspath(path)!r}\n  fix: a path that ends in .svg or .png")
-    picture = paint(diagram(graph))
+    if direction not in ("down", "right"):
+        raise DataError(f"a drawing has no direction {direction!r}\n  fix: direction='down' or direction='right'")
+    picture = paint(diagram(graph), sideways=direction == "right")
     svg = to_svg(picture)
     if path is not None:
         replace_file(Path(path), [to_png(picture) if suffix == ".png" else svg.encode()])

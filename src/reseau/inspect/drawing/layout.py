@@ -15,7 +15,7 @@ import numpy as np
 
 from reseau.errors import GraphError
 
-__all__ = ["Extent", "Layout", "Point", "place"]
+__all__ = ["STUB", "Extent", "Layout", "Point", "place"]
 
 Point = tuple[float, float]
 
@@ -32,11 +32,13 @@ MOST = 3000  # slots; a denser drawing is not readable, and slow
 
 @dataclass(frozen=True)
 class Extent:
-    """What a box takes: width and height, and how far to the right of its middle its label reaches."""
+    """What a box takes: width and height, how far to the right of its middle its label reaches, and the piece of
+    straight edge below it."""
 
     width: float
     height: float
     reach: float = 0.0
+    stub: float = STUB
 
 
 @dataclass(frozen=True)
@@ -222,13 +224,14 @@ def route(
 ) -> Layout:
     """Heights of the layers, and the corners of every edge."""
     heights = [max((boxes[s].height for s in layer if s < slots.boxes), default=0.0) for layer in layers]
+    stubs = [max((boxes[s].stub for s in layer if s < slots.boxes), default=STUB) for layer in layers]
     layer_of = {s: n for n, layer in enumerate(layers) for s in layer}
     spread = [0.0] * len(layers)
     for a, b in slots.segments:
         spread[layer_of[a]] = max(spread[layer_of[a]], abs(x[a] - x[b] - ports.get((a, b), 0.0)))
     top = [MARGIN]
-    for height, wide in zip(heights, spread, strict=True):
-        top.append(top[-1] + height + STUB + HEAD + (BEND + min(0.06 * wide, BEND) if wide > 1 else 0))
+    for height, stub, wide in zip(heights, stubs, spread, strict=True):
+        top.append(top[-1] + height + stub + HEAD + (BEND + min(0.06 * wide, BEND) if wide > 1 else 0))
     x = x + MARGIN - min(x[s] - (boxes[s].width / 2 if s < slots.boxes else SLOT) for s in layer_of)
     right = max(x[s] + (max(boxes[s].width / 2, boxes[s].reach) if s < slots.boxes else SLOT) for s in layer_of)
 
@@ -241,7 +244,7 @@ def route(
         for a, b in pairwise(path):
             n = layer_of[a]
             end = float(x[b] + ports.get((a, b), 0.0))
-            corners += [(float(x[a]), top[n] + heights[n] + STUB), (end, top[n + 1] - HEAD)]
+            corners += [(float(x[a]), top[n] + heights[n] + stubs[n]), (end, top[n + 1] - HEAD)]
         routes[u, v] = (*corners, (corners[-1][0], box_top(v)))
     tops = tuple((float(x[s]), box_top(s)) for s in range(slots.boxes))
     return Layout(tops, routes, float(right + MARGIN), top[-2] + heights[-1] + MARGIN)

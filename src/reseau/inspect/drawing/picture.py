@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reseau.inspect.drawing.boxes import FAMILIES, Box, Diagram, text_width
-from reseau.inspect.drawing.layout import Extent, Point, place
+from reseau.inspect.drawing.layout import STUB, Extent, Point, place
 
 __all__ = ["INK", "LABEL", "LINE", "MUTED", "NAME", "SMALL", "Label", "Picture", "PlacedBox", "Wire", "paint"]
 
@@ -37,17 +37,26 @@ class PlacedBox:
 
     def baselines(self) -> list[tuple[float, str]]:
         """Each line of text with the height of its baseline."""
-        first = self.y + PADDING + 0.8 * NAME
+        first = self.y + (self.height - text_height(self.box)) / 2 + 0.8 * NAME
         return [(first + LINE_STEP * i + (NAME_STEP - LINE_STEP) * (i > 0), t) for i, t in enumerate(self.box.lines)]
 
 
 @dataclass(frozen=True)
 class Wire:
-    """All that leaves one box: vertical and bending pieces, each once, and the heads of the arrows."""
+    """All that leaves one box: straight and bending pieces, each once, and the heads of the arrows."""
 
     pieces: tuple[tuple[Point, Point], ...]
     heads: tuple[Point, ...]
     dashed: bool
+    sideways: bool = False
+    """Whether the straight pieces run to the right, and not down."""
+
+    def controls(self, start: Point, end: Point) -> tuple[Point, Point]:
+        """The points that a bend from `start` to `end` is drawn toward."""
+        (x1, y1), (x2, y2) = start, end
+        if self.sideways:
+            return ((x1 + x2) / 2, y1), ((x1 + x2) / 2, y2)
+        return (x1, (y1 + y2) / 2), (x2, (y1 + y2) / 2)
 
 
 @dataclass(frozen=True)
@@ -74,36 +83,57 @@ class Picture:
     caption: Label
 
 
-def paint(diagram: Diagram) -> Picture:
-    """Give every box, edge and text its place."""
+def paint(diagram: Diagram, *, sideways: bool = False) -> Picture:
+    """Give every box, edge and text its place; with `sideways`, edges go from the left to the right."""
     entering = Counter(v for _, v in diagram.edges)
-    sizes = [measure(box, entering[i]) for i, box in enumerate(diagram.boxes)]
+    sizes = [measure(box, entering[i], sideways) for i, box in enumerate(diagram.boxes)]
     layout = place(sizes, diagram.edges, diagram.late)
-    width = max(layout.width, 380.0)
-    shift = (width - layout.width) / 2
-    boxes = tuple(
-        PlacedBox(box, x + shift - size.width / 2, y, size.width, size.height)
-        for box, size, (x, y) in zip(diagram.boxes, sizes, layout.tops, strict=True)
-    )
+    long, across = layout.height, layout.width
+    room = long if sideways else across
+    width = max(room, 380.0)
+    shift = (width - room) / 2
+
+    def at(point: Point) -> Point:
+        x, y = point[::-1] if sideways else point
+        return x + shift, y
+
+    boxes = []
+    for box, size, top in zip(diagram.boxes, sizes, layout.tops, strict=True):
+        (x, y), (w, h) = at(top), (size.height, size.width) if sideways else (size.width, size.height)
+        corner = (x, y - h / 2) if sideways else (x - w / 2, y)
+        boxes.append(PlacedBox(box, *corner, w, h))
     wires, shapes = [], []
     for u, box in enumerate(diagram.boxes):
-        routes = [[(x + shift, y) for x, y in layout.routes[edge]] for edge in diagram.edges if edge[0] == u]
+        routes = [[at(corner) for corner in layout.routes[edge]] for edge in diagram.edges if edge[0] == u]
         if routes:
             pieces = dict.fromkeys(piece for corners in routes for piece in pairwise(corners))
-            wires.append(Wire(tuple(pieces), tuple(corners[-1] for corners in routes), box.role == "parameter"))
+            ends = tuple(corners[-1] for corners in routes)
+            wires.append(Wire(tuple(pieces), ends, box.role == "parameter", sideways))
             x, y = routes[0][0]
-            shapes.append(Label(x + 6, y + 15, box.shape))
-    legend, height = arrange_legend(diagram, width, layout.height)
+            shapes.append(Label(x + 6, y - 5 if sideways else y + 15, box.shape))
+    legend, height = arrange_legend(diagram, width, across if sideways else long)
     caption = Label(20.0, height + 18, diagram.title)
-    return Picture(diagram.title, width, height + 34, boxes, tuple(wires), tuple(shapes), legend, caption)
+    return Picture(diagram.title, width, height + 34, tuple(boxes), tuple(wires), tuple(shapes), legend, caption)
 
 
-def measure(box: Box, entering: int) -> Extent:
-    """Room for the texts of a box, the arrows that enter it, and the shape written below it."""
+def measure(box: Box, entering: int, sideways: bool = False) -> Extent:
+    """Room for the texts of a box, the arrows that enter it, and the shape written where it is left.
+
+    With `sideways` it is turned: its width is the height of the box as it will be drawn.
+    """
     first, *rest = box.lines
     width = max([text_width(first, NAME, bold=True), *(text_width(t, LINE) for t in rest), 64.0]) + 2 * PADDING + 6
-    height = 2 * PADDING + NAME + (NAME_STEP - LINE_STEP + LINE_STEP * len(rest) if rest else 0)
-    return Extent(max(width, 10.0 * entering + 24), height, 10 + text_width(box.shape, LABEL))
+    height, ports = text_height(box) + 2 * PADDING, 10.0 * entering + 24
+    label = text_width(box.shape, LABEL)
+    if sideways:
+        return Extent(max(height, ports) if entering > 1 else height, width, stub=max(STUB, label + 12))
+    return Extent(max(width, ports), height, 10 + label)
+
+
+def text_height(box: Box) -> float:
+    """Height of the lines of a box."""
+    rest = len(box.lines) - 1
+    return NAME + (NAME_STEP - LINE_STEP + LINE_STEP * rest if rest else 0)
 
 
 def arrange_legend(diagram: Diagram, width: float, top: float) -> tuple[tuple[Label, ...], float]:

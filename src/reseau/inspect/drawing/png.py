@@ -93,12 +93,11 @@ def _wire(axes: Any, wire: Wire) -> None:
     from matplotlib.patches import PathPatch, Polygon
     from matplotlib.path import Path
 
-    points = [
-        p for (x1, y1), (x2, y2) in wire.pieces for p in ((x1, y1), (x1, (y1 + y2) / 2), (x2, (y1 + y2) / 2), (x2, y2))
-    ]
+    points = [p for start, end in wire.pieces for p in (start, *wire.controls(start, end), end)]
     codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4] * len(wire.pieces)
     dashes = (0, (5, 3)) if wire.dashed else "-"
     style = {"edgecolor": MUTED, "linewidth": 1.4 * POINTS, "linestyle": dashes, "capstyle": "round"}
     axes.add_patch(PathPatch(Path(points, codes), fill=False, **style))
     for x, y in wire.heads:
-        axes.add_patch(Polygon([(x, y), (x - 4, y - 8), (x + 4, y - 8)], color=MUTED, linewidth=0))
+        back = [(x - 8, y - 4), (x - 8, y + 4)] if wire.sideways else [(x - 4, y - 8), (x + 4, y - 8)]
+        axes.add_patch(Polygon([(x, y), *back], color=MUTED, linewidth=0))

@@ -66,14 +66,16 @@ def _box(placed: PlacedBox) -> str:
 
 def _wire(wire: Wire) -> str:
     path = []
-    for (x1, y1), (x2, y2) in wire.pieces:
-        middle = _n((y1 + y2) / 2)
-        bend = f"C{_n(x1)} {middle} {_n(x2)} {middle} {_n(x2)} {_n(y2)}"
-        path.append(f"M{_n(x1)} {_n(y1)}" + (f"V{_n(y2)}" if _n(x1) == _n(x2) else bend))
+    for start, end in wire.pieces:
+        (x1, y1), (x2, y2) = ((_n(x), _n(y)) for x, y in (start, end))
+        straight = f"V{y2}" if x1 == x2 else f"H{x2}"
+        bend = "C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in (*wire.controls(start, end), end))
+        path.append(f"M{x1} {y1}" + (straight if x1 == x2 or y1 == y2 else bend))
     dashes = ' stroke-dasharray="5 3"' if wire.dashed else ""
     return f'<path class="edge" d="{"".join(path)}"{dashes}/>'
 
 
 def _heads(wire: Wire) -> str:
-    triangles = (f"M{_n(x)} {_n(y)}l-4 -8h8z" for x, y in wire.heads)
+    shape = "l-8 -4v8z" if wire.sideways else "l-4 -8h8z"
+    triangles = (f"M{_n(x)} {_n(y)}{shape}" for x, y in wire.heads)
     return f'<path class="heads" d="{"".join(triangles)}"/>'
