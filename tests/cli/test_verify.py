@@ -69,3 +69,14 @@ def test_bad_input_is_one_error(network, reseau):
     assert "low <= high" in told.err
     assert reseau("verify", str(folder / "missing.onnx"), str(none)).status == 2
     assert reseau("verify", str(folder / "net.safetensors"), str(none)).status == 2
+
+
+@pytest.mark.parametrize("ending", ["onnx", "safetensors"])
+def test_graphs_that_are_no_chains_are_decided_too(tmp_path, reseau, ending):
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.tanh(x) + 0.5 * x)  # two readers of x, and a smooth function
+    net.save(tmp_path / f"net.{ending}", {})
+    proved = asked(tmp_path, "proved.vnnlib", "(assert (>= Y_0 1.27))")  # tanh(1) + 0.5 = 1.2616
+    shown = asked(tmp_path, "shown.vnnlib", "(assert (>= Y_0 1.2))")
+    assert reseau("verify", str(tmp_path / f"net.{ending}"), str(proved)).out == "unsat\n"
+    assert reseau("verify", str(tmp_path / f"net.{ending}"), str(shown)).out.startswith("sat\n((X_0 ")

@@ -112,3 +112,44 @@ def test_a_tie_has_no_radius_and_bad_input_is_refused():
     assert "above 0" in refused(rs.certified_radius, net, params, [1.0, 0.0], largest=0.0)
     assert "(3,)" in refused(rs.certified_radius, net, params, [1.0, 0.0, 1.0])
     assert "NaN" in refused(rs.certified_radius, net, params, [1.0, np.nan])
+
+
+def test_the_euclidean_radius_of_an_affine_classifier_is_its_margin_over_the_norm():
+    rng = np.random.default_rng(0)
+    net, params = classifier(rng, (3, 4))
+    weight, bias = (np.asarray(params[n], float) for n in net.graph.stored)
+    x = rng.normal(size=3)
+    scores = x @ weight + bias
+    label = int(scores.argmax())
+    others = [i for i in range(4) if i != label]
+    true = min((scores[label] - scores[i]) / np.linalg.norm(weight[:, label] - weight[:, i]) for i in others)
+    found = rs.certified_radius(net, params, x, largest=100.0, norm=2)
+    assert found.lower <= true * (1 + 1e-12)
+    assert true * (1 - 1e-12) <= found.upper <= 1.03 * found.lower
+
+
+def test_no_point_of_a_proved_ball_has_another_class_and_the_one_that_was_found_has():
+    rng = np.random.default_rng(4)
+    for widths in [(6, 8, 3), (4, 6, 5, 1)]:
+        net, params = classifier(rng, widths)
+        x = rng.normal(size=widths[0])
+        found = rs.certified_radius(net, params, x, largest=50.0, norm=2, timeout=4)
+        assert 0 < found.lower <= found.upper
+        chain = chain_of(net.graph, params)
+        away = rng.normal(size=(20_000, widths[0]))
+        away *= found.lower / np.linalg.norm(away, axis=1, keepdims=True) * rng.random((20_000, 1)) ** 0.1
+        scores = chain(x + away)
+        labels = (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(1)
+        assert (labels == found.label).all()
+        there = np.array([float(v) for v in found.witness.inputs])
+        assert np.linalg.norm(there - x) <= found.upper
+        scores = chain.exact(found.witness.inputs)
+        rest = [s for i, s in enumerate(scores) if i != found.label]
+        assert (scores[0] > 0) != found.label if len(scores) == 1 else max(rest) >= scores[found.label]
+        near = rs.certified_radius(net, params, x, largest=50.0, timeout=2)
+        assert found.upper >= near.lower  # a ball lies in its box
+
+
+def test_another_norm_is_refused():
+    net, params = classifier(np.random.default_rng(0), (3, 4))
+    assert "norm=2" in refused(rs.certified_radius, net, params, np.zeros(3), norm=1)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseau.cli.options import Verify
-from reseau.errors import DataError
+from reseau.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from reseau.verification.verdict import Verdict
+    from reseau.verification.vnnlib import Property
     from reseau.verification.witness import Replay
 
 __all__ = ["verify"]
@@ -15,18 +17,31 @@ __all__ = ["verify"]
 
 def verify(arguments: Verify) -> int:
     """Print sat with a witness, unsat, unknown or timeout; what that means goes to the other stream."""
-    from reseau.verification.onnx_chain import read_chain
-    from reseau.verification.verdict import decide
     from reseau.verification.vnnlib import read_property
 
-    path = Path(arguments.model)
-    if path.suffix.lower() != ".onnx":
-        raise DataError(f"{path}: verify reads ONNX files\n  fix: reseau convert {path} model.onnx")
-    asked = read_property(Path(arguments.property))
-    found = decide(read_chain(path), asked, timeout=arguments.timeout, float32=arguments.float32, replay=_replay(path))
+    found = _decided(Path(arguments.model), read_property(Path(arguments.property)), arguments)
     print(found.text())
     print(f"{found.semantics}{f' ({found.why})' if found.why else ''}; {found.boxes} boxes", file=sys.stderr)
     return 0
+
+
+def _decided(path: Path, asked: "Property", arguments: Verify) -> "Verdict":
+    """A chain is decided without the rest of the library; any other graph as `rs.verify` does."""
+    if path.suffix.lower() == ".onnx":
+        from reseau.verification.onnx_chain import read_chain
+        from reseau.verification.verdict import decide
+
+        try:
+            chain = read_chain(path)
+        except UnsupportedError:
+            pass
+        else:
+            return decide(chain, asked, timeout=arguments.timeout, float32=arguments.float32, replay=_replay(path))
+    from reseau.network import load
+    from reseau.verification.verify import verify as verify_network
+
+    network, params = load(path)
+    return verify_network(network, params, asked, timeout=arguments.timeout, float32=arguments.float32)
 
 
 def _replay(path: Path) -> "Replay":

@@ -17,7 +17,7 @@ import numpy as np
 
 from reseau.verification.chain import Chain, FloatArray, Layer
 
-__all__ = ["Bounded", "Boxes", "Relaxed", "backward_bounds", "forward_bounds"]
+__all__ = ["Bounded", "Boxes", "Relaxed", "backward_bounds", "bounded_once", "forward_bounds", "relaxed"]
 
 UNIT = 2.0**-53
 UNIT_32 = 2.0**-24
@@ -223,7 +223,7 @@ def backward_bounds(
     corner = center
     first = best
     for step in range(steps):
-        vector, low, passed = _bounded_once(chain, layers, lower, (center, radius, last), rows, constants, float32)
+        vector, low, passed = bounded_once(chain, layers, lower, (center, radius, last), rows, constants, float32)
         with np.errstate(invalid="ignore"):
             best = np.fmax(best, low)
         here = center - np.sign(vector) * radius
@@ -241,7 +241,7 @@ def backward_bounds(
     return best, corner
 
 
-def _bounded_once(
+def bounded_once(
     chain: Chain,
     layers: list[Relaxed],
     lower: list[FloatArray],
@@ -249,8 +249,14 @@ def _bounded_once(
     rows: FloatArray,
     constants: FloatArray,
     float32: bool,
+    added: list[FloatArray] | None = None,
+    euclidean: bool = False,
 ) -> tuple[FloatArray, FloatArray, list[tuple[FloatArray, np.ndarray]]]:
-    """The coefficients of the inputs, the lower bound, and each layer's coefficients above zero and signs."""
+    """The coefficients of the inputs, the lower bound, and each layer's coefficients above zero and signs.
+
+    `added` stands beside the coefficients of what each activation reads: multipliers of its known signs. If
+    `euclidean`, the inputs are those of the ball in the box, whose radius is the same in all of them.
+    """
     center, radius, last = at
     vector = rows.T
     bias = constants.astype(np.float64)
@@ -266,6 +272,9 @@ def _bounded_once(
             bias = bias + (down * line.gap).sum(0)
             error = error + gamma(count, False) * 4 * (np.abs(vector) * (line.size + line.gap)).sum(0)
             vector = up * lower[k] + down * line.slope
+            if added is not None:
+                vector = vector + added[k]
+                error = error + gamma(count, False) * 4 * (np.abs(added[k]) * line.size).sum(0)
         size = layers[k].size if k < len(layers) else last
         magnitude = (np.abs(vector) * size).sum(0) * (1 + 1e-10)
         error = (
@@ -276,7 +285,7 @@ def _bounded_once(
             error = error + lost(layer) * np.abs(vector).sum(0)
         bias = bias + layer.bias @ vector
         vector = layer.weight @ vector
-    swing = (np.abs(vector) * radius).sum(0)
+    swing = np.sqrt((vector**2).sum(0)) * radius.max() if euclidean else (np.abs(vector) * radius).sum(0)
     error = error + 4 * gamma(count, False) * (np.abs(bias) + (np.abs(vector) * np.abs(center)).sum(0) + swing)
     low = bias + (vector * center).sum(0) - swing - error * (1 + 1e-9)
     return vector, np.where(np.isfinite(low), low, -np.inf), passed

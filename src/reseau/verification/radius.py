@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from reseau.errors import DataError
 from reseau.inspect.local import checked_rows, only_input
 from reseau.network import Network
+from reseau.verification.ball import nearest_change, proved_on_ball
 from reseau.verification.chain import Chain
 from reseau.verification.graph_chain import chain_if_any
+from reseau.verification.search import rows_of
 from reseau.verification.verdict import decide
 from reseau.verification.vnnlib import Case, Property, Row
 from reseau.verification.witness import Witness
@@ -27,7 +29,7 @@ SHARE = 0.2  # of the time, for one box
 
 @dataclass(frozen=True)
 class Radius:
-    """Around one row, within which change of each input its class stays.
+    """Around one row, within which distance its class stays.
 
     Attributes:
         label: The class; for one output, 1 where it is above zero and else 0.
@@ -52,8 +54,9 @@ def certified_radius(
     largest: float = 1.0,
     timeout: float = 10.0,
     float32: bool = False,
+    norm: Literal["max", 2] = "max",
 ) -> Radius:
-    """The largest change of every input at once (in the maximum norm) that cannot change the class of a row.
+    """The largest change of a row that cannot change its class, of every input at once or in the Euclidean norm.
 
     A chain of affine maps of a row and ReLUs is searched, as `verify` does: boxes around the row are proved, or hold an
     input of another class. Of any other graph that `Network.bounds` bounds, intervals prove what they can, and nothing
@@ -66,6 +69,7 @@ def certified_radius(
         largest: Beyond which nothing is asked, above 0.
         timeout: Seconds after which the search ends, with what it has.
         float32: Prove it for every order of the network's float32 sums too.
+        norm: "max", the largest change of an input, or 2, the Euclidean length of the change.
 
     Raises:
         DataError: An argument is out of its range, or the row has another shape or is not finite.
@@ -80,13 +84,18 @@ def certified_radius(
         >>> found.label, found.lower <= 0.25 <= found.upper, found.upper - found.lower < 0.01
         (0, True, True)
     """
-    if not (0 < largest < math.inf and timeout > 0):
-        raise DataError(f"certified_radius: largest={largest}, timeout={timeout}\n  fix: two finite numbers above 0")
+    if not (0 < largest < math.inf and timeout > 0 and norm in ("max", 2)):
+        raise DataError(
+            f"certified_radius: largest={largest}, timeout={timeout}, norm={norm!r}\n"
+            "  fix: two finite numbers above 0, and norm='max' or norm=2"
+        )
     source = only_input(network.graph, "certified_radius")
     row = checked_rows(source, np.asarray(x, np.float64), "certified_radius", one=True)
     chain = chain_if_any(network.graph, params, float32=float32)
     if chain is None:
-        return _by_intervals(network, params, row, largest)
+        return _by_intervals(network, params, row, largest)  # the ball of a radius lies in its box
+    if norm == 2:
+        return _in_balls(chain, row, largest, timeout, float32)
     return _by_search(network, params, chain, row, largest, timeout, float32)
 
 
@@ -103,7 +112,7 @@ def _by_search(
     until = time.monotonic() + timeout
     point = tuple(Fraction(float(v)) for v in row.reshape(-1))
     scores = chain.exact(point)
-    label = int(scores[0] > 0) if len(scores) == 1 else max(range(len(scores)), key=lambda i: scores[i])
+    label = _label(scores)
     changed = _changed(label, len(scores))
 
     def replay(inputs: np.ndarray) -> np.ndarray | None:
@@ -136,6 +145,33 @@ def _by_search(
             break
         radius = (lower + asked) / 2 if lower else asked / 4
     return Radius(label, lower, upper, witness, words)
+
+
+def _in_balls(chain: Chain, row: np.ndarray, largest: float, timeout: float, float32: bool) -> Radius:
+    """Bisection between a radius that is proved and the distance of a change that was found."""
+    until = time.monotonic() + timeout
+    point = row.reshape(-1).astype(np.float64)
+    exact = tuple(Fraction(float(v)) for v in point)
+    label = _label(chain.exact(exact))
+    rows = rows_of(Case(exact, exact, _changed(label, chain.outputs)), chain.outputs)
+    upper, witness = nearest_change(chain, rows, point)
+    words = "in real arithmetic and in every order of float32 sums" if float32 else "in real arithmetic"
+    lower, asked = 0.0, min(upper, largest)
+    radius = asked if asked == largest else asked * (1 - CLOSE / 2)
+    while (left := until - time.monotonic()) > 0:
+        share = min(left, max(SHARE * timeout, 0.01))
+        if proved_on_ball(chain, rows, point, radius, float32, time.monotonic() + share):
+            lower = radius
+        else:
+            asked = radius
+        if lower >= asked or asked - lower <= CLOSE * asked or asked < 1e-12 * largest:
+            break
+        radius = (lower + asked) / 2
+    return Radius(label, lower, upper, witness, words)
+
+
+def _label(scores: list[Fraction]) -> int:
+    return int(scores[0] > 0) if len(scores) == 1 else max(range(len(scores)), key=lambda i: scores[i])
 
 
 def _changed(label: int, outputs: int) -> tuple[tuple[Row, ...], ...]:

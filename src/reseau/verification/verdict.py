@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from reseau.errors import DataError
 from reseau.verification.chain import Chain
 from reseau.verification.search import Found, search
+from reseau.verification.sign_search import sign_search
 from reseau.verification.vnnlib import Case, Property
 from reseau.verification.witness import Replay, Witness
 
 __all__ = ["Verdict", "decide", "decide_by"]
+
+FEW = 8  # inputs up to which the box is cut; for more, the signs of ReLUs are
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,10 @@ def decide(
         )
     proved = "in real arithmetic and in every order of float32 sums" if float32 else "in real arithmetic"
 
+    by_signs = chain.inputs > FEW and len(chain.layers) > 1
+
     def one(case: Case, until: float) -> Found:
-        return search(chain, case, until, float32, replay)
+        return (sign_search if by_signs else search)(chain, case, until, float32, replay)
 
     return decide_by(one, asked, (chain.inputs, chain.outputs), timeout, "exact arithmetic", proved)
 
