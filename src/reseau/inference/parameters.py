@@ -40,7 +40,7 @@ class Parameters:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._last: tuple[Mapping[str, weakref.ref[Array]], bool, Known] | None = None
+        self._last: tuple[Mapping[str, weakref.ref[Array]], np.dtype[Any], Known] | None = None
 
     def of(self, params: Params) -> tuple[dict[str, Array], Known]:
         """The parameters as arrays of JAX, in their order in the graph, and what is known of them.
@@ -50,7 +50,7 @@ class Parameters:
         """
         check_process()
         own, last = self._graph.stored, self._last
-        if last is not None and last[1] == jax.config.jax_enable_x64 and len(params) == len(last[0]):
+        if last is not None and last[1] == jax.dtypes.canonicalize_dtype(np.float64) and len(params) == len(last[0]):
             given = [(params.get(name), kept) for name, kept in last[0].items()]
             if all([value is not None and value is kept() for value, kept in given]):
                 return {name: params[name] for name in own}, last[2]
@@ -60,7 +60,11 @@ class Parameters:
             arrays = {k: params[k] if isinstance(params[k], Array) else jnp.asarray(params[k]) for k in own}
             known = Known(self.precision(arrays), wide, placed(arrays.values()))
         if all(arrays[k] is params[k] and not isinstance(arrays[k], jax.core.Tracer) for k in own):
-            self._last = {k: weakref.ref(v) for k, v in arrays.items()}, jax.config.jax_enable_x64, known
+            self._last = (
+                {k: weakref.ref(v) for k, v in arrays.items()},
+                jax.dtypes.canonicalize_dtype(np.float64),
+                known,
+            )
         return arrays, known
 
     def precision(self, params: Params) -> np.dtype[Any]:
