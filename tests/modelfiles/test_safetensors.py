@@ -274,3 +274,15 @@ def test_pooling_with_dilation_is_read_from_files_of_0_1() -> None:
     wanted = jax.lax.reduce_window(values, -np.inf, largest, (1, 2, 3, 1), (1, 1, 2, 1), pads, None, (1, 2, 1, 1))
     np.testing.assert_array_equal(rs.Network.of(graph)({}, values), wanted)
     assert graph.outputs[0].op == net.graph.outputs[0].op
+
+
+def test_rows_reshaped_are_read_from_files_of_0_1() -> None:
+    x = rs.input("x", (6, 4))
+    net = rs.Network(x, rs.reshape(x, (3, 8), name="y"))
+    described, arrays = description.describe(net.graph, {})
+    source, last = described["nodes"]
+    old = last | {"op": "Reshape", "settings": {"lengths": [3, 8]}}
+    graph, _ = description.build(described | {"nodes": [source, old]}, arrays)
+    values = np.random.default_rng(0).normal(size=(5, 6, 4)).astype(np.float32)
+    np.testing.assert_array_equal(rs.Network.of(graph)({}, values), values.reshape(5, 3, 8))
+    assert graph.outputs[0].op == net.graph.outputs[0].op

@@ -155,7 +155,7 @@ CASES: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
     (ops.LayerNorm(), (FEATURES, (5,), (5,))),
     (ops.LayerNorm(0.1), ((B, 3, 6), (6,), (6,))),
     (ops.RandomMask(0.4, 7), (FEATURES, KEY)),
-    (ops.Reshape((2, 12)), ((B, 4, 6),)),
+    (ops.ReshapeTo((B, 2, 12)), ((B, 4, 6),)),
     (ops.Transpose((0, 3, 1, 2)), (IMAGE,)),
     (ops.Transpose((2, 0, 1)), ((B, 3, 4),)),
     (ops.Concatenate(1), ((B, 3, 2), (B, 1, 2), (B, 4, 2))),

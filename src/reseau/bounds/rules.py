@@ -29,7 +29,7 @@ from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
 from reseau.ops.reduction import Max, Mean, Min, Softmax, Sum
-from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, Reshape, Slice, Tile, Transpose
+from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, ReshapeTo, Slice, Tile, Transpose
 from reseau.ops.windows import Windows
 
 __all__ = ["entries", "rule"]
@@ -54,7 +54,7 @@ def known(x: Interval) -> bool:
     return np.array_equal(x.low, x.high)
 
 
-@rule.register(Reshape)
+@rule.register(ReshapeTo)
 @rule.register(Transpose)
 @rule.register(Concatenate)
 @rule.register(Slice)

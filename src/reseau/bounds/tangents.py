@@ -29,7 +29,7 @@ from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
 from reseau.ops.reduction import Max, Mean, Min, Sum
-from reseau.ops.shapes import Concatenate, Identity, Reshape, Slice, Transpose
+from reseau.ops.shapes import Concatenate, Identity, ReshapeTo, Slice, Transpose
 
 __all__ = ["Gap", "Moving", "Walked", "center", "walk"]
 
@@ -130,7 +130,7 @@ def along(op: Op, value: Interval, *inputs: Moving) -> Along | None:
     return None
 
 
-@along.register(Reshape)
+@along.register(ReshapeTo)
 @along.register(Transpose)
 @along.register(Slice)
 @along.register(Identity)

@@ -12,7 +12,7 @@ from reseau.ops.comparison import IsNan, LessOrEqual, Where
 from reseau.ops.cumulative import CumulativeSum
 from reseau.ops.functions import Abs
 from reseau.ops.indexing import Embedding, TakeAlong, TopK
-from reseau.ops.shapes import Reshape, Slice
+from reseau.ops.shapes import ReshapeTo, Slice
 
 __all__ = ["MOST_GROUPS", "STATE", "cells_of", "further", "score_nodes"]
 
@@ -91,7 +91,7 @@ def _of_group(x: Node, place: int, table: Node) -> Node:
     known = apply_op(Where(), apply_op(IsNan(), group), constant(last), group)
     wrong = apply_op(LessOrEqual(), known, constant(-0.5))
     inside = clip(apply_op(Where(), wrong, constant(last), known), 0.0, last)
-    return apply_op(Embedding(), apply_op(Cast("int32"), apply_op(Reshape(()), inside)), table)
+    return apply_op(Embedding(), apply_op(Cast("int32"), apply_op(ReshapeTo(x.shape[:1]), inside)), table)
 
 
 def _margin(end: Node) -> Node:

@@ -21,12 +21,10 @@ def convert(arguments: Convert) -> int:
 
     if arguments.channels == "first" and out.suffix.lower() != ".onnx":
         raise DataError(f"--channels first is for .onnx files, not {out.name}\n  fix: leave it out")
-    network, params = load_network(path, arguments)
-    words = {}
-    if arguments.channels == "last":
-        words = modelfile.read_metadata(path)
+    file = load_network(path, arguments)
+    network, params, words = file.network, file.params, dict(file.words)
     if arguments.interval is not None:
-        network, params = with_interval(path, network, params, arguments.interval)
+        network, params = with_interval(file, arguments.interval)
         words |= {"interval": repr(arguments.interval)}
     if arguments.channels == "first":
         rs.onnx.write(out, network, params, channels="first")

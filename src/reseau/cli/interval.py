@@ -1,14 +1,14 @@
 """`reseau convert --interval`: what the test part promises as further outputs of the network itself."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from reseau.calibration.conformal import held_quantile
 from reseau.cli.groups import place_of
-from reseau.cli.model import Model, read_model
+from reseau.cli.model import Model, model_of
+from reseau.cli.network_file import NetworkFile
 from reseau.cli.promise import kept_outputs, promise_of
 from reseau.errors import DataError
 from reseau.network import Network
@@ -16,23 +16,19 @@ from reseau.network import Network
 __all__ = ["with_interval"]
 
 
-def with_interval(
-    path: Path, network: Network, params: Mapping[str, Any], level: float
-) -> tuple[Network, dict[str, Any]]:
+def with_interval(file: NetworkFile, level: float) -> tuple[Network, dict[str, Any]]:
     """The network with `lower` and `upper`, or `set`, as outputs, by the promise that its run's test part gives.
 
     Args:
-        path: The model file of the run.
-        network: Its network.
-        params: Its parameters.
+        file: The model file of the run.
         level: The probability with which the outputs hold the truth.
     """
-    model = read_model(path)
+    model, network, params = model_of(file), file.network, file.params
     if model.recipe.classes and model.loss != "cross-entropy":
         raise DataError(
             f"--interval: the loss {model.loss!r} has no score for each class\n  fix: train with --loss cross-entropy"
         )
-    outputs = kept_outputs(path, model)
+    outputs = kept_outputs(file.path, model)
     promise = promise_of(model, outputs, level)
     kind: Literal["classes", "absolute"] = "classes" if model.recipe.classes else "absolute"
     if not promise.groups:

@@ -11,7 +11,6 @@ from reseau.data import (
     Stream,
     Table,
     digits,
-    learn_recipe,
     read_idx,
     read_npz,
     read_rows,
@@ -20,7 +19,8 @@ from reseau.data import (
     stream,
 )
 from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
-from reseau.data.table.survey import without_blanks
+from reseau.data.streams.stream import stream_of
+from reseau.data.table.survey import Survey, without_blanks
 from reseau.disk import absent
 from reseau.errors import DataError
 
@@ -152,18 +152,7 @@ def _streamed(arguments: Train) -> Parts:
     _refuse(arguments, name, "columns", "drop", "names")
     if arguments.cv:
         raise DataError("--cv is for data that fits in memory\n  fix: leave --cv out")
-    train = stream(
-        *(name,),
-        target=target,
-        task=task,
-        missing=arguments.missing,
-        text=arguments.text,
-        auto=arguments.auto,
-        decimal=arguments.decimal,
-        dates=arguments.dates,
-        keys=arguments.key,
-        recipe=own,
-    )
+    train = stream_of(name, _survey(arguments, target), own)
     rows = len(train)
     if train.table is None:
         _refuse(arguments, name, "missing", "text")
@@ -219,17 +208,13 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
             f"{name}: which column is to be predicted is not said\n"
             f"  fix: --target with one of {', '.join(sheet.names[:12])}{', ...' if len(sheet.names) > 12 else ''}"
         )
-    recipe = learn_recipe(
-        *(sheet, target),
-        task=task,
-        missing=arguments.missing,
-        text=arguments.text,
-        auto=arguments.auto,
-        decimal=arguments.decimal,
-        dates=arguments.dates,
-        keys=arguments.key,
-    )
-    return read_rows(sheet, recipe), None, ""
+    return read_rows(sheet, _survey(arguments, target).add(sheet).recipe()), None, ""
+
+
+def _survey(arguments: Train, target: str) -> Survey:
+    """What the arguments say of a table, before any row is met."""
+    said = arguments.task, arguments.missing, arguments.text, arguments.auto, arguments.decimal, arguments.dates
+    return Survey(target, *said, arguments.key)
 
 
 def _chosen(sheet: Sheet, arguments: Train) -> Sheet:

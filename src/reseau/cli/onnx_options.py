@@ -9,9 +9,7 @@ from reseau.cli import kinds
 from reseau.cli.options import OnnxFile
 
 if TYPE_CHECKING:
-    from jax import Array
-
-    from reseau.network import Network
+    from reseau.cli.network_file import NetworkFile
 
 __all__ = ["load_network", "onnx_options"]
 
@@ -41,15 +39,16 @@ def onnx_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def load_network(path: Path, arguments: OnnxFile) -> "tuple[Network, dict[str, Array]]":
-    """The network of a model file and its parameters, read as the options say."""
+def load_network(path: Path, arguments: OnnxFile) -> "NetworkFile":
+    """What a model file holds, read as the options say."""
     import numpy as np
 
-    import reseau as rs
+    from reseau.cli.network_file import read_network
+    from reseau.modelfiles.formats import Choices
 
     fixed = {name: np.asarray(value) for name, value in arguments.fixed}
     batch = None if arguments.batch is None else arguments.batch == "yes"
-    return rs.load(path, fixed=fixed, lengths=dict(arguments.lengths), batch=batch)
+    return read_network(path, Choices(fixed, dict(arguments.lengths), batch))
 
 
 def _length(text: str) -> tuple[str, int]:

@@ -89,7 +89,7 @@ def _document(
         sections.append(Section("Diagnosis", (Text("\n".join(f"- {p}" for p in record.problems)),)))
     if model.recipe.columns:
         sections.append(Section("Columns", tuple(_columns(model.recipe))))
-    took = Table(("part", "seconds"), tuple((name, f"{s:.1f}") for name, s in record.seconds.items()))
+    took = Table(("part", "seconds"), tuple((name, f"{round(s, 3):.1f}") for name, s in record.seconds.items()))
     made = ", ".join(f"{'Python' if name == 'python' else name} {v}" for name, v in record.versions.items())
     digest = f" SHA-256 of the data: {record.digest}." if record.digest else ""
     sections += [

@@ -15,7 +15,7 @@ def show(arguments: Show) -> int:
     path = find_model(arguments.run)
     if Path(arguments.draw or "").suffix.lower() == ".png":
         import_extra("matplotlib", "--draw with a .png (an .svg needs nothing)")
-    network, _ = load_network(path, arguments)
+    network = load_network(path, arguments).network
     print(network.summary())
     if arguments.draw is not None:
         network.draw(arguments.draw, direction=arguments.direction)

@@ -13,6 +13,7 @@ from reseau.estimators.rows import Rows
 from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
 from reseau.tabular import TableFit, fit_table
+from reseau.training.history import Best
 
 __all__ = ["fit_automatic"]
 
@@ -64,7 +65,7 @@ def _standing(found: TableFit, rows: int, of_classes: bool) -> Standing:
     scores = watched if of_classes else 1 - 2 * watched  # the loss is half of the square, of targets of variance 1
     standing = Standing({k: np.array(v) for k, v in found.params.items()}, found.settings.rate, "adam")
     standing.losses, standing.scores = losses.tolist(), scores.tolist()
-    standing.best_loss, standing.best_score = float(losses.min()), float(scores.max())
+    standing.best, standing.watched = Best(loss=-float(scores.max())), True
     standing.epochs = len(losses)
     standing.rows = round(len(losses) * rows * (1 - found.settings.held_out))
     return standing

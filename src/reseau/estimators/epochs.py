@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import inf, isfinite, nan
+from math import isfinite, nan
 from typing import Any, Literal
 
 import jax
@@ -15,6 +15,7 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Resident
+from reseau.training.history import NONE_YET, Best
 from reseau.training.interruptions import interruptions
 from reseau.training.program import StepSettings
 from reseau.training.run import TrainingRun
@@ -41,10 +42,9 @@ class Standing:
         losses: The objective, averaged over each epoch.
         scores: The validation score after each epoch.
         rates: The learning rate of each epoch.
-        best_loss: The least of the losses.
-        best_score: The best of the scores.
-        best_params: The parameters that had it.
-        without_progress: Epochs in a row that were not better by more than the tolerance.
+        best: The least of the losses, or minus the best of the scores with the parameters that had it, and the epochs
+            in a row that were not better by more than the tolerance.
+        watched: Whether it is that of the scores.
         epochs: Epochs of the last fit.
     """
 
@@ -57,10 +57,8 @@ class Standing:
     losses: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
-    best_loss: float = inf
-    best_score: float = -inf
-    best_params: dict[str, Any] | None = None
-    without_progress: int = 0
+    best: Best = NONE_YET
+    watched: bool = False
     epochs: int = 0
 
     def copy(self) -> "Standing":
@@ -143,6 +141,8 @@ def train_epochs(
     at_once = 1 if alone else int(min(rules.patience, MOST_AT_ONCE)) + 1
     ending: Ending = "exhausted"
     standing.epochs = 0
+    if standing.watched != (score is not None):
+        standing.best, standing.watched = NONE_YET, score is not None
     with interruptions() as interrupted:
         try:
             for record in run.records(rules.epochs * run.in_epoch, at_once):
@@ -159,11 +159,11 @@ def train_epochs(
                     ending = "converged"
                 else:
                     _set_rate(run, standing)
-                    run.most_epochs = int(min(rules.patience - standing.without_progress, MOST_AT_ONCE)) + 1
+                    run.most_epochs = int(min(rules.patience - standing.best.since, MOST_AT_ONCE)) + 1
                     continue
                 break
         except DivergenceError as error:
-            if score is None or standing.best_params is None:
+            if score is None or standing.best.params is None:
                 raise
             standing.scores.append(nan)
             standing.epochs += 1
@@ -186,29 +186,27 @@ def _count(standing: Standing, loss: float, rows: int, steps: int) -> None:
 
 def _judge(standing: Standing, rules: Rules, score: Callable[[dict[str, Any]], float] | None, run: TrainingRun) -> None:
     """Whether the epoch was progress."""
+    loss, best = standing.losses[-1], standing.best
     if score is None:
-        progress = standing.losses[-1] <= standing.best_loss - rules.tolerance
-        standing.best_loss = min(standing.best_loss, standing.losses[-1])
-    else:
-        now = run.params()
-        found = score(now)
-        standing.scores.append(found)
-        progress = not found < standing.best_score + rules.tolerance
-        if found > standing.best_score:
-            standing.best_score, standing.best_params = found, {k: np.array(v) for k, v in now.items()}
-    standing.without_progress = 0 if progress else standing.without_progress + 1
+        standing.best = best.after(loss, lambda: None, progress=loss <= best.loss - rules.tolerance)
+        return
+    now = run.params()
+    found = score(now)
+    standing.scores.append(found)
+    progress = not found < rules.tolerance - best.loss
+    standing.best = best.after(-found, lambda: {k: np.array(v) for k, v in now.items()}, progress=progress)
 
 
 def _exhausted(standing: Standing, rules: Rules) -> bool:
     """Whether patience has run out; an adaptive learning rate falls first. Sets the rate of the next epoch."""
     if rules.schedule == "invscaling":
         standing.learning_rate = rules.learning_rate / (standing.rows + 1) ** rules.power
-    if standing.without_progress <= rules.patience:
+    if standing.best.since <= rules.patience:
         return False
     if rules.schedule != "adaptive" or standing.learning_rate <= SLOWEST:
         return True
     standing.learning_rate /= 5
-    standing.without_progress = 0
+    standing.best = standing.best._replace(since=0)
     return False
 
 

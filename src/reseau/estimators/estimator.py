@@ -153,7 +153,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         def after_step(params: dict[str, Any], loss: float) -> bool:
             standing.params = {k: v.astype(precision) for k, v in params.items()}
             standing.losses.append(loss)
-            standing.best_loss = min(loss, standing.best_loss)
+            standing.best = standing.best.after(loss, lambda: None)
             return self._told(tasks)
 
         if tasks is not None:
@@ -215,8 +215,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 raise DataError(
                     f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n  fix: {', or '.join(cures)}"
                 ) from error
-        if held is not None and self._standing.best_params is not None:
-            self._standing.params = self._standing.best_params
+        if held is not None and self._standing.best.params is not None:
+            self._standing.params = self._standing.best.params
         self._publish()
         if tasks is not None and ending in WARNINGS:
             text, kind = WARNINGS[ending]
@@ -305,9 +305,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         self.params_ = standing.params
         self.loss_curve_, self.n_iter_, self.t_ = standing.losses, standing.epochs, standing.rows
         self.loss_ = standing.losses[-1] if standing.losses else float("nan")
-        self.best_loss_ = None if watched else standing.best_loss
+        self.best_loss_ = None if watched else standing.best.loss
         self.validation_scores_ = standing.scores if watched else None
-        self.best_validation_score_ = standing.best_score if watched else None
+        self.best_validation_score_ = -standing.best.loss if watched else None
         columns = {"loss": standing.losses, "learning_rate": standing.rates, "validation_score": standing.scores}
         self.history_ = {name: np.array(values) for name, values in columns.items() if values}
 

@@ -23,7 +23,7 @@ from reseau.ops.base import Op, Shape
 from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
 from reseau.ops.pooling import MaxPool, pooling_windows
-from reseau.ops.shapes import Reshape
+from reseau.ops.shapes import ReshapeTo
 
 __all__ = ["page_of"]
 
@@ -157,8 +157,15 @@ def _same_name(*kinds: type[Op]) -> None:
         _encoded.register(kind, lambda op, *inputs: (op.name, {}))
 
 
-_same_name(Affine, Relu, Tanh, Sigmoid, Softplus, Add, Subtract, Multiply, Divide, Negative, Reshape, Dropout)
+_same_name(Affine, Relu, Tanh, Sigmoid, Softplus, Add, Subtract, Multiply, Divide, Negative, Dropout)
 _same_name(CrossEntropy, SquaredError, AbsoluteError, Logistic, Hinge)
+
+
+@_encoded.register
+def _(op: ReshapeTo, x: Shape, *read: Shape) -> tuple[str, dict[str, Any]]:
+    if op.of_rows(x[1:]) is None:
+        raise UnsupportedError("a page that stands alone keeps rows apart\n  fix: reseau explore")
+    return op.name, {}
 
 
 @_encoded.register

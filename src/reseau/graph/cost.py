@@ -40,7 +40,7 @@ from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
-from reseau.ops.shapes import Concatenate, Reshape, Slice, Transpose
+from reseau.ops.shapes import Concatenate, Slice, Transpose
 
 __all__ = ["activation_bytes", "graph_multiply_adds", "multiply_adds", "size"]
 
@@ -156,7 +156,6 @@ def _(op: LayerNorm, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(MaxPool)
 @multiply_adds.register(Concatenate)
 @multiply_adds.register(Embedding)
-@multiply_adds.register(Reshape)
 @multiply_adds.register(Slice)
 @multiply_adds.register(Transpose)
 @multiply_adds.register(Dropout)

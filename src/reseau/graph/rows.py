@@ -6,7 +6,6 @@ leave the entries of that axis apart. What is not known, such as a function of a
 
 from collections.abc import Sequence
 from functools import singledispatch
-from math import prod
 from typing import Any
 
 from reseau import ops
@@ -16,6 +15,7 @@ from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op
 from reseau.ops.lengths import words_of
 from reseau.ops.recurrent import Recurrent
+from reseau.ops.reduction import Reduction
 
 __all__ = ["by_rows"]
 
@@ -114,13 +114,8 @@ def _(op: Op, node: Node, axis: int, read: Places) -> bool:
     return read[0] == axis < len(node.shape) - 1 and all(p is None for p in read[1:])
 
 
-@keeps_rows.register(ops.Sum)
-@keeps_rows.register(ops.Mean)
-@keeps_rows.register(ops.Max)
-@keeps_rows.register(ops.Min)
-@keeps_rows.register(ops.Product)
-@keeps_rows.register(ops.LogSumExp)
-def _(op: Any, node: Node, axis: int, read: Places) -> bool:
+@keeps_rows.register
+def _(op: Reduction, node: Node, axis: int, read: Places) -> bool:
     rank = len(node.parents[0].shape)
     return read[0] not in {a % rank for a in op.axes}
 
@@ -154,15 +149,8 @@ def _(op: ops.Transpose, node: Node, axis: int, read: Places) -> bool:
 
 
 @keeps_rows.register
-def _(op: ops.Reshape, node: Node, axis: int, read: Places) -> bool:
-    return read[0] == axis == 0
-
-
-@keeps_rows.register
 def _(op: ops.ReshapeTo, node: Node, axis: int, read: Places) -> bool:
-    made, given = node.shape[1:], node.parents[0].shape[1:]
-    known = all(isinstance(n, int) and n > 0 for n in (*made, *given))
-    return read == [0] and axis == 0 and known and prod(map(int, made)) == prod(map(int, given))
+    return read == [0] and axis == 0 and op.of_rows(node.parents[0].shape[1:]) is not None
 
 
 @keeps_rows.register

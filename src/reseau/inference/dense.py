@@ -24,7 +24,7 @@ Step = Callable[..., Any]
 Fixed = Sequence[np.ndarray | None]
 """For each input of an operation its value, if that is the same at every call, without the axis of the batch."""
 
-VIEWS = (ops.Reshape, ops.Slice)  # what gives the memory that it reads
+VIEWS = (ops.ReshapeTo, ops.Slice)  # what gives the memory that it reads
 
 
 class Dense:
@@ -207,9 +207,11 @@ def _last(axis: int, node: Node) -> bool:
 
 
 @step_of.register
-def _(op: ops.Reshape, node: Node, fixed: Fixed) -> Step | None:
-    kept = len(node.parents[0].shape) - 1
-    return lambda x: x.reshape(*x.shape[: x.ndim - kept], *op.lengths)
+def _(op: ops.ReshapeTo, node: Node, fixed: Fixed) -> Step | None:
+    kept, lengths = len(node.parents[0].shape) - 1, op.of_rows(node.parents[0].shape[1:])
+    if lengths is None or len(node.parents) > 1:
+        return None
+    return lambda x: x.reshape(*x.shape[: x.ndim - kept], *lengths)
 
 
 @step_of.register

@@ -13,8 +13,8 @@ from reseau.ops.dropout import Dropout, RandomMask
 from reseau.ops.linear import Affine
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool
-from reseau.ops.reduction import LogSumExp, Max, Mean, Min, Product, Sum
-from reseau.ops.shapes import Reshape, ReshapeTo, Slice
+from reseau.ops.reduction import Reduction
+from reseau.ops.shapes import ReshapeTo, Slice
 
 __all__ = ["describe", "operand", "plain", "settings", "shorten"]
 
@@ -105,13 +105,8 @@ def _(op: Dropout | RandomMask, *inputs: Shape) -> list[str]:
     return [f"rate {op.rate:g}"]
 
 
-@settings.register(Sum)
-@settings.register(Mean)
-@settings.register(Max)
-@settings.register(Min)
-@settings.register(Product)
-@settings.register(LogSumExp)
-def _(op: Sum | Mean | Max | Min | Product | LogSumExp, *inputs: Shape) -> list[str]:
+@settings.register
+def _(op: Reduction, *inputs: Shape) -> list[str]:
     return [f"over {'axis' if len(op.axes) == 1 else 'axes'} {', '.join(map(str, op.axes))}"] + ["kept"] * op.keepdims
 
 
@@ -122,10 +117,9 @@ def _(op: Slice, *inputs: Shape) -> list[str]:
     return [f"axis {op.axis}, {start}:{stop}{step}"]
 
 
-@settings.register(Reshape)  # the output's shape says it all
-@settings.register(ReshapeTo)
+@settings.register(ReshapeTo)  # the output's shape says it all
 @settings.register(Apply)
-def _(op: Reshape | ReshapeTo | Apply, *inputs: Shape) -> list[str]:
+def _(op: ReshapeTo | Apply, *inputs: Shape) -> list[str]:
     return []
 
 

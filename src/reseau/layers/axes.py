@@ -14,7 +14,7 @@ from reseau.ops import (
     LogSumExp,
     Max,
     Mean,
-    Reshape,
+    ReshapeTo,
     Slice,
     Sum,
     Transpose,
@@ -101,7 +101,7 @@ def reshape(x: Node, lengths: Lengths, *, name: str | None = None) -> Node:
             "  fix: give lengths after the batch axis, which stays; their product is the number of entries"
         )
     filled = tuple(entries // known if n == -1 else n for n in wanted)
-    return apply_op(Reshape(filled), x, name=name)
+    return apply_op(ReshapeTo((x.shape[0], *filled)), x, name=name)
 
 
 def transpose(x: Node, axes: Sequence[int], *, name: str | None = None) -> Node:

@@ -294,7 +294,7 @@ def _node(name: str, record: Json, parents: list[Node], arrays: Arrays, used: se
 def _operation(name: str, record: Json, parents: list[Node]) -> Node:
     if record["op"] in RENEWED:
         try:
-            records = renewed(record, len(parents))
+            records = renewed(record, [p.shape for p in parents])
         except ValueError:
             said = _show(record.get("settings"))
             raise _damaged(f"node {name!r} ({record['op']}) has the settings {said}") from None

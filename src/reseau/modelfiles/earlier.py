@@ -1,7 +1,9 @@
 """What earlier releases wrote of an operation, as this one writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from reseau.ops.lengths import Shape
 
 __all__ = ["RENEWED", "later", "renewed"]
 
@@ -9,7 +11,7 @@ __all__ = ["RENEWED", "later", "renewed"]
 LATER: Mapping[str, Any] = {"places": (), "exact": False, "ragged": False}
 LATER_OF: Mapping[str, Mapping[str, Any]] = {"MaxPool": {"dilation": 1}}
 
-RENEWED = ("Cut", "WindowMax")
+RENEWED = ("Cut", "Reshape", "WindowMax")
 """Operations that are others now."""
 
 Record = dict[str, Any]
@@ -20,15 +22,20 @@ def later(kind: Any) -> Mapping[str, Any]:
     return {**LATER, **LATER_OF.get(kind.__name__, {})}
 
 
-def renewed(record: Record, parents: int) -> list[Record]:
-    """The operations, each reading the one before it, that do what one of `RENEWED` did.
+def renewed(record: Record, inputs: Sequence[Shape]) -> list[Record]:
+    """The operations, each reading the one before it, that do what one of `RENEWED` did to inputs of these shapes.
 
     Raises:
         ValueError: Its settings are none that it had.
     """
     settings = record.get("settings")
-    if not isinstance(settings, dict) or parents != 1:
+    if not isinstance(settings, dict) or len(inputs) != 1:
         raise ValueError(settings)
+    if record["op"] == "Reshape":  # which kept the first axis
+        lengths = settings.get("lengths")
+        if settings.keys() != {"lengths"} or not isinstance(lengths, list) or not inputs[0]:
+            raise ValueError(settings)
+        return [{"op": "ReshapeTo", "settings": {"lengths": [inputs[0][0], *lengths]}}]
     if record["op"] == "WindowMax":
         names = {"window": "window", "stride": "stride", "dilation": "dilation", "pads": "padding"}
         if settings.keys() != names.keys():

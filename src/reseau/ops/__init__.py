@@ -1,6 +1,7 @@
 """The vocabulary: every operation a node can apply, each with its shape, its value and its derivative."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from reseau.ops.activations import Clip, Gelu, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
@@ -65,7 +66,6 @@ from reseau.ops.shapes import (
     Identity,
     Pad,
     Range,
-    Reshape,
     ReshapeTo,
     ShapeOf,
     Slice,
@@ -163,7 +163,6 @@ __all__ = [
     "RegionMax",
     "Relu",
     "Remainder",
-    "Reshape",
     "ReshapeTo",
     "ReverseSequence",
     "Round",
@@ -197,9 +196,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "WindowMax":
+    """Names of 0.1 that are others now."""
+    renamed: dict[str, tuple[str, Callable[..., Op]]] = {
+        "Reshape": ('ReshapeTo(("batch", *lengths))', lambda lengths: ReshapeTo(("batch", *lengths))),
+        "WindowMax": (
+            "MaxPool(window, stride, padding, dilation=)",
+            lambda window, stride, dilation, pads: MaxPool(window, stride, pads, dilation=dilation),
+        ),
+    }
+    if name not in renamed:
         raise AttributeError(f"module 'reseau.ops' has no attribute {name!r}")
-    warnings.warn(
-        "ops.WindowMax is now ops.MaxPool(window, stride, padding, dilation=)", DeprecationWarning, stacklevel=2
-    )
-    return lambda window, stride, dilation, pads: MaxPool(window, stride, pads, dilation=dilation)
+    new, make = renamed[name]
+    warnings.warn(f"ops.{name} is now ops.{new}", DeprecationWarning, stacklevel=2)
+    return make

@@ -10,81 +10,73 @@ from jax import Array
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 
-__all__ = ["LogSoftmax", "LogSumExp", "Max", "Mean", "Min", "Product", "Softmax", "Sum"]
+__all__ = ["LogSoftmax", "LogSumExp", "Max", "Mean", "Min", "Product", "Reduction", "Softmax", "Sum"]
 
 Axes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Sum(Op):
-    """Sum over `axes`, which are kept with length 1 if `keepdims`."""
+class Reduction(Op):
+    """One number for all entries over `axes`, which are kept with length 1 if `keepdims`."""
 
     axes: Axes
     keepdims: bool = False
 
     def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
+        gone = check_axes(self.axes, x)
+        return tuple(1 if i in gone else n for i, n in enumerate(x) if self.keepdims or i not in gone)
+
+    def restored(self, y: Array, x: Array) -> Array:
+        """A reduced array with the axes that `x` has, of length 1 where they were reduced."""
+        return y if self.keepdims else jnp.expand_dims(y, tuple(a % x.ndim for a in self.axes))
+
+
+@dataclass(frozen=True)
+class Sum(Reduction):
+    """Sum over `axes`."""
 
     def forward(self, x: Array) -> Array:
         return jnp.sum(x, self.axes, keepdims=self.keepdims)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (jnp.broadcast_to(restore(g, self.axes, x.ndim, self.keepdims), x.shape),)
+        return (jnp.broadcast_to(self.restored(g, x), x.shape),)
 
 
 @dataclass(frozen=True)
-class Mean(Op):
-    """Mean over `axes`, which are kept with length 1 if `keepdims`."""
-
-    axes: Axes
-    keepdims: bool = False
-
-    def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
+class Mean(Reduction):
+    """Mean over `axes`."""
 
     def forward(self, x: Array) -> Array:
         return jnp.mean(x, self.axes, keepdims=self.keepdims)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        share = restore(g, self.axes, x.ndim, self.keepdims) / prod(x.shape[a] for a in self.axes)
+        share = self.restored(g, x) / prod(x.shape[a] for a in self.axes)
         return (jnp.broadcast_to(share, x.shape),)
 
 
 @dataclass(frozen=True)
-class Max(Op):
+class Max(Reduction):
     """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share."""
-
-    axes: Axes
-    keepdims: bool = False
-
-    def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
 
     def forward(self, x: Array) -> Array:
         return jnp.max(x, self.axes, keepdims=self.keepdims)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        wins = (x == restore(y, self.axes, x.ndim, self.keepdims)).astype(g.dtype)
-        share = wins / jnp.sum(wins, self.axes, keepdims=True)
-        return (share * restore(g, self.axes, x.ndim, self.keepdims),)
+        return (shared(self, g, y, x),)
 
 
 @dataclass(frozen=True)
-class LogSumExp(Op):
+class LogSumExp(Reduction):
     """`y = log Σ exp(x)` over `axes`, the smooth maximum."""
 
     axes: Axes = (-1,)
-    keepdims: bool = False
-
-    def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
 
     def forward(self, x: Array) -> Array:
         return jax.nn.logsumexp(x, self.axes, keepdims=self.keepdims)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        weight = jnp.exp(x - restore(y, self.axes, x.ndim, self.keepdims))
-        return (weight * restore(g, self.axes, x.ndim, self.keepdims),)
+        weight = jnp.exp(x - self.restored(y, x))
+        return (weight * self.restored(g, x),)
 
 
 @dataclass(frozen=True)
@@ -121,6 +113,25 @@ class LogSoftmax(Op):
         return (g - jnp.exp(y) * jnp.sum(g, self.axis, keepdims=True),)
 
 
+@dataclass(frozen=True)
+class Min(Reduction):
+    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
+
+    def forward(self, x: Array) -> Array:
+        return jnp.min(x, self.axes, keepdims=self.keepdims)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        return (shared(self, g, y, x),)
+
+
+@dataclass(frozen=True)
+class Product(Reduction):
+    """Product of the entries over `axes`."""
+
+    def forward(self, x: Array) -> Array:
+        return jnp.prod(x, self.axes, keepdims=self.keepdims)
+
+
 def check_axes(axes: Axes, x: Shape) -> Axes:
     """The axes counted from 0, each in range and named once."""
     if any(not -len(x) <= a < len(x) for a in axes) or len({a % len(x) for a in axes}) != len(axes):
@@ -131,45 +142,7 @@ def check_axes(axes: Axes, x: Shape) -> Axes:
     return tuple(a % len(x) for a in axes)
 
 
-def reduced(x: Shape, axes: Axes, keepdims: bool) -> Shape:
-    """Shape after the reduction."""
-    gone = check_axes(axes, x)
-    return tuple(1 if i in gone else n for i, n in enumerate(x) if keepdims or i not in gone)
-
-
-def restore(y: Array, axes: Axes, rank: int, keepdims: bool) -> Array:
-    """A reduced array with its lost axes back, of length 1."""
-    return y if keepdims else jnp.expand_dims(y, tuple(a % rank for a in axes))
-
-
-@dataclass(frozen=True)
-class Min(Op):
-    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
-
-    axes: Axes
-    keepdims: bool = False
-
-    def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
-
-    def forward(self, x: Array) -> Array:
-        return jnp.min(x, self.axes, keepdims=self.keepdims)
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        wins = (x == restore(y, self.axes, x.ndim, self.keepdims)).astype(g.dtype)
-        share = wins / jnp.sum(wins, self.axes, keepdims=True)
-        return (share * restore(g, self.axes, x.ndim, self.keepdims),)
-
-
-@dataclass(frozen=True)
-class Product(Op):
-    """Product of the entries over `axes`."""
-
-    axes: Axes
-    keepdims: bool = False
-
-    def shape(self, x: Shape) -> Shape:
-        return reduced(x, self.axes, self.keepdims)
-
-    def forward(self, x: Array) -> Array:
-        return jnp.prod(x, self.axes, keepdims=self.keepdims)
+def shared(op: Reduction, g: Array, y: Array, x: Array) -> Array:
+    """The derivative in equal shares to the entries that are what was chosen among all."""
+    wins = (x == op.restored(y, x)).astype(g.dtype)
+    return wins / jnp.sum(wins, op.axes, keepdims=True) * op.restored(g, x)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -35,7 +34,6 @@ __all__ = [
     "Identity",
     "Pad",
     "Range",
-    "Reshape",
     "ReshapeTo",
     "ShapeOf",
     "Slice",
@@ -55,6 +53,17 @@ class ReshapeTo(Op):
 
     lengths: Shape
     places: Places = ()
+
+    @property
+    def name(self) -> str:
+        return "reshape"
+
+    def of_rows(self, row: Shape) -> tuple[int, ...] | None:
+        """The lengths that each row of this shape is given, where every row stays by itself; else nothing."""
+        rest = self.lengths[1:]
+        if not self.lengths or words_of(*row, *rest) or size(rest) != size(row) or size(row) == 0:
+            return None
+        return tuple(int(n) for n in rest)
 
     def shape(self, x: Shape, *read: Shape) -> Shape:
         known = {name for name, _, _ in self.places}
@@ -203,27 +212,6 @@ class Tile(Op):
     def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
         split = [n for pair in zip(self.counts(x, *read), x.shape, strict=True) for n in pair]
         return (g.reshape(split).sum(tuple(range(0, 2 * x.ndim, 2))), *(None,) * len(read))
-
-
-@dataclass(frozen=True)
-class Reshape(Op):
-    """The same entries in row-major order, as `(first axis, *lengths)`."""
-
-    lengths: tuple[int, ...]
-
-    def shape(self, x: Shape) -> Shape:
-        if not x or differ(size(x[1:]), prod(self.lengths)):
-            raise ShapeError(
-                f"{show_shape(x)} does not have the entries of {show_shape((*x[:1], *self.lengths))}\n"
-                "  fix: keep the first axis, and the product of the lengths after it"
-            )
-        return (x[0], *self.lengths)
-
-    def forward(self, x: Array) -> Array:
-        return x.reshape(x.shape[0], *self.lengths)
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
-        return (g.reshape(x.shape),)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ user by its name, its code, its defaults and what it closes over; an object that
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from reseau.graph import Constant, Graph, Node, Parameter, State, order
 from reseau.modelfiles.earlier import later
 from reseau.network import Network
 from reseau.objective import Objective
+from reseau.ops.shapes import ReshapeTo
 
 __all__ = ["digest", "fingerprint_of"]
 
@@ -122,7 +123,7 @@ def _say(found: Hash, *words: Any) -> None:
 
 def _name(value: Any) -> tuple[str, str]:
     module = str(getattr(value, "__module__", ""))
-    if module.startswith(("reseau.ops.", "reseau.graph.")):
+    if value is Reshape or module.startswith(("reseau.ops.", "reseau.graph.")):
         module = FIRST_HOME.get(getattr(value, "__name__", ""), module)
     if module.startswith("reseau.losses."):
         module = "reseau.losses"  # one file of that name, once
@@ -145,12 +146,29 @@ def _graph(found: Hash, value: Network | Graph | Node, path: tuple[int, ...]) ->
     number = {node: i for i, node in enumerate(dict.fromkeys((*inputs, *order(outputs))))}
     _say(found, "graph", len(number), len(inputs), *(number[n] for n in outputs))
     for node in number:
-        _say(found, node.name, node.kind, node.shape, *(number[p] for p in node.parents))
+        kind, op = _as_first(node)
+        _say(found, node.name, kind, node.shape, *(number[p] for p in node.parents))
         source = node.source
         if isinstance(source, State | Constant):
             _take(found, source.value, path)
         elif not isinstance(source, Parameter):
-            _take(found, node.op if node.op is not None else source, path)
+            _take(found, op if op is not None else source, path)
+
+
+def _as_first(node: Node) -> tuple[str, Any]:
+    """The kind and the operation of a node as 0.1 had them: reshaping was two operations, of rows and of anything."""
+    if not isinstance(node.op, ReshapeTo):
+        return node.kind, node.op
+    row = node.parents[0].shape[1:]
+    lengths = node.op.of_rows(row) if row else None
+    return ("reshape_to", node.op) if lengths is None else (node.kind, Reshape(lengths))
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """What 0.1 called the reshaping of each row."""
+
+    lengths: tuple[int, ...]
 
 
 def _function(found: Hash, value: Any, path: tuple[int, ...]) -> None:

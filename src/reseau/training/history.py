@@ -1,8 +1,8 @@
 """The history of a fit: one row an epoch, and with `patience` the best epoch's parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax import Array
@@ -13,25 +13,50 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.training.run import Record, TrainingRun
 
-__all__ = ["Best", "History"]
+__all__ = ["NONE_YET", "Best", "History"]
 
 
 class Best(NamedTuple):
-    """The epoch with the lowest validation loss, or the highest accuracy, where there is `patience`.
+    """The best epoch so far, and for how long there was no progress.
 
     Attributes:
-        params: Its parameters.
-        loss: That validation loss, or minus the accuracy.
-        since: Epochs since then.
+        params: Its parameters, where they are kept.
+        loss: The least loss, or minus the highest accuracy or score.
+        since: Epochs since there was progress.
     """
 
-    params: dict[str, Array] | None = None
+    params: dict[str, Any] | None = None
     loss: float = inf
     since: int = 0
 
+    def after(
+        self,
+        loss: float,
+        params: Callable[[], dict[str, Any] | None],
+        *,
+        progress: bool | None = None,
+        ties: bool = False,
+    ) -> "Best":
+        """The same after one more epoch.
+
+        Args:
+            loss: Of that epoch.
+            params: Its parameters, asked for where they are kept.
+            progress: Whether it was progress; where nothing is said, it was if the loss is the least.
+            ties: Whether of equally good epochs the last is kept: it was trained for longer.
+        """
+        better = loss < self.loss
+        kept = params() if better or (ties and loss == self.loss) else self.params
+        progress = better if progress is None else progress
+        return Best(kept, loss if better else self.loss, 0 if progress else self.since + 1)
+
+
+NONE_YET = Best()
+"""Before the first epoch."""
+
 
 class History:
-    """The columns of the history, and with `patience` the best epoch."""
+    """The columns of the history, and with `patience` the epoch of the least validation loss, or highest accuracy."""
 
     def __init__(
         self, objective: Objective, held_out: Examples | None, patience: int | None, best: str = "loss"
@@ -40,7 +65,7 @@ class History:
         measured = () if held_out is None else objective.measured
         self.columns: dict[str, list[float]] = {name: [] for name in ("epoch", "loss")}
         self.columns |= {f"validation_{name}": [] for name in measured}
-        self.best = self.best_of_whole = Best()
+        self.best = self.best_of_whole = NONE_YET
 
     def resume(self, columns: Mapping[str, Sequence[float]], best: Best) -> None:
         """Take up the history of an earlier process; `columns` are without "epoch"."""
@@ -62,12 +87,7 @@ class History:
         if self.patience is not None:
             sign = -1 if self.chosen_by == "accuracy" else 1
             loss = sign * sum(value for name, value in measured.items() if name.startswith(self.chosen_by))
-            if loss < self.best.loss:
-                self.best = Best(record.params, loss)
-            else:  # of equally accurate epochs the last is kept: it was trained for longer
-                tied = self.chosen_by == "accuracy" and loss == self.best.loss
-                kept = record.params if tied else self.best.params
-                self.best = Best(kept, self.best.loss, self.best.since + 1)
+            self.best = self.best.after(loss, lambda: record.params, ties=self.chosen_by == "accuracy")
         if len(self.columns["epoch"]) == record.epoch:  # not one that the end of the run cuts short
             self.best_of_whole = self.best
 

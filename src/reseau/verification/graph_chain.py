@@ -15,7 +15,7 @@ from reseau.ops.arithmetic import Add, Multiply, Negative, Subtract
 from reseau.ops.base import Op
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
-from reseau.ops.shapes import Reshape
+from reseau.ops.shapes import ReshapeTo
 from reseau.verification.chain import Chain, Layer, appended, checked
 
 __all__ = ["chain_if_any", "chain_of"]
@@ -45,7 +45,7 @@ def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
         if made is None:
             raise _refused(f"node {graph.names[node]!r} is a {node.kind}")
         layers, current = appended(layers, made), node
-        dots &= isinstance(node.op, Affine | Matmul | Add | Subtract | Relu | Reshape | Dropout)
+        dots &= isinstance(node.op, Affine | Matmul | Add | Subtract | Relu | ReshapeTo | Dropout)
         seen.add(node)
     if current is not graph.outputs[0] or not layers:
         raise _refused("its output is not what its last node gives")
@@ -118,9 +118,13 @@ def _(op: Negative, place: int, shape: tuple[int, ...]) -> Layer:
     return Layer(-np.eye(prod(shape)), np.zeros(prod(shape)))
 
 
-@_layer.register(Reshape)
-@_layer.register(Dropout)
-def _(op: Op, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer:
+@_layer.register
+def _(op: ReshapeTo, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer | None:
+    return None if op.of_rows(shape) is None else Layer(np.eye(prod(shape)), np.zeros(prod(shape)))
+
+
+@_layer.register
+def _(op: Dropout, place: int, shape: tuple[int, ...]) -> Layer:
     return Layer(np.eye(prod(shape)), np.zeros(prod(shape)))
 
 

@@ -10,7 +10,7 @@ from reseau.data.readers.csv import check_absent, read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Table
-from reseau.data.table.survey import learn_recipe
+from reseau.data.table.survey import Survey
 
 __all__ = ["read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
@@ -87,17 +87,7 @@ def read_csv(
         texts=keys,
         decimal=decimal,
     )
-    recipe = learn_recipe(
-        *(sheet, target),
-        task=task,
-        missing=missing,
-        text=text,
-        auto=auto,
-        decimal=decimal,
-        dates=dates,
-        keys=tuple(keys),
-    )
-    return _told(read_rows(sheet, recipe), sheet.path)
+    return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys)))
 
 
 def read_parquet(
@@ -115,7 +105,7 @@ def read_parquet(
         >>> rs.data.read_parquet(path, target="y").target.tolist()
         [0.5, 1.5, 2.5]
     """
-    return _table(parquet_sheet(path), target, task, missing, text)
+    return _table(parquet_sheet(path), Survey(target, task, missing, text))
 
 
 def read_arrow(
@@ -130,7 +120,7 @@ def read_arrow(
         >>> rs.data.read_arrow(path, target="y").target.tolist()
         [0.5, 1.5, 2.5]
     """
-    return _table(arrow_sheet(path), target, task, missing, text)
+    return _table(arrow_sheet(path), Survey(target, task, missing, text))
 
 
 def read_sheet(
@@ -187,13 +177,10 @@ def read_sheet(
     )
 
 
-def _table(sheet: Sheet, target: str, task: str, missing: str, text: str) -> Table:
-    return _told(read_rows(sheet, learn_recipe(sheet, target, task=task, missing=missing, text=text)), sheet.path)
-
-
-def _told(table: Table, path: str) -> Table:
-    """The table, after a warning for each column that nobody asked to leave out."""
+def _table(sheet: Sheet, survey: Survey) -> Table:
+    """The rows of the sheet, after a warning for each column that nobody asked to leave out."""
+    table = read_rows(sheet, survey.add(sheet).recipe())
     for left in table.recipe.left_out:
         if left.kind != "key":
-            warnings.warn(f"{path}: column {left.name!r} is left out: {left.why}", stacklevel=3)
+            warnings.warn(f"{sheet.path}: column {left.name!r} is left out: {left.why}", stacklevel=3)
     return table

@@ -326,6 +326,14 @@ def stream(
         >>> len(stream), stream.example[0].shape
         (120, (1, 2))
     """
+    survey = Survey(target, task, missing, text, auto, decimal, dates, tuple(keys))
+    return stream_of(path, survey, recipe, window)
+
+
+def stream_of(
+    path: str | PathLike[str], survey: Survey, recipe: Recipe | None = None, window: int = WINDOW_BYTES
+) -> Stream:
+    """`stream` with what is said of a table as a survey that has met no rows."""
     if window < 1:
         raise DataError(f"a window of {window} bytes holds nothing\n  fix: window=2**27")
     path = Path(path)
@@ -335,17 +343,15 @@ def stream(
     if bool(arrays) == bool(tables):
         raise DataError(
             f"{path}: it holds {'both' if arrays else 'neither'} X*.npy {'and' if arrays else 'nor'} *.parquet files\n"
-            f"  fix: save tables as Parquet, or arrays in pairs as X-000.npy and {target}-000.npy"
+            f"  fix: save tables as Parquet, or arrays in pairs as X-000.npy and {survey.target}-000.npy"
         )
     if arrays:
-        return Stream(npy_blocks(arrays, target), window, table=recipe)
-    if missing == "drop" or (recipe is not None and recipe.missing == "drop"):
+        return Stream(npy_blocks(arrays, survey.target), window, table=recipe)
+    if survey.missing == "drop" or (recipe is not None and recipe.missing == "drop"):
         raise DataError(
             "the rows of a stream are counted before they are read\n  fix: missing='impute' (--missing impute)"
         )
     blocks = parquet_blocks(tables)
     if not blocks:
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
-    return Stream(
-        blocks, window, table=recipe or Survey(target, task, missing, text, auto, decimal, dates, tuple(keys))
-    )
+    return Stream(blocks, window, table=recipe or survey)

@@ -18,7 +18,7 @@ from reseau.ops import (
     Equal,
     IsNan,
     Multiply,
-    Reshape,
+    ReshapeTo,
     Slice,
     Subtract,
     Take,
@@ -134,7 +134,7 @@ def _one_hot(codes: Node, places: Sequence[int], counts: Sequence[int]) -> Node:
 def _embedded(codes: Node, place: int, column: Column) -> Node:
     """The vector of a column's text; the last row stands for blank and unknown texts."""
     count = len(column.categories)
-    code = apply_op(Cast("int32"), apply_op(Reshape(()), apply_op(Slice(1, place, place + 1), codes)))
+    code = apply_op(Cast("int32"), apply_op(ReshapeTo(codes.shape[:1]), apply_op(Slice(1, place, place + 1), codes)))
     table = parameter(None, (count + 1, embedding_width(count)), zeros, role="weight")
     return apply_op(Embedding(), code, table, name=f"{column.name} embedded")
 

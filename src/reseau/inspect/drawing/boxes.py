@@ -19,8 +19,8 @@ from reseau.ops.indexing import Embedding
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool, WindowSum
-from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
-from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose
+from reseau.ops.reduction import LogSoftmax, Reduction, Softmax
+from reseau.ops.shapes import BroadcastTo, Concatenate, Identity, Pad, ReshapeTo, Slice, Tile, Transpose
 
 __all__ = ["FAMILIES", "Box", "Diagram", "diagram", "text_width"]
 
@@ -83,10 +83,10 @@ def _color(name: str, *kinds: type) -> None:
 _color("affine", Affine, Matmul)
 _color("convolution", Conv, ConvTranspose)
 _color("activation", Pointwise, Softmax, LogSoftmax)
-_color("pooling or reduction", MaxPool, AveragePool, WindowSum, Max, Min, Mean, Product, Sum, LogSumExp)
+_color("pooling or reduction", MaxPool, AveragePool, WindowSum, Reduction)
 _color("normalization", BatchNorm, BatchMean, BatchVariance, LayerNorm, Dropout, RandomMask)
 _color("arithmetic", Add, Subtract, Multiply, Divide, Negative, Maximum, Minimum)
-_color("rearrangement", BroadcastTo, Concatenate, Embedding, Identity, Pad, Reshape, ReshapeTo, Slice, Tile, Transpose)
+_color("rearrangement", BroadcastTo, Concatenate, Embedding, Identity, Pad, ReshapeTo, Slice, Tile, Transpose)
 
 
 def diagram(graph: Graph, *, folded: bool = True) -> Diagram:

@@ -26,7 +26,7 @@ from reseau.modelfiles.onnx.numpy_values import moves_texts
 from reseau.modelfiles.onnx.tensors import Arrays, type_name
 from reseau.ops.base import Op
 from reseau.ops.lengths import Dim, Places, Shape, words_of
-from reseau.ops.shapes import BroadcastTo, Reshape, ReshapeTo
+from reseau.ops.shapes import BroadcastTo, ReshapeTo
 
 __all__ = ["FAILURES", "Call", "Importer", "Listed", "Needs", "Rule", "Value", "type_name"]
 
@@ -160,8 +160,6 @@ class Call:
         """The node with other lengths; itself where they are the same."""
         if x.shape == lengths:
             return x
-        if lengths and x.shape and lengths[0] == x.shape[0] and not words_of(*x.shape[1:], *lengths[1:]):
-            return apply_op(Reshape(tuple(int(n) for n in lengths[1:])), x)
         if sum(isinstance(n, str) for n in lengths) <= 1:
             return apply_op(ReshapeTo(lengths), x)
         return self.sized(lambda places: ReshapeTo(lengths, places), lengths, x)

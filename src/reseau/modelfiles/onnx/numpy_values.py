@@ -26,7 +26,6 @@ NUMPY: Mapping[type[Op], Callable[..., Any]] = {
     ops.Maximum: lambda op, a, b: np.maximum(a, b),
     ops.Minimum: lambda op, a, b: np.minimum(a, b),
     ops.Quotient: lambda op, a, b: quotient(a, b),
-    ops.Reshape: lambda op, x: x.reshape(x.shape[0], *op.lengths),
     ops.ReshapeTo: lambda op, x: x.reshape(op.lengths),
     ops.Slice: lambda op, x: x[(slice(None),) * (op.axis % x.ndim) + (slice(op.start, op.stop, op.step),)],
     ops.BroadcastTo: lambda op, x: np.broadcast_to(x, op.lengths).copy(),

@@ -17,6 +17,7 @@ from reseau.graph import Constant, Graph, Node, Parameter, State, apply_op, orde
 from reseau.initializers import Given
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import Op, Shape
+from reseau.ops.reduction import Reduction
 
 __all__ = ["simplified"]
 
@@ -185,9 +186,8 @@ def _(op: ops.Transpose, node: Node, walk: Walk) -> Turned:
     return Turned(made, tuple(axes[a] for a in op.axes))
 
 
-@rebuild.register(ops.Reshape)
-@rebuild.register(ops.ReshapeTo)
-def _(op: ops.Reshape | ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
+@rebuild.register
+def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
     x = walk.plain(node.parents[0])
     if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
         return untouched(walk.reshaped(x, node.shape))
@@ -240,10 +240,8 @@ def _(op: ops.Softmax | ops.LogSoftmax, node: Node, walk: Walk) -> Turned:
     return Turned(walk.made(type(op)(axes[op.axis % len(axes)]), node, made), axes)
 
 
-@rebuild.register(ops.Sum)
-@rebuild.register(ops.Mean)
-@rebuild.register(ops.Max)
-def _(op: ops.Sum | ops.Mean | ops.Max, node: Node, walk: Walk) -> Turned:
+@rebuild.register
+def _(op: Reduction, node: Node, walk: Walk) -> Turned:
     made, axes = walk.turned[node.parents[0]]
     gone = tuple(sorted(axes[a % len(axes)] for a in op.axes))
     y = walk.made(type(op)(gone, op.keepdims), node, made)

@@ -171,11 +171,9 @@ def _(op: ops.Slice, x: Symbols) -> Symbols | None:
     return x[tuple(kept)]
 
 
-@symbolic.register(ops.Reshape)
-@symbolic.register(ops.ReshapeTo)
-def _(op: ops.Reshape | ops.ReshapeTo, x: Symbols) -> Symbols | None:
-    lengths = (x.shape[0], *op.lengths) if isinstance(op, ops.Reshape) else op.lengths
-    return x.reshape([int(n) for n in lengths])
+@symbolic.register
+def _(op: ops.ReshapeTo, x: Symbols) -> Symbols | None:
+    return x.reshape([int(n) for n in op.lengths])
 
 
 @symbolic.register

@@ -26,7 +26,6 @@ FIRST = (
         ops.Pad,
         ops.Put,
         ops.PutAlong,
-        ops.Reshape,
         ops.ReshapeTo,
         ops.Slice,
     ),

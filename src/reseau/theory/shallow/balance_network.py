@@ -23,7 +23,7 @@ from reseau.ops.functions import Abs
 from reseau.ops.linear import Affine
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import Max, Mean, Sum
-from reseau.ops.shapes import Reshape, Transpose
+from reseau.ops.shapes import ReshapeTo, Transpose
 from reseau.theory.shallow.network import FloatArray
 
 __all__ = ["Balanced", "balance_network", "path_norm_of"]
@@ -296,8 +296,9 @@ def _(op: Mean | Sum | Max, units: Units, node: Node, source: Node) -> Units | N
 
 
 @_move.register
-def _(op: Reshape, units: Units, node: Node, source: Node) -> Units:
-    return units.reshape(op.lengths)
+def _(op: ReshapeTo, units: Units, node: Node, source: Node) -> Units | None:
+    lengths = op.of_rows(units.shape)
+    return None if lengths is None else units.reshape(lengths)
 
 
 @_move.register
@@ -319,7 +320,7 @@ def _absolute(op: Op, name: str, *values: Any) -> Any:
     | Relu
     | MaxPool
     | AveragePool
-    | Reshape
+    | ReshapeTo
     | Transpose
     | Dropout
     | Add

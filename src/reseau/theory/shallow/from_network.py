@@ -24,7 +24,7 @@ from reseau.ops.base import Op
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
-from reseau.ops.shapes import Reshape
+from reseau.ops.shapes import ReshapeTo
 
 __all__ = ["arrays_of", "network_of"]
 
@@ -165,8 +165,9 @@ def _(op: Negative, rows: FloatArray, place: int) -> FloatArray:
 
 
 @_images.register
-def _(op: Reshape, rows: FloatArray, place: int) -> FloatArray:
-    return rows.reshape(len(rows), *op.lengths)
+def _(op: ReshapeTo, rows: FloatArray, place: int) -> FloatArray | None:
+    lengths = op.of_rows(rows.shape[1:])
+    return None if lengths is None else rows.reshape(len(rows), *lengths)
 
 
 @_images.register

@@ -52,7 +52,7 @@ def pac_bayes_bound(empirical: float, divergence: float, count: int, delta: floa
 
     Example:
         >>> round(pac_bayes_bound(0.02, 200.0, 30_000, 0.05), 4)
-        0.0381
+        0.0412
 
     Source: A. Maurer, *A note on the PAC Bayesian theorem*, 2004, theorem 5.
     """

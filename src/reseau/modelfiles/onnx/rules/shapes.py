@@ -249,29 +249,33 @@ def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(range(rank)) if given is None else tuple(a % rank for a in given)
 
 
-def write_reshape(op: ops.Reshape, node: Node, w: Emitter) -> Value:
+def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    value = w.value(x)
-    order = None
-    if reorders(value, x.shape) or value.axes[0] != 0:
-        if len(op.lengths) == 1 and value.axes[0] == 0 and folds(w, node):
-            order = Order(tuple(int(n) for n in x.shape[1:]), tuple(a - 1 for a in value.axes[1:]))
-        else:
-            value = Value(w.plain(x), plain(len(x.shape)))
-    if len(op.lengths) == 1:
-        name = w.emit("Flatten", value.name, name=w.label(node), axis=1)
-    else:
-        name = w.emit("Reshape", value.name, w.axes_of([0, *op.lengths]), name=w.label(node))
-    return Value(name, plain(len(node.shape)), order)
-
-
-def write_reshape_to(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
-    x = node.parents[0]
+    rest = op.of_rows(x.shape[1:])
+    if rest is not None and len(node.parents) == 1:
+        return write_rows_reshaped(rest, node, w)
     if sum(isinstance(n, str) for n in op.lengths) <= 1 and 0 not in op.lengths:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
     return own(w, node, "Reshape", w.plain(x), lengths)
+
+
+def write_rows_reshaped(lengths: tuple[int, ...], node: Node, w: Emitter) -> Value:
+    """Each row put in another shape; where its readers can take it in the file's order, it stays in that."""
+    x = node.parents[0]
+    value = w.value(x)
+    order = None
+    if reorders(value, x.shape) or value.axes[0] != 0:
+        if len(lengths) == 1 and value.axes[0] == 0 and folds(w, node):
+            order = Order(tuple(int(n) for n in x.shape[1:]), tuple(a - 1 for a in value.axes[1:]))
+        else:
+            value = Value(w.plain(x), plain(len(x.shape)))
+    if len(lengths) == 1:
+        name = w.emit("Flatten", value.name, name=w.label(node), axis=1)
+    else:
+        name = w.emit("Reshape", value.name, w.axes_of([0, *lengths]), name=w.label(node))
+    return Value(name, plain(len(node.shape)), order)
 
 
 def write_broadcast_to(op: ops.BroadcastTo, node: Node, w: Emitter) -> Value:
@@ -386,8 +390,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.Concatenate: write_concatenate,
     ops.Pad: write_pad,
     ops.Range: write_range,
-    ops.Reshape: write_reshape,
-    ops.ReshapeTo: write_reshape_to,
+    ops.ReshapeTo: write_reshape,
     ops.ShapeOf: write_shape_of,
     ops.Slice: write_slice,
     ops.Tile: write_tile,
