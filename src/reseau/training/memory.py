@@ -9,9 +9,10 @@ from contextlib import contextmanager
 __all__ = ["kept"]
 
 # names and defaults of `mallopt` in glibc's malloc.h
-TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -3, -4, -8
 KEPT = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, ARENA_MAX: 1}
-USUAL = {MMAP_MAX: 65_536, TRIM_THRESHOLD: 2**27, ARENA_MAX: 0}
+# a setting ends glibc's own adjustment, so what that reaches at most is set: arrays up to 32 MiB are kept, as before
+USUAL = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26, ARENA_MAX: 0}
 
 
 @contextmanager
@@ -19,8 +20,9 @@ def kept() -> Iterator[None]:
     """Within it, glibc keeps what is freed; after it, all that is free goes back to the system.
 
     A step that is dispatched by itself allocates its temporary arrays anew. Above 32 MiB, glibc takes each from the
-    system and gives it back, page by page: 12,800 pages a step of `make bench` (d2) and 40,900 of (d3), for a quarter
-    of the time. Other libraries of C allocate as they do.
+    system and gives it back, page by page: 12,800 pages a step of `make bench` (d2), of which 2,200 are left here. What
+    is above 64 MiB in a thread of XLA's that began before is still given back: 40,000 pages a step of (d3). Other
+    libraries of C allocate as they do.
     """
     libc = glibc()
     if libc is None:
