@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import weakref
 from pathlib import Path
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 
 import reseau as rs
 from reseau import ops
+from reseau.errors import DataError
 
 
 def branched():
@@ -79,6 +81,29 @@ def test_programs_for_ever_other_numbers_of_rows_are_let_go(sizes, joined):
     print(sizes, joined, (maps, resident), after)
     assert after[0] < maps + 30  # the programs of 26 sizes are 150
     assert after[1] < resident + 64
+
+
+def test_parameters_are_checked_once_and_seen_when_they_change():
+    net = branched()
+    params, rows = dict(net.init(1)), np.ones((2, 3), np.float32)
+    before = net(params, rows)[0]
+    params["left.bias"] = params["left.bias"] + 1
+    np.testing.assert_allclose(net(params, rows)[0], before + 1, 1e-6)
+    params["left.bias"] = np.asarray(params["left.bias"]) + 1
+    np.testing.assert_allclose(net(params, rows)[0], before + 2, 1e-6)
+    params["left.bias"][:] += 1  # an array of NumPy may change in its place
+    np.testing.assert_allclose(net(params, rows)[0], before + 3, 1e-6)
+    net(net.init(1), rows)
+    for wrong in ({**net.init(1), "more": rows}, {**net.init(1), "left.bias": rows}):
+        net(net.init(1), rows)
+        with pytest.raises(DataError):
+            net(wrong, rows)
+    first = net.init(1)
+    kept = weakref.ref(first["left.bias"])
+    net(first, rows)
+    del first
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.filterwarnings("error")

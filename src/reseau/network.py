@@ -1,7 +1,6 @@
 """The network a person holds: a graph, and every interpreter of it as a method."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from os import PathLike
 from typing import Any, Literal
@@ -30,11 +29,10 @@ from reseau.graph.values import (
     filled_up,
     first_rows,
     fixed_shape,
-    is_wide,
     placed,
-    precision_of,
     read_inputs,
 )
+from reseau.inference.parameters import Parameters, bits
 from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE, Predictor
 from reseau.inference.programs import of_parameters
 from reseau.modelfiles import formats as modelfile
@@ -120,9 +118,10 @@ class Network:
         from one power of two to the next, and what is computed for the others is dropped: a row's values are those that
         it has alone, up to rounding. A graph of 64 bits computes in 64 bits.
         """
-        with self._bits(params):
-            own, given = self.read(params, inputs)
-            rows = len(given[0]) if given and self.by_rows and not placed((*own.values(), *given)) else 0
+        own, known = self._parameters.of(params)
+        with bits(known.wide):
+            given = self._given(inputs, known.precision)
+            rows = len(given[0]) if given and self.by_rows and not known.placed and not placed(given) else 0
             size = shared_length(rows, PARTS)
             filled = given if size == rows else tuple(filled_up(np.asarray(x), size) for x in given)
             make = partial(of_parameters, self.graph, self.sources)
@@ -153,17 +152,13 @@ class Network:
             >>> predict(np.ones((5, 2))).shape
             (5, 3)
         """
-        check_process()
-        check_params(self.graph.stored, params)
-        precision = self._precision(params)
+        own, known = self._parameters.of(params)
         if any(n.op is not None and n.op.host for n in self.graph.nodes):
-            return Predictor(self.graph, {}, precision, False, partial(self, dict(params)))
-        with self._bits(params):
-            sources = {n: params[name] for name, n in self.graph.stored.items()} | constants(
-                self.graph.nodes, precision
-            )
-        held = {n: np.array(v) if isinstance(v, np.ndarray) else np.asarray(v) for n, v in sources.items()}
-        return Predictor(self.graph, held, precision, self._is_wide(params))
+            return Predictor(self.graph, {}, known.precision, False, partial(self, own))
+        with bits(known.wide):
+            sources = dict(zip(self.graph.stored.values(), own.values(), strict=True))
+            sources |= constants(self.graph.nodes, known.precision)
+        return Predictor(self.graph, {n: np.asarray(v) for n, v in sources.items()}, known.precision, known.wide)
 
     def in_blocks(self, params: Params, *inputs: np.ndarray) -> Any:
         """Inference on any number of rows, in blocks of at most 1024 that are filled up to a power of two.
@@ -201,24 +196,12 @@ class Network:
         return Recent(most=PROGRAMS)
 
     @cached_property
-    def _wide(self) -> bool:
-        return is_wide(self.graph.nodes)
-
-    def _precision(self, params: Params) -> np.dtype[Any]:
-        """The type of real numbers that follow the parameters: whole numbers of 64 bits do not make them longer."""
-        bare = not any(jnp.issubdtype(v.dtype, jnp.floating) for v in params.values())
-        return np.dtype(np.float32) if bare and self._wide else precision_of(params)
-
-    def _bits(self, values: Mapping[Any, Array]) -> AbstractContextManager[Any]:
-        """The setting of JAX under which nothing of this network, nor of these values, is cut to 32 bits."""
-        return jax.enable_x64(True) if self._is_wide(values) else nullcontext()
-
-    def _is_wide(self, values: Mapping[Any, Array]) -> bool:
-        return self._wide or any(str(getattr(v, "dtype", "")) in WIDE for v in values.values())
+    def _parameters(self) -> Parameters:
+        return Parameters(self.graph)
 
     def forward(self, params: Params, *inputs: ArrayLike) -> Run:
         """The forward pass of inference, every node's value kept."""
-        with self._bits(params):
+        with bits(self._parameters.wide(params)):
             own, given = self.read(params, inputs)
             arrays = [x if is_text(n) else jax.device_put(x) for n, x in zip(self.graph.inputs, given, strict=True)]
             return Run(self.graph, evaluate(self.graph.nodes, self.sources(own, arrays)))
@@ -230,7 +213,7 @@ class Network:
             run: What `forward` returned.
             d_output: An array shaped like the output; a tuple of them where there are several outputs.
         """
-        with self._bits(run.values):
+        with bits(self._parameters.wide(run.values)):
             found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
             unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
@@ -255,23 +238,21 @@ class Network:
 
     def read(self, params: Params, inputs: Sequence[ArrayLike]) -> tuple[dict[str, Array], tuple[Any, ...]]:
         """The parameters and inputs as arrays of one precision, names and shapes checked."""
-        check_process()
-        own = self.graph.stored
-        check_params(own, params)
-        arrays = {k: params[k] if isinstance(params[k], Array) else jnp.asarray(params[k]) for k in own}
+        arrays, known = self._parameters.of(params)
+        return arrays, self._given(inputs, known.precision)
+
+    def _given(self, inputs: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
         if len(inputs) != len(self.graph.inputs):
             names = ", ".join(str(n.name) for n in self.graph.inputs)
             raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
-        precision = self._precision(arrays)
-        return arrays, read_inputs(self.graph.inputs, inputs, precision)
+        return read_inputs(self.graph.inputs, inputs, precision)
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:
         """Values of all the graph's sources."""
         own = self.graph.stored
         given = dict(zip(self.graph.inputs, inputs, strict=True))
-        return (
-            given | {n: params[name] for name, n in own.items()} | constants(self.graph.nodes, self._precision(params))
-        )
+        fixed = constants(self.graph.nodes, self._parameters.precision(params))
+        return given | {n: params[name] for name, n in own.items()} | fixed
 
     def bounds(
         self, params: Params, low: Any, high: Any, *, without_rule: Literal["refuse", "unbounded"] = "refuse"
@@ -315,7 +296,7 @@ class Network:
         """
         *inputs, d_output = inputs_and_d_output
         run = self.forward(params, *inputs)
-        with self._bits(run.values):
+        with bits(self._parameters.wide(run.values)):
             given = self.given(run, d_output)
             return inspect.explain(self.graph, run.values, given, self.backward(run, d_output).cotangents)
 

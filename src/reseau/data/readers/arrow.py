@@ -1,6 +1,6 @@
 """Tables that carry the types of their columns: Parquet and Arrow files, pyarrow's tables, pandas' data frames."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -12,11 +12,13 @@ import numpy as np
 from reseau.data.readers.csv import check_names
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
-from reseau.data.table.columns import Cells, Sheet, Texts, label
+from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, label
 from reseau.disk import file_error
 from reseau.errors import DataError
 
-__all__ = ["arrow_sheet", "json_sheet", "matrix", "parquet_sheet", "reading", "sheet_of"]
+__all__ = ["arrow_sheet", "json_sheet", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
+
+ROWS_IN_CACHE = 256
 
 EXACT = 2**53  # the whole numbers up to here are float64
 
@@ -155,6 +157,27 @@ def matrix(table: Any, path: str = "the table") -> tuple[np.ndarray, tuple[str, 
             )
         columns.append(values)
     return np.stack(columns, axis=1) if columns else np.empty((len(sheet), 0)), sheet.names
+
+
+def real_numbers(batch: Any, names: Sequence[str]) -> np.ndarray | None:
+    """Columns of real numbers as an array of float64, (rows, columns).
+
+    None where a column is looked at by itself: it has a blank, a number beyond `LARGEST`, or another type.
+    """
+    pa, known = pyarrow(), batch.schema.names
+    if len({*known}) < len(known) or any(name not in known for name in names):
+        return None
+    columns = [batch.column(name) for name in names]
+    if any(c.null_count or c.type not in (pa.float32(), pa.float64()) for c in columns):
+        return None
+    found = np.empty((batch.num_rows, len(columns)))
+    arrays = [c.to_numpy() for c in columns]
+    for first in range(0, len(found), ROWS_IN_CACHE):  # a column at a time would write each line of the cache again
+        part = found[first : first + ROWS_IN_CACHE]
+        for i, array in enumerate(arrays):
+            part[:, i] = array[first : first + ROWS_IN_CACHE]
+    inside = not found.size or (found.min() >= -LARGEST and found.max() <= LARGEST)  # NaN is not
+    return found if inside else None
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.readers.arrow import reading, sheet_of
+from reseau.data.readers.arrow import reading, real_numbers, sheet_of
 from reseau.data.readers.packages import pyarrow
 from reseau.data.streams.identity import Identity, digest_of
 from reseau.data.table.columns import Sheet
-from reseau.data.table.encoding import read_rows
+from reseau.data.table.encoding import is_plain, read_rows, read_target
 from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError
 
@@ -62,28 +62,41 @@ class ParquetBlock:
 
     def sheets(self, start: int = 0, columns: Collection[str] | None = None) -> Iterator[Sheet]:
         """The rows from `start` on, some at a time; of `columns`, those that are there."""
+        for batch, first in self.batches(start, columns):
+            yield sheet_of(batch, str(self.path), start=first)
+
+    def batches(self, start: int, columns: Collection[str] | None) -> Iterator[tuple[Any, int]]:
+        """The same as record batches, each with the number of its first row in the file."""
         row = 0
         with reading(self.path, "Parquet"):
             with open(self.path, "rb") as file:
                 self.opened.identity.check(file)
                 opened = _open(file, self.opened.footer)
-                names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
+                every = opened.schema_arrow.names
+                names = [n for n in every if columns is None or n in columns]
                 size = max(BYTES_A_PART // (8 * max(len(names), 1)), 1)
                 size = min(size, self.rows)  # what is asked for is allocated
-                for batch in opened.iter_batches(size, row_groups=[self.group], columns=names):
+                chosen = names if len(names) < len(every) else None  # to look each name up takes long
+                for batch in opened.iter_batches(size, row_groups=[self.group], columns=chosen):
                     batch.validate(full=True)  # offsets and texts of a damaged file may point anywhere
                     skipped, row = max(start - row, 0), row + batch.num_rows
                     if row > start:
                         rest = batch.slice(skipped)
-                        yield sheet_of(rest, str(self.path), start=self.first + row - rest.num_rows)
+                        yield rest, self.first + row - rest.num_rows
             if row != self.rows:
                 raise ValueError(f"row group {self.group} promises {self.rows} rows and holds {row}")
 
     def read(self, start: int, recipe: Recipe | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Features and targets of the rows from `start` on, as the recipe reads them."""
         assert recipe is not None
-        for sheet in self.sheets(start, [*recipe.sources, recipe.target]):
-            table = read_rows(sheet, recipe)
+        plain, columns = is_plain(recipe), [c.source or c.name for c in recipe.columns]
+        for batch, first in self.batches(start, [*recipe.sources, recipe.target]):
+            features = real_numbers(batch, columns) if plain and recipe.target in batch.schema.names else None
+            if features is not None:
+                only = sheet_of(batch.select([recipe.target]), str(self.path), start=first)
+                yield features, read_target(only, recipe.target, recipe)
+                continue
+            table = read_rows(sheet_of(batch, str(self.path), start=first), recipe)
             assert table.target is not None
             yield table.features, table.target
 

@@ -8,7 +8,7 @@ from reseau.data.table.recipe import Column, Recipe, Table
 from reseau.data.table.survey import without_blanks
 from reseau.errors import DataError
 
-__all__ = ["read_rows"]
+__all__ = ["is_plain", "read_rows", "read_target"]
 
 
 def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool = True, fill: bool = False) -> Table:
@@ -47,7 +47,7 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
         name = names[column.source or column.name]
         read = _categories if column.categories else _dates if column.part else _numbers
         features[:, i] = _filled(sheet, name, column, recipe, read(sheet, name, column, recipe), fill)
-    values = _target(sheet, names[recipe.target], recipe) if target else None
+    values = read_target(sheet, names[recipe.target], recipe) if target else None
     return Table(features, values, recipe, all_rows - len(sheet), sheet.lines, sheet.unit)
 
 
@@ -134,8 +134,14 @@ def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.
     )
 
 
-def _target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
-    """Class numbers, or real numbers."""
+def is_plain(recipe: Recipe) -> bool:
+    """Whether `read_rows` leaves numbers that are there as they are, and rows too."""
+    kept = recipe.missing != "drop" and recipe.unreadable != "blank"
+    return kept and bool(recipe.columns) and all(c.kind == "number" and not c.written for c in recipe.columns)
+
+
+def read_target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
+    """The targets in the column of this name: class numbers, or real numbers."""
     cells = sheet.column(name)
     if recipe.classes:
         number, texts = {c: k for k, c in enumerate(recipe.classes)}, as_texts(cells)
