@@ -229,7 +229,6 @@ class Importer(Known):
     # sources
 
     def constant(self, value: np.ndarray) -> Node:
-        """A fixed array."""
         self.texts |= value.dtype == np.dtype(object)
         return super().constant(value)
 
