@@ -241,7 +241,12 @@ def normalized(x: Node) -> Node:
     return rs.attention(rs.rms_norm(h, name="root"), 2, causal=True, name="mixed")
 
 
-@pytest.mark.parametrize("build", [activations, embedded, of_members, normalized])
+def recurrent(x: Node) -> Node:
+    h = rs.gru(rs.reshape(x, (3, 2)), 4, name="gated")
+    return rs.flatten(rs.lstm(h, 3, reverse=True, name="memory"))
+
+
+@pytest.mark.parametrize("build", [activations, embedded, of_members, normalized, recurrent])
 def test_saved_drawn_and_exported_whole(build: Callable[[Node], Node], tmp_path, rng) -> None:
     x = rs.input("x", (6,))
     net = rs.Network(x, build(x))

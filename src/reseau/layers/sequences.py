@@ -9,7 +9,7 @@ from reseau.graph import Initializer, Node, apply_op, constant
 from reseau.initializers import Uniform, glorot_uniform, zeros
 from reseau.layers.axes import reshape, transpose
 from reseau.layers.wiring import called, check_node, check_whole, misfit, put, source
-from reseau.ops import Affine, GatedCell, LongShortCell, Matmul, Multiply, ReshapeTo, Softmax, Sum, Transpose
+from reseau.ops import Affine, GatedCell, LongShortCell, Matmul, Softmax, Transpose
 
 __all__ = ["attention", "gru", "lstm"]
 
@@ -167,9 +167,7 @@ def _recurrent(
     }
     drawn = {role: (even if bias is None else bias) if "bias" in role else weight or even for role in shapes}
     own = [source(who, drawn[role], shape, role, name) for role, shape in shapes.items()]
-    nothing = apply_op(
-        Multiply(), apply_op(ReshapeTo(("batch", 1)), apply_op(Sum((1, 2)), x)), constant(np.zeros(units))
-    )
+    nothing = constant(np.zeros((1, units)))
     lengths = constant(np.full(1, time, np.int32))
     more = (nothing, constant(np.zeros(3 * units))) if isinstance(op, LongShortCell) else ()
     states = apply_op(op, apply_op(Transpose((1, 0, 2)), x), *own, nothing, lengths, *more)

@@ -166,14 +166,15 @@ class Minimum(Op):
         return unbroadcast(g * share, a), unbroadcast(g * (1 - share), b)
 
 
-PACKED = ("int2", "uint2", "int4", "uint4")
+SHORT = ("int2", "uint2", "int4", "uint4", "int8", "uint8", "int16", "uint16")
 
 
 @dataclass(frozen=True)
 class Cast(Op):
     """The same numbers in another type; where JAX is set to 32 bits, a type of 64 bits means its 32-bit relative.
 
-    Of real numbers that a whole type of 2 or 4 bits does not hold, the lowest bits are kept.
+    Of real numbers that a whole type of fewer than 32 bits does not hold, the lowest bits are kept, as by NumPy,
+    PyTorch and onnxruntime on common processors: -3 as `uint8` is 253.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -190,7 +191,7 @@ class Cast(Op):
         dtype = jax.dtypes.canonicalize_dtype(jnp.dtype(self.dtype))
         if dtype == np.bool_:
             return x != 0
-        if str(dtype) in PACKED and jnp.issubdtype(x.dtype, jnp.floating):
+        if str(dtype) in SHORT and jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(jnp.int32)
         return x.astype(dtype)
 

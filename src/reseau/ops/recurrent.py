@@ -1,8 +1,9 @@
 """Recurrent cells run along a sequence: one scan over time, states zeroed after each sequence's own length.
 
 Inputs are `x` (time, batch, features), the input weights (gates × units, features), the state weights
-(gates × units, units), the bias of each, (gates × units,), the first hidden state (batch, units), and the number of
-steps of each sequence (batch,). The output is the hidden state after every step, (time, batch, units).
+(gates × units, units), the bias of each, (gates × units,), the first hidden state (batch, units), or (1, units) for
+all rows, and the number of steps of each sequence (batch,). The output is the hidden state after every step,
+(time, batch, units).
 """
 
 from abc import abstractmethod
@@ -69,6 +70,7 @@ class Recurrent(Op):
             new = tuple(jnp.where(alive, n, o) for n, o in zip(self.step(old, entry, weights), old, strict=True))
             return new, tuple(jnp.where(alive, n, 0) for n in new)
 
+        states = tuple(jnp.broadcast_to(s, (x.shape[1], s.shape[-1])) for s in states)
         times = jnp.arange(x.shape[0]).astype(lengths.dtype)
         last, kept = lax.scan(advance, states, (x, times), reverse=self.reverse)
         return tuple(kept), tuple(last)

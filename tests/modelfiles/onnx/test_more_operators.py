@@ -226,3 +226,18 @@ def test_an_open_sequence_asks_for_its_value_and_the_cure_works(tmp_path: Path) 
         rs.load(tmp_path / "m.onnx")
     net, params = rs.onnx.read(tmp_path / "m.onnx", fixed={"s": [normal(1, 2), normal(3, 2)]})
     assert net(params).shape == (4, 2)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+def test_numbers_that_a_short_type_does_not_hold_keep_their_lowest_bits(tmp_path: Path, dtype: str) -> None:
+    number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    m = model([node("Cast", ["x"], ["y"], to=number)], {"x": ("float", ["batch"])}, {"y": (dtype, ["batch"])})
+    check_both_ways(tmp_path, m, {"x": np.array([-3, -1.5, 2.7, 255, 300, -70000, 70000], np.float32)})
+
+
+@pytest.mark.parametrize("kind", ["ReduceL2", "ReduceLogSum", "ReduceMean"])
+def test_whole_numbers_stay_whole_when_reduced(tmp_path: Path, kind: str) -> None:
+    m = model(
+        [node(kind, ["x"], ["y"], axes=[1])], {"x": ("int64", ["batch", 3])}, {"y": ("int64", ["batch", 1])}, opset=13
+    )
+    check_both_ways(tmp_path, m, {"x": np.array([[3, 4, 1], [9, 2, 2]])})

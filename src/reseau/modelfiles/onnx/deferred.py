@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from reseau.graph import Node, apply_op
+from reseau.graph import Constant, Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
 from reseau.modelfiles.onnx.importer import Importer, Listed
 from reseau.modelfiles.onnx.node_order import read_by
@@ -22,6 +22,8 @@ from reseau.ops.base import BATCH, Dim, Op, Shape
 from reseau.ops.lengths import word
 
 __all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
+
+FEW = 64  # numbers that are kept beside the nodes that read them
 
 Run = Callable[[onnx.ModelProto, Mapping[str, Any], bool], Sequence[Any]]
 
@@ -101,8 +103,12 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     read = [n for n in dict.fromkeys(n for p in protos for n in sorted(read_by(p))) if n not in made]
     values = {name: importer.values[name] for name in read}
     given = {name: node for name, node in values.items() if isinstance(node, Node)}
+    # bounds and counts go with the part: as values of this graph they would have to fit into JAX's 32 bits
+    inside = {name: importer.stored[node] for name, node in given.items() if few_numbers(importer, node)}
+    given = {name: node for name, node in given.items() if name not in inside}
     inputs = [helper.make_tensor_value_info(name, element(importer.dtype(node)), None) for name, node in given.items()]
-    graph = helper.make_graph(protos, "deferred", inputs, late)
+    numbers = [numpy_helper.from_array(value, name) for name, value in inside.items()]
+    graph = helper.make_graph(protos, "deferred", inputs, late, numbers)
     part = onnx.ModelProto(ir_version=model.ir_version)
     part.opset_import.extend(model.opset_import)
     part.functions.extend(model.functions)
@@ -111,6 +117,12 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
     said = [picked(i, o) for i, o in enumerate(declared_or_inferred(model, late))]
     return {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
+
+
+def few_numbers(importer: Importer, node: Node) -> bool:
+    """Whether a node is an array of a few whole numbers of the file."""
+    value = importer.stored.get(node) if isinstance(node.source, Constant) else None
+    return value is not None and value.dtype.kind in "iu" and value.size <= FEW
 
 
 def with_sequences(importer: Importer, late: Sequence[onnx.ValueInfoProto]) -> list[onnx.NodeProto]:
@@ -177,6 +189,9 @@ def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
     picks = {n.op.place: w.label(n) for n in w.graph.nodes if isinstance(n.op, Pick) and n.parents == (node,)}
     said = {i.name: w.plain(parent) for i, parent in zip(model.graph.input, node.parents, strict=True)}
     said |= {o.name: picks.get(i, f"{label}/{o.name}") for i, o in enumerate(model.graph.output)}
+    for tensor in model.graph.initializer:
+        value = numpy_helper.to_array(tensor)
+        said[tensor.name] = w.constant(value, value.dtype)
     w.functions.extend(model.functions)
     w.domains.update({o.domain: o.version for o in model.opset_import if o.domain not in ("", "ai.onnx")})
     for proto in model.graph.node:

@@ -115,9 +115,10 @@ def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node
     biases = w.emit("Concat", w.plain(bias), w.plain(state_bias), name=f"{label}/biases", axis=0)
     inputs = [w.plain(x), *(led(w, w.plain(n), n.shape, node) for n in (weight, state_weight))]
     inputs.append(w.emit("Reshape", biases, w.axes_of([1, -1]), name=f"{label}/bias"))
-    every = isinstance(lengths.source, Constant) and int(lengths.source.value.min()) == EVERY
+    longest = x.shape[0] if isinstance(x.shape[0], int) else EVERY
+    every = isinstance(lengths.source, Constant) and int(lengths.source.value.min()) >= longest
     inputs.append("" if every else w.emit("Cast", w.plain(lengths), name=f"{label}/steps", to=number_of("int32")))
-    inputs.append(led(w, w.plain(hidden), (BATCH, units), node))
+    inputs.append(unless_zero(w, hidden, (BATCH, units), node))
     settings: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
     settings |= {"direction": "reverse"} if op.reverse else {}
     settings |= {"clip": float(op.clip)} if np.isfinite(op.clip) else {}
@@ -127,7 +128,7 @@ def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node
         kind, settings["linear_before_reset"] = "GRU", int(op.reset_after)
     elif isinstance(op, ops.LongShortCell):
         kind, settings["input_forget"] = "LSTM", int(op.coupled)
-        inputs += [led(w, w.plain(cell[0]), (BATCH, units), node), led(w, w.plain(cell[1]), cell[1].shape, node)]
+        inputs += [unless_zero(w, cell[0], (BATCH, units), node), unless_zero(w, cell[1], cell[1].shape, node)]
         if op.output == 1:
             raise UnsupportedError(
                 f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
@@ -138,6 +139,12 @@ def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node
     w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
     target = [0, -1, units] if outputs[0] else [-1, units]
     return own(w, node, "Reshape", outputs[-1], w.axes_of(target))
+
+
+def unless_zero(w: Emitter, x: Node, shape: Shape, node: Node) -> str:
+    """An array with an axis for the directions; no name where it is zero, which is what ONNX takes in its place."""
+    zero = isinstance(x.source, Constant) and not np.any(x.source.value)
+    return "" if zero else led(w, w.plain(x), shape, node)
 
 
 def led(w: Emitter, name: str, shape: Shape, node: Node) -> str:

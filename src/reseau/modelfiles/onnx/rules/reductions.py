@@ -43,10 +43,17 @@ def reduce(call: Call) -> Node:
     x = call[0]
     if call.kind in BEFORE:
         x = apply_op(BEFORE[call.kind], x)
-    if axes is None:
-        return apply_op(AFTER[call.kind], x) if call.kind in AFTER else x
-    y = over(call, KINDS.get(call.kind, ops.Sum), x, axes, keepdims)
-    return apply_op(AFTER[call.kind], y) if call.kind in AFTER else y
+    y = x if axes is None else over(call, KINDS.get(call.kind, ops.Sum), x, axes, keepdims)
+    if call.kind not in AFTER:
+        return y
+    real = y if call.real() else apply_op(ops.Cast("float64"), y)
+    return in_its_type(call, apply_op(AFTER[call.kind], real))
+
+
+def in_its_type(call: Call, y: Node) -> Node:
+    """A value in the type of the input: the root of a whole number is cut to one."""
+    dtype = call.dtype()
+    return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
 
 
 def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
@@ -59,8 +66,7 @@ def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: b
             bound = -np.inf if real else 0 if truth else np.iinfo(dtype).min
         lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
         return call.repeated(call.constant(bound, dtype), lengths)
-    y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]
-    return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
+    return in_its_type(call, apply_op(kind(axes, keepdims), x))  # type: ignore[call-arg]
 
 
 def softmax(call: Call) -> Node:
