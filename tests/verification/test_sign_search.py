@@ -60,8 +60,8 @@ def test_a_bound_holds_on_every_point_of_its_part_for_any_slopes_and_multipliers
         assert climbed.low[0] >= start.low[0] - 1e-5
 
 
-def test_two_inequalities_that_meet_only_apart_are_refuted_together():
-    """Each inequality is met somewhere; what is decided of both is decided with an exact witness or a proof."""
+def test_a_witness_of_two_inequalities_meets_both():
+    """No sample meets both: the verdict is a proof, or an exact point that the samples missed."""
     rng = np.random.default_rng(3)
     for _ in range(6):
         chain = random_chain(rng, [3, 5, 2])
@@ -74,7 +74,12 @@ def test_two_inequalities_that_meet_only_apart_are_refuted_together():
         rows = (({0: Fraction(1)}, -Fraction(a)), ({1: Fraction(1)}, -Fraction(least - 0.2 - a)))
         case = Case((Fraction(-1),) * 3, (Fraction(1),) * 3, (rows,))
         assert not ((y[:, 0] <= a) & (y[:, 1] <= least - 0.2 - a)).any()
-        assert searched(chain, case).verdict in ("unsat", "sat")  # decided, and if sat by an exact witness
+        found = searched(chain, case)
+        assert found.verdict in ("unsat", "sat")
+        if found.verdict == "sat":
+            first, second = chain.exact(found.witness.inputs)
+            assert first <= Fraction(a)
+            assert second <= Fraction(least - 0.2 - a)
 
 
 def test_no_float32_order_of_sums_reaches_what_was_refuted():
