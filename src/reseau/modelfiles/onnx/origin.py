@@ -46,7 +46,7 @@ def digest(graph: onnx.GraphProto) -> str:
     said = sha256()
     for part in (*graph.node, *graph.input, *graph.output):
         said.update(part.SerializeToString(deterministic=True))
-    for tensor in sorted(graph.initializer, key=lambda t: t.name):
+    for tensor in sorted(graph.initializer, key=lambda t: (isinstance(t.name, bytes), t.name)):
         said.update(f"{tensor.name} {tensor.data_type} {list(tensor.dims)}".encode())
     return said.hexdigest()
 

@@ -35,11 +35,12 @@ class Correlation:
     def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
         """Cotangent of `x`, whose spatial axes have these lengths."""
         x = (len(g), *lengths, w.shape[-2] * self.groups)
+        g = g.astype(w.dtype)  # a bias of more bits gives cotangents of more bits
         return computed(g, w, which="input", shapes=self.shapes(x, w.shape[-1], g.dtype.name))
 
     def to_weight(self, x: Array, g: Array) -> Array:
         """Cotangent of `w`."""
-        return computed(x, g, which="weight", shapes=self.shapes(x.shape, g.shape[-1], x.dtype.name))
+        return computed(x, g.astype(x.dtype), which="weight", shapes=self.shapes(x.shape, g.shape[-1], x.dtype.name))
 
     def shapes(self, x: tuple[int, ...], filters: int, dtype: str) -> Shapes:
         """What the method is chosen by."""
