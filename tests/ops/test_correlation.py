@@ -86,3 +86,10 @@ def test_the_choice_is_a_method_that_computes_the_layer() -> None:
             assert choose(which, s) in applicable(s)
             chosen.add(choose(which, s))
     assert chosen == {"xla", "shares", "rows", "blocks", "shifts", "split", "stacked"}
+
+
+def test_a_long_window_is_not_written_out_term_by_term() -> None:
+    """A filter bank of 512 taps would be 512 slices, which compile for minutes."""
+    for groups in (1, 4):
+        windows = resolve_windows((512,), 256, 1, "valid", (4096,))
+        assert {choose(which, Shapes(2, (4096,), windows, groups, 4, groups, "float32")) for which in PASSES} == {"xla"}

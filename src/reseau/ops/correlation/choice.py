@@ -88,7 +88,7 @@ def choose(which: str, shapes: Shapes) -> str:
     if shapes.groups > 1:
         return "split" if shapes.groups <= MOST_GROUPS_SPLIT else "stacked"
     written = shapes.places * window * shapes.inputs * (8 if shapes.dtype == "float64" else 4)  # bytes of an example
-    if written > MOST_BYTES_OF_AN_EXAMPLE:
+    if written > MOST_BYTES_OF_AN_EXAMPLE or window > LARGEST_WINDOW_OF_SHIFTS:
         return "xla"
     at_once = window == 1 or shapes.batch == 1 or written * shapes.batch <= MOST_BYTES_AT_ONCE
     product = "rows" if at_once else "blocks"
@@ -107,7 +107,7 @@ def choose(which: str, shapes: Shapes) -> str:
 
 
 LARGEST_WINDOW_OF_SHIFTS = 64
-"""Places of a window, each of which is a term of the compiled sum."""
+"""Places of a window, each of which is a term of the compiled sum or a slice: 512 of them compile for minutes."""
 
 MOST_GROUPS_SPLIT = 8
 """Groups that are convolutions of their own; more take long to compile."""
