@@ -136,6 +136,24 @@ OF_TWO: dict[type[Op], Step] = {
 }
 
 
+@step_of.register(ops.Abs)
+@step_of.register(ops.Exp)
+@step_of.register(ops.Negative)
+@step_of.register(ops.Square)
+@step_of.register(ops.Tanh)
+def _(op: Op, node: Node, fixed: Fixed) -> Step | None:
+    return OF_ONE[type(op)]
+
+
+OF_ONE: dict[type[Op], Step] = {
+    ops.Abs: np.abs,
+    ops.Exp: np.exp,
+    ops.Negative: np.negative,
+    ops.Square: np.square,
+    ops.Tanh: np.tanh,
+}
+
+
 @step_of.register
 def _(op: ops.Relu, node: Node, fixed: Fixed) -> Step | None:
     zeros = {np.dtype(t): np.zeros((), t) for t in (np.float32, np.float64)}  # a plain 0 is converted at each call
@@ -153,33 +171,8 @@ def _(op: ops.Clip, node: Node, fixed: Fixed) -> Step | None:
 
 
 @step_of.register
-def _(op: ops.Tanh, node: Node, fixed: Fixed) -> Step | None:
-    return np.tanh
-
-
-@step_of.register
 def _(op: ops.Sigmoid, node: Node, fixed: Fixed) -> Step | None:
     return lambda x: 1 / (1 + np.exp(-x))
-
-
-@step_of.register
-def _(op: ops.Exp, node: Node, fixed: Fixed) -> Step | None:
-    return np.exp
-
-
-@step_of.register
-def _(op: ops.Negative, node: Node, fixed: Fixed) -> Step | None:
-    return np.negative
-
-
-@step_of.register
-def _(op: ops.Square, node: Node, fixed: Fixed) -> Step | None:
-    return np.square
-
-
-@step_of.register
-def _(op: ops.Abs, node: Node, fixed: Fixed) -> Step | None:
-    return np.abs
 
 
 @step_of.register

@@ -6,6 +6,7 @@ from dataclasses import replace
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule, Value
+from reseau.modelfiles.onnx.rules.loops import one_more_axis, take_entry
 from reseau.ops.lengths import words_of
 
 __all__ = ["READ"]
@@ -42,7 +43,7 @@ def scan(call: Call) -> tuple[Node, ...]:
     kept: list[tuple[Node, ...]] = []
     for t in range(steps):
         entries = [
-            entry(call, s, a, steps - 1 - t if back else t)
+            take_entry(call, s, a, steps - 1 - t if back else t)
             for s, a, back in zip(sequences, axes, backwards, strict=True)
         ]
         made = arrays(call.inner(body, [*states, *entries], t))
@@ -51,7 +52,7 @@ def scan(call: Call) -> tuple[Node, ...]:
     joined = []
     for parts, given_place, back in zip(zip(*kept, strict=True), places, turned, strict=True):
         place = given_place % (len(parts[0].shape) + 1)
-        rows = [call.reshaped(p, (*p.shape[:place], 1, *p.shape[place:])) for p in parts]
+        rows = [one_more_axis(call, p, place) for p in parts]
         joined.append(apply_op(ops.Concatenate(place), *(reversed(rows) if back else rows)))
     return (*states, *joined)
 
@@ -77,22 +78,16 @@ def scan_of_rows(call: Call) -> tuple[Node, ...]:
     settings = {"body": body, "num_scan_inputs": n, "scan_input_directions": directions}
     made = []
     for row in range(rows):
-        parts = tuple(entry(call, one, 0, row) for one in given)
+        parts = tuple(take_entry(call, one, 0, row) for one in given)
         made.append(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/")))
     return tuple(
-        apply_op(ops.Concatenate(0), *(call.reshaped(one, (1, *one.shape)) for one in outputs))
+        apply_op(ops.Concatenate(0), *(one_more_axis(call, one, 0) for one in outputs))
         for outputs in zip(*made, strict=True)
     )
 
 
 def scan_by_opset(call: Call) -> tuple[Node, ...]:
     return scan(call) if call.opset >= 9 else scan_of_rows(call)
-
-
-def entry(call: Call, x: Node, axis: int, place: int) -> Node:
-    """One entry of an axis, which is gone."""
-    one = apply_op(ops.Slice(axis, place, place + 1), x)
-    return call.reshaped(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
 READ: Mapping[str, Rule] = {"If": choice, "Scan": scan_by_opset}

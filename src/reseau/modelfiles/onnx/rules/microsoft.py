@@ -9,7 +9,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import experimental, normalization, resize, windows
+from reseau.modelfiles.onnx.rules import arithmetic, experimental, normalization, reductions, resize, windows
 from reseau.modelfiles.onnx.rules.shapes import counted, cut
 from reseau.ops.lengths import Dim, differ
 
@@ -60,22 +60,7 @@ def fused_matmul(call: Call) -> Node:
 
 
 def fused_gemm(call: Call) -> Node:
-    return activated(call, arithmetic_gemm(call))
-
-
-def arithmetic_gemm(call: Call) -> Node:
-    """`alpha A B + beta C`."""
-    a, b = (turned(call[i], bool(call.attribute(f"trans{s}", 0)), False) for i, s in enumerate("AB"))
-    y = apply_op(ops.Matmul(), a, b)
-    alpha, beta = call.attribute("alpha", 1.0), call.attribute("beta", 1.0)
-    y = y if alpha == 1.0 else y * call.like(alpha)
-    if call.get(2) is None:
-        return y
-    return y + (call[2] if beta == 1.0 else call[2] * call.like(beta))
-
-
-def gelu(call: Call) -> Node:
-    return apply_op(ops.Gelu(), call[0])
+    return activated(call, reductions.gemm(call))
 
 
 def bias_gelu(call: Call) -> Node:
@@ -116,10 +101,6 @@ def skip_layer_norm(call: Call) -> tuple[Node | None, ...]:
 
 def simplified_layer_norm(call: Call) -> Node:
     return unit(call, call[0], call.attribute("epsilon", 1e-5)) * call[1]
-
-
-def layer_norm(call: Call) -> Node | tuple[Node | None, ...]:
-    return normalization.layer_norm(call)
 
 
 def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
@@ -255,9 +236,9 @@ READ: Mapping[str, Rule] = {
             ("FusedConv", fused_conv),
             ("FusedGemm", fused_gemm),
             ("FusedMatMul", fused_matmul),
-            ("Gelu", gelu),
+            ("Gelu", arithmetic.gelu),
             ("GridSample", resize.grid_sample),
-            ("LayerNormalization", layer_norm),
+            ("LayerNormalization", normalization.layer_norm),
             ("MultiHeadAttention", many_heads),
             ("NhwcMaxPool", channels_last_max_pool),
             ("QuickGelu", quick_gelu),

@@ -8,7 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call
 from reseau.modelfiles.onnx.rules.control import LONGEST_SCAN
-from reseau.modelfiles.onnx.rules.recurrent import entry, first_state, join
+from reseau.modelfiles.onnx.rules.recurrent import entry, first_state, join, ways_of
 from reseau.ops.base import Op
 
 __all__ = ["dynamic_quantize_lstm", "on_own_grid"]
@@ -40,8 +40,7 @@ def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
         raise ValueError(
             f"it runs over {steps} steps, 1 to {LONGEST_SCAN} are written out\n  fix: give other sequences"
         )
-    direction = call.attribute("direction", "forward")
-    ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+    ways = ways_of(call)
     named = [str(n).lower() for n in call.attribute("activations") or ("Sigmoid", "Tanh", "Tanh") * len(ways)]
     if unknown := sorted(set(named) - set(ACTIVATIONS)):
         raise ValueError(f"its activation {unknown[0]!r} is not supported")
@@ -87,8 +86,7 @@ def one_way(call: Call, i: int, from_x: Node, states: Node, reverse: bool, gates
 
     kept: list[Node] = []
     for t in reversed(range(steps)) if reverse else range(steps):
-        now = call.reshaped(apply_op(ops.Slice(0, t, t + 1), from_x), from_x.shape[1:])
-        both = now + apply_op(ops.Matmul(), on_own_grid(call, hidden, by_row=True), weight)
+        both = entry(call, from_x, t) + apply_op(ops.Matmul(), on_own_grid(call, hidden, by_row=True), weight)
         opened, shown, forgotten, new = cut(both, 4, units, 1)
         at_input = gate(0, opened, peepholes[0], cell)
         kept_share = (

@@ -23,8 +23,7 @@ def sequence(call: Call) -> tuple[Node | None, ...]:
     """RNN, GRU and LSTM, in one direction or both."""
     cells = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
     defaults = cells[call.kind]
-    direction = call.attribute("direction", "forward")
-    ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+    ways = ways_of(call)
     named = call.attribute("activations") or [*defaults] * len(ways)
     x = call[0]
     if call.attribute("layout", 0):
@@ -38,6 +37,12 @@ def sequence(call: Call) -> tuple[Node | None, ...]:
         axes = [(2, 0, 1, 3), (1, 0, 2), (1, 0, 2)]
         joined = [apply_op(ops.Transpose(a), y) for a, y in zip(axes, joined, strict=False)]
     return tuple(joined)
+
+
+def ways_of(call: Call) -> list[bool]:
+    """Whether each direction runs from the end of the sequence to its start."""
+    ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+    return ways[call.attribute("direction", "forward")]
 
 
 def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, ...]) -> list[Node]:
