@@ -241,3 +241,13 @@ def test_whole_numbers_stay_whole_when_reduced(tmp_path: Path, kind: str) -> Non
         [node(kind, ["x"], ["y"], axes=[1])], {"x": ("int64", ["batch", 3])}, {"y": ("int64", ["batch", 1])}, opset=13
     )
     check_both_ways(tmp_path, m, {"x": np.array([[3, 4, 1], [9, 2, 2]])})
+
+
+def test_a_number_without_axes_is_given_one(tmp_path: Path) -> None:
+    m = model(
+        [node("ReduceMax", ["x"], ["top"], keepdims=0), node("Reshape", ["top", "one"], ["y"])],
+        {"x": ("float", ["batch", 3])},
+        {"y": ("float", [1])},
+        {"one": np.array([1])},
+    )
+    check_both_ways(tmp_path, m, {"x": normal(4, 3)})

@@ -251,7 +251,7 @@ def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
 
 def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    rest = op.of_rows(x.shape[1:])
+    rest = op.of_rows(x.shape[1:]) if x.shape else None
     if rest is not None and len(node.parents) == 1:
         return write_rows_reshaped(rest, node, w)
     if sum(isinstance(n, str) for n in op.lengths) <= 1 and 0 not in op.lengths:
