@@ -37,9 +37,7 @@ def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
         raise ValueError("the lengths of its sequences are not supported")
     (steps,) = call.known(call[0].shape[:1])
     if not 0 < steps <= LONGEST_SCAN:
-        raise ValueError(
-            f"it runs over {steps} steps, 1 to {LONGEST_SCAN} are written out\n  fix: give other sequences"
-        )
+        raise ValueError(f"it runs over {steps} steps\n  fix: give sequences of 1 to {LONGEST_SCAN} steps")
     ways = ways_of(call)
     named = [str(n).lower() for n in call.attribute("activations") or ("Sigmoid", "Tanh", "Tanh") * len(ways)]
     if unknown := sorted(set(named) - set(ACTIVATIONS)):
