@@ -9,14 +9,13 @@ import reseau as rs
 # an alias of a type, what changes the settings of the whole process, and what `rs.tune`, whose example runs, returns
 WITHOUT = {"optimizers.Params", "tabular.Trial", "tabular.Tuned"}
 MODULES = [name for name in rs.MODULES if name != "layers"]  # layers are `rs` names
-LAWS = ("reseau.ops.shapes", "reseau.ops.reduction")  # what these operations compute, their names say
 
 
 def names():
     yield from (("rs", rs, name) for name in rs.HOME)
     for module in MODULES:
         home = getattr(rs, module)
-        yield from ((module, home, n) for n in home.__all__ if getattr(getattr(home, n), "__module__", "") not in LAWS)
+        yield from ((module, home, n) for n in home.__all__)
 
 
 def own_docstring(value):

@@ -22,6 +22,7 @@ from reseau.ops.base import Op, Proxy
 from reseau.ops.bits import BitCast, BitNot, BitShift, Bitwise
 from reseau.ops.comparison import And, Equal, IsInfinite, IsNan, Less, LessOrEqual, Not, Or, Where, Xor
 from reseau.ops.convolution import Conv, ConvTranspose
+from reseau.ops.counting import Range, ShapeOf
 from reseau.ops.cumulative import CumulativeProduct, CumulativeSum, ReverseSequence
 from reseau.ops.custom import Apply
 from reseau.ops.deformable import DeformableConv
@@ -65,9 +66,7 @@ from reseau.ops.shapes import (
     Concatenate,
     Identity,
     Pad,
-    Range,
     ReshapeTo,
-    ShapeOf,
     Slice,
     Tile,
     Transpose,

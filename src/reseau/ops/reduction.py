@@ -33,7 +33,13 @@ class Reduction(Op):
 
 @dataclass(frozen=True)
 class Sum(Reduction):
-    """Sum over `axes`."""
+    """Sum over `axes`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Sum((1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [3. 7.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.sum(x, self.axes, keepdims=self.keepdims)
@@ -44,7 +50,13 @@ class Sum(Reduction):
 
 @dataclass(frozen=True)
 class Mean(Reduction):
-    """Mean over `axes`."""
+    """Mean over `axes`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Mean((0,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [2. 3.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.mean(x, self.axes, keepdims=self.keepdims)
@@ -56,7 +68,13 @@ class Mean(Reduction):
 
 @dataclass(frozen=True)
 class Max(Reduction):
-    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share."""
+    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Max((1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [2. 4.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.max(x, self.axes, keepdims=self.keepdims)
@@ -67,7 +85,13 @@ class Max(Reduction):
 
 @dataclass(frozen=True)
 class LogSumExp(Reduction):
-    """`y = log Σ exp(x)` over `axes`, the smooth maximum."""
+    """`y = log Σ exp(x)` over `axes`, the smooth maximum.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LogSumExp().forward(jnp.array([0.0, 0.0])).round(4))
+        0.6931
+    """
 
     axes: Axes = (-1,)
 
@@ -81,7 +105,13 @@ class LogSumExp(Reduction):
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`."""
+    """`y_i = exp(x_i) / Σ_j exp(x_j)` along `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Softmax().forward(jnp.array([0.0, 1.0])).round(4))
+        [0.2689     0.73109996]
+    """
 
     axis: int = -1
 
@@ -98,7 +128,13 @@ class Softmax(Op):
 
 @dataclass(frozen=True)
 class LogSoftmax(Op):
-    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`."""
+    """`y_i = x_i - log Σ_j exp(x_j)` along `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.LogSoftmax().forward(jnp.array([0.0, 1.0])).round(4))
+        [-1.3133     -0.31329998]
+    """
 
     axis: int = -1
 
@@ -115,7 +151,13 @@ class LogSoftmax(Op):
 
 @dataclass(frozen=True)
 class Min(Reduction):
-    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share."""
+    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Min((1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [1. 3.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.min(x, self.axes, keepdims=self.keepdims)
@@ -126,7 +168,13 @@ class Min(Reduction):
 
 @dataclass(frozen=True)
 class Product(Reduction):
-    """Product of the entries over `axes`."""
+    """Product of the entries over `axes`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Product((1,)).forward(jnp.array([[1.0, 2.0], [3.0, 4.0]])))
+        [ 2. 12.]
+    """
 
     def forward(self, x: Array) -> Array:
         return jnp.prod(x, self.axes, keepdims=self.keepdims)

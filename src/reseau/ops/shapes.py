@@ -1,8 +1,7 @@
-"""Shapes changed and read: reshaping, transposing, broadcasting, cutting, joining, padding, repeating, counting."""
+"""Shapes changed: reshaping, transposing, broadcasting, cutting, joining, padding, repeating."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -33,9 +32,7 @@ __all__ = [
     "Concatenate",
     "Identity",
     "Pad",
-    "Range",
     "ReshapeTo",
-    "ShapeOf",
     "Slice",
     "Tile",
     "Transpose",
@@ -49,6 +46,12 @@ class ReshapeTo(Op):
     """The same entries in row-major order with other lengths.
 
     One length may hold words; others may where `places` says which axis of which input gives each word.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.ReshapeTo((2, 3)).forward(jnp.arange(6)))
+        [[0 1 2]
+         [3 4 5]]
     """
 
     lengths: Shape
@@ -89,6 +92,12 @@ class BroadcastTo(Op):
     """Repeated along axes of length 1 up to these lengths.
 
     A word is the number that `places` says, or where they say nothing the length that the axis has.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.BroadcastTo((2, 3)).forward(jnp.array([1, 2, 3])))
+        [[1 2 3]
+         [1 2 3]]
     """
 
     lengths: Shape
@@ -115,56 +124,15 @@ class BroadcastTo(Op):
 
 
 @dataclass(frozen=True)
-class ShapeOf(Op):
-    """The lengths of the axes from `start` to `stop` as whole numbers."""
-
-    start: int = 0
-    stop: int | None = None
-
-    dtype: ClassVar[str] = "int64"
-
-    def shape(self, x: Shape) -> Shape:
-        return (len(x[self.start : self.stop]),)
-
-    def forward(self, x: Array) -> Array:
-        return jnp.asarray(np.asarray(x.shape[self.start : self.stop], np.int64))
-
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[None]:
-        return (None,)
-
-
-@dataclass(frozen=True)
-class Range(Op):
-    """The whole numbers from `start` in steps to before `stop`, of a given type; words are read at their places."""
-
-    start: Dim
-    stop: Dim
-    step: int = 1
-    dtype: str = "int64"
-    places: Places = ()
-
-    def shape(self, *read: Shape) -> Shape:
-        unknown = set(words_of(self.start, self.stop)) - {name for name, _, _ in self.places}
-        if self.step == 0 or unknown:
-            raise ShapeError(
-                f"it counts by {self.step} with no place for {sorted(unknown)}\n  fix: a place for each word"
-            )
-        way = 1 if self.step > 0 else -1
-        return (larger(ceil_divide(times(way, minus(self.stop, self.start)), abs(self.step)), 0),)
-
-    def forward(self, *read: Array) -> Array:
-        start, stop = (n or 0 for n in lengths_at([self.start, self.stop], self.places, [v.shape for v in read]))
-        return jnp.asarray(np.arange(start, stop, self.step).astype(np.dtype(self.dtype)))
-
-    def backward(self, g: Array, y: Array, *read: Array) -> tuple[None, ...]:
-        return (None,) * len(read)
-
-
-@dataclass(frozen=True)
 class Pad(Op):
     """`pads[i]` entries before and after axis `i`: of one value, or of the array's own (reflect, edge, wrap).
 
     A negative number takes entries away.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Pad(((1, 2),)).forward(jnp.array([5.0, 6.0])))
+        [0. 5. 6. 0. 0.]
     """
 
     pads: tuple[tuple[int, int], ...]
@@ -190,7 +158,13 @@ class Pad(Op):
 
 @dataclass(frozen=True)
 class Tile(Op):
-    """The array repeated `repeats[i]` times along axis `i`; words are read at their places."""
+    """The array repeated `repeats[i]` times along axis `i`; words are read at their places.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Tile((3,)).forward(jnp.array([1, 2])))
+        [1 2 1 2 1 2]
+    """
 
     repeats: Shape
     places: Places = ()
@@ -216,7 +190,13 @@ class Tile(Op):
 
 @dataclass(frozen=True)
 class Identity(Op):
-    """Its input, under another name."""
+    """Its input, under another name.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Identity().forward(jnp.array([1, 2])))
+        [1 2]
+    """
 
     def shape(self, x: Shape) -> Shape:
         return x
@@ -230,7 +210,14 @@ class Identity(Op):
 
 @dataclass(frozen=True)
 class Transpose(Op):
-    """The axes in another order: axis `i` of the output is axis `axes[i]` of the input."""
+    """The axes in another order: axis `i` of the output is axis `axes[i]` of the input.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Transpose((1, 0)).forward(jnp.array([[1, 2], [3, 4]])))
+        [[1 3]
+         [2 4]]
+    """
 
     axes: tuple[int, ...]
 
@@ -251,7 +238,13 @@ class Transpose(Op):
 
 @dataclass(frozen=True)
 class Concatenate(Op):
-    """The inputs one after another along `axis`."""
+    """The inputs one after another along `axis`.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Concatenate(0).forward(jnp.array([1, 2]), jnp.array([3])))
+        [1 2 3]
+    """
 
     axis: int = -1
 
@@ -280,6 +273,11 @@ class Slice(Op):
     """The entries of one axis that Python's slice `start : stop : step` keeps, step of either sign.
 
     Bounds may hold words, which are read at their places.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Slice(0, stop=4, step=2).forward(jnp.arange(6)))
+        [0 2]
     """
 
     axis: int

@@ -15,8 +15,8 @@ from reseau.modelfiles.onnx.numpy_values import numpy_value
 from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
 from reseau.modelfiles.onnx.types import type_of
+from reseau.ops.counting import ShapeOf
 from reseau.ops.lengths import Shape, words_of
-from reseau.ops.shapes import ShapeOf
 
 __all__ = ["Known", "entries"]
 
