@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import jax
 import matplotlib
@@ -48,10 +49,12 @@ def test_the_page_on_estimators_runs_and_says_what_it_prints(tmp_path, monkeypat
     same_but_for_rounding(figures.with_output(text, figures.run(text, "estimators.md")), text)
 
 
-def test_the_page_on_extending_runs_and_says_what_it_prints(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["extending.md", "approximation.md"])
+def test_a_page_outside_the_course_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (DOCS / "extending.md").read_text(encoding="utf-8")
-    assert figures.with_output(text, figures.run(text, "extending.md")) == text
+    copytree(DOCS / "data", tmp_path / "data")
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert figures.with_output(text, figures.run(text, page)) == text
 
 
 def test_a_picture_with_another_word_or_a_line_elsewhere_is_found(tmp_path):
