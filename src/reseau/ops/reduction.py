@@ -109,8 +109,8 @@ class Softmax(Op):
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.Softmax().forward(jnp.array([0.0, 1.0])).round(4))
-        [0.2689     0.73109996]
+        >>> print(rs.ops.Softmax().forward(jnp.array([5.0, 5.0])))
+        [0.5 0.5]
     """
 
     axis: int = -1
@@ -132,8 +132,8 @@ class LogSoftmax(Op):
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
-        >>> print(rs.ops.LogSoftmax().forward(jnp.array([0.0, 1.0])).round(4))
-        [-1.3133     -0.31329998]
+        >>> print(rs.ops.LogSoftmax().forward(jnp.array([5.0, 5.0])).round(4))
+        [-0.6931 -0.6931]
     """
 
     axis: int = -1
