@@ -5,8 +5,15 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
 os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
 
+import gc
 from importlib.metadata import version
 from importlib.util import find_spec
+
+# Most of the suite's time goes to compiling thousands of small programs: these settings make it a quarter, here and in
+# the processes that tests start. XLA_FLAGS="" asks for the machine code that users run.
+if version("jaxlib").startswith("0.10.") and "XLA_FLAGS" not in os.environ:  # later ones end at a flag they do not know
+    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
 from hypothesis import settings
@@ -16,13 +23,6 @@ from tools.shared_data import SHARED
 jax.config.update("jax_enable_x64", True)
 
 jax.config.update("jax_traceback_in_locations_limit", 0)  # where each operation stands in the source: nobody asks
-
-# Most of the suite's time goes to compiling thousands of small programs: these flags nearly halve it, here and in the
-# processes that tests start. They leave the optimizer on, without which what trains takes three times as long.
-# XLA_FLAGS="" asks for the machine code that users run.
-if version("jaxlib").startswith("0.10."):  # later ones end at the name of a flag that they no longer know
-    quick = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ.setdefault("XLA_FLAGS", quick)  # read when the first program is compiled
 
 # the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)
