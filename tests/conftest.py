@@ -6,6 +6,9 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first import
 os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
 
 import gc
+
+gc.disable()  # until all is imported, which stays
+
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -37,6 +40,13 @@ NEEDS = {
     "test_docs_tables.py": SHARED.is_dir(),
 }
 collect_ignore = [name for name, there in NEEDS.items() if not there]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported is not looked at again by every collection of garbage, of which there are fewer."""
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
