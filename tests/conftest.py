@@ -5,23 +5,19 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
 os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
 
+from tools.compiling import quick
+
+os.environ.update(quick())  # read when JAX is imported, here and in the processes that tests start
+
 import gc
-
-gc.disable()  # until all is imported, which stays
-
-from importlib.metadata import version
 from importlib.util import find_spec
-
-# Most of the suite's time goes to compiling thousands of small programs: these settings make it a quarter, here and in
-# the processes that tests start. XLA_FLAGS="" asks for the machine code that users run.
-if version("jaxlib").startswith("0.10.") and "XLA_FLAGS" not in os.environ:  # later ones end at a flag they do not know
-    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
 from hypothesis import settings
 
 from tools.shared_data import SHARED
+
+gc.disable()  # until all tests are imported
 
 jax.config.update("jax_enable_x64", True)
 
@@ -43,7 +39,7 @@ collect_ignore = [name for name, there in NEEDS.items() if not there]
 
 
 def pytest_collection_finish() -> None:
-    """What was imported is not looked at again by every collection of garbage, of which there are fewer."""
+    """What was imported stays, and is not looked at by every collection of garbage; there are fewer of them."""
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()

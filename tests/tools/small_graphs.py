@@ -15,6 +15,7 @@ import pytest
 import reseau as rs
 from reseau import batches, losses, optimizers
 from reseau.errors import DataError, DivergenceError
+from tools.compiling import AS_USERS
 
 ENTRYWISE = (rs.relu, rs.tanh, rs.sigmoid, rs.abs, rs.sign, rs.round, rs.step, rs.square, rs.softmax, rs.log_softmax)
 
@@ -105,8 +106,8 @@ def train(seed):
 def deaths(first, stop):
     """The numbers of the graphs that ended their process, with how it ended."""
     here = Path(__file__)
-    paths = [str(here.parents[2] / "src"), str(here.parent)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": ""}  # the code that users run
+    paths = [str(here.parents[2] / "src"), str(here.parents[1])]
+    environment = os.environ | AS_USERS | {"PYTHONPATH": os.pathsep.join(paths)}
     found = []
     while first < stop:
         ran = subprocess.run(

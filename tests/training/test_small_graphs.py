@@ -17,6 +17,7 @@ from reseau.optimizers import SGD, Adam
 from reseau.training.kernel import PRIMITIVES
 from reseau.training.program import Program
 from tools import kernel_operations
+from tools.compiling import AS_USERS
 from tools.small_graphs import deaths
 
 X, U, Y = np.ones((4, 3)), np.ones((4, 2)), np.zeros((4, 1))
@@ -109,7 +110,7 @@ OF_STEPS = {"random_fold_in", "random_seed", "random_unwrap", "scatter"}  # of t
 @pytest.mark.slow
 def test_every_operation_in_a_kernel_is_compiled_or_refused_and_ends_no_process():
     command = [sys.executable, kernel_operations.__file__]
-    environment = os.environ | {"XLA_FLAGS": ""}  # the code that users run
+    environment = os.environ | AS_USERS
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-1000:]
     assert set(ran.stdout.split()) >= PRIMITIVES - OF_STEPS
