@@ -15,7 +15,6 @@ import pytest
 import reseau as rs
 from reseau import batches, losses, optimizers
 from reseau.errors import DataError, DivergenceError
-from tools.compiling import AS_USERS
 
 ENTRYWISE = (rs.relu, rs.tanh, rs.sigmoid, rs.abs, rs.sign, rs.round, rs.step, rs.square, rs.softmax, rs.log_softmax)
 
@@ -103,11 +102,11 @@ def train(seed):
         rs.fit(objective, data, seed=seed, progress=False, **settings)
 
 
-def deaths(first, stop):
-    """The numbers of the graphs that ended their process, with how it ended."""
+def deaths(first, stop, compiled):
+    """The numbers of the graphs that ended their process, with how it ended, compiled in this environment."""
     here = Path(__file__)
     paths = [str(here.parents[2] / "src"), str(here.parents[1])]
-    environment = os.environ | AS_USERS | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = os.environ | compiled | {"PYTHONPATH": os.pathsep.join(paths)}
     found = []
     while first < stop:
         ran = subprocess.run(

@@ -54,9 +54,20 @@ def test_an_input_that_nothing_reads_is_trained_beside(rows, unread):
         np.testing.assert_allclose(result.params[name], value, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("cases"), [(0, 40), pytest.param((40, 1040), marks=pytest.mark.slow)], ids=["few", "many"])
-def test_no_small_graph_ends_the_process(cases):
-    assert deaths(*cases) == []
+FEW_OF_USERS = 8  # which take two seconds each to compile as users do; `make test-slow` compiles all so
+
+
+@pytest.mark.parametrize(
+    ("cases", "compiled"),
+    [
+        ((0, FEW_OF_USERS), AS_USERS),
+        ((FEW_OF_USERS, 40), {}),
+        pytest.param((40, 1040), AS_USERS, marks=pytest.mark.slow),
+    ],
+    ids=["few", "some", "many"],
+)
+def test_no_small_graph_ends_the_process(cases, compiled):
+    assert deaths(*cases, compiled) == []
 
 
 @pytest.mark.parametrize(
