@@ -13,6 +13,7 @@ import gc
 from importlib.util import find_spec
 
 import jax
+import pytest
 from hypothesis import settings
 
 from tools.shared_data import SHARED
@@ -36,6 +37,15 @@ NEEDS = {
     "test_docs_tables.py": SHARED.is_dir(),
 }
 collect_ignore = [name for name, there in NEEDS.items() if not there]
+
+
+@pytest.fixture
+def optimized():
+    """For what trains long: XLA optimizes its programs, which takes longer than it saves elsewhere."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def pytest_collection_finish() -> None:

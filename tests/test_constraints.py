@@ -137,6 +137,7 @@ def test_constrained_training_reaches_the_certified_optimum_and_the_retraction_d
     assert risk(net, params)[0] - least > 1e-2
 
 
+@pytest.mark.usefixtures("optimized")
 @pytest.mark.parametrize("kind", ["coupled", "unit neurons"])
 def test_penalized_training_reaches_the_certified_optimum(kind):
     net = shallow(100)

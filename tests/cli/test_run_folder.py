@@ -25,6 +25,8 @@ from reseau.cli import main
 from reseau.cli.promise import rounded_outward
 from reseau.cli.threshold import RULES, best_threshold
 
+pytestmark = pytest.mark.usefixtures("pictures_in_outline")
+
 
 def rows(n, seed):
     rng = np.random.default_rng(seed)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("pictures_in_outline")
+
 
 @pytest.mark.parametrize(
     ("words", "message", "cure"),
