@@ -42,7 +42,7 @@ collect_ignore = [name for name, there in NEEDS.items() if not there]
 @pytest.fixture
 def optimized():
     """For what trains long: XLA optimizes its programs, which takes longer than it saves elsewhere."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)

@@ -3,10 +3,7 @@
 import doctest
 from pathlib import Path
 
-import pytest
 
-
-@pytest.mark.usefixtures("optimized")
 def test_the_page_runs_and_says_what_it_prints():
     failures, tried = doctest.testfile(str(Path(__file__).parents[1] / "docs" / "guarantees.md"), module_relative=False)
     assert failures == 0
