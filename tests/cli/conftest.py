@@ -54,9 +54,15 @@ def small_pictures():
 
 
 @pytest.fixture
-def pictures_in_outline(small_pictures, monkeypatch):
-    """For tests that look at no picture, each of which takes half a second to draw."""
-    monkeypatch.setattr(pictures, "_bytes", lambda figure, kind: small_pictures[kind])
+def drawn():
+    """For a test that looks at the pictures."""
+
+
+@pytest.fixture(autouse=True)
+def pictures_in_outline(request, small_pictures, monkeypatch):
+    """Other tests have small ones in their place, since each takes half a second to draw."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(pictures, "_bytes", lambda figure, kind: small_pictures[kind])
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ from reseau.cli import cross_validate as module
 from reseau.data.splits import folds
 from tools.refusals import refused
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
-
 
 @pytest.fixture
 def table(own_folder):

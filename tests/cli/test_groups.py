@@ -12,8 +12,6 @@ from reseau.cli import main
 from reseau.cli.outputs import Outputs
 from reseau.cli.promise import _promised
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
-
 
 def lines_of(path):
     with Path(path).open(newline="") as file:

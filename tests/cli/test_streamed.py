@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
 
 RNG = np.random.default_rng(0)
 

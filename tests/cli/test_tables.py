@@ -12,7 +12,6 @@ import pytest
 
 import reseau as rs
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
 
 WRITERS = {
     "csv": lambda frame, path: frame.to_csv(path, index=False),

@@ -50,6 +50,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_digits_reach_97_percent_on_rows_that_were_held_out(reseau):
     result = reseau("train", "--dataset", "digits", "--out", "run")
 
@@ -163,6 +164,7 @@ def test_early_stopping_is_told(reseau):
     assert "2 brought no better validation loss." in result.out
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_same_seed_gives_the_same_file(reseau):
     Path("flowers.csv").write_text(flowers())
     words = ("train", "flowers.csv", "--target", "kind", "--epochs", 3, "--dropout", 0.5, "--out")

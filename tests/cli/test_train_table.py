@@ -14,8 +14,6 @@ from reseau.cli.report import read_history
 from reseau.cli.write_run import in_units
 from reseau.tabular import TableSettings, fit, fit_table, problem
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
-
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("pictures_in_outline")
-
 
 @pytest.mark.parametrize(
     ("words", "message", "cure"),
