@@ -11,7 +11,6 @@ import pytest
 
 from reseau.cli import main
 
-
 GOOD = "a,b,y\n" + "".join(f"{i},{i % 7},{'u' if i % 2 else 'v'}\n" for i in range(40))
 
 TABLES = {

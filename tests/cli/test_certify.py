@@ -8,7 +8,6 @@ from scipy.stats import beta
 
 from reseau.theory import sequential_upper
 
-
 TRAINING = ("--epochs", "3", "--l2", "0.01", "--target", "y")
 
 

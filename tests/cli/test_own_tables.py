@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-
 QUICK = ("--epochs", 2, "--hidden", 4)
 
 

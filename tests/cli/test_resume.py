@@ -14,7 +14,6 @@ import pytest
 
 from reseau.errors import ModelFileError
 
-
 FILES = {"history.csv", "history.png", "model.safetensors", "network.svg", "report.md"}
 WORDS = ["train", "t.csv", "--target", "y", "--hidden", "8", "--dropout", "0.1", "--patience", "900", "--epochs", "40"]
 RUN = """

@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-
 RNG = np.random.default_rng(0)
 
 

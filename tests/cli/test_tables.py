@@ -12,7 +12,6 @@ import pytest
 
 import reseau as rs
 
-
 WRITERS = {
     "csv": lambda frame, path: frame.to_csv(path, index=False),
     "csv.gz": lambda frame, path: frame.to_csv(path, index=False),
