@@ -48,6 +48,14 @@ def optimized():
     jax.config.update("jax_disable_most_optimizations", before)
 
 
+LONG = ("distributed/", "training/test_killed_runs.py", "training/test_small_graphs.py", "test_docs.py")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """The longest come first: at the end, one of them would keep the other processes waiting."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays, and is not looked at by every collection of garbage; there are fewer of them."""
     gc.freeze()
