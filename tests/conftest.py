@@ -5,24 +5,24 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
 os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
 
-from importlib.metadata import version
+from tools.compiling import quick
+
+os.environ.update(quick())  # read when JAX is imported, here and in the processes that tests start
+
+import gc
 from importlib.util import find_spec
 
 import jax
+import pytest
 from hypothesis import settings
 
 from tools.shared_data import SHARED
 
+gc.disable()  # until all tests are imported
+
 jax.config.update("jax_enable_x64", True)
 
 jax.config.update("jax_traceback_in_locations_limit", 0)  # where each operation stands in the source: nobody asks
-
-# Most of the suite's time goes to compiling thousands of small programs: these flags nearly halve it, here and in the
-# processes that tests start. They leave the optimizer on, without which what trains takes three times as long.
-# XLA_FLAGS="" asks for the machine code that users run.
-if version("jaxlib").startswith("0.10."):  # later ones end at the name of a flag that they no longer know
-    quick = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ.setdefault("XLA_FLAGS", quick)  # read when the first program is compiled
 
 # the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -37,6 +37,30 @@ NEEDS = {
     "test_docs_tables.py": SHARED.is_dir(),
 }
 collect_ignore = [name for name, there in NEEDS.items() if not there]
+
+
+@pytest.fixture
+def optimized():
+    """For what trains long: XLA optimizes its programs, which takes longer than it saves elsewhere."""
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+LONG = ("distributed/", "training/test_killed_runs.py", "training/test_small_graphs.py", "test_docs.py")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """The longest come first: at the end, one of them would keep the other processes waiting."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, and is not looked at by every collection of garbage; there are fewer of them."""
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

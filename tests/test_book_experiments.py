@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 PATH = Path(__file__).resolve().parents[1] / "examples" / "book_experiments.py"
 
 
+@pytest.mark.usefixtures("optimized")
 def test_the_experiments_run_and_are_drawn(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("book_experiments", PATH)
     book = importlib.util.module_from_spec(spec)

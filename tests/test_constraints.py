@@ -117,6 +117,7 @@ def test_a_whole_fit_stays_inside():
     assert min(norms[5:]) > 2.9  # the constraint is active: this is not the inside
 
 
+@pytest.mark.usefixtures("optimized")
 def test_constrained_training_reaches_the_certified_optimum_and_the_retraction_does_not():
     net, best = shallow(60), frank_wolfe_penalized(X, Y, STRENGTH, R, tolerance=1e-10)
     assert best.certified
@@ -124,7 +125,7 @@ def test_constrained_training_reaches_the_certified_optimum_and_the_retraction_d
     bound = best.network.path_norm
     least = best.objective - STRENGTH * bound
     ball = PathNormBall(net, bound)
-    loss, norm = risk(net, trained(net, ScaledBias(Projected(SGD(0.05), ball), net, R), 200_000).params)
+    loss, norm = risk(net, trained(net, ScaledBias(Projected(SGD(0.05), ball), net, R), 100_000).params)
     assert norm <= bound * (1 + 1e-14)
     assert -best.gap <= loss - least <= 1e-8
 
@@ -133,20 +134,21 @@ def test_constrained_training_reaches_the_certified_optimum_and_the_retraction_d
         nu = jnp.sqrt(jnp.sum(params["hidden.weight"] ** 2, axis=0) + params["hidden.bias"] ** 2)
         return ball(params | {"out.weight": params["out.weight"] * nu[:, None]})
 
-    params = trained(net, ScaledBias(Projected(SGD(0.05), retracted), net, R), 200_000).params
+    params = trained(net, ScaledBias(Projected(SGD(0.05), retracted), net, R), 100_000).params
     assert risk(net, params)[0] - least > 1e-2
 
 
-@pytest.mark.parametrize("kind", ["coupled", "unit neurons"])
-def test_penalized_training_reaches_the_certified_optimum(kind):
+@pytest.mark.usefixtures("optimized")
+@pytest.mark.parametrize(("kind", "steps"), [("coupled", 100_000), ("unit neurons", 200_000)])
+def test_penalized_training_reaches_the_certified_optimum(kind, steps):
     net = shallow(100)
     best = frank_wolfe_penalized(X, Y, STRENGTH, R, tolerance=1e-10)
     assert best.certified
     if kind == "coupled":
         inner = Proximal(SGD(0.1), PathNormProx(net, STRENGTH))
     else:
-        inner = Projected(Proximal(SGD(0.01), OutputProx(net, STRENGTH)), PathNormBall(net))
-    loss, norm = risk(net, trained(net, ScaledBias(inner, net, R), 500_000).params)
+        inner = Projected(Proximal(SGD(0.02), OutputProx(net, STRENGTH)), PathNormBall(net))
+    loss, norm = risk(net, trained(net, ScaledBias(inner, net, R), steps).params)
     assert -best.gap <= loss + STRENGTH * norm - best.objective <= 1e-8
 
 

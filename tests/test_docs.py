@@ -20,6 +20,7 @@ def test_there_is_a_page_for_each_section_and_each_is_listed():
     assert all(f"]({p.name})" in (DOCS / "README.md").read_text(encoding="utf-8") for p in PAGES)
 
 
+@pytest.mark.usefixtures("optimized")
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -6,9 +6,11 @@ from pathlib import Path
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from matplotlib.figure import Figure
 
 from reseau.cli import main
 from reseau.compile_cache import use_compile_cache
+from reseau.report import pictures
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def cache_folder(tmp_path_factory):
 def own_folder(tmp_path, monkeypatch):
     """Each test stands in an empty folder."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_pictures():
+    """A picture of each kind."""
+    return {kind: pictures._bytes(Figure(figsize=(1, 1)), kind) for kind in ("png", "svg")}
+
+
+@pytest.fixture
+def drawn():
+    """For a test that looks at the pictures."""
+
+
+@pytest.fixture(autouse=True)
+def pictures_in_outline(request, small_pictures, monkeypatch):
+    """Other tests have small ones in their place, since each takes half a second to draw."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(pictures, "_bytes", lambda figure, kind: small_pictures[kind])
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def files(own_folder):
     Path("new-orders.csv").write_text("\n".join([lines[0], *(x for x in lines[211:] if not x.endswith(";"))]) + "\n")
 
 
-@pytest.mark.usefixtures("files")
+@pytest.mark.usefixtures("drawn", "files")
 def test_a_messy_file_becomes_a_certified_exported_model(reseau):
     told = reseau("train", "orders.csv", "--target", "price", *QUICK).err
     assert re.search(r"for \d+ reasons\n", told)

@@ -39,6 +39,7 @@ class Links(HTMLParser):
         self.found += [value for key, value in attrs if key in ("src", "href") and value]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_report_of_numbers(reseau):
     out = trained(reseau, "numbers").out
     assert re.search(
@@ -57,6 +58,7 @@ def test_the_report_of_numbers(reseau):
     assert [name for name, _ in worth] == ["size", "town"]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_report_of_a_rare_class(reseau):
     out = trained(reseau, "classes").out
     assert out.index("test rows of yes") < out.index("test accuracy")
@@ -83,6 +85,7 @@ def test_class_weights_are_for_classes(reseau):
     assert "fix: leave --class-weight out" in result.err
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", ["numbers", "classes"])
 def test_the_html_report_asks_nothing_of_the_network(reseau, name):
     trained(reseau, name, "--epochs", "3")
@@ -112,12 +115,14 @@ def test_a_hold_out_of_training_rows_alone_is_refused(reseau):
     assert "all 240 of these rows were trained on" in result.err
 
 
+@pytest.mark.usefixtures("drawn")
 def test_an_evaluation_is_written_as_a_page(reseau):
     trained(reseau, "classes", "--epochs", "3")
     assert reseau("evaluate", "classes-run", "classes.csv", "--report", "page.html").status == 0
     assert "recall of yes" in Path("page.html").read_text()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_runs_are_compared(reseau):
     trained(reseau, "numbers", "--out", "a")
     trained(reseau, "numbers", "--out", "b", "--batch", "64")

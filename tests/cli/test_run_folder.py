@@ -156,6 +156,7 @@ def test_thresholds_that_cannot_be_chosen(reseau):
     assert reseau(*common, "--threshold", "0.2", "--validation", 0).status == 0
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", ["numbers", "classes"])
 def test_the_report_is_written_again_to_the_same_bytes_without_data(reseau, name):
     os.remove(f"{name}.csv")

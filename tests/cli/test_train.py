@@ -50,6 +50,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_digits_reach_97_percent_on_rows_that_were_held_out(reseau):
     result = reseau("train", "--dataset", "digits", "--out", "run")
 
@@ -292,10 +293,10 @@ def test_ctrl_c_keeps_what_was_learned():
         [sys.executable, "-m", "reseau", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while not Path("run.partial/history.csv").exists() and time.monotonic() < deadline:
+    history = Path("run.partial/history.csv")
+    while not (history.exists() and history.read_text().count("\n") > 3) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert process.stdout.readline()
-    time.sleep(4)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
 

@@ -1,7 +1,8 @@
-"""A fit in a process of its own, for a test that kills it: `python killed_run.py FOLDER [STAGE]`.
+"""Fits in processes of their own, for a test that kills them: `killed_run.py` forks one for each line that it reads.
 
-It says on standard output where it begins and when a checkpoint is written. With a STAGE it kills itself in the middle
-of writing its second checkpoint.
+A line is `FOLDER` or `FOLDER,STAGE`. Forked before JAX has begun, a process is like a new one, without the seconds of
+its imports. On standard output stands its number, then where its fit begins and when a checkpoint is written, then how
+it ended. With a STAGE it kills itself in the middle of writing its second checkpoint.
 """
 
 import logging
@@ -67,12 +68,23 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
+def train(folder, *stage):
+    """Fit and keep what comes out of it."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level="INFO")
-    if len(sys.argv) > 2:
-        logging.getLogger("reseau").addFilter(Deadly(sys.argv[2]))
+    if stage:
+        logging.getLogger("reseau").addFilter(Deadly(*stage))
     rs.use_compile_cache()
     training_run.SECONDS_A_CHUNK = 0.0005  # many chunks, and so many checkpoints
-    result = fit(sys.argv[1])
-    np.savez(f"{sys.argv[1]}/params.npz", **result.params)
-    np.savez(f"{sys.argv[1]}/history.npz", **result.history)
+    result = fit(folder)
+    np.savez(f"{folder}/params.npz", **result.params)
+    np.savez(f"{folder}/history.npz", **result.history)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        if not (process := os.fork()):
+            train(*line.strip().split(","))
+            os._exit(0)
+        print("process", process, flush=True)
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)

@@ -102,11 +102,11 @@ def train(seed):
         rs.fit(objective, data, seed=seed, progress=False, **settings)
 
 
-def deaths(first, stop):
-    """The numbers of the graphs that ended their process, with how it ended."""
+def deaths(first, stop, compiled):
+    """The numbers of the graphs that ended their process, with how it ended, compiled in this environment."""
     here = Path(__file__)
-    paths = [str(here.parents[2] / "src"), str(here.parent)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": ""}  # the code that users run
+    paths = [str(here.parents[2] / "src"), str(here.parents[1])]
+    environment = os.environ | compiled | {"PYTHONPATH": os.pathsep.join(paths)}
     found = []
     while first < stop:
         ran = subprocess.run(

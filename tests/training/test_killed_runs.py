@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
+from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import pytest
@@ -16,37 +17,48 @@ import pytest
 from tools import killed_run
 from tools.killed_run import STAGES
 
-SCRIPT = Path(killed_run.__file__)
-
 
 @pytest.fixture
-def start(tmp_path):
-    """Start the fit of `killed_run.py` in a folder; programs compiled by one process serve the next."""
+def fits(tmp_path):
+    """The process of `killed_run.py`; programs compiled by one of its fits serve the next."""
     environment = os.environ | {"RESEAU_COMPILE_CACHE": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-
-    def run(folder, *stage):
-        folder.mkdir(exist_ok=True)
-        words = [sys.executable, SCRIPT, folder, *stage]
-        return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
-
-    return run
+    command = [sys.executable, killed_run.__file__]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as fits:
+        yield fits
+        fits.stdin.close()
 
 
-def killed(process, written, delay):
-    """Where the process began, having killed it a moment after it said that it wrote so many checkpoints."""
-    began = None
-    for line in process.stdout:
-        if found := re.match(r"training from step (\d+)", line):
+@dataclass
+class Ended:
+    """A fit that is over: its exit status, where it began and what it said last."""
+
+    status: int
+    began: int | None = None
+    last: str = ""
+
+
+def run(fits, folder, *stage, written=inf, delay=0.0):
+    """Fit in a folder; killed a moment after it said that it wrote so many checkpoints."""
+    folder.mkdir(exist_ok=True)
+    fits.stdin.write(",".join([str(folder), *stage]) + "\n")
+    fits.stdin.flush()
+    process, began, last = None, None, ""
+    for line in fits.stdout:
+        if found := re.match(r"process (\d+)", line):
+            process = int(found[1])
+        elif found := re.match(r"training from step (\d+)", line):
             began = int(found[1])
+        elif found := re.match(r"ended (-?\d+)", line):
+            return Ended(int(found[1]), began, last)
+        else:
+            last = line
         written -= line.startswith("wrote")
-        if began is not None and written <= 0:
-            break
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.stdout.read()
-    process.stdout.close()
-    return began
+        if None not in (process, began) and written <= 0:
+            time.sleep(delay)
+            os.kill(process, signal.SIGKILL)
+            written = inf
+    raise AssertionError("the process that forks the fits has ended")
 
 
 def arrays(path):
@@ -55,28 +67,28 @@ def arrays(path):
 
 
 @pytest.mark.parametrize("kills", [len(STAGES) + 8, pytest.param(50, marks=pytest.mark.slow)])
-def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, start, kills):
+def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, fits, kills):
     alone, torn = tmp_path / "alone", tmp_path / "torn"
-    out, _ = start(alone).communicate()
-    assert out.splitlines()[-1].startswith("finished after 1950 steps")
+    assert run(fits, alone).last.startswith("finished after 1950 steps")
     chance = random.Random(0)
     rounds = 2 if kills > 2 * len(STAGES) else 1
     plans = [(stage,) for stage in STAGES * rounds] + [()] * (kills - rounds * len(STAGES))
     chance.shuffle(plans)
     ends, began, unfinished = Counter(), [], 0
     for plan in plans:
-        process = start(torn, *plan)
-        began.append(killed(process, 10_000 if plan else chance.randrange(4), chance.uniform(0, 0.01)))
-        ends[process.wait()] += 1
+        moment = {} if plan else {"written": chance.randrange(4), "delay": chance.uniform(0, 0.01)}
+        ended = run(fits, torn, *plan, **moment)
+        began.append(ended.began)
+        ends[ended.status] += 1
         unfinished += any((torn / "checkpoints").glob(".*.tmp"))
     assert ends == {-signal.SIGKILL: kills}
     assert unfinished >= 6  # the stages before the renaming leave a torn file, which the next process clears
-    out, _ = start(torn).communicate()
-    began.append(int(re.search(r"training from step (\d+)", out)[1]))
+    ended = run(fits, torn)
+    began.append(ended.began)
     assert len(set(began)) > kills / 2
     assert began == sorted(began)
 
-    assert out.splitlines()[-1].startswith("finished after 1950 steps")
+    assert ended.last.startswith("finished after 1950 steps")
     for name in ("params.npz", "history.npz"):
         ours, theirs = arrays(torn / name), arrays(alone / name)
         assert ours.keys() == theirs.keys()

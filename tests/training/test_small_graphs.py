@@ -17,6 +17,7 @@ from reseau.optimizers import SGD, Adam
 from reseau.training.kernel import PRIMITIVES
 from reseau.training.program import Program
 from tools import kernel_operations
+from tools.compiling import AS_USERS
 from tools.small_graphs import deaths
 
 X, U, Y = np.ones((4, 3)), np.ones((4, 2)), np.zeros((4, 1))
@@ -53,9 +54,20 @@ def test_an_input_that_nothing_reads_is_trained_beside(rows, unread):
         np.testing.assert_allclose(result.params[name], value, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("cases"), [(0, 40), pytest.param((40, 1040), marks=pytest.mark.slow)], ids=["few", "many"])
-def test_no_small_graph_ends_the_process(cases):
-    assert deaths(*cases) == []
+FEW_OF_USERS = 8  # which take two seconds each to compile as users do; `make test-slow` compiles all so
+
+
+@pytest.mark.parametrize(
+    ("cases", "compiled"),
+    [
+        ((0, FEW_OF_USERS), AS_USERS),
+        ((FEW_OF_USERS, 40), {}),
+        pytest.param((40, 1040), AS_USERS, marks=pytest.mark.slow),
+    ],
+    ids=["few", "some", "many"],
+)
+def test_no_small_graph_ends_the_process(cases, compiled):
+    assert deaths(*cases, compiled) == []
 
 
 @pytest.mark.parametrize(
@@ -109,7 +121,7 @@ OF_STEPS = {"random_fold_in", "random_seed", "random_unwrap", "scatter"}  # of t
 @pytest.mark.slow
 def test_every_operation_in_a_kernel_is_compiled_or_refused_and_ends_no_process():
     command = [sys.executable, kernel_operations.__file__]
-    environment = os.environ | {"XLA_FLAGS": ""}  # the code that users run
+    environment = os.environ | AS_USERS
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-1000:]
     assert set(ran.stdout.split()) >= PRIMITIVES - OF_STEPS
