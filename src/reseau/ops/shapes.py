@@ -216,7 +216,13 @@ class Tile(Op):
 
 @dataclass(frozen=True)
 class Identity(Op):
-    """Its input, under another name."""
+    """Its input, under another name.
+
+    Attributes:
+        columns: What the entries of the last axis stand for: names or numbers of classes.
+    """
+
+    columns: tuple[int | str, ...] = ()
 
     def shape(self, x: Shape) -> Shape:
         return x

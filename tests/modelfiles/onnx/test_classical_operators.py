@@ -155,17 +155,6 @@ def test_texts_are_mapped_and_encoded(tmp_path: Path) -> None:
     check_both_ways(tmp_path, m, {"x": np.array([["u"], ["w"], ["v"]], object), "n": np.array([6, 5, 0])})
 
 
-def test_a_map_of_scores_is_its_columns(tmp_path: Path) -> None:
-    zipped = node("ZipMap", ["x"], ["y"], domain=ML, classlabels_int64s=[1, 2])
-    m = model([zipped], {"x": ("float", ["batch", 2])}, {}, ai_onnx_ml=2)
-    kind = helper.make_map_type_proto(TensorProto.INT64, declared("v", "float", []).type)
-    m.graph.output.append(helper.make_value_info("y", helper.make_sequence_type_proto(kind)))
-    onnx.save(m, tmp_path / "m.onnx")
-    net, params = rs.load(tmp_path / "m.onnx")
-    x = normal(3, 2)
-    np.testing.assert_array_equal(net(params, x), x)
-
-
 @pytest.mark.parametrize("form", ["DENSE", "SPARSE"])
 def test_maps_become_arrays(form: str) -> None:
     sparse = {"map_form": "SPARSE", "max_map": 5} if form == "SPARSE" else {}

@@ -80,6 +80,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     **reductions.WRITE,
     **resize.WRITE,
     **selection.WRITE,
+    **sequences.WRITE,
     **shapes.WRITE,
     **signal.WRITE,
     **windows.WRITE,
