@@ -196,6 +196,7 @@ def _(op: Op, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(ops.TextOf)
 @multiply_adds.register(ops.Tile)
 @multiply_adds.register(ops.TopK)
+@multiply_adds.register(ops.TreeLeaf)
 @multiply_adds.register(ops.Where)
 @multiply_adds.register(ops.WindowArgMax)
 @multiply_adds.register(ops.Xor)

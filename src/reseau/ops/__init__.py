@@ -73,6 +73,7 @@ from reseau.ops.shapes import (
     Transpose,
 )
 from reseau.ops.texts import NumberOf, TextOf
+from reseau.ops.trees import TreeLeaf
 
 __all__ = [
     "Abs",
@@ -188,6 +189,7 @@ __all__ = [
     "Tile",
     "TopK",
     "Transpose",
+    "TreeLeaf",
     "Where",
     "WindowArgMax",
     "WindowSum",

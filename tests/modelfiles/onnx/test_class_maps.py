@@ -62,7 +62,9 @@ def test_maps_are_columns_here_and_maps_in_the_file(tmp_path: Path, names: list[
 
 
 def test_columns_that_another_node_reads_are_an_array(tmp_path: Path) -> None:
-    onnx.save(zipped([node("Sigmoid", ["x"], ["scores"])], {"x": ("float", ["batch", 2])}, {}, [4, 2]), tmp_path / "m.onnx")
+    onnx.save(
+        zipped([node("Sigmoid", ["x"], ["scores"])], {"x": ("float", ["batch", 2])}, {}, [4, 2]), tmp_path / "m.onnx"
+    )
     net, params = rs.load(tmp_path / "m.onnx")
     longer = rs.Network(net.graph.inputs[0], rs.relu(net.graph.outputs[0]))
     longer.save(tmp_path / "back.onnx", params)

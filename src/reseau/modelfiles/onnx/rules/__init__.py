@@ -83,5 +83,6 @@ WRITE: Mapping[type[Op], WriteRule] = {
     **sequences.WRITE,
     **shapes.WRITE,
     **signal.WRITE,
+    **trees.WRITE,
     **windows.WRITE,
 }

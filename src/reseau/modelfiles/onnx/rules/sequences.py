@@ -113,7 +113,8 @@ def has_element(call: Call) -> Node:
 
 def zip_map(call: Call) -> Node:
     """The scores as they are, one column for each class."""
-    return apply_op(ops.Identity(tuple(call.attribute("classlabels_strings") or call.attributes["classlabels_int64s"])), call[0])
+    names = call.attribute("classlabels_strings") or call.attributes["classlabels_int64s"]
+    return apply_op(ops.Identity(tuple(names)), call[0])
 
 
 def write_identity(op: ops.Identity, node: Node, w: Emitter) -> Written:
