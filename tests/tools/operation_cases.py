@@ -258,6 +258,7 @@ CASES += [
     cell(ops.GatedCell(("sigmoid", "softsign"), reverse=True, reset_after=True), 3),
     cell(ops.LongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,)),
     cell(ops.LongShortCell(("sigmoid", "tanh", "softplus"), coupled=True, output=1), 4, (B, 2), (6,)),
+    cell(ops.QuantizedLongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,), *2 * (positive(8), whole(9, 8))),
     *(
         (op(axes, keepdims), ((B, 3, 4),))
         for op in (ops.Min, ops.Product)

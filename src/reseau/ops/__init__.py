@@ -57,7 +57,7 @@ from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerN
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowSum
 from reseau.ops.quantization import Dequantize, Narrow, Quantize
 from reseau.ops.random import RandomLike
-from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
+from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell, QuantizedLongShortCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
 from reseau.ops.regions import MaxUnpool, RegionAlign, RegionMax
 from reseau.ops.shapes import (
@@ -156,6 +156,7 @@ __all__ = [
     "Put",
     "PutAlong",
     "Quantize",
+    "QuantizedLongShortCell",
     "Quotient",
     "RandomLike",
     "RandomMask",

@@ -26,8 +26,8 @@ class TreeLeaf(Op):
     """The node at which each row of `x`, (batch, features), ends in each tree, (batch, trees), after `depth` steps.
 
     The other inputs are `roots`, the first node of each tree, and of every node of all trees: the column `feature` of
-    the row, which is compared with `split` by the comparison of number `kind`; the next node is `yes` where it holds, or
-    where the column holds no number and `blank` says so, else `no`. A leaf is its own `yes` and `no`. It has no
+    the row, which is compared with `split` by the comparison of number `kind`; the next node is `yes` where it holds,
+    or where the column holds no number and `blank` says so, else `no`. A leaf is its own `yes` and `no`. It has no
     derivative.
 
     Attributes:
