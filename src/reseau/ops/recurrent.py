@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
@@ -220,7 +221,7 @@ def long_short_step(
 def on_levels(x: Array, scale: Array, zero: Array) -> Array:
     """The array on a grid of levels, one for all or one for each row; its derivative is that of the identity."""
     scale, zero = (jnp.reshape(v, (-1, *(1,) * (x.ndim - 1))) if v.ndim == 1 else v for v in (scale, zero))
-    whole = jnp.iinfo(zero.dtype) if jnp.issubdtype(zero.dtype, jnp.integer) else jnp.iinfo(jnp.uint8)
+    whole = np.iinfo(zero.dtype if jnp.issubdtype(zero.dtype, jnp.integer) else np.uint8)
     levels = Quantize("float", int(whole.min), int(whole.max)).forward(x, scale, zero)
     value = Dequantize().forward(levels, scale, zero)
     return lax.stop_gradient(value) + (x - lax.stop_gradient(x))

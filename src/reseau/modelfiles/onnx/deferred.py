@@ -126,10 +126,11 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
     said = [picked(i, o) for i, o in enumerate(declared_or_inferred(model, late))]
-    made = {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
-    columns = {name: ops.Identity(class_names(proto)) for name, proto in zipped.items()}
+    given_by = {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
+    named = {name: ops.Identity(class_names(proto)) for name, proto in zipped.items()}
     return {
-        name: apply_op(columns[name], made[read]) if name in columns else made[read] for name, read in source.items()
+        name: apply_op(named[name], given_by[read]) if name in named else given_by[read]
+        for name, read in source.items()
     }
 
 
