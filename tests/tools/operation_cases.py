@@ -56,6 +56,15 @@ def placed_boxes(count: int) -> Draw:
     return Draw((count, 5), make)
 
 
+def two_trees() -> tuple[Draw, ...]:
+    """Roots and tables of two trees with one comparison each."""
+    tables: list[list[float]] = [[0, 3], [1, 0, 0, 2, 0, 0], [0.1, 0, 0, -0.2, 0, 0], [0, 0, 0, 1, 0, 0]]
+    tables += [[1, 1, 2, 4, 4, 5], [2, 1, 2, 5, 4, 5], [0] * 6]
+    kinds = (np.int32, np.int32, np.float64, np.int32, np.int32, np.int32, np.bool_)
+    arrays = [np.array(t, kind) for t, kind in zip(tables, kinds, strict=True)]
+    return tuple(Draw(a.shape, lambda rng, s, a=a: a) for a in arrays)
+
+
 def corners(rng: np.random.Generator, s: tuple[int, ...]) -> np.ndarray:
     """One index of every window of 2 × 2 of an array (2, 3, 4, 6)."""
     flat = np.arange(2 * 3 * 4 * 6, dtype=np.int32).reshape(2, 3, 2, 2, 3, 2)
@@ -249,6 +258,7 @@ CASES += [
     cell(ops.GatedCell(("sigmoid", "softsign"), reverse=True, reset_after=True), 3),
     cell(ops.LongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,)),
     cell(ops.LongShortCell(("sigmoid", "tanh", "softplus"), coupled=True, output=1), 4, (B, 2), (6,)),
+    cell(ops.QuantizedLongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,), *2 * (positive(8), whole(9, 8))),
     *(
         (op(axes, keepdims), ((B, 3, 4),))
         for op in (ops.Min, ops.Product)
@@ -295,6 +305,7 @@ APART: list[tuple[Op, tuple[Lengths | Draw, ...]]] = [
     (ops.Narrow("float8_e5m2"), (FEATURES,)),
     *((ops.Bitwise(logic), (whole(99, B, 3), whole(99, 3))) for logic in ("and", "or", "xor")),
     (ops.BitNot(), (whole(99, B, 3),)),
+    (ops.TreeLeaf(1, ("<=", ">")), (FEATURES, *two_trees())),
     *((ops.BitShift(left), (unsigned(99, B, 3), unsigned(5, 3))) for left in (True, False)),
     (ops.BitCast("float32"), (whole(99, B, 3),)),
     *((ops.RandomLike(law, 3), (FEATURES,)) for law in ("uniform", "normal", "gumbel")),

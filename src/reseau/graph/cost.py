@@ -196,6 +196,7 @@ def _(op: Op, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(ops.TextOf)
 @multiply_adds.register(ops.Tile)
 @multiply_adds.register(ops.TopK)
+@multiply_adds.register(ops.TreeLeaf)
 @multiply_adds.register(ops.Where)
 @multiply_adds.register(ops.WindowArgMax)
 @multiply_adds.register(ops.Xor)
@@ -248,6 +249,7 @@ def _(op: ops.Determinant, output: Shape, *inputs: Shape) -> int:
 @multiply_adds.register(ops.GatedCell)
 @multiply_adds.register(ops.LongShortCell)
 @multiply_adds.register(ops.PlainCell)
+@multiply_adds.register(ops.QuantizedLongShortCell)
 def _(op: Op, output: Shape, x: Shape, w: Shape, r: Shape, *rest: Shape) -> int:
     return size(x[:2]) * (size(w) + size(r))
 

@@ -144,6 +144,11 @@ def _(op: ops.TakeAlong, node: Node, axis: int, read: Places) -> bool:
 
 
 @keeps_rows.register
+def _(op: ops.TreeLeaf, node: Node, axis: int, read: Places) -> bool:
+    return axis == read[0] == 0 and all(p is None for p in read[1:])
+
+
+@keeps_rows.register
 def _(op: ops.Transpose, node: Node, axis: int, read: Places) -> bool:
     return True
 

@@ -58,7 +58,7 @@ from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerN
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowSum
 from reseau.ops.quantization import Dequantize, Narrow, Quantize
 from reseau.ops.random import RandomLike
-from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell
+from reseau.ops.recurrent import GatedCell, LongShortCell, PlainCell, QuantizedLongShortCell
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Max, Mean, Min, Product, Softmax, Sum
 from reseau.ops.regions import MaxUnpool, RegionAlign, RegionMax
 from reseau.ops.shapes import (
@@ -72,6 +72,7 @@ from reseau.ops.shapes import (
     Transpose,
 )
 from reseau.ops.texts import NumberOf, TextOf
+from reseau.ops.trees import TreeLeaf
 
 __all__ = [
     "Abs",
@@ -154,6 +155,7 @@ __all__ = [
     "Put",
     "PutAlong",
     "Quantize",
+    "QuantizedLongShortCell",
     "Quotient",
     "RandomLike",
     "RandomMask",
@@ -187,6 +189,7 @@ __all__ = [
     "Tile",
     "TopK",
     "Transpose",
+    "TreeLeaf",
     "Where",
     "WindowArgMax",
     "WindowSum",

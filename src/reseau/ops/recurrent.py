@@ -9,17 +9,19 @@ all rows, and the number of steps of each sequence (batch,). The output is the h
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import differ
+from reseau.ops.quantization import Dequantize, Quantize
 
-__all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell"]
+__all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell", "QuantizedLongShortCell"]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda x: jnp.maximum(x, 0),
@@ -151,13 +153,7 @@ class LongShortCell(Recurrent):
 
     def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
         (h, cell), (w, r, b, c, peep) = states, weights
-        at_input, at_output, at_forget = jnp.split(peep, 3)
-        i, o, f, new = jnp.split(x @ w.T + b + h @ r.T + c, 4, -1)
-        opened = self.gate(0, i + at_input * cell)
-        kept = 1 - opened if self.coupled else self.gate(0, f + at_forget * cell)
-        cell = kept * cell + opened * self.gate(1, new)
-        shown = self.gate(0, o + at_output * cell)
-        return shown * ACTIVATIONS[self.activations[2]](cell), cell
+        return long_short_step(self, x @ w.T + b + h @ r.T + c, cell, peep)
 
     def forward(
         self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array, cell: Array, peep: Array
@@ -168,3 +164,72 @@ class LongShortCell(Recurrent):
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
         every = super().shape(x, w, r, *rest)
         return every[1:] if self.output == 2 else every
+
+
+@dataclass(frozen=True)
+class QuantizedLongShortCell(Recurrent):
+    """A `LongShortCell` whose products are those of levels, in 8 bits.
+
+    The sequence is put on 256 levels of its range, the hidden state of each row on 256 levels of the range that it has
+    in that step. Further inputs: scale and zero of the levels of the input weights, then those of the state weights,
+    one for all or one for each of the gates × units; the zeros have the type of the levels. `backward` is a proxy:
+    rounding counts as the identity.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> x, w, h = jnp.ones((2, 1, 1)), jnp.ones((4, 1)), jnp.zeros((1, 1))
+        >>> grid = jnp.array(0.01), jnp.array(0, jnp.int8)
+        >>> op = rs.ops.QuantizedLongShortCell(("sigmoid", "tanh", "tanh"))
+        >>> args = w, w, jnp.zeros(4), jnp.zeros(4), h, jnp.array([2]), h, jnp.zeros(3), *grid, *grid
+        >>> print(op.forward(x, *args).ravel().round(4))
+        [0.3696 0.6505]
+    """
+
+    coupled: bool = False
+    output: int = 0
+
+    proxy: ClassVar[bool] = True
+
+    def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        (h, cell), (r, peep) = states, weights
+        return long_short_step(self, x + on_own_levels(h, (1,)) @ r.T, cell, peep)
+
+    def forward(self, x: Array, w: Array, r: Array, *more: Array) -> Array:
+        b, c, h, lengths, cell, peep, w_scale, w_zero, r_scale, r_zero = more
+        w, r = on_levels(w, w_scale, w_zero), on_levels(r, r_scale, r_zero)
+        from_x = on_own_levels(x, (0, 1, 2)) @ w.T + b + c
+        kept, last = self.run(from_x, lengths, (h, cell), (r, peep))
+        return last[1] if self.output == 2 else kept[self.output]
+
+    def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
+        every = super().shape(x, w, r, *rest)
+        return every[1:] if self.output == 2 else every
+
+
+def long_short_step(
+    cell: LongShortCell | QuantizedLongShortCell, gates: Array, old: Array, peep: Array
+) -> tuple[Array, Array]:
+    """The hidden and the cell state after a step, from what reaches the four gates."""
+    at_input, at_output, at_forget = jnp.split(peep, 3)
+    i, o, f, new = jnp.split(gates, 4, -1)
+    opened = cell.gate(0, i + at_input * old)
+    kept = 1 - opened if cell.coupled else cell.gate(0, f + at_forget * old)
+    state = kept * old + opened * cell.gate(1, new)
+    return cell.gate(0, o + at_output * state) * ACTIVATIONS[cell.activations[2]](state), state
+
+
+def on_levels(x: Array, scale: Array, zero: Array) -> Array:
+    """The array on a grid of levels, one for all or one for each row; its derivative is that of the identity."""
+    scale, zero = (jnp.reshape(v, (-1, *(1,) * (x.ndim - 1))) if v.ndim == 1 else v for v in (scale, zero))
+    whole = np.iinfo(zero.dtype if jnp.issubdtype(zero.dtype, jnp.integer) else np.uint8)
+    levels = Quantize("float", int(whole.min), int(whole.max)).forward(x, scale, zero)
+    value = Dequantize().forward(levels, scale, zero)
+    return lax.stop_gradient(value) + (x - lax.stop_gradient(x))
+
+
+def on_own_levels(x: Array, axes: tuple[int, ...]) -> Array:
+    """The array on 256 levels from its smallest to its largest entry along the axes, 0 among them."""
+    low, high = jnp.minimum(x.min(axes, keepdims=True), 0), jnp.maximum(x.max(axes, keepdims=True), 0)
+    scale = jnp.where(high == low, 1, (high - low) / 255)
+    zero = Quantize("float", 0, 255).forward(-low, scale, jnp.zeros_like(scale))
+    return on_levels(x, lax.stop_gradient(scale), lax.stop_gradient(zero))

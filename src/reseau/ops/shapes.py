@@ -192,11 +192,16 @@ class Tile(Op):
 class Identity(Op):
     """Its input, under another name.
 
+    Attributes:
+        columns: What the entries of the last axis stand for: names or numbers of classes.
+
     Example:
         >>> import jax.numpy as jnp, reseau as rs
         >>> print(rs.ops.Identity().forward(jnp.array([1, 2])))
         [1 2]
     """
+
+    columns: tuple[int | str, ...] = ()
 
     def shape(self, x: Shape) -> Shape:
         return x

@@ -123,7 +123,7 @@ def contradiction(outputs: Sequence[Node], batch: frozenset[str]) -> str | None:
 
 def _runs_along(node: Node, x: Node) -> bool:
     """Whether an operation runs along the axis of the rows."""
-    if isinstance(node.op, ops.GatedCell | ops.LongShortCell | ops.PlainCell):
+    if isinstance(node.op, ops.GatedCell | ops.LongShortCell | ops.PlainCell | ops.QuantizedLongShortCell):
         return x.shape[0] == BATCH
     axis = getattr(node.op, "axis", None)
     return isinstance(axis, int) and x is node.parents[0] and x.shape[axis] == BATCH

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 
+from reseau import ops
 from reseau.compile_cache import Kept
 from reseau.data.table.recipe import Recipe
 from reseau.disk import WRITTEN, file_error
@@ -19,6 +20,7 @@ from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
 from reseau.graph.options import QUICK
 from reseau.graph.values import WIDE, is_wide
+from reseau.modelfiles.onnx.class_maps import as_columns
 from reseau.modelfiles.onnx.columns import feed_columns, random_rows
 from reseau.modelfiles.onnx.deferred import Deferred
 from reseau.modelfiles.onnx.emit import Axes
@@ -61,7 +63,7 @@ def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.nd
         recipe = written.recipe
         given = random_inputs(graph) if recipe is None else [random_rows(recipe, graph, ROWS)]
         if not any(n.op is not None and n.op.proxy for n in graph.nodes):
-            run = run_elsewhere(trial if outside else model, written, given)
+            run = run_elsewhere(trial if outside else model, written, given, graph)
             own = None if run is None else run_here(graph, params, given)
             if run is not None and own is not None:
                 compare(path, graph, run, own)
@@ -90,7 +92,9 @@ def random_inputs(graph: Graph) -> list[np.ndarray]:
     return given
 
 
-def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[np.ndarray]) -> list[np.ndarray] | None:
+def run_elsewhere(
+    source: Path | onnx.ModelProto, written: Written, given: list[np.ndarray], graph: Graph
+) -> list[np.ndarray] | None:
     """The outputs by onnxruntime; `None` where it is not installed or has no kernel for a type."""
     try:
         import onnxruntime
@@ -112,8 +116,16 @@ def run_elsewhere(source: Path | onnx.ModelProto, written: Written, given: list[
     except (state.Fail, state.InvalidArgument, state.RuntimeException, RuntimeError, ValueError):
         return None  # inputs that are made up need not be ones that the graph can take: an index, a divisor
     # only what was read later may have other axes than it is known to have, and keeps them in order
-    pairs = zip(outputs, written.outputs, strict=True)
+    pairs = zip(map(as_array, outputs, graph.outputs), written.outputs, strict=True)
     return [y.transpose(np.argsort(axes)) if y.ndim == len(axes) else y for y, axes in pairs]
+
+
+def as_array(output: Any, node: Node) -> np.ndarray:
+    """An output of onnxruntime as the array that it stands for."""
+    if not isinstance(output, list):
+        return np.asarray(output)
+    assert isinstance(node.op, ops.Identity)
+    return as_columns(output, node.op.columns)
 
 
 def contiguous(array: np.ndarray) -> np.ndarray:

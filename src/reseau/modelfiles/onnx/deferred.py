@@ -13,7 +13,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from reseau import ops
 from reseau.graph import Constant, Node, apply_op
+from reseau.modelfiles.onnx.class_maps import class_names, is_zip_map
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
 from reseau.modelfiles.onnx.importer import Importer, Listed
 from reseau.modelfiles.onnx.node_order import read_by
@@ -95,9 +97,17 @@ class Pick(Op):
 
 def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> dict[str, Node]:
     """The outputs of a graph that were left for later, each by its name."""
-    late = [o for o in model.graph.output if o.name in importer.late]
-    if not late:
+    outputs = [o for o in model.graph.output if o.name in importer.late]
+    if not outputs:
         return {}
+    # maps are made after the part, of what it gives
+    zipped = {proto.output[0]: proto for proto in importer.deferred if is_zip_map(proto)}
+    source = {o.name: zipped[o.name].input[0] if o.name in zipped else o.name for o in outputs}
+    declared = {o.name: o for o in outputs}
+    late = [
+        declared.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+        for name in dict.fromkeys(source.values())
+    ]
     protos = with_sequences(importer, late)
     made = {name for proto in protos for name in proto.output}
     read = [n for n in dict.fromkeys(n for p in protos for n in sorted(read_by(p))) if n not in made]
@@ -116,7 +126,12 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
     said = [picked(i, o) for i, o in enumerate(declared_or_inferred(model, late))]
-    return {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
+    given_by = {o.name: apply_op(pick, packed) for o, pick in zip(late, said, strict=True)}
+    named = {name: ops.Identity(class_names(proto)) for name, proto in zipped.items()}
+    return {
+        name: apply_op(named[name], given_by[read]) if name in named else given_by[read]
+        for name, read in source.items()
+    }
 
 
 def few_numbers(importer: Importer, node: Node) -> bool:
@@ -163,8 +178,9 @@ def declared_or_inferred(
     """The outputs with their types and shapes, those that ONNX infers where the file declares none."""
     if all(o.type.tensor_type.elem_type and o.type.tensor_type.HasField("shape") for o in outputs):
         return outputs
-    known = {o.name: o for o in onnx.shape_inference.infer_shapes(model).graph.output}
-    return [known[o.name] for o in outputs]
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    known = {o.name: o for o in (*inferred.value_info, *inferred.output)}
+    return [known.get(o.name, o) for o in outputs]
 
 
 def picked(place: int, output: onnx.ValueInfoProto) -> Pick:
@@ -195,15 +211,8 @@ def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
     w.functions.extend(model.functions)
     w.domains.update({o.domain: o.version for o in model.opset_import if o.domain not in ("", "ai.onnx")})
     for proto in model.graph.node:
-        w.nodes.append(renamed(as_columns(proto), said, label))
+        w.nodes.append(renamed(proto, said, label))
     return Value(label, (0,))
-
-
-def as_columns(proto: onnx.NodeProto) -> onnx.NodeProto:
-    """The node; in place of maps from the names of classes to scores, their columns, which is what is read of them."""
-    if (proto.domain, proto.op_type) != ("ai.onnx.ml", "ZipMap"):
-        return proto
-    return helper.make_node("Identity", proto.input, proto.output, proto.name)
 
 
 def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.NodeProto:

@@ -30,7 +30,7 @@ FIRST = (
         ops.Slice,
     ),
     *(ops.Take, ops.TakeAlong, ops.TakeAt, ops.Tile, ops.Transpose, ops.ReverseSequence, ops.Dropout),
-    *(ops.GatedCell, ops.LongShortCell, ops.PlainCell),
+    *(ops.GatedCell, ops.LongShortCell, ops.PlainCell, ops.QuantizedLongShortCell),
 )
 
 # of one type of real numbers these make the same

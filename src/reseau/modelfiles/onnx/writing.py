@@ -9,10 +9,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from reseau import ops
 from reseau.disk import replace_file
 from reseau.graph import Graph, Input, Node
 from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.checks import Written, check
+from reseau.modelfiles.onnx.class_maps import as_maps, maps_type
 from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
 from reseau.modelfiles.onnx.rules import WRITE
@@ -140,6 +142,8 @@ def opsets_of(opset: int, domains: Mapping[str, int]) -> list[onnx.OperatorSetId
 def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
     """An input or output of the file, with its type and shape; a length that comes with the data keeps its word."""
     kind = w.kinds.get(value.name) or helper.np_dtype_to_tensor_dtype(w.dtype(node))
+    if isinstance(node.op, ops.Identity) and as_maps(node, w.graph):
+        return helper.make_value_info(value.name, maps_type(node.op.columns))
     ranked = not isinstance(node.op, deferred.Pick) or node.op.ranked
     return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes] if ranked else None)
 

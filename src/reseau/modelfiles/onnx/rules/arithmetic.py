@@ -35,7 +35,6 @@ ALIKE: Mapping[str, tuple[Op, int]] = {
     "Erf": (ops.Erf(), 9),
     "Exp": (ops.Exp(), 6),
     "Floor": (ops.Floor(), 6),
-    "Identity": (ops.Identity(), 1),
     "IsNaN": (ops.IsNan(), 9),
     "Less": (ops.Less(), 9),
     "LessOrEqual": (ops.LessOrEqual(), 12),

@@ -8,7 +8,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import microsoft, quantized_lstm, reductions, windows
+from reseau.modelfiles.onnx.rules import microsoft, reductions, windows
 from reseau.modelfiles.onnx.rules.quantized import (
     back,
     plain_levels,
@@ -135,15 +135,24 @@ def unpacked(packed: np.ndarray, bits: int) -> np.ndarray:
 
 def dynamic_quantize_matmul(call: Call) -> Node:
     """The left operand quantized to 8 bits by its own range, the product as a real number."""
-    y = apply_op(ops.Matmul(), quantized_lstm.on_own_grid(call, call[0]), plain_levels(call, 1, 3, -1))
+    y = apply_op(ops.Matmul(), on_own_grid(call, call[0]), plain_levels(call, 1, 3, -1))
     y = y * scale_of(call, 2)
     return y if call.get(4) is None else y + call[4]
+
+
+def on_own_grid(call: Call, x: Node) -> Node:
+    """The array on a grid of 256 levels from its smallest to its largest entry, 0 among them."""
+    zero, axes = call.like(0), tuple(range(len(x.shape)))
+    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes), x))
+    span = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes), x)) - low
+    scale = apply_op(ops.Where(), apply_op(ops.Equal(), span, zero), call.like(1), span / call.like(255))
+    center = apply_op(ops.Quantize("uint8", 0, 255), -low, scale, zero)
+    return apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), x, scale, center), scale, center)
 
 
 READ: Mapping[str, Rule] = {
     f"com.microsoft/{name}": rule
     for name, rule in (
-        ("DynamicQuantizeLSTM", quantized_lstm.dynamic_quantize_lstm),
         ("DynamicQuantizeMatMul", dynamic_quantize_matmul),
         ("MatMulIntegerToFloat", matmul_integer_to_float),
         ("MatMulNBits", matmul_of_few_bits),

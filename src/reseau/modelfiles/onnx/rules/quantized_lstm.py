@@ -1,102 +1,111 @@
 """The LSTM whose weights are levels, and whose inputs and states are put on 256 levels of their own range."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from reseau import ops
+from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.importer import Call
-from reseau.modelfiles.onnx.rules.control import LONGEST_SCAN
-from reseau.modelfiles.onnx.rules.recurrent import entry, first_state, join, ways_of
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.recurrent import (
+    EVERY,
+    biases,
+    entry,
+    first_state,
+    join,
+    joined_biases,
+    last_state,
+    led,
+    outputs_of,
+    settings_of,
+    steps_of,
+    unless_zero,
+    ways_of,
+)
 from reseau.ops.base import Op
+from reseau.ops.lengths import BATCH
 
-__all__ = ["dynamic_quantize_lstm", "on_own_grid"]
+__all__ = ["READ", "WRITE"]
 
-ACTIVATIONS: dict[str, Op] = {"sigmoid": ops.Sigmoid(), "tanh": ops.Tanh(), "relu": ops.Relu()}
-
-
-def on_own_grid(call: Call, x: Node, by_row: bool = False) -> Node:
-    """The array, or each row of it, on a grid of 256 levels from its smallest to its largest entry, 0 among them."""
-    zero, axes = call.like(0), tuple(range(int(by_row), len(x.shape)))
-    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes, by_row), x))
-    high = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes, by_row), x))
-    span = high - low
-    scale = apply_op(ops.Where(), apply_op(ops.Equal(), span, zero), call.like(1), span / call.like(255))
-    center = apply_op(ops.Quantize("uint8", 0, 255), -low, scale, zero)
-    return apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), x, scale, center), scale, center)
+DOMAIN = "com.microsoft"
 
 
 def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
-    """Every step written out.
+    """Each direction by itself.
 
-    The range of the state is that of each row, as where onnxruntime computes rows in parallel; with one thread it takes
-    that of the whole batch.
+    The range of the state is that of each row: no row changes another. In onnxruntime it is that of as many rows
+    as a thread computes, and on processors without VNNI it adds pairs of products with int8 weights in 16 bits.
     """
-    if call.get(4) is not None:
-        raise ValueError("the lengths of its sequences are not supported")
-    (steps,) = call.known(call[0].shape[:1])
-    if not 0 < steps <= LONGEST_SCAN:
-        raise ValueError(f"it runs over {steps} steps\n  fix: give sequences of 1 to {LONGEST_SCAN} steps")
     ways = ways_of(call)
     named = [str(n).lower() for n in call.attribute("activations") or ("Sigmoid", "Tanh", "Tanh") * len(ways)]
-    if unknown := sorted(set(named) - set(ACTIVATIONS)):
-        raise ValueError(f"its activation {unknown[0]!r} is not supported")
-    weights, states = (matrices(call, i, s, name) for i, s, name in ((1, 8, "weight"), (2, 10, "state_weight")))
-    x = on_own_grid(call, call[0])
-    found = []
-    for i, reverse in enumerate(ways):
-        gates = [ACTIVATIONS[n] for n in named[3 * i : 3 * i + 3]]
-        found.append(one_way(call, i, apply_op(ops.Matmul(), x, entry(call, weights, i)), states, reverse, gates))
-    every, hidden, cell = (join(list(one), axis) for one, axis in zip(zip(*found, strict=True), (1, 0, 0), strict=True))
-    return every, hidden, cell
+    found = [one_way(call, i, reverse, tuple(named[3 * i : 3 * i + 3])) for i, reverse in enumerate(ways)]
+    return tuple(join(list(one), axis) for one, axis in zip(zip(*found, strict=True), (1, 0, 0), strict=True))
 
 
-def matrices(call: Call, i: int, scale: int, name: str) -> Node:
-    """The weights (directions, inputs, gates × units) of input `i` as real numbers that training moves."""
-
-    def spread(k: int) -> np.ndarray:
-        given = call.array(k)
-        return given.reshape(given.shape[0], 1, -1) if given.ndim else given
-
-    real = (call.array(i).astype(np.float32) - spread(scale + 1).astype(np.float32)) * spread(scale)
-    return call.importer.initializer(f"{call.within}{next(filter(None, call.outputs))}.{name}", real)
-
-
-def one_way(call: Call, i: int, from_x: Node, states: Node, reverse: bool, gates: list[Op]) -> tuple[Node, Node, Node]:
+def one_way(call: Call, i: int, reverse: bool, activations: tuple[str, ...]) -> tuple[Node, Node, Node]:
     """Hidden states of every step, the last one and the last cell state, each with an axis of length 1 for the way."""
-    units = int(states.shape[1])
-    weight, clip = entry(call, states, i), call.attribute("clip", 0.0)
-    steps, batch = int(from_x.shape[0]), from_x.shape[1]
-    if call.get(3) is not None:
-        both = entry(call, call[3], i)
-        from_x = (
-            from_x + apply_op(ops.Slice(0, 0, 4 * units), both) + apply_op(ops.Slice(0, 4 * units, 8 * units), both)
-        )
-    peepholes: list[Node | None] = [None] * 3
-    if call.get(7) is not None:
-        peepholes = list(cut(entry(call, call[7], i), 3, units, 0))
+    x, end = call[0], "_reverse" if i else ""
+    (w, *w_grid), (r, *r_grid) = matrix(call, 1, 8, i, f"weight{end}"), matrix(call, 2, 10, i, f"state_weight{end}")
+    units = int(r.shape[1])
+    time, batch, _ = x.shape
+    lengths = call.get(4) or call.constant(np.full(1, EVERY), np.int32)
+    b, c = biases(call, i, 4 * units)
+    peep = entry(call, call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
     hidden, cell = first_state(call, 5, i, units), first_state(call, 6, i, units)
+    inputs = (x, w, r, b, c, hidden, lengths, cell, peep, *w_grid, *r_grid)
+    clip = call.attribute("clip", 0.0) or float("inf")
+    settings = (activations, clip, reverse, bool(call.attribute("input_forget", 0)))
+    y = apply_op(ops.QuantizedLongShortCell(*settings), *inputs)
+    last = apply_op(ops.QuantizedLongShortCell(*settings, output=2), *inputs)
+    every = call.reshaped(y, (time, 1, batch, units))
+    return every, last_state(call, y, reverse, call.get(4)), call.reshaped(last, (1, batch, units))
 
-    def gate(k: int, value: Node, peephole: Node | None, seen: Node) -> Node:
-        value = value if peephole is None else value + peephole * seen
-        return apply_op(gates[k], apply_op(ops.Clip(-clip, clip), value) if clip else value)
 
-    kept: list[Node] = []
-    for t in reversed(range(steps)) if reverse else range(steps):
-        both = entry(call, from_x, t) + apply_op(ops.Matmul(), on_own_grid(call, hidden, by_row=True), weight)
-        opened, shown, forgotten, new = cut(both, 4, units, 1)
-        at_input = gate(0, opened, peepholes[0], cell)
-        kept_share = (
-            call.like(1) - at_input if call.attribute("input_forget", 0) else gate(0, forgotten, peepholes[2], cell)
+def matrix(call: Call, i: int, scale: int, way: int, name: str) -> tuple[Node, Node, Node]:
+    """The weights of one direction, (gates × units, inputs), as what training moves, and their scale and zero."""
+    levels, scales = call.array(i)[way].T, call.array(scale)[way]
+    zeros = call.array(scale + 1)[way] if call.get(scale + 1) is not None else np.zeros_like(scales, levels.dtype)
+    column = (zeros.reshape(-1, 1), scales.reshape(-1, 1)) if scales.ndim else (zeros, scales)
+    real = (levels.astype(np.float32) - column[0].astype(np.float32)) * column[1]
+    made = call.importer.initializer(f"{call.within}{next(filter(None, call.outputs))}.{name}", real)
+    return made, call.constant(scales), call.constant(zeros)
+
+
+def write_cell(op: ops.QuantizedLongShortCell, node: Node, w: Emitter) -> Value:
+    x, weight, state_weight, bias, state_bias, hidden, lengths, cell, peep, *grids = node.parents
+    label, units = w.label(node), int(state_weight.shape[-1])
+    if not all(map(w.is_stored, (weight, state_weight, *grids))):
+        raise UnsupportedError(
+            f"node {label!r} reads weights that are computed, which ONNX cannot say\n"
+            "  fix: give them as parameters, or save to .safetensors"
         )
-        cell = kept_share * cell + at_input * gate(1, new, None, cell)
-        hidden = gate(0, shown, peepholes[1], cell) * apply_op(gates[2], cell)
-        kept.append(call.reshaped(hidden, (1, 1, batch, units)))
-    every = join(list(reversed(kept)) if reverse else kept, 0)
-    return every, call.reshaped(hidden, (1, batch, units)), call.reshaped(cell, (1, batch, units))
+    names = [w.plain(x), store_levels(w, weight, grids[:2]), store_levels(w, state_weight, grids[2:])]
+    names += [joined_biases(w, bias, state_bias, node), steps_of(w, lengths, x, node)]
+    names += [
+        unless_zero(w, n, s, node) for n, s in ((hidden, (BATCH, units)), (cell, (BATCH, units)), (peep, peep.shape))
+    ]
+    names += [led(w, w.plain(n), n.shape, node) for n in grids]
+    outputs = outputs_of(op, node, w)
+    settings: dict[str, Any] = {**settings_of(op, units), "input_forget": int(op.coupled), "domain": DOMAIN}
+    w.domains[DOMAIN] = 1
+    w.node("DynamicQuantizeLSTM", names, outputs, f"{label}/LSTM", settings)
+    return own(w, node, "Reshape", outputs[-1], w.axes_of([-1, units] if op.output == 2 else [0, -1, units]))
 
 
-def cut(x: Node, parts: int, units: int, axis: int) -> Iterator[Node]:
-    """Equal parts of an axis."""
-    return (apply_op(ops.Slice(axis, k * units, (k + 1) * units), x) for k in range(parts))
+def store_levels(w: Emitter, weight: Node, grid: list[Node]) -> str:
+    """The levels of a matrix of weights as the file holds them, (1, inputs, gates × units)."""
+    scale, zero = (v.reshape(-1, 1) if v.ndim else v for v in map(w.array, grid))
+    whole = np.iinfo(zero.dtype)
+    found = np.clip(np.round(w.array(weight) / scale) + zero, whole.min, whole.max).astype(zero.dtype)
+    name = f"{w.label(weight)}/levels"
+    if name not in w.initializers:
+        w.initialize(name, np.ascontiguousarray(found.T[None]))
+    return name
+
+
+READ: Mapping[str, Rule] = {f"{DOMAIN}/DynamicQuantizeLSTM": dynamic_quantize_lstm}
+
+WRITE: Mapping[type[Op], WriteRule] = {ops.QuantizedLongShortCell: write_cell}

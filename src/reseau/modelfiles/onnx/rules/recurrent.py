@@ -13,8 +13,26 @@ from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.ops.base import Op
 from reseau.ops.lengths import BATCH, Shape
 
-__all__ = ["READ", "WRITE"]
+__all__ = [
+    "EVERY",
+    "READ",
+    "WRITE",
+    "biases",
+    "entry",
+    "first_state",
+    "join",
+    "joined_biases",
+    "last_state",
+    "led",
+    "outputs_of",
+    "settings_of",
+    "steps_of",
+    "unless_zero",
+    "ways_of",
+]
 
+
+LongShort = ops.LongShortCell | ops.QuantizedLongShortCell
 
 EVERY = 2**31 - 1  # more steps than a sequence has: none is cut short
 
@@ -51,8 +69,7 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
     time, batch, _ = x.shape
     w, r = entry(call, call[1], i), entry(call, call[2], i)
     gates = int(w.shape[0])
-    both = entry(call, call[3], i) if call.get(3) is not None else call.like(np.zeros(2 * gates))
-    b, c = (apply_op(ops.Slice(0, k * gates, (k + 1) * gates), both) for k in (0, 1))
+    b, c = biases(call, i, gates)
     lengths = call.get(4) or call.constant(np.full(1, EVERY), np.int32)
     h = first_state(call, 5, i, units)
     clip = call.attribute("clip", float("inf"))
@@ -75,6 +92,12 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
         cell = apply_op(ops.LongShortCell(*activated(op), output=2), *inputs)
         found.append(call.reshaped(cell, (1, batch, units)))
     return found
+
+
+def biases(call: Call, way: int, gates: int) -> tuple[Node, Node]:
+    """The bias at the inputs and that at the states of one direction, or zeros."""
+    both = entry(call, call[3], way) if call.get(3) is not None else call.like(np.zeros(2 * gates))
+    return apply_op(ops.Slice(0, 0, gates), both), apply_op(ops.Slice(0, gates, 2 * gates), both)
 
 
 def activated(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell) -> tuple[tuple[str, ...], float, bool, bool]:
@@ -117,16 +140,10 @@ def join(nodes: list[Node], axis: int) -> Node:
 def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node, w: Emitter) -> Value:
     x, weight, state_weight, bias, state_bias, hidden, lengths, *cell = node.parents
     label, units = w.label(node), int(state_weight.shape[-1])
-    biases = w.emit("Concat", w.plain(bias), w.plain(state_bias), name=f"{label}/biases", axis=0)
     inputs = [w.plain(x), *(led(w, w.plain(n), n.shape, node) for n in (weight, state_weight))]
-    inputs.append(w.emit("Reshape", biases, w.axes_of([1, -1]), name=f"{label}/bias"))
-    longest = x.shape[0] if isinstance(x.shape[0], int) else EVERY
-    every = isinstance(lengths.source, Constant) and int(lengths.source.value.min()) >= longest
-    inputs.append("" if every else w.emit("Cast", w.plain(lengths), name=f"{label}/steps", to=number_of("int32")))
+    inputs += [joined_biases(w, bias, state_bias, node), steps_of(w, lengths, x, node)]
     inputs.append(unless_zero(w, hidden, (BATCH, units), node))
-    settings: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
-    settings |= {"direction": "reverse"} if op.reverse else {}
-    settings |= {"clip": float(op.clip)} if np.isfinite(op.clip) else {}
+    settings = settings_of(op, units)
     outputs = [f"{label}/all"]
     kind = "RNN"
     if isinstance(op, ops.GatedCell):
@@ -134,16 +151,44 @@ def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node
     elif isinstance(op, ops.LongShortCell):
         kind, settings["input_forget"] = "LSTM", int(op.coupled)
         inputs += [unless_zero(w, cell[0], (BATCH, units), node), unless_zero(w, cell[1], cell[1].shape, node)]
-        if op.output == 1:
-            raise UnsupportedError(
-                f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
-                "  fix: give the last one alone, or save to .safetensors"
-            )
-        outputs = ["", "", f"{label}/last"] if op.output == 2 else outputs
+        outputs = outputs_of(op, node, w)
     w.require(14)
     w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
     target = [0, -1, units] if outputs[0] else [-1, units]
     return own(w, node, "Reshape", outputs[-1], w.axes_of(target))
+
+
+def settings_of(op: ops.PlainCell | ops.GatedCell | LongShort, units: int) -> dict[str, Any]:
+    """What the cells say alike."""
+    said: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
+    said |= {"direction": "reverse"} if op.reverse else {}
+    return said | ({"clip": float(op.clip)} if np.isfinite(op.clip) else {})
+
+
+def outputs_of(op: LongShort, node: Node, w: Emitter) -> list[str]:
+    """The outputs of an LSTM, named where the node gives them."""
+    label = w.label(node)
+    if op.output == 1:
+        raise UnsupportedError(
+            f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
+            "  fix: give the last one alone, or save to .safetensors"
+        )
+    return ["", "", f"{label}/last"] if op.output == 2 else [f"{label}/all"]
+
+
+def joined_biases(w: Emitter, bias: Node, state_bias: Node, node: Node) -> str:
+    """Both biases, (1, 2 × gates × units)."""
+    label = w.label(node)
+    both = w.emit("Concat", w.plain(bias), w.plain(state_bias), name=f"{label}/biases", axis=0)
+    return w.emit("Reshape", both, w.axes_of([1, -1]), name=f"{label}/bias")
+
+
+def steps_of(w: Emitter, lengths: Node, x: Node, node: Node) -> str:
+    """The lengths of the sequences; no name where none is cut short."""
+    longest = x.shape[0] if isinstance(x.shape[0], int) else EVERY
+    if isinstance(lengths.source, Constant) and int(lengths.source.value.min()) >= longest:
+        return ""
+    return w.emit("Cast", w.plain(lengths), name=f"{w.label(node)}/steps", to=number_of("int32"))
 
 
 def unless_zero(w: Emitter, x: Node, shape: Shape, node: Node) -> str:

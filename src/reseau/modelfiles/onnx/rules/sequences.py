@@ -1,4 +1,4 @@
-"""Sequences and optional values: lists of nodes while the graph is read, gone once it is.
+"""Sequences and optional values: lists of nodes while the graph is read, gone once it is; maps of scores.
 
 How many entries a list has must be known then: it may not depend on the numbers of an input.
 """
@@ -9,10 +9,15 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.class_maps import as_maps
+from reseau.modelfiles.onnx.columns import DOMAIN
+from reseau.modelfiles.onnx.emit import Emitter, WriteRule, number_of, own, pass_on, reads
+from reseau.modelfiles.onnx.emit import Value as Written
 from reseau.modelfiles.onnx.importer import Call, Listed, Rule, Value
 from reseau.modelfiles.onnx.rules.loops import one_more_axis, take_entry
+from reseau.ops.base import Op
 
-__all__ = ["READ"]
+__all__ = ["READ", "WRITE"]
 
 
 def construct(call: Call) -> Listed:
@@ -107,8 +112,19 @@ def has_element(call: Call) -> Node:
 
 
 def zip_map(call: Call) -> Node:
-    """The scores as they are, one column for each class; the names of the classes are not kept."""
-    return call[0]
+    """The scores as they are, one column for each class."""
+    names = call.attribute("classlabels_strings") or call.attributes["classlabels_int64s"]
+    return apply_op(ops.Identity(tuple(names)), call[0])
+
+
+def write_identity(op: ops.Identity, node: Node, w: Emitter) -> Written:
+    if not as_maps(node, w.graph):
+        return pass_on(w, node, "Identity")
+    scores = reads(w, node)
+    if w.dtype(node) != np.float32:
+        scores = [w.emit("Cast", *scores, name=f"{w.label(node)}/scores", to=number_of("float32"))]
+    names = "classlabels_strings" if isinstance(op.columns[0], str) else "classlabels_int64s"
+    return own(w, node, "ZipMap", *scores, domain=DOMAIN, **{names: op.columns})
 
 
 READ: Mapping[str, Rule] = {
@@ -126,3 +142,5 @@ READ: Mapping[str, Rule] = {
     "SplitToSequence": split,
     "ai.onnx.ml/ZipMap": zip_map,
 }
+
+WRITE: Mapping[type[Op], WriteRule] = {ops.Identity: write_identity}

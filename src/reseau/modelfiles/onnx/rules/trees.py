@@ -1,25 +1,29 @@
-"""Ensembles of decision trees, walked by all rows and all trees together, one level at a time.
+"""Ensembles of decision trees, all in one table.
 
 The leaves are what training moves; where a row falls has no derivative.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
+from onnx import numpy_helper
 
 from reseau import ops
+from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
+from reseau.modelfiles.onnx.columns import DOMAIN
+from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.encoders import named
 from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, transformed
 from reseau.ops.base import Op
 
-__all__ = ["READ"]
+__all__ = ["READ", "WRITE"]
 
-LEQ, LT, GTE, GT, EQ, NEQ = range(6)
+LEQ, _, _, _, EQ, _ = range(6)
 MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
+COMPARISONS = ("<=", "<", ">=", ">", "==", "!=")
 
 
 @dataclass(frozen=True)
@@ -76,49 +80,66 @@ def grown(call: Call, forest: Forest, aggregate: str, base: Sequence[float]) -> 
 
 def fallen(call: Call, x: Node, forest: Forest) -> Node:
     """The leaf of every row in every tree, (batch, trees)."""
-    dtype = call.importer.dtype(x)
-    tables = [call.constant(t, np.int32) for t in (forest.feature, forest.yes, forest.no)]
-    feature, yes, no = tables
-    split = call.constant(forest.split, dtype)
-    rows = apply_op(ops.Slice(1, 0, 1), x)
-    start = call.constant(forest.roots[None], np.int32)
-    # zeros for every row, whatever its numbers are
-    none = apply_op(ops.Cast("int32"), apply_op(ops.And(), apply_op(ops.IsNan(), rows), call.constant([[False]])))
-    place = start + none
-    for _ in range(forest.depth):
-        column = apply_op(ops.Take(0), feature, place)
-        read = apply_op(ops.TakeAlong(1), x, column)
-        holds = compared(call, forest, read, apply_op(ops.Take(0), split, place), place)
-        if forest.missing.any():
-            blank = apply_op(ops.Take(0), call.constant(forest.missing, np.bool_), place)
-            holds = apply_op(ops.Or(), holds, apply_op(ops.And(), apply_op(ops.IsNan(), read), blank))
-        place = apply_op(ops.Where(), holds, apply_op(ops.Take(0), yes, place), apply_op(ops.Take(0), no, place))
-    return place
-
-
-def compared(call: Call, forest: Forest, read: Node, split: Node, place: Node) -> Node:
-    """Whether the comparison of each node holds."""
     inner = forest.yes != np.arange(len(forest.yes))
-    modes = np.unique(forest.mode[inner]).tolist()
-    kinds = [by_mode(mode, read, split) for mode in modes]
-    if len(modes) == 1:
-        return kinds[0]
-    chosen = apply_op(ops.Take(0), call.constant(forest.mode, np.int32), place)
-    own = [
-        apply_op(ops.And(), apply_op(ops.Equal(), chosen, call.constant(mode, np.int32)), kind)
-        for mode, kind in zip(modes, kinds, strict=True)
-    ]
-    return reduce(lambda a, b: apply_op(ops.Or(), a, b), own)
+    modes = np.unique(forest.mode[inner]).tolist() or [LEQ]
+    kind = np.searchsorted(modes, forest.mode) * inner
+    tables = [call.constant(t, np.int32) for t in (forest.roots, forest.feature, kind, forest.yes, forest.no)]
+    roots, feature, kinds, yes, no = tables
+    split, blank = call.constant(forest.split, call.importer.dtype(x)), call.constant(forest.missing, np.bool_)
+    op = ops.TreeLeaf(forest.depth, tuple(COMPARISONS[mode] for mode in modes))
+    return apply_op(op, x, roots, feature, split, kinds, yes, no, blank)
 
 
-def by_mode(mode: int, read: Node, split: Node) -> Node:
-    """One kind of comparison; none holds for what is no number, but that it is unequal."""
-    if mode in (GTE, GT):
-        return apply_op(ops.LessOrEqual() if mode == GTE else ops.Less(), split, read)
-    if mode in (EQ, NEQ):
-        same = apply_op(ops.Equal(), read, split)
-        return same if mode == EQ else apply_op(ops.Not(), same)
-    return apply_op(ops.LessOrEqual() if mode == LEQ else ops.Less(), read, split)
+def write_leaf(op: ops.TreeLeaf, node: Node, w: Emitter) -> Value:
+    """An ensemble in which each tree has a target of its own, to which a leaf gives its place."""
+    if not all(map(w.is_stored, node.parents[1:])):
+        raise UnsupportedError(
+            f"node {w.label(node)!r} reads trees that are computed, and ONNX has only fixed ones\n"
+            "  fix: give the tables of the trees as constants or parameters"
+        )
+    roots, feature, split, kind, yes, no, blank = map(w.array, node.parents[1:])
+    tree = trees_of(roots, yes, no)
+    here = np.arange(len(tree))
+    leaf = (yes == here) & (no == here)
+    x, dtype = w.plain(node.parents[0]), w.dtype(node.parents[0])
+    if dtype not in (np.float32, np.float64):
+        x = w.emit("Cast", x, name=f"{w.label(node)}/x", to=number_of("float32"))
+    modes = np.where(leaf, "LEAF", np.array([MODES[COMPARISONS.index(sign)] for sign in op.comparisons])[kind]).tolist()
+    numbers = {"nodes_values": split, "target_weights": here[leaf]}
+    if dtype == np.float64:
+        w.domains[DOMAIN] = max(w.domains.get(DOMAIN, 0), 3)
+        said = {f"{k}_as_tensor": numpy_helper.from_array(v.astype(float), k) for k, v in numbers.items()}
+    else:
+        said = {k: v.astype(float).tolist() for k, v in numbers.items()}
+    places = w.emit(
+        "TreeEnsembleRegressor",
+        x,
+        name=f"{w.label(node)}/places",
+        domain=DOMAIN,
+        n_targets=len(roots),
+        nodes_treeids=tree.tolist(),
+        nodes_nodeids=here.tolist(),
+        nodes_featureids=feature.tolist(),
+        nodes_modes=modes,
+        nodes_truenodeids=np.where(leaf, 0, yes).tolist(),
+        nodes_falsenodeids=np.where(leaf, 0, no).tolist(),
+        nodes_missing_value_tracks_true=blank.astype(int).tolist(),
+        target_treeids=tree[leaf].tolist(),
+        target_nodeids=here[leaf].tolist(),
+        target_ids=tree[leaf].tolist(),
+        **said,
+    )
+    return own(w, node, "Cast", places, to=number_of("int32"))
+
+
+def trees_of(roots: np.ndarray, yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+    """The tree of each node, the first for what no tree reaches."""
+    tree, reached = np.zeros(len(yes), int), roots
+    tree[roots] = np.arange(len(roots))
+    while (moving := reached[yes[reached] != reached]).size:
+        tree[yes[moving]] = tree[no[moving]] = tree[moving]
+        reached = np.unique(np.concatenate([yes[moving], no[moving]]))
+    return tree
 
 
 def either(call: Call, name: str, dtype: type = np.float32) -> np.ndarray:
@@ -257,3 +278,5 @@ READ: Mapping[str, Rule] = {
     "ai.onnx.ml/TreeEnsembleClassifier": tree_classifier,
     "ai.onnx.ml/TreeEnsembleRegressor": tree_regressor,
 }
+
+WRITE: Mapping[type[Op], WriteRule] = {ops.TreeLeaf: write_leaf}
