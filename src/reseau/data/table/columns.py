@@ -111,6 +111,7 @@ class Sheet:
         lines: Number of each row, for messages: the line of the file on which it ends, or its place from 1.
         header: Whether the names come from the file.
         unit: What `lines` counts: "line" or "row".
+        ragged: How many rows of the file were left out because they have another number of cells.
 
     Example:
         >>> import tempfile, reseau as rs
@@ -128,6 +129,7 @@ class Sheet:
     lines: Sequence[int]
     header: bool = True
     unit: str = "line"
+    ragged: int = 0
 
     def __len__(self) -> int:
         return len(self.lines)
