@@ -212,6 +212,8 @@ def as_dates(cells: Cells, form: str) -> tuple[np.ndarray, list[int]]:
         form: How dates are written in texts, see `reseau.data.table.dates`; of no account where they have a type.
     """
     if isinstance(cells, np.ndarray):
+        if cells.dtype.kind == "f" and form == "compact":
+            return as_dates(as_texts(cells), form)
         if cells.dtype.kind == "f":
             return np.full(len(cells), "NaT", "datetime64[us]"), np.flatnonzero(~np.isnan(cells)).tolist()
         return cells + np.datetime64(0, "us") if cells.dtype.kind == "m" else cells, []

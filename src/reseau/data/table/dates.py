@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -66,11 +67,11 @@ def is_like_date(cell: str) -> bool:
 def read_date(cell: str, form: str) -> datetime | None:
     """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
     if form in MIXED:
-        return next((found for way in MIXED[form] if (found := read_date(cell, way)) is not None), None)
+        return next((when for way in MIXED[form] if (when := read_date(cell, way)) is not None), None)
     found = FORMATS[form].fullmatch(cell)
     if found is None:
         return None
-    said = {"H": None, "M": None, "S": None, "f": None, "half": None, "zone": None} | found.groupdict()
+    said: dict[str, Any] = dict.fromkeys(("H", "M", "S", "f", "half", "zone")) | found.groupdict()
     year, month, day = 1970, 1, 1
     if form != "clock":
         year, day = int(said["y"]), int(said["d"])
