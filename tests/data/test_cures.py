@@ -60,6 +60,7 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         pq.write_table(pa.table(columns), folder / "t.parquet")
         return folder / "t.parquet"
 
+    spaced = ROWS.replace(",", "  ")
     wide = ROWS.replace("2.5,", "9007199254740993,", 1)
     return {
         "twice one name": Cure(
@@ -105,9 +106,9 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             lambda last: table("".join((ROWS + "Total,9,\n").splitlines(True)[: int(last)])),
         ),
         "spaces between cells": Cure(
-            lambda: table(ROWS.replace(",", "  ")),
+            lambda: table(spaced),
             r"put commas there: sed -E '(.+)' \S+ > table.csv",
-            lambda program: table(subprocess.check_output(["sed", "-E", program], input=ROWS.replace(",", " ").encode())),
+            lambda program: table(subprocess.check_output(["sed", "-E", program], input=spaced.encode())),
         ),
         "a whole number that float64 rounds": Cure(
             lambda: table(wide),
