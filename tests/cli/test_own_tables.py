@@ -62,7 +62,8 @@ def run(reseau, files):
 def test_auto_lists_what_it_decides(run):
     for line in (
         "column 'order' is left out: it names the rows",
-        "column 'note' is left out: names or free texts, 120 different ones in 120 rows",
+        "column 'note' is left out: names or free texts, 120 different ones in 120 rows "
+        "(--words note learns from the words that recur)",
         "column 'when' holds dates (day first): year, month, weekday, hour, days",
         "column 'price' holds numbers whose decimal mark is ',' and whose thousands are set apart by '.'",
         "column 'city' holds 3 different texts: one 0 or 1 each",
@@ -182,3 +183,22 @@ def test_json_lines_go_through_the_commands(reseau):
     frame.drop(columns="paid").to_json("new.jsonl", orient="records", lines=True)
     rows = rows_of(reseau("predict", "run", "new.jsonl").out)
     assert [row["order"] for row in rows] == frame["order"].tolist()
+
+
+def test_words_of_free_text_go_through_the_commands(reseau):
+    rng = np.random.default_rng(0)
+    told = rng.choice(["slow and broken", "fast", "fast and cheap"], 60)
+    rows = [f'"{text}, said {i}",{"bad" if "slow" in text else "good"}' for i, text in enumerate(told)]
+    rows[7] = rows[7].rpartition(",")[0] + ",odd"
+    Path("t.csv").write_text("note,y\n" + "\n".join(rows) + "\n")
+    refused = reseau("train", "t.csv", "--target", "y", *QUICK).err
+    assert "no column is left to learn from" in refused
+    cure = refused.partition("fix: ")[2].partition(" learns")[0].split()
+    out = reseau("train", "t.csv", "--target", "y", *cure, "--out", "run", *QUICK).out
+    assert "column 'note' holds free text: whether each of 5 words occurs in it" in out
+    assert "class 'odd' has one row: it can be learned or measured, not both" in out
+    Path("new.csv").write_text("note\nslow\nfast\n\"\"\nunheard of\n")
+    predicted = reseau("predict", "run", "new.csv")
+    assert len(rows_of(predicted.out)) == 4, predicted.err
+    assert reseau("convert", "run", "net.onnx").status == 0
+    assert reseau("predict", "net.onnx", "new.csv").out == predicted.out

@@ -136,3 +136,33 @@ def test_dates_go_where_the_network_goes(tmp_path, suffix):
         )
         assert next(iter(fed)) == "t (year)"
         np.testing.assert_allclose(session.run(None, fed)[0], net(params, table.features), rtol=1e-4, atol=1e-4)
+
+
+SAID = {
+    "German": ["3. Januar 2022", "17. März 2022", "1. Dez 2023"],
+    "French": ["3 janv. 2022", "17 mars 2022", "1er décembre 2023"],
+    "Spanish": ["3 de enero de 2022", "17 de marzo de 2022", "1 de diciembre de 2023"],
+    "Italian": ["3 gennaio 2022", "17 marzo 2022", "1 dicembre 2023"],
+    "Excel": ["3-Jan-22", "17-Mar-22", "1-Dec-23"],
+    "American": ["January 3rd, 2022", "Mar 17, 2022", "December 1st, 2023"],
+    "a server": ["[03/Jan/2022:00:00:00 +0000]", "[17/Mar/2022:00:00:00 +0000]", "[01/Dec/2023:00:00:00 +0000]"],
+    "digits": ["20220103", "20220317", "20231201"],
+    "all of them": ["2022-01-03", "17.03.2022", "Dec 1, 2023"],
+}
+
+
+@pytest.mark.parametrize("how", SAID)
+def test_dates_in_the_words_of_others(tmp_path, how):
+    rows = "".join(f"{SAID[how][i % 3]};{i};{i % 2}\n" for i in range(12))
+    (tmp_path / "t.csv").write_text("when;n;y\n" + rows)
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    assert table.names[:4] == tuple(f"when ({part})" for part in ("year", "month", "weekday", "days"))
+    assert table.features[:3, :4].tolist() == [[2022, 1, 0, 0], [2022, 3, 3, 73], [2023, 12, 4, 697]]
+
+
+def test_a_target_of_durations_is_a_number(tmp_path):
+    lasted = [f"{i + 20}:{i % 60:02}:30" for i in range(30)]
+    (tmp_path / "t.csv").write_text("n,y\n" + "".join(f"{i},{v}\n" for i, v in enumerate(lasted)))
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    assert table.recipe.task == "regression"
+    assert table.target[:2] == pytest.approx([20 + 30 / 3600, 21 + 1 / 60 + 30 / 3600], abs=1e-12)

@@ -212,9 +212,57 @@ def test_texts_that_differ_in_case_and_spaces_are_named(tmp_path):
     rows = [f"{towns[i % 5]},{['Yes', 'no', 'YES'][i % 3]}\n" for i in range(N)]
     (tmp_path / "t.csv").write_text("town,y\n" + "".join(rows))
     said = data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.decisions()
+    two = "are different texts; if they mean one, spell it so, or --auto (auto=True) takes them for one"
     assert said[-2:] == [
-        "column 'town': 'Lyon' and 'lyon' are different texts; if they mean one, spell it so",
-        "the target 'y': 'YES' and 'Yes' are different texts; if they mean one, spell it so",
+        f"column 'town': 'Lyon' and 'lyon' {two}",
+        f"the target 'y': 'YES' and 'Yes' {two}",
     ]
+    one = data.read_csv(tmp_path / "t.csv", "y", auto=True)
+    assert one.recipe.columns[0].categories == ("Lyon", "New  York", "Oslo", "Paris")
+    assert (one.classes, one.features[:2, 0].tolist()) == (("YES", "no"), [0, 0])
+    assert (
+        "the target 'y': texts that differ in case and spaces alone are one: 'YES', 'Yes', ..."
+        in one.recipe.decisions()
+    )
+    (tmp_path / "new.csv").write_text("town,y\nLYON,yes\n")
+    recipe = data.Recipe.from_json(one.recipe.to_json())
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), recipe)
+    assert (new.features.tolist(), new.target.tolist()) == ([[0.0]], [0])
     apart = data.read_csv(tmp_path / "t.csv", "town", text="embed").recipe
     assert sum("different texts; if" in line for line in apart.decisions()) == 2
+
+
+def test_columns_that_cannot_be_decided_are_left_out_by_one_word(tmp_path):
+    table = frame()[["age", "y"]].assign(**{"a, b": ["$5", "€7"] * (N // 2), "c": ["5%", "0.2"] * (N // 2), "d": ""})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    message = refused(data.read_csv, tmp_path / "t.csv", "y")
+    assert (
+        "fix: --drop '\"a, b\",c,d' (without=['a, b', 'c', 'd']); or --auto --drop '\"a, b\",c' (auto=True)" in message
+    )
+    message = refused(data.read_csv, tmp_path / "t.csv", "y", auto=True)
+    assert message.endswith("fix: --drop '\"a, b\",c' (without=['a, b', 'c'])")
+    assert data.read_csv(tmp_path / "t.csv", "y", without=["a, b", "c", "d"]).names == ("age",)
+
+
+@pytest.mark.parametrize(("cells", "classes"), [(["-", "1.5", "2.5", "7"], 0), (["-", "yes", "no", "no"], 2)])
+def test_rows_whose_target_is_a_dash_are_left_out_where_that_is_asked(tmp_path, cells, classes):
+    y = [f"{c}{i}" if c[0].isdigit() else c for i, c in enumerate(cells * 15)]
+    frame()[["age"]].assign(y=y).to_csv(tmp_path / "t.csv", index=False)
+    assert "(--auto) leaves such rows out" in refused(data.read_csv, tmp_path / "t.csv", "y")
+    table = data.read_csv(tmp_path / "t.csv", "y", auto=True)
+    assert (len(table), table.dropped, len(table.classes)) == (45, 15, classes)
+    frame()[["age"]].assign(y=["-", "+"] * (N // 2)).to_csv(tmp_path / "t.csv", index=False)
+    assert data.read_csv(tmp_path / "t.csv", "y", auto=True).classes == ("+", "-")  # here the dash is a class
+
+
+def test_words_of_free_text_are_features(tmp_path):
+    rng = np.random.default_rng(2)
+    texts = [f"order {i}: {rng.choice(['Late', 'on time'])}, {rng.choice(['good', 'bad'])}!" for i in range(N)]
+    frame()[["age", "y"]].assign(note=["", *texts[1:]]).to_csv(tmp_path / "t.csv", index=False)
+    table = data.read_csv(tmp_path / "t.csv", "y", words=["note"])
+    found = {c.written: i for i, c in enumerate(table.recipe.columns) if c.kind == "word"}
+    assert {*found} == {"late", "on", "time", "good", "bad"}  # `order` occurs in all but one
+    assert table.features[:, found["late"]].tolist() == [float(i > 0 and "Late" in v) for i, v in enumerate(texts)]
+    assert "column 'note' holds free text: whether each of 5 words occurs in it" in table.recipe.decisions()
+    assert data.Recipe.from_json(table.recipe.to_json()) == table.recipe
+    assert "column 'age' has no words that recur" in refused(data.read_csv, tmp_path / "t.csv", "y", words=["age"])

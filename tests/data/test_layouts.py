@@ -253,3 +253,31 @@ def test_a_packed_file_needs_little_more_than_its_numbers(file):
     numbers = rows * 5 * 8 >> 20
     assert rows == 600_000
     assert megabytes < 6 * numbers + 150
+
+
+def test_codes_keep_their_zeros(file):
+    codes = ["01067", "10115", "80331", "04109"]
+    rows = "".join(f"{codes[i % 4]},{i % 2}\n" for i in range(40))
+    table = data.read_csv(file(("zip,y\n" + rows).encode()), "y", auto=True)
+    assert table.recipe.columns[0].categories == tuple(sorted(codes))
+    new = data.read_sheet(file(b"zip\n80331\n"))
+    assert data.read_rows(new, table.recipe, target=False).features.tolist() == [[3.0]]
+    months = "".join(f"{i % 12 + 1:02},{i % 2}\n" for i in range(40))
+    assert data.read_csv(file(("month,y\n" + months).encode()), "y").features[:2].tolist() == [[1], [2]]
+    amounts = "".join(f"{i * i:05},{i % 2}\n" for i in range(40))
+    assert data.read_csv(file(("sum,y\n" + amounts).encode()), "y").features[:3].tolist() == [[0], [1], [4]]
+
+
+def test_few_rows_with_another_number_of_cells_are_left_out_with_a_word(file):
+    lines = [f"{i},{i % 2}" for i in range(60)]
+    lines[7], lines[30], lines[40] = "7", "30,0,1", "x,0"
+    with pytest.warns(UserWarning, match="rows with another number of cells are left out, 2 of them"):
+        table = data.read_csv(file(("a,y\n" + "\n".join(lines)).encode()), "y", auto=True)
+    assert (len(table), int(table.lines[39])) == (58, 43)
+    with pytest.raises(DataError, match="line 2 has 1 cells"):
+        data.read_csv(file(("a,y\n" + "7\n" * 9 + "\n".join(lines)).encode()), "y", auto=True)
+
+
+def test_a_name_of_two_lines_is_one_name(file):
+    sheet = data.read_sheet(file(b'"a\nb",y\n1,0\n2,1\n'))
+    assert (sheet.names, [*sheet.lines]) == (("a b", "y"), [3, 4])

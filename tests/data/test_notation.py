@@ -48,6 +48,7 @@ WRITTEN = {
     "codes": (lambda x: f"USD {x:.2f}", {}),
     "accounts": (lambda x: f"({-x:,.2f})" if x < 0 else f"{x:,.2f}", {}),
     "percent": (lambda x: f"{x:.2f} %", {}),
+    "minus behind": (lambda x: german(abs(x)) + "-" * (x < 0), {}),
     "minus sign": (lambda x: f"{x:.2f} €".replace("-", "−"), {}),
 }
 NUMBERS = {
@@ -100,11 +101,20 @@ def test_another_column_shows_the_decimal_mark(read):
 
 def test_points_set_thousands_apart_where_the_decimal_mark_is_a_comma(read):
     cells = [f"{1 + i % 9}.{100 + i}" for i in range(ROWS)]
-    assert read(cells).features[0, 0] == 1.1
+    assert read(cells, ",").features[0, 0] == 1.1
+    assert "column 'a', line 2: '1.100' could be either of two numbers" in refused(read, cells)
+    assert read(cells, decimal=".").features[0, 0] == 1.1
+    assert read(cells, auto=True).features[:2, 0].tolist() == [1100, 2101]
     assert read(cells, other="0,5").features[:2].tolist() == [[1100, 0.5], [2101, 0.51]]
     assert read(cells, decimal=",").features[0, 0] == 1100
     mixed = [*cells[:-1], "1.234,5"]
     assert read(mixed).features[[0, -1], 0].tolist() == [1100, 1234.5]
+
+
+@pytest.mark.parametrize("cells", [["2-", "1", "1-", "3+"], ["0.123", "0.456", "0.789", "0.5"]])
+def test_what_only_looks_like_another_notation_is_none(read, cells):
+    table = read([c for c in cells for _ in range(15)], text="one-hot")
+    assert table.recipe.columns[0].written == ""
 
 
 def test_few_values_with_a_decimal_comma_are_asked_about(read):

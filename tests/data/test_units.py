@@ -48,7 +48,6 @@ def test_one_unit_is_a_column_of_numbers(tmp_path, cells, numbers):
         (["5 kg", "7 kg", "3", "2 kg"], "kg, and none", 2),
         (["12 ms", "3 s", "4 ms", "5 ms"], "ms, s", 3),
         (["5 MW", "7 MW", "300 mW", "2 MW"], "MW, mW", 4),
-        (["5K", "7K", "1.2M", "3K"], "million, thousand", 4),
     ],
 )
 @pytest.mark.parametrize("auto", [False, True])
@@ -59,6 +58,16 @@ def test_several_units_are_asked_about_with_their_place(tmp_path, cells, units, 
     assert "give the column in one unit" in said
     target = refused(column, tmp_path, ["1", "2", "3", "4"] * 3, target=cells * 3, auto=auto, task="auto")
     assert f"({units})" in target
+
+
+def test_units_that_stand_for_one_quantity_together_are_numbers(tmp_path):
+    for cells, numbers in (
+        (["$350K", "$1.2M", "$900", "$2B"], [350e3, 1.2e6, 900, 2e9]),
+        (["48.9° N", "33.5° S", "0.5 N", "12° S"], [48.9, -33.5, 0.5, -12]),
+        (["12.5E", "170.25W", "3 E", "7° W"], [12.5, -170.25, 3, -7]),
+        (["1:30:00", "26:00:00", "0:45:00", "100:15:00"], [1.5, 26, 0.75, 100.25]),
+    ):
+        assert column(tmp_path, cells * 3).features[:4, 0].tolist() == numbers
 
 
 def test_a_target_with_a_unit_is_a_number(tmp_path):

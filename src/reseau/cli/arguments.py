@@ -256,6 +256,13 @@ def _train(command: argparse.ArgumentParser) -> None:
         default=(),
         help="columns that name a row: predict writes them back",
     )
+    data.add_argument(
+        "--words",
+        metavar="NAME,NAME",
+        type=kinds.names,
+        default=(),
+        help="columns of free text: learn from the words that recur in them",
+    )
     data.add_argument("--decimal", choices=(".", ","), default="", help="decimal mark, where 1,234 could be either")
     data.add_argument("--dates", choices=("dmy", "mdy"), default="", help="order of day and month (default: found)")
     data.add_argument(

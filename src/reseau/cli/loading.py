@@ -1,5 +1,6 @@
 """From what the user names to tables: which reader, which parts."""
 
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,7 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     """
     name = name_of(arguments)
     wanted = None if beside is None else {*_wanted(recipe), *beside}
-    sheet = _sheet(name, arguments, columns=wanted, texts=beside)
+    sheet = _sheet(name, arguments, columns=wanted, texts=beside, decimal=_mark(recipe))
     absent = [n for n in beside or () if n not in sheet.places]
     if absent and arguments.key:
         raise DataError(
@@ -199,7 +200,10 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
         assert whole is not None
         return whole, None, ""
     own = _own_recipe(arguments)
-    sheet = _chosen(_sheet(name, arguments, without=arguments.drop, texts=arguments.key), arguments)
+    sheet = _sheet(name, arguments, without=arguments.drop, texts=arguments.key, ragged=arguments.auto)
+    if sheet.ragged:
+        print(f"{name}: rows with another number of cells are left out, {sheet.ragged} of them", file=sys.stderr)
+    sheet = _chosen(sheet, arguments)
     if own is not None:
         _leave_to(own, arguments)
         return read_rows(sheet, own), None, ""
@@ -214,7 +218,7 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
 def _survey(arguments: Train, target: str) -> Survey:
     """What the arguments say of a table, before any row is met."""
     said = arguments.task, arguments.missing, arguments.text, arguments.auto, arguments.decimal, arguments.dates
-    return Survey(target, *said, arguments.key)
+    return Survey(target, *said, arguments.key, arguments.words)
 
 
 def _chosen(sheet: Sheet, arguments: Train) -> Sheet:
@@ -236,23 +240,31 @@ def _sheet(
     columns: Collection[str] | None = None,
     without: Collection[str] = (),
     texts: Collection[str] | None = (),
+    decimal: str = "",
+    ragged: bool = False,
 ) -> Sheet:
-    """The columns of a file, read as the arguments say."""
+    """The columns of a file, read as the arguments say, or else with this decimal mark."""
     return read_sheet(
         *(name,),
         columns=columns,
         without=without,
         texts=texts,
-        decimal=arguments.decimal,
+        decimal=arguments.decimal or decimal,
         delimiter=arguments.delimiter,
         header=arguments.header,
         names=arguments.names,
+        ragged=ragged,
     )
 
 
 def _wanted(recipe: Recipe) -> tuple[str, ...]:
     """Names of the columns that a recipe knows."""
     return (*recipe.sources, recipe.target, *(c.name for c in recipe.left_out))
+
+
+def _mark(recipe: Recipe) -> str:
+    """The decimal comma, where the training rows had one."""
+    return "," if any(written[:1] == "," for written in (recipe.written, *(c.written for c in recipe.columns))) else ""
 
 
 def _own_recipe(arguments: Train) -> Recipe | None:
@@ -323,7 +335,7 @@ def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple
         whole = read_npz(path, target=target, recipe=recipe, labeled=labeled)
         assert whole is not None
         return whole, name
-    sheet = _sheet(name, arguments, columns=_wanted(recipe))
+    sheet = _sheet(name, arguments, columns=_wanted(recipe), decimal=_mark(recipe))
     return read_rows(sheet, recipe, target=labeled, drop=labeled), name
 
 

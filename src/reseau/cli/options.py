@@ -50,6 +50,7 @@ class Train(Rows):
     drop: tuple[str, ...]
     columns: tuple[str, ...] | None
     key: tuple[str, ...]
+    words: tuple[str, ...]
     dates: str
     test: str | None
     validation: float

@@ -78,7 +78,7 @@ def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int
             helped = _train(arguments, parts, name, out)
         return INTERRUPTED if helped.result.stopped == "interrupted" else FINISHED
     print(_about(name, arguments, parts), flush=True)
-    for decision in parts.train.recipe.decisions():
+    for decision in (*parts.train.recipe.decisions(), *_rare(parts)):
         print(decision)
     if not has_extra("plot"):
         print("the report has no pictures: matplotlib is not installed (pip install 'reseau[plot]')")
@@ -213,10 +213,23 @@ def _about(name: str, arguments: Train, parts: Parts) -> str:
     others = [("validation", parts.validation), ("test", parts.test)]
     streamed = "" if parts.stream is None else f", streamed in windows of {parts.stream.window >> 20} MiB"
     counts = ", ".join([f"{parts.rows} rows to train on{streamed}", *(f"{len(t)} for {k}" for k, t in others if t)])
-    dropped = f" ({parts.dropped} rows with blanks left out)" if parts.dropped else ""
+    why = "whose target is blank or unreadable" if parts.train.recipe.unreadable == "blank" else "with blanks"
+    dropped = f" ({parts.dropped} rows {why} left out)" if parts.dropped else ""
     other = "regression" if parts.train.classes else "classification"
     change = f" (to change that: --task {other})" if arguments.task == "auto" else ""
     return f"{name}: {counts}{dropped}\n{_data(parts)}{change}."
+
+
+def _rare(parts: Parts) -> Iterator[str]:
+    """What is said of classes that have too few rows to be in every part."""
+    classes = parts.train.classes
+    if not classes or parts.stream is not None:
+        return
+    targets = np.concatenate([np.asarray(t.target) for t in (parts.train, parts.validation, parts.test) if t])
+    counts = np.bincount(targets, minlength=len(classes))
+    for name, count in zip(classes, counts.tolist(), strict=True):
+        if count == 1:
+            yield f"class {name!r} has one row: it can be learned or measured, not both; more rows of it are needed"
 
 
 def _data(parts: Parts) -> str:

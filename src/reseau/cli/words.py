@@ -4,7 +4,7 @@ import re
 
 __all__ = ["own_words"]
 
-BOTH = re.compile(r"\b\w+=(?:'[^']*'|\([^)]*\)|\w+) \(((?:\w+ )?--[^)]*)\)")
+BOTH = re.compile(r"\b\w+=(?:'[^']*'|\([^)]*\)|\[[^\]]*\]|\w+) \(((?:\w+ )?--[^)]*)\)")
 
 
 def own_words(text: str) -> str:

@@ -14,8 +14,9 @@ from reseau.data.splits import split
 from reseau.data.streams.stream import Stream, stream
 from reseau.data.table.columns import Sheet, Texts
 from reseau.data.table.encoding import read_rows
-from reseau.data.table.recipe import Column, LeftOut, Recipe, Table
+from reseau.data.table.recipe import Column, LeftOut, Recipe
 from reseau.data.table.survey import Survey, learn_recipe
+from reseau.data.table.table import Table
 
 if TYPE_CHECKING:
     from reseau.data.table.preprocessing import preprocess

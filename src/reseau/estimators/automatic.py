@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.table.recipe import Recipe, Table
+from reseau.data.table.recipe import Recipe
+from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.estimators.epochs import Standing
 from reseau.estimators.rows import Rows

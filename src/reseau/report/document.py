@@ -99,6 +99,7 @@ table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabu
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; }
 th.number, td.number { text-align: right; padding: .3rem 0 .3rem .9rem; }
+td.number { white-space: nowrap; }
 pre { background: var(--shade); padding: .9rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
 pre, img { border-radius: 4px; }
 img { max-width: 100%; height: auto; }

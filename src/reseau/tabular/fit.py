@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jax import Array
 
-from reseau.data.table.recipe import Table
+from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
 from reseau.network import Network

@@ -8,7 +8,7 @@ import numpy as np
 
 from reseau.batches import Shuffled
 from reseau.data.splits import split
-from reseau.data.table.recipe import Table
+from reseau.data.table.table import Table
 from reseau.losses import AbsoluteError, CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reseau.data.table.recipe import Table
+from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.tabular.fit import TableFit, averaged, check_table, settings_of
 from reseau.tabular.problem import Problem

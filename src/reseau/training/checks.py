@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from reseau.batches import Batches
-from reseau.data.table.recipe import Table
+from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.graph.values import check_params
 from reseau.objective import Objective

@@ -20,7 +20,7 @@ from jax import Array
 
 from reseau.batches import Batches, Shuffled
 from reseau.data.streams.stream import Stream
-from reseau.data.table.recipe import Table
+from reseau.data.table.table import Table
 from reseau.distributed.start import team_here
 from reseau.errors import DataError
 from reseau.graph.values import precision_of

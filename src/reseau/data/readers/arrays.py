@@ -14,8 +14,9 @@ import numpy as np
 from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, label
 from reseau.data.table.decide import looks_few
 from reseau.data.table.encoding import read_rows
-from reseau.data.table.recipe import Recipe, Table
+from reseau.data.table.recipe import Recipe
 from reseau.data.table.survey import check_task, learn_recipe
+from reseau.data.table.table import Table
 from reseau.disk import file_error
 from reseau.errors import DataError
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from itertools import islice
 from math import isnan
 from os import PathLike
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
-from reseau.data.readers.sniffing import Layout, sniff
+from reseau.data.readers.sniffing import SHOWN_ROWS, Layout, sniff
 from reseau.data.readers.text import BLOCK_BYTES, Feed, Pieces, utf8
 from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts
 from reseau.data.table.notation import read_number
@@ -26,6 +27,7 @@ __all__ = ["check_absent", "check_names", "read_delimited"]
 
 MOST_COLUMNS = 100_000
 MANY_COLUMNS = 500
+MOST_RAGGED = 0.05  # of the rows, that are left out where that is asked for
 EXACT = 2**53  # the whole numbers up to here are float64
 
 
@@ -39,6 +41,7 @@ def read_delimited(
     without: Collection[str] = (),
     texts: Collection[str] | None = (),
     decimal: str = "",
+    ragged: bool = False,
 ) -> Sheet:
     """Read a CSV file, plain or packed by gzip, bzip2, xz or zip.
 
@@ -51,6 +54,7 @@ def read_delimited(
         without: Names of columns that are not read.
         texts: Names of columns that are read as texts, numerals as they are spelled; all of them where it is None.
         decimal: The decimal mark, where the file's numbers are written with a comma and could be read in two ways.
+        ragged: Whether rows with another number of cells are left out, while they are few; else they are refused.
 
     Raises:
         DataError: The file is missing, empty, not text, ragged, or names a column twice; the message says where.
@@ -64,7 +68,8 @@ def read_delimited(
             f"{source}: its rows have {width} columns, at most {MOST_COLUMNS} are read\n"
             "  fix: one example per row; for large examples use an .npz file"
         )
-    found = tuple(names or (layout.first if layout.header else (str(i + 1) for i in range(width))))
+    held = (" ".join(n.split()) if "\n" in n else n for n in layout.first)  # a name of two lines is one name
+    found = tuple(names or (held if layout.header else (str(i + 1) for i in range(width))))
     if layout.header and names is None and found[0] == "" and found.count("") == 1:
         found = ("Unnamed: 0", *found[1:])  # as pandas calls it: the index of a data frame
     if names is not None and len(names) != width:
@@ -79,14 +84,16 @@ def read_delimited(
         columns = None  # the number of a column says nothing without the others
     asked = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
     wanted = asked or [0]  # where there is none of them, one tells how many rows there are
-    spelled = {i for i in wanted if texts is None or found[i] in texts}
-    cells, rows = _read(feed, layout, wanted, spelled, found, decimal)
+    spelled = {i for i in wanted if texts is None or found[i] in texts or i in layout.codes}
+    left: list[int] | None = [] if ragged else None
+    cells, rows = _read(feed, layout, wanted, spelled, found, decimal, left)
     if not rows:
         raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
     first = 1 + layout.header
     simple = feed.lines == rows + layout.header
     lines: Sequence[int] = range(first, first + rows) if simple else _Lines(source, layout, rows)
-    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, layout.header or names is not None)
+    named = layout.header or names is not None
+    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, named, ragged=len(left or ()))
 
 
 def check_names(path: object, names: Sequence[str], *, renamed: bool = False) -> None:
@@ -121,8 +128,7 @@ def _refuse_title(source: Source, shown: str, layout: Layout, found: Sequence[st
     blank = [str(i + 1) for i, name in enumerate(found) if not name]
     cure = "name them, in the file or with --names"
     if full:
-        name = str(source)
-        cure = f"leave out what stands above the header: tail -n +{full + 1} {shlex.quote(name)} > table.csv"
+        cure = _without_head(source, full + 1)
     raise DataError(f"{source}: columns {', '.join(blank[:6])} have no name in line 1\n  fix: {cure}")
 
 
@@ -135,18 +141,26 @@ def check_absent(path: object, names: Sequence[str], without: Collection[str]) -
 
 
 def _read(
-    feed: Feed, layout: Layout, wanted: list[int], spelled: set[int], names: Sequence[str], decimal: str
+    feed: Feed,
+    layout: Layout,
+    wanted: list[int],
+    spelled: set[int],
+    names: Sequence[str],
+    decimal: str,
+    left: list[int] | None,
 ) -> tuple[list[Cells], int]:
-    """The wanted columns and how many rows there are.
+    """The wanted columns and how many rows there are; `left` counts the rows that are left out.
 
     A column is read as numbers until a cell is none; then the file is read again, with that column as texts.
     """
     texts: set[int] = set(spelled)
     while True:
-        pieces, failed, rows = _blocks(feed, layout, wanted, texts)
+        pieces, failed, rows = _blocks(feed, layout, wanted, texts, left)
+        if left and len(left) > MOST_RAGGED * rows:
+            raise _ragged(feed.source, layout)
         if not failed:
             columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
-            failed = _doubtful(columns, decimal)
+            failed = _doubtful(columns, decimal, layout)
         if not failed:
             break
         texts |= failed
@@ -159,13 +173,13 @@ def _read(
 
 
 def _blocks(
-    feed: Feed, layout: Layout, wanted: list[int], texts: set[int]
+    feed: Feed, layout: Layout, wanted: list[int], texts: set[int], left: list[int] | None
 ) -> tuple[dict[int, list[Any]], set[int], int]:
     """The blocks of each column; those that begin as numbers and do not go on so; the number of rows."""
     pieces: dict[int, list[Any]] = {i: [] for i in wanted}
     failed: set[int] = set()
     rows = 0
-    for batch in _batches(feed, layout, wanted):
+    for batch in _batches(feed, layout, wanted, left):
         rows += batch.num_rows
         at_once = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
         for place, (i, column) in enumerate(zip(wanted, batch.columns, strict=True)):
@@ -185,14 +199,19 @@ def _blocks(
     return pieces, failed, rows
 
 
-def _batches(feed: Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
+def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | None) -> Iterator[Any]:
     """The rows of the file as batches of strings."""
     pa, arrow, source = pyarrow(), import_module("pyarrow.csv"), feed.source
     width, bad = len(layout.first), []
+    if left is not None:
+        left.clear()
 
     def refuse(row: Any) -> str:
-        bad.append(row)
-        return "error"
+        if left is None:
+            bad.append(row)
+            return "error"
+        left.append(row.actual_columns)
+        return "skip"
 
     feed.spaced = layout.delimiter.encode() if layout.spaced else b""
     names = [str(i) for i in range(width)]
@@ -215,7 +234,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int]) -> Iterator[Any]:
         yield from reader
     except pa.ArrowException as error:
         if bad:
-            raise _ragged(source, layout, bad[0]) from error
+            raise _ragged(source, layout) from error
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error
 
@@ -254,8 +273,8 @@ def _joined(pieces: list[Any], texts: bool, spelled: bool) -> Cells:
     return Texts.of(whole.dictionary.to_pylist(), codes, typed=spelled)
 
 
-def _doubtful(columns: dict[int, Cells], decimal: str) -> set[int]:
-    """Columns of numbers whose points may set thousands apart: the decimal mark of the file is a comma."""
+def _doubtful(columns: dict[int, Cells], decimal: str, layout: Layout) -> set[int]:
+    """Columns of numbers whose points may set thousands apart: the decimal mark of the file is a comma, or may be."""
     marks = {decimal} if decimal else set()
     for cells in columns.values():
         if marks or not isinstance(cells, Texts) or cells.typed:
@@ -263,9 +282,11 @@ def _doubtful(columns: dict[int, Cells], decimal: str) -> set[int]:
         plain, comma, point = (_all_numbers(cells, n) for n in ("", ",.", ".,"))
         if comma and not plain and not point:
             marks.add(",")
-    if "," not in marks:
-        return set()
-    return {i for i, cells in columns.items() if isinstance(cells, np.ndarray) and _in_thousandths(cells)}
+    numbers = {i: cells for i, cells in columns.items() if isinstance(cells, np.ndarray)}
+    found = layout.points & numbers.keys() if "," in marks or (layout.delimiter == ";" and not marks) else frozenset()
+    if "," in marks:
+        found |= {i for i, cells in numbers.items() if _in_thousandths(cells)}
+    return {*found}
 
 
 def _all_numbers(cells: Texts, notation: str) -> bool:
@@ -294,28 +315,42 @@ def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.nd
 
 
 def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it ends, for messages."""
-    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
-    rows = ((reader.line_num, row) for row in reader if row)
+    """Each row that is read with the line on which it ends, for messages."""
+    rows = ((line, row) for line, row in _every_line(source, layout) if len(row) == len(layout.first))
     if layout.header:
         next(rows, None)
     return rows
 
 
-def _ragged(source: Source, layout: Layout, bad: Any) -> DataError:
-    """Which row has more or fewer cells than the first."""
-    width, place = len(layout.first), f"row {bad.number}"
-    start = 1
-    for row, (line, cells) in enumerate(_lines(source, Layout(layout.delimiter, layout.spaced, layout.first, False))):
-        start = line if row == 0 else start
-        if len(cells) != width:
-            place = f"line {line}"
-            break
+def _every_line(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not blank, the first too, however many cells it has."""
+    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
+    reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
+    return ((reader.line_num, row) for row in reader if row)
+
+
+def _ragged(source: Source, layout: Layout) -> DataError:
+    """Which row has more or fewer cells than the first; or that the table begins below a title."""
+    width = len(layout.first)
+    shown = list(islice(_every_line(source, layout), SHOWN_ROWS))
+    usual = Counter(len(cells) for _, cells in shown).most_common(1)[0][0]
+    begin = next((i for i, (_, cells) in enumerate(shown) if len(cells) == usual), 0)
+    if usual > width and begin and all(len(cells) < usual for _, cells in shown[:begin]):
+        return DataError(
+            f"{source}: line {shown[0][0]} has {width} cells, most lines have {usual}\n"
+            f"  fix: {_without_head(source, shown[begin - 1][0] + 1)}"
+        )
+    line, cells = next((each for each in _every_line(source, layout) if len(each[1]) != width), (0, []))
     return DataError(
-        f"{source}: {place} has {bad.actual_columns} cells, line {start} has {width}\n"
-        f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}"
+        f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}\n"
+        f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}; "
+        "or --auto (auto=True) leaves such rows out while they are few"
     )
+
+
+def _without_head(source: Source, first: int) -> str:
+    """The command that leaves out what stands above a line."""
+    return f"leave out what stands above the header: tail -n +{first} {shlex.quote(str(source))} > table.csv"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from reseau.data.readers.arrays import from_arrays
 from reseau.data.readers.files import read_bytes
-from reseau.data.table.recipe import Recipe, Table
+from reseau.data.table.recipe import Recipe
+from reseau.data.table.table import Table
 from reseau.errors import DataError, MissingExtraError
 
 __all__ = ["digits", "read_idx"]

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from math import isnan
@@ -17,6 +19,8 @@ __all__ = ["Layout", "sniff"]
 DELIMITERS = ",;\t|"
 SHOWN_ROWS = 200
 YEARS = range(1800, 2101)
+CODE = re.compile(r"0\d{2,}|\d+E\d+")  # what is lost where it is read as a number: 01067, 1E5
+IN_THOUSANDS = re.compile(r"[+\-]?[1-9]\d{0,2}(?:\.\d{3})+")
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,16 @@ class Layout:
         spaced: Whether spaces stand between a delimiter and the quote that opens a cell.
         first: The cells of the first row.
         header: Whether they are names.
+        codes: The columns whose cells are digits that no number keeps, such as `01067` or `1E5`.
+        points: The columns whose points all stand before three digits, as `1.234`.
     """
 
     delimiter: str
     spaced: bool
     first: tuple[str, ...]
     header: bool
+    codes: frozenset[int] = frozenset()
+    points: frozenset[int] = frozenset()
 
 
 def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: bool | None) -> Layout:
@@ -48,7 +56,8 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
             date, or if one is not above a column of numbers and dates.
 
     Raises:
-        DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...
+        DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...; or
+            spaces stand between the cells.
     """
     tried = {d: _rows(text, d, whole, True) for d in ([delimiter] if delimiter else DELIMITERS)}
     chosen = max(tried, key=lambda d: _score(tried[d], d))
@@ -60,7 +69,35 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     first = tuple(c.strip() for c in rows[0]) if rows else ()
     if header is None:
         header = _is_header(path, first, rows[1:])
-    return Layout(chosen, spaced, first, header)
+    if len(first) == 1 and delimiter is None:
+        _refuse_spaces(path, [row[0] for row in rows if row])
+    columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
+    codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
+    return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
+
+
+def _are_codes(cells: list[str]) -> bool:
+    """Whether the digits of a column are codes, which recur: as numbers some would lose zeros, or be powers of ten."""
+    coded = any(CODE.fullmatch(c) for c in cells) and 2 * len({*cells}) <= len(cells)
+    return coded and all(c.isdecimal() or CODE.fullmatch(c) or c.lower() in BLANKS for c in cells)
+
+
+def _by_thousands(cells: list[str]) -> bool:
+    """Whether the points of a column may set thousands apart."""
+    pointed = [c for c in cells if "." in c]
+    return bool(pointed) and all(IN_THOUSANDS.fullmatch(c) for c in pointed)
+
+
+def _refuse_spaces(path: str, lines: list[str]) -> None:
+    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers."""
+    cells = [line.split() for line in lines[1:]]
+    width = len(lines[0].split()) if lines else 0
+    fit = [row for row in cells if len(row) == width and sum(map(_is_data, row)) > 0.5 * width]
+    if width > 1 and len(fit) > 0.8 * len(cells):
+        raise DataError(
+            f"{path}: spaces stand between its cells\n"
+            f"  fix: put commas there: sed -E 's/^ +| +$//g; s/ +/,/g' {shlex.quote(path)} > table.csv"
+        )
 
 
 def _rows(text: str, delimiter: str, whole: bool, spaced: bool) -> list[list[str]]:

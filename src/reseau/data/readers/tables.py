@@ -9,8 +9,8 @@ from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet
 from reseau.data.readers.csv import check_absent, read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
-from reseau.data.table.recipe import Table
 from reseau.data.table.survey import Survey
+from reseau.data.table.table import Table
 
 __all__ = ["read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
@@ -36,6 +36,7 @@ def read_csv(
     columns: Collection[str] | None = None,
     without: Collection[str] = (),
     keys: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> Table:
     """Read a table and learn how to read others like it.
 
@@ -55,7 +56,8 @@ def read_csv(
         text: What to do about columns of text: "error"; "one-hot", one 0 or 1 for each text; or "embed", a few
             learned numbers for each text, which more than 1,000 different texts always get.
         auto: Whether to take the usual decision wherever nothing is said: blanks are imputed, and rows without a
-            target left out; texts one-hot; cells that are not of their column's kind are blank.
+            target left out, as are few rows with another number of cells; texts one-hot, those that differ in case and
+            spaces alone as one; cells that are not of their column's kind are blank.
         decimal: The decimal mark, "." or ",", for columns such as `1,234` that could be either of two numbers.
         dates: "dmy" or "mdy", for dates such as 01/02/2020 that could be either of two days.
         delimiter: What stands between cells; found where it is not given.
@@ -64,6 +66,7 @@ def read_csv(
         columns: Names of the columns that are read, the target among them; all by default.
         without: Names of columns that are not read.
         keys: Names of columns that name a row: they are not learned from.
+        words: Names of columns of free text: a feature for each word that recurs says whether it occurs in the row.
 
     Raises:
         DataError: Something cannot be read; the message names the column, the line, the value and the cure.
@@ -86,8 +89,12 @@ def read_csv(
         without=without,
         texts=keys,
         decimal=decimal,
+        ragged=auto,
     )
-    return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys)))
+    if sheet.ragged:
+        said = f"{sheet.path}: rows with another number of cells are left out, {sheet.ragged} of them"
+        warnings.warn(said, stacklevel=2)
+    return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys), tuple(words)))
 
 
 def read_parquet(
@@ -133,6 +140,7 @@ def read_sheet(
     header: bool | None = None,
     names: Sequence[str] | None = None,
     decimal: str = "",
+    ragged: bool = False,
 ) -> Sheet:
     """The columns of a file: Parquet, Arrow, JSON Lines or, under any other suffix, CSV; `read_rows` makes numbers.
 
@@ -146,6 +154,7 @@ def read_sheet(
         header: Whether the first row holds names; found where it is not given.
         names: Names of the columns, in the place of those in the file.
         decimal: The decimal mark, for numbers such as `1,234` that could be either of two.
+        ragged: Whether rows with another number of cells are left out, while they are few.
 
     Example:
         >>> import tempfile, reseau as rs
@@ -174,6 +183,7 @@ def read_sheet(
         without=without,
         texts=texts,
         decimal=decimal,
+        ragged=ragged,
     )
 
 

@@ -111,6 +111,7 @@ class Sheet:
         lines: Number of each row, for messages: the line of the file on which it ends, or its place from 1.
         header: Whether the names come from the file.
         unit: What `lines` counts: "line" or "row".
+        ragged: How many rows of the file were left out because they have another number of cells.
 
     Example:
         >>> import tempfile, reseau as rs
@@ -128,6 +129,7 @@ class Sheet:
     lines: Sequence[int]
     header: bool = True
     unit: str = "line"
+    ragged: int = 0
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -210,6 +212,8 @@ def as_dates(cells: Cells, form: str) -> tuple[np.ndarray, list[int]]:
         form: How dates are written in texts, see `reseau.data.table.dates`; of no account where they have a type.
     """
     if isinstance(cells, np.ndarray):
+        if cells.dtype.kind == "f" and form == "compact":
+            return as_dates(as_texts(cells), form)
         if cells.dtype.kind == "f":
             return np.full(len(cells), "NaT", "datetime64[us]"), np.flatnonzero(~np.isnan(cells)).tolist()
         return cells + np.datetime64(0, "us") if cells.dtype.kind == "m" else cells, []

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMATS", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
+__all__ = ["FORMATS", "FORMS", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
 
 PARTS = ("year", "month", "weekday", "hour", "days")
 
@@ -15,42 +16,68 @@ CLOCK = (
     r"(?:\s*(?P<zone>Z|UTC|GMT|[+\-]\d{2}:?\d{2}))?"
 )
 THEN = rf"(?:[T ]\s*{CLOCK})?"
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-NAMED = (
-    r"(?P<b>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
-    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+MONTHS = (
+    "jan january januar jänner janvier janv enero ene gennaio gen",
+    "feb february februar février févr fevrier fevr febrero febbraio",
+    "mar march märz mär mrz mars marzo",
+    "apr april avril avr abril abr aprile",
+    "may mai mayo maggio mag",
+    "jun june juni juin junio giugno giu",
+    "jul july juli juillet juil julio luglio lug",
+    "aug august août aout agosto ago",
+    "sep sept september septembre septiembre settembre set",
+    "oct october oktober okt octobre octubre ottobre ott",
+    "nov november novembre noviembre",
+    "dec december dezember dez décembre déc decembre diciembre dic dicembre",
 )
+MONTH = {name: i + 1 for i, names in enumerate(MONTHS) for name in names.split()}
+"""The number of a month by its name in English, German, French, Spanish and Italian."""
+BEGIN = frozenset(name[:3] for name in MONTH)
+NAMED = r"(?P<b>[^\W\d_]{3,10})"
+YEAR = r"(?P<y>\d{4}|\d{2})"
 
 FORMATS = {
     "ymd": re.compile(rf"(?P<y>\d{{4}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark)(?P<d>\d{{1,2}}){THEN}"),
-    "dmy": re.compile(rf"(?P<d>\d{{1,2}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark)(?P<y>\d{{4}}|\d{{2}}),?{THEN}"),
-    "mdy": re.compile(rf"(?P<m>\d{{1,2}})(?P<mark>[-/])(?P<d>\d{{1,2}})(?P=mark)(?P<y>\d{{4}}|\d{{2}}),?{THEN}"),
-    "named": re.compile(rf"(?P<d>\d{{1,2}})[ \-]{NAMED}[ \-,.]+(?P<y>\d{{4}}),?{THEN}", re.IGNORECASE),
-    "american": re.compile(rf"{NAMED}\.? (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}),?{THEN}", re.IGNORECASE),
+    "dmy": re.compile(rf"(?P<d>\d{{1,2}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark){YEAR},?{THEN}"),
+    "mdy": re.compile(rf"(?P<m>\d{{1,2}})(?P<mark>[-/])(?P<d>\d{{1,2}})(?P=mark){YEAR},?{THEN}"),
+    "named": re.compile(
+        rf"\[?(?P<d>\d{{1,2}})(?:\.|er|st|nd|rd|th)?[ \-/](?:de )?{NAMED}[ \-/,.]+(?:de )?{YEAR}[,:]?"
+        rf"(?:[T ]?\s*{CLOCK})?\]?"
+    ),
+    "american": re.compile(rf"{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
+    "compact": re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})"),
     "clock": re.compile(CLOCK),
 }
-"""How dates are written, by name: the order of day, month and year; months by name; or a time of day alone."""
+"""How dates are written, by name: the order of day, month and year; months by name; digits alone; a time of day."""
+
+MIXED = {f"mixed {order}": ("ymd", "named", "american", order) for order in ("dmy", "mdy")}
+"""Forms of columns in which dates are written in several ways, and the ways that each reads."""
+
+FORMS = (*FORMATS, *MIXED)
 
 PIVOT = 69  # a year of two digits from here on is one of the last century, as in C's strptime
 
 
 def is_like_date(cell: str) -> bool:
     """Whether the text begins as a date does: quick, to leave the others out."""
-    return (cell[:1].isdigit() and any(c in "-/.: " for c in cell[1:5])) or cell[:3].lower() in MONTHS
+    cell = cell.removeprefix("[")
+    return (cell[:1].isdigit() and any(c in "-/.: e" for c in cell[1:5])) or cell[:3].casefold() in BEGIN
 
 
 def read_date(cell: str, form: str) -> datetime | None:
     """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
+    if form in MIXED:
+        return next((when for way in MIXED[form] if (when := read_date(cell, way)) is not None), None)
     found = FORMATS[form].fullmatch(cell)
     if found is None:
         return None
-    said = found.groupdict()
+    said: dict[str, Any] = dict.fromkeys(("H", "M", "S", "f", "half", "zone")) | found.groupdict()
     year, month, day = 1970, 1, 1
     if form != "clock":
         year, day = int(said["y"]), int(said["d"])
         if len(said["y"]) == 2:
             year += 1900 if year >= PIVOT else 2000
-        month = MONTHS.index(said["b"][:3].lower()) + 1 if "b" in said else int(said["m"])
+        month = MONTH.get(said["b"].casefold(), 0) if "b" in said else int(said["m"])
     hour = int(said["H"] or 0)
     if said["half"]:
         if not 1 <= hour <= 12:

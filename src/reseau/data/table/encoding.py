@@ -1,11 +1,16 @@
 """Rows of a sheet as the numbers that a recipe makes of them."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from reseau.data.table.columns import LARGEST, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
+from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
 from reseau.data.table.dates import parts_of
-from reseau.data.table.recipe import Column, Recipe, Table
+from reseau.data.table.decide import dashes_among
+from reseau.data.table.recipe import Column, Recipe, folded
 from reseau.data.table.survey import without_blanks
+from reseau.data.table.table import Table
+from reseau.data.table.words import words_of
 from reseau.errors import DataError
 
 __all__ = ["is_plain", "read_rows", "read_target"]
@@ -37,15 +42,16 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
             "  fix: give data of the kind it was trained on"
         )
     names, all_rows = _found(sheet, recipe, target), len(sheet)
-    if drop and (recipe.missing == "drop" or (target and recipe.unreadable == "blank")):
-        checked = tuple(names.values()) if recipe.missing == "drop" else (names[recipe.target],)
-        sheet = without_blanks(sheet, checked)
-        if all_rows and not len(sheet):
-            raise DataError(f"{sheet.path}: every row has a blank\n  fix: missing='impute' (--missing impute)")
+    if drop and recipe.missing == "drop":
+        sheet = without_blanks(sheet, tuple(names.values()))
+    if drop and target and recipe.unreadable == "blank":
+        sheet = sheet.kept(~_without_target(sheet.column(names[recipe.target]), recipe))
+    if drop and all_rows and not len(sheet):
+        raise DataError(f"{sheet.path}: every row has a blank\n  fix: missing='impute' (--missing impute)")
     features = np.empty((len(sheet), len(recipe.columns)))
     for i, column in enumerate(recipe.columns):
         name = names[column.source or column.name]
-        read = _categories if column.categories else _dates if column.part else _numbers
+        read = READ[column.kind]
         features[:, i] = _filled(sheet, name, column, recipe, read(sheet, name, column, recipe), fill)
     values = read_target(sheet, names[recipe.target], recipe) if target else None
     return Table(features, values, recipe, all_rows - len(sheet), sheet.lines, sheet.unit)
@@ -76,9 +82,27 @@ def _found(sheet: Sheet, recipe: Recipe, target: bool) -> dict[str, str]:
     return {name: name for name in wanted}
 
 
+def _without_target(cells: Cells, recipe: Recipe) -> np.ndarray:
+    """Which rows have no target that can be read."""
+    if not recipe.classes:
+        values, _ = as_numbers(cells, recipe.written, truths=False)
+        return np.isnan(values)
+    texts = as_texts(cells)
+    dashes = dashes_among((*texts.values, *recipe.classes)) - {*recipe.classes}
+    return blanks(cells) | np.array([*(v in dashes for v in texts.values), True])[texts.codes]
+
+
 def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
     """A column of numbers as they stand; NaN where blank."""
     cells = sheet.column(name)
+    if column.written[:1] == "," and sheet.unit == "line" and isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
+        odd = np.flatnonzero(cells != np.floor(cells))
+        odd = odd[~np.isnan(cells[odd])]
+        if len(odd):
+            raise DataError(
+                f"{sheet.place(name, int(odd[0]))}: {spelled(cells, int(odd[0]))!r} was read with a decimal point, the "
+                "training rows have a decimal comma\n  fix: read_sheet(path, decimal=','), or write it with a comma"
+            )
     if recipe.unreadable == "blank":
         values, _ = as_numbers(cells, column.written)
         return np.where(np.abs(values) > LARGEST, np.nan, values)
@@ -105,13 +129,25 @@ def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarra
     return values
 
 
+def _words(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+    """1 where a word occurs in the cell, else 0."""
+    texts = as_texts(sheet.column(name))
+    found: np.ndarray = np.array([*(float(column.written in words_of(v)) for v in texts.values), 0.0])[texts.codes]
+    return found
+
+
 def _categories(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
     """A column of texts as the numbers of their categories, one more than the last for any other text."""
-    texts = as_texts(sheet.column(name))
-    number = {text: float(k) for k, text in enumerate(column.categories)}
-    lookup = np.array([*(number.get(text, len(number)) for text in texts.values), np.nan])
+    cells, count = sheet.column(name), len(column.categories)
+    texts, number = as_texts(cells), _numbered(column.categories, recipe)
+    if isinstance(cells, np.ndarray):  # digits that the training rows show to be codes: 01067 is the number 1067
+        number = {label(text): k for text, k in number.items()} | number
+    lookup = np.array([*(number.get(_key(v, number), count) for v in texts.values), np.nan])
     values: np.ndarray = lookup[texts.codes]
     return values
+
+
+READ = {"number": _numbers, "category": _categories, "date": _dates, "word": _words}
 
 
 def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.ndarray, fill: bool) -> np.ndarray:
@@ -134,6 +170,17 @@ def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.
     )
 
 
+def _numbered(names: Sequence[str], recipe: Recipe) -> dict[str, int]:
+    """The number of each name; where the usual decisions were taken, also of those that differ in case and spaces."""
+    also = {folded(name): k for k, name in enumerate(names)} if recipe.unreadable == "blank" else {}
+    return also | {name: k for k, name in enumerate(names)}
+
+
+def _key(text: str, known: Mapping[str, int]) -> str:
+    """Under what a text is known, if it is."""
+    return text if text in known else folded(text)
+
+
 def is_plain(recipe: Recipe) -> bool:
     """Whether `read_rows` leaves numbers that are there as they are, and rows too."""
     kept = recipe.missing != "drop" and recipe.unreadable != "blank"
@@ -144,14 +191,14 @@ def read_target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
     """The targets in the column of this name: class numbers, or real numbers."""
     cells = sheet.column(name)
     if recipe.classes:
-        number, texts = {c: k for k, c in enumerate(recipe.classes)}, as_texts(cells)
-        lookup = np.array([*(number.get(label(text), -1) for text in texts.values), -1], np.int32)
+        number, texts = _numbered(recipe.classes, recipe), as_texts(cells)
+        lookup = np.array([*(number.get(_key(label(v), number), -1) for v in texts.values), -1], np.int32)
         found: np.ndarray = lookup[texts.codes]
         if (found < 0).any():
             i = int(np.argmax(found < 0))
             raise DataError(
                 f"{sheet.place(name, i)}: {spelled(cells, i)!r} is not a class of the model\n"
-                f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(number) > 8 else ''}"
+                f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(recipe.classes) > 8 else ''}"
             )
         return found
     values, wrong = sheet.numbers(name, recipe.written, truths=False)

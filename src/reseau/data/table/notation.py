@@ -2,13 +2,14 @@
 
 A notation is two letters, the decimal mark and the mark between thousands: ",." reads 1.234,5 and ".," reads 1,234.5.
 The empty notation is that of programming languages, and nothing else: Python's `float` without underscores. What
-follows the two letters is the unit that stands beside each number, see `table.units`: ".,kg" reads 1,234.5 kg.
+follows the two letters is the unit that stands beside each number, see `table.units`: ".,kg" reads 1,234.5 kg, and
+".,K/M" reads 1.2M and 350K.
 """
 
 import re
 from math import isnan, nan
 
-from reseau.data.table.units import number_and_unit
+from reseau.data.table.units import FAMILIES, family_number, number_and_unit
 
 __all__ = ["NOTATIONS", "is_notation", "is_number", "plain_number", "read_number", "unit_of"]
 
@@ -21,7 +22,7 @@ CURRENCIES = (
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 WRITTEN = re.compile(
     rf"(?P<open>\()?[{SPACES}]*(?P<sign>[+\-−]?)[{SPACES}]*(?P<before>{CURRENCIES}|)[{SPACES}]*(?P<inner>[+\-−]?)"
-    rf"(?P<digits>(?:\d|[.,]\d)(?:[\d.,'’{SPACES}]*\d)?[.,]?)(?P<power>[eE][+\-]?\d+|)"
+    rf"(?P<digits>(?:\d|[.,]\d)(?:[\d.,'’{SPACES}]*\d)?[.,]?)(?P<power>[eE][+\-]?\d+|)(?P<behind>[\-−]?)"
     rf"[{SPACES}]*(?P<after>{CURRENCIES}|%|‰|)[{SPACES}]*(?P<close>\))?"
 )
 MARKS = {",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]"}
@@ -30,9 +31,9 @@ MARKS = {",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]"}
 def _whole(thousands: str) -> str:
     """Digits in groups of three; before the last group India writes groups of two."""
     mark = MARKS[thousands]
-    groups = rf"\d{{1,3}}(?:{mark}\d{{3}})+"
+    groups = rf"[1-9]\d{{0,2}}(?:{mark}\d{{3}})+"
     if thousands == ",":
-        groups += r"|\d{1,2}(?:,\d{2})+,\d{3}"
+        groups += r"|[1-9]\d?(?:,\d{2})+,\d{3}"
     return rf"(?P<whole>{groups}|\d+|)"
 
 
@@ -62,11 +63,14 @@ def read_number(cell: str, notation: str) -> float:
     """The number that the text is in a notation; NaN where it is none.
 
     Example:
-        >>> read_number("1.234,5 €", ",."), read_number("(1,234)", ".,"), read_number("12 %", ".,")
-        (1234.5, -1234.0, 12.0)
+        >>> read_number("1.234,5 €", ",."), read_number("(1,234)", ".,"), read_number("1,5-", ",.")
+        (1234.5, -1234.0, -1.5)
     """
     if not notation:
         return plain_number(cell)
+    if notation[2:] in FAMILIES:
+        found_so = family_number(cell, notation[2:])
+        return nan if found_so is None else found_so[1] * read_number(found_so[0], notation[:2])
     if len(notation) > 2:
         measured = number_and_unit(cell)
         if measured is None or measured.unit != notation[2:]:
@@ -78,7 +82,10 @@ def read_number(cell: str, notation: str) -> float:
     digits = DIGITS[notation].fullmatch(found["digits"])
     if digits is None or not (digits["whole"] or digits["part"]):
         return nan
-    negative = bool(found["open"]) or (found["sign"] or found["inner"]) in ("-", "−")
+    sign = found["sign"] or found["inner"]
+    if found["behind"] and (sign or found["open"] or not digits["part"]):  # `12-` is a grade or a range
+        return nan
+    negative = bool(found["open"]) or (sign or found["behind"]) in ("-", "−")
     whole = NOT_DIGITS.sub("", digits["whole"]) or "0"
     return float(f"{'-' if negative else ''}{whole}.{digits['part'] or '0'}{found['power']}")
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.table.columns import Chosen
-from reseau.data.table.dates import FORMATS, PARTS
+from reseau.data.table.dates import FORMS, MIXED, PARTS
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_notation
+from reseau.data.table.units import FAMILIES
 from reseau.errors import DataError
 
-__all__ = ["MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "Table", "measured"]
+__all__ = [
+    "MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "folded", "measured",
+]  # fmt: skip
 
 MISSING = ("error", "drop", "impute")
 TEXT = ("error", "one-hot", "embed")
@@ -35,9 +37,10 @@ class Column:
         low: The smallest of its numbers, where it is known, and
         high: the largest.
         source: The column of the table that it is read from, where that has another name.
-        part: What it is of a date: "year", "month", "weekday", "hour" or "days".
-        written: How the numbers or the dates are written in texts, see `table.notation` and `table.dates`.
+        part: What it is of a date: "year", "month", "weekday", "hour" or "days"; or "word": whether a word occurs.
+        written: How the numbers or the dates are written in texts, see `table.notation` and `table.dates`; or the word.
         origin: What its numbers are reduced by when they are read: for the days of a date, its first day since 1970.
+        variants: Texts of the training rows that differ from a category in case and spaces alone, and are read as it.
 
     Example:
         >>> from reseau.data import Column
@@ -56,10 +59,13 @@ class Column:
     part: str = field(default="", repr=False)
     written: str = field(default="", repr=False)
     origin: float = field(default=0.0, repr=False)
+    variants: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def kind(self) -> str:
-        """What it was taken for: "number", "category" or "date"."""
+        """What it was taken for: "number", "category", "date" or "word"."""
+        if self.part == "word":
+            return "word"
         return "category" if self.categories else "date" if self.part else "number"
 
     @property
@@ -105,6 +111,7 @@ class Recipe:
         unreadable: What is done about cells that are not of their column's kind: "error", or "blank".
         left_out: The columns of the table that are not learned from.
         written: How the target's numbers are written in texts.
+        variants: Targets that differ from a class in case and spaces alone, and are read as it.
 
     Example:
         >>> from reseau.data import Column, Recipe
@@ -122,6 +129,7 @@ class Recipe:
     unreadable: str = "error"
     left_out: tuple[LeftOut, ...] = ()
     written: str = ""
+    variants: tuple[str, ...] = ()
 
     @property
     def task(self) -> str:
@@ -143,24 +151,30 @@ class Recipe:
         said = [f"column {c.name!r} is left out: {c.why}" for c in self.left_out]
         for source in self.sources:
             read = [c for c in self.columns if (c.source or c.name) == source]
-            if read[0].part:
-                how = {"dmy": " (day first)", "mdy": " (month first)"}.get(read[0].written, "")
-                said.append(f"column {source!r} holds dates{how}: {', '.join(c.part for c in read)}")
+            if read[0].part == "word":
+                said.append(f"column {source!r} holds free text: whether each of {len(read)} words occurs in it")
+            elif read[0].part:
+                said.append(f"column {source!r} holds {_dates(read[0].written)}: {', '.join(c.part for c in read)}")
             elif read[0].written:
                 said.append(f"column {source!r} holds {_notation(read[0].written)}")
             elif len(read[0].categories) > MOST_ONE_HOT and self.text == "one-hot":
                 said.append(f"column {source!r} holds {len(read[0].categories)} different texts: embedded")
-            if self.unreadable == "blank":
+            if self.unreadable == "blank" and read[0].part != "word":
                 said += _usual(source, read[0], self.text)
         if self.written:
             said.append(f"the target {self.target!r} holds {_notation(self.written)}")
-        for what, texts in (
-            *((f"column {c.source or c.name!r}", c.categories) for c in self.columns),
-            (f"the target {self.target!r}", self.classes),
+        for what, texts, variants in (
+            *((f"column {c.source or c.name!r}", c.categories, c.variants) for c in self.columns),
+            (f"the target {self.target!r}", self.classes, self.variants),
         ):
             if alike := _alike(texts):
                 said.append(
-                    f"{what}: {' and '.join(map(repr, alike))} are different texts; if they mean one, spell it so"
+                    f"{what}: {' and '.join(map(repr, alike))} are different texts; if they mean one, spell it so, or "
+                    "--auto (auto=True) takes them for one"
+                )
+            if joined := _alike([*texts, *variants]) if variants else ():
+                said.append(
+                    f"{what}: texts that differ in case and spaces alone are one: {', '.join(map(repr, joined))}, ..."
                 )
         return said
 
@@ -198,6 +212,7 @@ class Recipe:
                 _word(given.get("unreadable", "error")),  # the next three are not in files of 0.1
                 tuple(LeftOut(*(_word(c[k]) for k in ("name", "kind", "why"))) for c in given.get("left_out", ())),
                 _word(given.get("written", "")),
+                _words(given.get("variants", [])),
             )
             if not all(type(n) is int and n > 0 for n in recipe.shape):
                 raise ValueError("a length is not a number")
@@ -212,94 +227,6 @@ class Recipe:
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
             raise DataError(f"the model's recipe for its data is damaged: {error}\n  fix: train it again") from error
         return recipe
-
-
-@dataclass(frozen=True)
-class Table:
-    """Examples and what is to be predicted from them.
-
-    Attributes:
-        features: (n, columns): numbers as they stand, and for a text the number of its category, or the number of
-            categories where it is none of them; NaN where blank. Or arrays (n, d), images (n, height, width, channels).
-        target: (n,), class numbers or real numbers; nothing where it is not known.
-        recipe: How rows became these numbers.
-        dropped: How many rows were left out because a cell was blank.
-        lines: Number of each row where it was read, looked up when it is asked for; nothing where it is not known.
-        unit: What `lines` counts: "line" of a file or "row".
-
-    Example:
-        >>> import numpy as np, reseau as rs
-        >>> table = rs.data.from_arrays(np.eye(4), np.array([0, 1, 0, 1]))
-        >>> len(table), table.classes
-        (4, ('0', '1'))
-    """
-
-    features: np.ndarray
-    target: np.ndarray | None
-    recipe: Recipe
-    dropped: int = 0
-    lines: Sequence[int] | None = None
-    unit: str = "row"
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns; none for images and arrays."""
-        return tuple(c.name for c in self.recipe.columns)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes; none for a regression."""
-        return self.recipe.classes
-
-    def rows(self, places: np.ndarray | Sequence[int]) -> "Table":
-        """These rows alone. Their recipe is still that of the whole table; see `fitted`."""
-        return replace(
-            self,
-            features=self.features[places],
-            target=None if self.target is None else self.target[places],
-            lines=None if self.lines is None else Chosen(self.lines, np.arange(len(self))[places]),
-        )
-
-    def fitted(self) -> "Table":
-        """The same rows under the recipe that they alone give."""
-        return self.under(self.recipe.fitted(self.features))
-
-    def under(self, recipe: Recipe) -> "Table":
-        """The same rows, texts numbered as `recipe` numbers them."""
-        changed = [
-            (i, old.categories, new.categories)
-            for i, (old, new) in enumerate(zip(self.recipe.columns, recipe.columns, strict=True))
-            if old.categories != new.categories
-        ]
-        features = self.features.copy() if changed else self.features
-        for i, old, new in changed:
-            number = {text: float(k) for k, text in enumerate(new)}
-            lookup = np.array([*(number.get(text, len(new)) for text in old), len(new), np.nan])
-            codes = self.features[:, i]
-            features[:, i] = lookup[np.where(np.isnan(codes), -1, codes).astype(int)]
-        return replace(self, features=features, recipe=recipe)
-
-    def outside(self) -> dict[str, int]:
-        """In how many rows a number is absurd, see `Column.limits`, by column; columns without such rows left out."""
-        found = {}
-        for i, column in enumerate(self.recipe.columns):
-            low, high = column.limits
-            count = int(np.sum((self.features[:, i] < low) | (self.features[:, i] > high)))
-            if count:
-                found[column.name] = count
-        return found
-
-    def unseen(self) -> dict[str, int]:
-        """In how many rows a text is none of its column's categories, by column; columns without such rows left out."""
-        counts = {
-            c.name: int(np.sum(self.features[:, i] == len(c.categories)))
-            for i, c in enumerate(self.recipe.columns)
-            if c.categories
-        }
-        return {name: count for name, count in counts.items() if count}
 
 
 def _fitted(column: Column, values: np.ndarray) -> Column:
@@ -343,15 +270,35 @@ def _usual(source: str, column: Column, text: str) -> list[str]:
     return said
 
 
+def folded(text: str) -> str:
+    """The text without regard to case and spaces.
+
+    Example:
+        >>> folded("Yes "), folded("yes")
+        ('yes', 'yes')
+    """
+    return "".join(text.casefold().split())
+
+
 def _alike(texts: Sequence[str]) -> list[str]:
     """The first texts that differ in case and spaces alone."""
     found: dict[str, list[str]] = {}
     for text in texts:
-        found.setdefault("".join(text.casefold().split()), []).append(text)
+        found.setdefault(folded(text), []).append(text)
     return next((each for each in found.values() if len(each) > 1), [])
 
 
+def _dates(form: str) -> str:
+    if form == "clock":
+        return "times of day"
+    order = {"dmy": "day first", "mdy": "month first"}.get(form.removeprefix("mixed "), "")
+    how = ", ".join(filter(None, ("in several notations" if form in MIXED else "", order)))
+    return f"dates ({how})" if how else "dates"
+
+
 def _notation(written: str) -> str:
+    if written[2:] in FAMILIES:
+        return FAMILIES[written[2:]]
     unit = f" in {written[2:]}," if written[2:] else ""
     return f"numbers{unit} whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
 
@@ -366,11 +313,12 @@ def _column(given: Mapping[str, Any]) -> Column:
     if not all(v is None or (type(v) is float and isfinite(v)) for v in (low, high)):
         raise ValueError("a limit is not one")
     part, written = (_word(given.get(k, "")) for k in ("part", "written"))
-    if (part and part not in PARTS) or not (written in ("", *FORMATS) if part else is_notation(written)):
+    known = bool(written) if part == "word" else written in ("", *FORMS) if part else is_notation(written)
+    if part not in ("", "word", *PARTS) or not known:
         raise ValueError(f"the form of a column {part!r}, {written!r} is not known")
     return Column(
         *(_word(given["name"]), _words(given["categories"]), mean, deviation, blank, low, high),
-        *(_word(given.get("source", "")), part, written, origin),
+        *(_word(given.get("source", "")), part, written, origin, _words(given.get("variants", []))),
     )
 
 

@@ -4,19 +4,28 @@ A table larger than memory is surveyed in pieces. The pieces give the recipe tha
 deviations up to rounding.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import numpy as np
 
-from reseau.data.table.columns import Sheet, blanks
-from reseau.data.table.decide import Choices, Problem, decide_column, decide_target, decimal_marks, refusal
+from reseau.data.table.columns import Sheet, Texts, blanks
+from reseau.data.table.decide import decide_column, decide_target, decimal_marks
+from reseau.data.table.problems import Problem, name_list, refusal
+from reseau.data.table.readings import Choices
 from reseau.data.table.recipe import MISSING, TEXT, Column, LeftOut, Recipe
 from reseau.data.table.tally import Tally, tally
 from reseau.errors import DataError
 
 __all__ = ["Survey", "check_task", "learn_recipe", "without_blanks"]
+
+TOTALS = frozenset(
+    "total|totals|grand total|subtotal|sum|average|mean|summe|gesamt|gesamtsumme|mittelwert|durchschnitt|somme|moyenne|"
+    "total général|suma|totale|somma|media".split("|")
+)
+"""What stands in the last line of a table that has one more line for all others together."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Survey:
         decimal: The decimal mark of numbers that could be read in two ways, "." or ","; found where it is empty.
         dates: "dmy" or "mdy", the order of dates that could be read in two ways; found where it is empty.
         keys: Columns that name a row: they are not learned from.
+        words: Columns of free text: whether each of their common words occurs is learned from.
         path: Where the first sheet came from, for messages.
         rows: How many rows were counted.
         dropped: How many were left out.
@@ -51,6 +61,7 @@ class Survey:
     decimal: str = ""
     dates: str = ""
     keys: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     path: str = ""
     rows: int = 0
     dropped: int = 0
@@ -75,9 +86,11 @@ class Survey:
 
     def of(self, sheet: Sheet) -> "Survey":
         """A survey of the same settings of these rows alone."""
-        for name in (self.target, *self.keys):
-            if name not in sheet.places:
-                raise _no_column(sheet, name, "--target" if name == self.target else "--key")
+        for option, asked in (("--target", (self.target,)), ("--key", self.keys), ("--words", self.words)):
+            for name in asked:
+                if name not in sheet.places:
+                    raise _no_column(sheet, name, option)
+        _refuse_total(sheet)
         names = tuple(name for name in sheet.names if name not in self.keys)
         if len(names) == 1:
             raise DataError(f"{sheet.path}: it has no column besides the target {self.target!r}\n  fix: add features")
@@ -124,7 +137,7 @@ class Survey:
             cure = "missing='impute' (--missing impute)" if self.dropped else "give at least one row"
             raise DataError(f"{self.path}: {said}\n  fix: {cure}")
         choices = Choices(
-            self.path, self.task, self.missing, self.text, self.auto, self.decimal, self.dates,
+            self.path, self.task, self.missing, self.text, self.auto, self.decimal, self.dates, self.words,
             decimal_marks(self.tallies.values()),
         )  # fmt: skip
         columns: list[Column] = []
@@ -140,18 +153,20 @@ class Survey:
         target = decide_target(self.target, self.tallies[self.target], choices)
         problems += target.problems
         if problems:
-            raise refusal(self.path, problems)
+            raise refusal(self.path, problems, auto=self.auto)
         if not columns:
+            free = [c.name for c in left if "--words" in c.why]
+            cure = f"words={free} (--words {name_list(free)}) learns from the words that recur; or " if free else ""
             raise DataError(
                 f"{self.path}: no column is left to learn from: {'; '.join(f'{c.name!r}, {c.why}' for c in left[:5])}\n"
-                "  fix: add features"
+                f"  fix: {cure}add features"
             )
         blank = any(c.blanks for c in columns)
         missing = "impute" if self.auto and self.missing == "error" and blank else self.missing
         text = "one-hot" if self.auto and self.text == "error" else self.text
         return Recipe(
             (len(columns),), self.target, target.classes, tuple(columns), missing, text,
-            "blank" if self.auto else "error", tuple(left), target.written,
+            "blank" if self.auto else "error", tuple(left), target.written, target.variants,
         )  # fmt: skip
 
 
@@ -166,6 +181,7 @@ def learn_recipe(
     decimal: str = "",
     dates: str = "",
     keys: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Recipe:
     """What each column of the sheet is, and the means and deviations of its rows; the settings are `Survey`'s.
 
@@ -178,7 +194,7 @@ def learn_recipe(
         >>> [column.name for column in recipe.columns]
         ['age', 'city']
     """
-    return Survey(target, task, missing, text, auto, decimal, dates, keys).add(sheet).recipe()
+    return Survey(target, task, missing, text, auto, decimal, dates, keys, words).add(sheet).recipe()
 
 
 def without_blanks(sheet: Sheet, names: tuple[str, ...]) -> Sheet:
@@ -187,6 +203,22 @@ def without_blanks(sheet: Sheet, names: tuple[str, ...]) -> Sheet:
     for name in names:
         blank |= blanks(sheet.column(name))
     return sheet.kept(~blank) if blank.any() else sheet
+
+
+def _refuse_total(sheet: Sheet) -> None:
+    """Refuse a file whose last row is the sum or the mean of the others."""
+    if sheet.unit != "line" or len(sheet) < 3:
+        return
+    for name, cells in zip(sheet.names, sheet.columns, strict=True):
+        if not isinstance(cells, Texts) or (last := int(cells.codes[-1])) < 0:
+            continue
+        said = cells.values[last]
+        if said.casefold().rstrip(" :") in TOTALS and np.count_nonzero(cells.codes == last) == 1:
+            line = sheet.lines[len(sheet) - 1]
+            raise DataError(
+                f"{sheet.place(name, len(sheet) - 1)}: {said!r} stands for all rows together, not for one of them\n"
+                f"  fix: leave that line out: head -n {line - 1} {shlex.quote(sheet.path)} > table.csv"
+            )
 
 
 def check_task(task: str) -> None:

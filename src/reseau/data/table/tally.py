@@ -19,16 +19,17 @@ from reseau.data.table.columns import (
     label,
     spelled,
 )
-from reseau.data.table.dates import FORMATS, is_like_date, parts_of
+from reseau.data.table.dates import FORMS, MIXED, is_like_date, parts_of
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import NOTATIONS, unit_of
-from reseau.data.table.units import number_and_unit
+from reseau.data.table.notation import NOTATIONS, read_number, unit_of
+from reseau.data.table.units import FAMILIES, family_number, number_and_unit
 
 __all__ = ["MOST_TEXTS", "Tally", "tally"]
 
 MOST_TEXTS = 100_000
 MOST_NUMBERS = 1_000  # different numbers that are counted: more are no classes
 MOST_UNITS = 4  # beside the numbers of one column, that are looked at
+COMPACT = 19000101, 20991231  # between which whole numbers may be dates
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
 
 
@@ -47,8 +48,9 @@ class Tally:
         units: The currencies and percent signs beside them.
         dates: Its cells as dates, by form and by part; a column of that type is in the form "ymd" or "clock".
         different: Whether it is called an identifier, and no number occurs twice.
-        first: Where the first cell of a kind stands, and the cell: "wrong", "blank", "large", "written", or "not "
-            and a notation or a form of dates.
+        first: Where the first cell of a kind stands, and the cell: "wrong", "blank", "large", "written" (in another
+            notation), "grouped" (a number that is another one in another notation), or "not " and a notation or a form
+            of dates.
     """
 
     plain: Moments = field(default_factory=Moments)
@@ -131,6 +133,8 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     notations: dict[str, Moments] = {}
     dates: dict[str, dict[str, Moments]] = {}
     units: frozenset[str] = frozenset()
+    if plain.whole and COMPACT[0] <= plain.low and plain.high <= COMPACT[1]:
+        dates = _compact(cells)
     if isinstance(cells, Texts) and not cells.truths:
         notations, units, found = _written(cells, typed)
         dates, no_dates = _dated(cells)
@@ -180,6 +184,9 @@ def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[s
         rows = np.flatnonzero(~np.isnan(values) & ~plain[cells.codes])
         if len(rows) and len(notation) == 2:
             first.setdefault("written", int(rows[0]))
+        rows = np.flatnonzero((numbers != cells.numbers(""))[cells.codes] & plain[cells.codes] & ~np.isnan(values))
+        if len(rows):
+            first.setdefault("grouped", int(rows[0]))
         rows = np.flatnonzero(np.isnan(values) & (cells.codes >= 0))
         if len(rows):
             first[f"not {notation}"] = int(rows[0])
@@ -192,7 +199,23 @@ def _units_of(cells: Texts) -> tuple[list[str], dict[str, int]]:
     units = np.array([*("" if f is None else f.unit for f in found), ""], object)[cells.codes]
     names, places, counts = np.unique(units, return_index=True, return_counts=True)
     common = [i for i in np.argsort(-counts, kind="stable") if names[i]][:MOST_UNITS]
-    return [names[i] for i in common], {f"unit {names[i]}": int(places[i]) for i in common}
+    families = [family for family in FAMILIES if _is_family(cells.values, family)]
+    return families + [names[i] for i in common], {f"unit {names[i]}": int(places[i]) for i in common}
+
+
+def _is_family(values: tuple[str, ...], family: str) -> bool:
+    """Whether the texts are numbers of a family of units, and of two of its members."""
+    found = [family_number(v, family) for v in values]
+    if any(f is None for f in found):
+        return False
+    read = {f[1] for f in found if f and not all(np.isnan(read_number(f[0], n)) for n in NOTATIONS)}
+    return bool(read) if family == "h:m:s" else len(read) > 1
+
+
+def _compact(cells: Cells) -> dict[str, dict[str, Moments]]:
+    """The parts of dates that are written as eight digits, if all cells are such."""
+    dates, wrong = as_dates(cells, "compact")
+    return {} if wrong else {"compact": _moments(parts_of(dates, clock=False))}
 
 
 def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]:
@@ -201,7 +224,9 @@ def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]
         return {}, {}
     found: dict[str, dict[str, Moments]] = {}
     first: dict[str, int] = {}
-    for form in FORMATS:
+    for form in FORMS:
+        if form in MIXED and any(f"not {one}" not in first for one in found):
+            continue  # one way of writing them reads all
         dates = cells.dates(form)[cells.codes]
         if not np.isnat(dates).all():
             found[form] = _moments(parts_of(dates, clock=form == "clock"))
