@@ -31,11 +31,11 @@ const CLASSES = [
 
 export const LIGHT: Palette = {
   dark: false,
-  back: "#f6f6f2",
+  back: "#f5f6f8",
   panel: "#ffffff",
   ink: "#1b2530",
   muted: "#56616d",
-  line: "#d8dbd4",
+  line: "#dcdfe3",
   accent: "#1f5fa8",
   accentInk: "#ffffff",
   warn: "#a33c00",
@@ -74,9 +74,8 @@ export function diverging(p: Palette, t: number): [number, number, number] {
   return mix(middle, end, Math.min(1, Math.abs(t)) * 0.9);
 }
 
-/** A box of the graph in its family's color; in the dark, a darker one that light text is read on. */
+/** A box of the graph in its family's color, so pale or so dark that text is read on it. */
 export function boxColor(p: Palette, hex: string): string {
-  if (!p.dark) return hex;
-  const [r, g, b] = mix(rgb(hex), rgb(p.panel), 0.66);
+  const [r, g, b] = mix(rgb(hex), rgb(p.panel), p.dark ? 0.66 : 0.6);
   return `rgb(${r | 0},${g | 0},${b | 0})`;
 }

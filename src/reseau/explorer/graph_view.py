@@ -122,11 +122,13 @@ class Statistician:
             wide = value.astype(np.float64)
             gradient = found.get(node)
             units = dead[name].units if name in dead else 0
+            with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are told as they are
+                mean, spread = float(wide.mean()), float(wide.std())
             told.append(
                 {
                     "name": name,
-                    "mean": float(wide.mean()),
-                    "spread": float(wide.std()),
+                    "mean": mean,
+                    "spread": spread,
                     "gradient": None if gradient is None else float(np.linalg.norm(np.asarray(gradient, np.float64))),
                     "units": units,
                     "dead": dead[name].dead if units else 0,
