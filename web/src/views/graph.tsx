@@ -286,7 +286,7 @@ function paint(
     g.fill();
     g.lineWidth = chosen ? 3.5 : marked.has(box.name) ? 3 : 1.2;
     const own = drawn.families[box.family];
-    g.strokeStyle = chosen || marked.has(box.name) ? p.accent : own && shade === "operation" ? own : p.muted;
+    g.strokeStyle = chosen || marked.has(box.name) ? p.accent : own && shade === "operation" && box.role !== "input" && box.role !== "output" ? own : p.muted;
     g.setLineDash(box.role === "fold" || box.role === "parameter" ? [5, 3] : []);
     g.stroke();
     g.setLineDash([]);

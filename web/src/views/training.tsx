@@ -132,7 +132,7 @@ function Curves(props: { app: App; logX: boolean; logY: boolean; now: any; earli
         <div class="message">
           <span>The loss is drawn here, step by step, once training has begun.</span>
           <button class="primary" disabled={app.progress.running} onClick={() => void app.act("run")}>
-            ▶ Start training
+            ▶ Train
           </button>
         </div>
       )}
