@@ -29,6 +29,11 @@ const CLASSES = [
   "#8a6d3b",
 ];
 
+/** A third of the way to white, for marks on a dark ground. */
+function lighter(hex: string): string {
+  return `#${[1, 3, 5].map((i) => Math.round(parseInt(hex.slice(i, i + 2), 16) * 0.7 + 76.5).toString(16).padStart(2, "0")).join("")}`;
+}
+
 export const LIGHT: Palette = {
   dark: false,
   back: "#f5f6f8",
@@ -52,7 +57,7 @@ export const DARK: Palette = {
   accent: "#7fb6f0",
   accentInk: "#0d1319",
   warn: "#ffad7a",
-  classes: CLASSES,
+  classes: CLASSES.map(lighter),
 };
 
 export const classColor = (p: Palette, k: number): string => p.classes[k % p.classes.length];

@@ -83,11 +83,11 @@ class Surveyor:
             found = predict(problem, params, rows)
             return found.value, found.confidence
         own, _ = problem.network.read(params, (base[None],))
-        rows = max(1, IN_TURN // len(across))
-        lines = -(-len(up) // rows)
-        filled = np.concatenate([up, np.repeat(up[-1:], lines * rows - len(up))]).reshape(lines, rows)
+        at_once = max(1, IN_TURN // len(across))
+        lines = -(-len(up) // at_once)
+        filled = np.concatenate([up, np.repeat(up[-1:], lines * at_once - len(up))]).reshape(lines, at_once)
         given = (np.asarray(v, base.dtype) for v in (base, across, filled))
-        scores, sure = self.run(own, *given, np.asarray(both), rows=rows)
+        scores, sure = self.run(own, *given, np.asarray(both), rows=at_once)
         count = len(across) * len(up)
         if sure is not None:
             return np.asarray(scores).ravel()[:count], np.asarray(sure).ravel()[:count]

@@ -185,7 +185,7 @@ class Trainer:
         self.loss, self.validation = moment.loss, moment.validation
 
     def measure(self) -> None:
-        """The objective on the rows that are trained on and the loss on those that validate, where no step told them."""
+        """The objective on the rows of training and the loss on those that validate, where no step told them."""
         if self.running or not isnan(self.loss) or self.problem.objective(self.settings.penalty) is None:
             return
         own = {k: jnp.asarray(v) for k, v in self.params.items()}

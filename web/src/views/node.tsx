@@ -127,14 +127,14 @@ export function RowChooser({ app }: { app: App }) {
 
 function Names({ app, names }: { app: App; names: string[] }) {
   return (
-    <>
+    <span class="names">
       {names.slice(0, 12).map((n) => (
         <button key={n} class="link" onClick={() => app.choose({ node: n })}>
           {n}
         </button>
       ))}
-      {names.length > 12 && ` and ${names.length - 12} more`}
-    </>
+      {names.length > 12 && <span class="quiet">and {names.length - 12} more</span>}
+    </span>
   );
 }
 
