@@ -188,6 +188,35 @@ def test_the_surface_is_what_the_network_says(spirals):
     assert np.allclose(told.buffers["confidence"], shares.max(axis=1), atol=1e-6)
 
 
+def test_a_slice_of_more_inputs_has_the_others_of_its_row_and_may_have_ends_of_its_own():
+    x = rs.input("x", (3,))
+    net = rs.Network(x, rs.affine(rs.tanh(rs.affine(x, 4)), 1))
+    data = rs.data.from_arrays(np.random.default_rng(0).normal(size=(9, 3)), np.arange(9.0), task="regression")
+    explorer = Explorer(Problem("slice", net, rs.losses.SquaredError(), data, unit=(2.0, 5.0)))
+    told = ask(explorer, "surface", first=2, second=0, row=4, size=13, reach=1.5)
+    assert told.data["ranges"] == [(-1.5, 1.5), (-1.5, 1.5)]
+    ends = np.linspace(-1.5, 1.5, 13)
+    grid = np.array([[y, data.features[4, 1], x] for y in ends for x in ends], np.float32)
+    own = 5 * np.asarray(net(explorer.trainer.params, grid))[:, 0] + 2
+    assert np.allclose(told.buffers["value"], own, atol=1e-5)
+
+
+def test_the_loss_is_known_before_the_first_step_and_after_an_edit(spirals):
+    ask(spirals, "configure", optimizer="sgd", rate=0.1, batch=8, penalty="l2", strength=0.5)
+    ask(spirals, "reset", seed=3)
+    for _ in range(2):
+        problem, params = spirals.problem, spirals.trainer.params
+        told = ask(spirals, "measure").data
+        scores = np.asarray(problem.network(params, problem.inputs[0]), np.float64)
+        losses = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(scores)), problem.targets]
+        weights = sum(float(np.square(v).sum()) for k, v in params.items() if k.endswith("weight"))
+        assert told["loss"] == pytest.approx(losses[problem.train].mean() + 0.25 * weights, rel=1e-5)
+        assert told["validation"] == pytest.approx(losses[problem.held].mean(), rel=1e-5)
+        ask(spirals, "edit", name="scores.bias", entry=0, value=2.0)
+    ask(spirals, "configure", optimizer="sgd", rate=0.1, batch=8)
+    ask(spirals, "reset", seed=0)
+
+
 def test_the_shares_of_a_prediction_are_those_of_attribute(spirals):
     told = ask(spirals, "attribute", row=3)
     x = spirals.problem.inputs[0]

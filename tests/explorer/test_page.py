@@ -147,12 +147,17 @@ def test_the_walk_of_one_step_is_that_of_explain(page, served):
         assert line in text
 
 
-def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
-    page.get_by_role("button", name="Own table").wait_for()
+def choose_flowers(page):
+    """Choose a table of three classes as one's own."""
     page.locator("input[type=file]").set_input_files(
         [{"name": "flowers.csv", "mimeType": "text/csv", "buffer": FLOWERS.encode()}]
     )
     page.get_by_role("heading", name="flowers.csv").wait_for()
+
+
+def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
+    page.get_by_role("button", name="Own table").wait_for()
+    choose_flowers(page)
     show_view(page, "Data")
     page.get_by_role("button", name="rows of tulip taken for").first.wait_for()
     assert page.get_by_role("table", name="confusions").locator("tbody tr").count() == 3
@@ -163,6 +168,28 @@ def test_own_rows_with_three_classes_are_taken_by_file_choice(page):
     alert.wait_for()
     assert "fix: " in alert.inner_text()
     page.get_by_role("button", name="close this message").click()
+
+
+def test_a_table_of_two_gigabytes_is_refused_before_it_is_read(page, tmp_path):
+    with open(tmp_path / "huge.csv", "wb") as file:
+        file.truncate(2**31)
+    page.locator("input[type=file]").set_input_files(tmp_path / "huge.csv")
+    alert = page.get_by_role("alert", name="").filter(has_text="2,147,483,648 bytes")
+    alert.wait_for()
+    assert "fix: up to 64 MiB" in alert.inner_text()
+    page.get_by_role("button", name="close this message").click()
+
+
+def test_after_a_reload_the_page_asks_for_the_table_of_its_address(page, served):
+    choose_flowers(page)
+    assert "target=kind" in page.url
+    page.reload()
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "drop flowers.csv on the page" in alert.inner_text()
+    assert "file=flowers.csv" in page.url
+    choose_flowers(page)
+    assert served[1][-1].chosen.hidden == (3,)
 
 
 def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
@@ -188,7 +215,7 @@ def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
         page.get_by_role("button", name="Step", exact=True).click()
         rested(page)
     show_view(page, "Training")
-    slider = page.get_by_role("slider", name="Moments")
+    slider = page.get_by_role("slider", name="Go back to")
     slider.wait_for()
     slider.press("Home")
     page.locator("[data-status=step]", has_text="0").wait_for()
@@ -208,6 +235,12 @@ def test_every_view_is_accessible_in_light_and_dark(page):
             page.wait_for_timeout(300)
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_choice_of_colors_is_kept(page):
+    page.get_by_role("button", name="use dark colors").click()
+    page.reload()
+    page.get_by_role("button", name="use light colors").click()
 
 
 def test_the_page_asked_its_own_server_only_and_complained_of_nothing(page, served):

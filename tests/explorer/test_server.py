@@ -10,7 +10,7 @@ import pytest
 from reseau.errors import DataError
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.replies import Reply, pack
-from reseau.explorer.server import application, listen, unpack
+from reseau.explorer.server import application, listen, server_on, unpack
 
 TOKEN, PORT = "secret-token", 8123
 HOST = (b"host", b"127.0.0.1:8123")
@@ -163,3 +163,9 @@ def test_a_port_that_is_taken_is_one_error():
     taken = listen(0)
     with taken, pytest.raises(DataError, match="fix: --port"):
         listen(taken.getsockname()[1])
+
+
+def test_a_browser_that_is_slow_to_answer_is_not_hung_up_on():
+    with listen(0) as listening:
+        server, _ = server_on(listening, lambda tell: Explorer(tell=tell))
+        assert server.config.ws_ping_interval is None

@@ -13,6 +13,7 @@ import { TheoryView } from "./views/theory";
 import { TrainingView } from "./views/training";
 
 const MOST_BYTES = 2 ** 26; // of a file, as the server has it
+const LONGEST_WAIT = 60; // milliseconds after which the losses of a network that rests are asked for
 
 interface State {
   about: Described | null;
@@ -63,6 +64,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
   const palette = usePalette(root, theme);
   const [wide, setWide] = useState(true);
 
+  const missing = useRef<{ file: string; target: string } | null>(null); // a table that the address names
   const [asked, setAsked] = useState(0);
   const busy = useLate(asked > 0, 500);
 
@@ -127,7 +129,14 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     set({ view: wanted.view, row: Math.min(wanted.row, about.rows - 1), node: wanted.node });
     if (about.local) return;
     const own = wanted.chosen?.data === "own";
-    if (own) set({ error: `The table ${wanted.file} is not kept in the address: drop it on the page again.` });
+    if (own) {
+      missing.current = { file: wanted.file, target: wanted.target };
+      const data = about.chosen!.data;
+      await ask("build", { ...wanted.chosen, data, filters: [] });
+      set({
+        error: `This address was made with your own table ${wanted.file}, whose rows never leave your machine and are not in the address.\n  fix: drop ${wanted.file} on the page, or choose it with "Own table…": network and settings are those of the address`,
+      });
+    }
     if (wanted.chosen && !own && JSON.stringify(wanted.chosen) !== JSON.stringify(about.chosen))
       await ask("build", { ...wanted.chosen });
     else if (!wanted.chosen && wanted.settings.seed !== about.settings.seed) await act("reset", { seed: wanted.settings.seed });
@@ -153,16 +162,28 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     load: async (file, target = "") => {
       if (file.size > MOST_BYTES)
         return set({ error: `${file.name} has ${file.size.toLocaleString("en-US")} bytes\n  fix: up to 64 MiB here; reseau train reads larger files` });
-      await ask("load", { name: file.name, target }, await file.arrayBuffer());
+      const wanted = missing.current?.file === file.name ? missing.current.target : "";
+      if (await ask("load", { name: file.name, target: target || wanted }, await file.arrayBuffer())) missing.current = null;
     },
   };
+
+  // a network that rests tells its losses, whoever changed it
+  const resting = !!app && app.about.trainable && !app.progress.running && app.progress.loss === "nan";
+  useEffect(() => {
+    if (!resting) return;
+    const timer = setTimeout(async () => {
+      const reply = await ask("measure");
+      if (reply) set((s) => (s.progress?.running ? {} : { progress: reply.data as Progress }));
+    }, LONGEST_WAIT);
+    return () => clearTimeout(timer);
+  }, [resting, state.version]);
 
   useEffect(() => {
     if (app && state.lesson) void enter(app, LESSONS[state.lesson[0]].stages[state.lesson[1]]);
   }, [state.lesson]);
 
   useEffect(() => {
-    if (!hash || !app || (state.problem < 2 && location.hash.length > 1 && state.version < 2)) return;
+    if (!hash || !app || missing.current || (state.problem < 2 && location.hash.length > 1 && state.version < 2)) return;
     const words = `#${toHash(app)}`;
     if (words !== location.hash) history.replaceState(null, "", words);
   });
@@ -184,7 +205,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     return () => target.removeEventListener("keydown", key as EventListener);
   });
 
-  if (!app) return <p class="message">{state.closed || state.error || "Connecting…"}</p>;
+  if (!app) return <p class="message closed">{state.closed || state.error || "Connecting…"}</p>;
   const Shown = VIEW_OF[state.view];
   const views = VIEWS.filter((v) => !app.about.local || v === "graph" || v === "data");
   const turn = (e: KeyboardEvent) => {
@@ -206,18 +227,20 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     >
       {busy && <div class="busy" role="status" aria-label="computing" />}
       <header>
-        <button
-          class="plain"
-          aria-label="settings"
-          aria-expanded={wide}
-          title="show or hide the settings"
-          onClick={() => setWide(!wide)}
-        >
-          ☰
-        </button>
-        <h1>
-          reseau <span title={app.about.title}>{app.about.title}</span>
-        </h1>
+        <div class="brand">
+          <button
+            class="plain"
+            aria-label="settings"
+            aria-expanded={wide}
+            title="show or hide the settings"
+            onClick={() => setWide(!wide)}
+          >
+            ☰
+          </button>
+          <h1>
+            reseau <span title={app.about.title}>{app.about.title}</span>
+          </h1>
+        </div>
         <nav role="tablist" aria-label="views" onKeyDown={turn}>
           {views.map((v, i) => (
             <button
@@ -236,7 +259,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
         </nav>
         <Transport app={app} />
         <button
-          class="plain"
+          class="plain theme"
           onClick={() => setTheme(palette.dark ? "light" : "dark")}
           title="light or dark"
           aria-label={palette.dark ? "use light colors" : "use dark colors"}
@@ -288,10 +311,29 @@ function useLate(on: boolean, after: number): boolean {
   return late;
 }
 
+const THEME = "reseau-theme";
+
+/** The choice that was made last, in this browser; until one was made, that of the system. */
+function kept(): string {
+  try {
+    return localStorage.getItem(THEME) ?? "auto";
+  } catch {
+    return "auto";
+  }
+}
+
 function useTheme(root: HTMLElement): [string, (theme: string) => void] {
-  const [theme, setTheme] = useState("auto");
+  const [theme, setTheme] = useState(kept);
   useEffect(() => void (root.dataset.theme = theme), [theme]);
-  return [theme, setTheme];
+  const choose = (chosen: string) => {
+    setTheme(chosen);
+    try {
+      localStorage.setItem(THEME, chosen);
+    } catch {
+      // a browser that keeps nothing: the choice lasts as long as the page
+    }
+  };
+  return [theme, choose];
 }
 
 /** The palette, and its colors as variables of the style sheet. */

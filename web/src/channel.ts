@@ -96,9 +96,13 @@ export function socketModel(address: string, failed: (why: string) => void): Mod
   socket.onclose = (event) => {
     const why: Record<number, string> = {
       1008: "The server refused this page: open the address that reseau explore printed.",
-      1009: "The message was too long for the server: a smaller file.",
+      1009: "The message was too long for the server.\n  fix: a smaller file; reload the page",
+      1013: "Too many pages are open.\n  fix: close some, then reload this one",
     };
-    failed(why[event.code] ?? "The server has stopped. Start reseau explore again, and open the address it prints.");
+    failed(
+      why[event.code] ??
+        "The server has stopped: nothing on this page is computed any more.\n  fix: start reseau explore again, open the address it prints, and add what stands after # in this one",
+    );
   };
   return {
     send(content, _callbacks, buffers) {

@@ -29,13 +29,18 @@ const CLASSES = [
   "#8a6d3b",
 ];
 
+/** A third of the way to white, for marks on a dark ground. */
+function lighter(hex: string): string {
+  return `#${[1, 3, 5].map((i) => Math.round(parseInt(hex.slice(i, i + 2), 16) * 0.7 + 76.5).toString(16).padStart(2, "0")).join("")}`;
+}
+
 export const LIGHT: Palette = {
   dark: false,
-  back: "#f6f6f2",
+  back: "#f5f6f8",
   panel: "#ffffff",
   ink: "#1b2530",
   muted: "#56616d",
-  line: "#d8dbd4",
+  line: "#dcdfe3",
   accent: "#1f5fa8",
   accentInk: "#ffffff",
   warn: "#a33c00",
@@ -52,7 +57,7 @@ export const DARK: Palette = {
   accent: "#7fb6f0",
   accentInk: "#0d1319",
   warn: "#ffad7a",
-  classes: CLASSES,
+  classes: CLASSES.map(lighter),
 };
 
 export const classColor = (p: Palette, k: number): string => p.classes[k % p.classes.length];
@@ -74,9 +79,8 @@ export function diverging(p: Palette, t: number): [number, number, number] {
   return mix(middle, end, Math.min(1, Math.abs(t)) * 0.9);
 }
 
-/** A box of the graph in its family's color; in the dark, a darker one that light text is read on. */
+/** A box of the graph in its family's color, so pale or so dark that text is read on it. */
 export function boxColor(p: Palette, hex: string): string {
-  if (!p.dark) return hex;
-  const [r, g, b] = mix(rgb(hex), rgb(p.panel), 0.66);
+  const [r, g, b] = mix(rgb(hex), rgb(p.panel), p.dark ? 0.66 : 0.6);
   return `rgb(${r | 0},${g | 0},${b | 0})`;
 }

@@ -30,13 +30,11 @@ export function Transport({ app }: { app: App }) {
         Reset
       </button>
       <output class="status" aria-live="off">
-        <span>step</span>
+        <span title={`epoch ${count(p.epoch)}`}>step</span>
+        <span title="on the rows that are trained on">loss</span>
+        <span title="on the rows that validate">validation</span>
         <b data-status="step">{count(p.step)}</b>
-        <span>loss</span>
         <b data-status="loss">{measure(p.loss, 4)}</b>
-        <span>epoch</span>
-        <b>{count(p.epoch)}</b>
-        <span>validation</span>
         <b data-status="validation">{measure(p.validation, 4)}</b>
       </output>
     </div>
@@ -98,7 +96,7 @@ export function Sidebar({ app }: { app: App }) {
               e.currentTarget.value = "";
             }}
           />
-          <p class="quiet">or drop a CSV file anywhere</p>
+          <p class="quiet">or drop a CSV file on the page</p>
           <h2>Network</h2>
           <Text
             label="hidden"
@@ -125,14 +123,14 @@ export function Sidebar({ app }: { app: App }) {
       {!chosen && (
         <>
           <h2>Network</h2>
-          <p class="mono small">{about.network}</p>
+          <p class="mono small">{about.network.replace(/^<Network |>$/g, "")}</p>
           <p class="quiet">{count(about.parameters)} parameters</p>
         </>
       )}
       {about.note && <p class="note">{about.note}</p>}
       {about.trainable && !about.local && (
         <form onSubmit={(e) => e.preventDefault()}>
-          <h2>Steps</h2>
+          <h2>Training</h2>
           <Choice
             label="optimizer"
             value={settings.optimizer}

@@ -21,7 +21,7 @@ export function digits(x: number | string | null | undefined, places = 6): strin
 export const measure = (x: number | string, places = 6): string => (x === "nan" ? "–" : digits(x, places));
 
 /** Fewer digits, for axes and tables that are glanced at. */
-export const short = (x: number | string | null | undefined): string => digits(x, 4);
+export const short = (x: number | string | null | undefined, places = 4): string => digits(x, places);
 
 /** A whole number with commas. */
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US");

@@ -50,8 +50,8 @@ export interface Frame {
   bottom: number;
 }
 
-export const LEFT = 56;
-export const BOTTOM = 34;
+export const LEFT = 58;
+export const BOTTOM = 38;
 
 export function Axes({ frame, across, up }: { frame: Frame; across: string; up: string }) {
   const { x, y, left, right, top, bottom } = frame;
@@ -74,10 +74,10 @@ export function Axes({ frame, across, up }: { frame: Frame; across: string; up: 
         </g>
       ))}
       <rect x={left} y={top} width={Math.max(0, right - left)} height={Math.max(0, bottom - top)} class="frame" />
-      <text x={right} y={bottom + 30} text-anchor="end" class="name">
+      <text x={(left + right) / 2} y={bottom + 33} text-anchor="middle" class="name">
         {across}
       </text>
-      <text x={left} y={top - 7} class="name">
+      <text x={up.length > 7 ? 8 : left - 7} y={top - 9} text-anchor={up.length > 7 ? "start" : "end"} class="name">
         {up}
       </text>
     </g>

@@ -129,7 +129,10 @@ export function toHash(app: { about: Described; settings: Settings; view: View; 
     words.set("hidden", chosen.hidden.join(","));
     if (chosen.filters.length) words.set("filters", chosen.filters.join(","));
     words.set("activation", chosen.activation);
-    if (app.about.own && chosen.data === "own") words.set("file", app.about.own.name);
+    if (app.about.own && chosen.data === "own") {
+      words.set("file", app.about.own.name);
+      words.set("target", app.about.data!.target);
+    }
   }
   const s = app.settings;
   words.set("optimizer", s.optimizer);
@@ -181,5 +184,5 @@ export function fromHash(hash: string, about: Described) {
     activation: words.get("activation") ?? before.activation,
   };
   const file = words.get("file") ?? "";
-  return { view, row: whole(words, "row", 0), node: words.get("node") ?? "", settings, chosen, file };
+  return { view, row: whole(words, "row", 0), node: words.get("node") ?? "", settings, chosen, file, target: words.get("target") ?? "" };
 }

@@ -24,6 +24,7 @@ __all__ = [
     "Inspect",
     "ListRows",
     "LoadTable",
+    "Measure",
     "MoveNeuron",
     "Optimum",
     "Pause",
@@ -147,12 +148,21 @@ class Points:
 
 @dataclass(frozen=True)
 class Surface:
-    """What the network says over a line or a plane: one or two columns vary, the others are those of a row."""
+    """What the network says over a line or a plane: one or two columns vary, the others are those of a row.
+
+    The ends of the axes are those of the rows, or minus and plus `reach` where it is positive.
+    """
 
     first: int = 0
     second: int = 1
     row: int = 0
     size: int = 100
+    reach: float = 0.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The loss of the parameters as they stand, and where training stands."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +281,7 @@ COMMANDS: dict[str, type] = {
     "inspect": Inspect,
     "points": Points,
     "surface": Surface,
+    "measure": Measure,
     "rows": ListRows,
     "confusion": Confusion,
     "attribute": Attribute,

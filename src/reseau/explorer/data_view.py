@@ -1,7 +1,6 @@
-"""The view of data and predictions: the rows, what the network says over a line or a plane, errors, confusions."""
+"""The view of data and predictions: the rows, what the network says of them, errors, confusions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,29 +8,24 @@ import numpy as np
 from reseau.data import Table
 from reseau.errors import DataError, UnsupportedError
 from reseau.explorer.graph_view import check_rows
-from reseau.explorer.problem import Problem
+from reseau.explorer.problem import Predicted, Problem
 from reseau.explorer.replies import Reply
 
-__all__ = ["Predicted", "attribution", "confusion", "describe_data", "list_rows", "points", "predict", "surface"]
+__all__ = [
+    "attribution",
+    "check_column",
+    "confusion",
+    "describe_data",
+    "list_rows",
+    "points",
+    "predict",
+    "range_of",
+    "table_of",
+]
 
 SHOWN_POINTS = 4000
 EVALUATED = 20_000  # rows that are predicted for the list and the confusions
-SMALLEST, LARGEST = 10, 240  # places along a side of a surface
 SHOWN_COLUMNS = 12
-MARGIN = 0.08  # of the range, shown beyond the rows
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What the network says of rows.
-
-    Attributes:
-        value: In the unit of the target for a regression, else the number of the class.
-        confidence: The probability of that class, where the loss makes probabilities; else 1.
-    """
-
-    value: np.ndarray
-    confidence: np.ndarray
 
 
 def describe_data(problem: Problem) -> dict[str, Any] | None:
@@ -42,7 +36,7 @@ def describe_data(problem: Problem) -> dict[str, Any] | None:
     recipe = table.recipe
     columns = []
     for i, column in enumerate(recipe.columns):
-        low, high = _range(table.features[:, i])
+        low, high = range_of(table.features[:, i])
         columns.append(
             {
                 "name": column.name,
@@ -53,7 +47,7 @@ def describe_data(problem: Problem) -> dict[str, Any] | None:
         )
     if not columns and len(recipe.shape) == 1:
         for i in range(min(recipe.shape[0], 1000)):
-            low, high = _range(table.features[:, i])
+            low, high = range_of(table.features[:, i])
             columns.append({"name": f"x{i + 1}", "categories": (), "low": low, "high": high})
     return {
         "rows": len(table),
@@ -71,15 +65,15 @@ def describe_data(problem: Problem) -> dict[str, Any] | None:
 
 def points(problem: Problem, first: int, second: int) -> Reply:
     """Two columns of the rows, their targets, and which of them validate."""
-    table = _table(problem)
+    table = table_of(problem)
     shown = np.unique(np.linspace(0, len(table) - 1, min(len(table), SHOWN_POINTS)).astype(int))
     flat = table.features.reshape(len(table), -1)
     held = np.zeros(len(table), np.float32)
     if problem.held is not None:
         held[problem.held] = 1
     buffers = {
-        "first": flat[shown, _column(flat, first)],
-        "second": flat[shown, _column(flat, second) if flat.shape[1] > 1 else 0],
+        "first": flat[shown, check_column(flat, first)],
+        "second": flat[shown, check_column(flat, second) if flat.shape[1] > 1 else 0],
         "row": shown,
         "held": held[shown],
     }
@@ -91,39 +85,7 @@ def points(problem: Problem, first: int, second: int) -> Reply:
 def predict(problem: Problem, params: Mapping[str, Any], features: np.ndarray) -> Predicted:
     """The predictions for raw rows."""
     scores = np.asarray(problem.network.in_blocks(params, features), np.float64).reshape(len(features), -1)
-    if not problem.classes:
-        shift, scale = problem.unit
-        return Predicted(scores[:, 0] * scale + shift, np.ones(len(features)))
-    assert problem.loss is not None
-    chosen = problem.loss.decide(scores)
-    logs = problem.loss.log_probabilities(scores)
-    sure = np.ones(len(scores)) if logs is None else np.exp(logs[np.arange(len(scores)), chosen])
-    return Predicted(chosen, sure)
-
-
-def surface(problem: Problem, params: Mapping[str, Any], first: int, second: int, row: int, size: int) -> Reply:
-    """Predictions on a grid: one or two columns vary, the others are those of a row."""
-    table = _table(problem)
-    if len(table.recipe.shape) != 1:
-        raise DataError("there is no plane to draw of images\n  fix: look at the rows")
-    if not SMALLEST <= size <= LARGEST or not 0 <= row < len(table):
-        raise DataError(f"a grid of {size} places at row {row + 1}\n  fix: {SMALLEST} to {LARGEST}, and a row there is")
-    features = table.features
-    width = features.shape[1]
-    axes = [_column(features, first)] if width == 1 else [_column(features, first), _column(features, second)]
-    ranges = [_axis(table, i) for i in axes]
-    base = np.where(np.isnan(features[row]), np.nanmean(features, axis=0), features[row])
-    if len(axes) == 1:
-        places = np.linspace(*ranges[0], 4 * size)
-        rows = np.repeat(base[None], len(places), axis=0)
-        rows[:, axes[0]] = places
-    else:
-        across, down = (np.linspace(low, high, size) for low, high in ranges)
-        rows = np.repeat(base[None], size * size, axis=0)
-        rows[:, axes[0]], rows[:, axes[1]] = np.tile(across, size), np.repeat(down, size)
-    found = predict(problem, params, rows.astype(features.dtype))
-    data = {"axes": axes, "ranges": ranges, "size": size if len(axes) == 2 else 4 * size, "row": row}
-    return Reply("surface", data, {"value": found.value, "confidence": found.confidence})
+    return problem.decided(scores)
 
 
 def list_rows(
@@ -135,7 +97,7 @@ def list_rows(
     count: int,
 ) -> Reply:
     """Rows with their predictions, the largest loss first."""
-    table, places = _table(problem), _places(problem, part)
+    table, places = table_of(problem), _places(problem, part)
     losses = np.asarray(problem.walk.in_blocks(params, *problem.rows(places)), np.float64)
     losses = losses if problem.loss is not None else np.zeros(len(places))
     found = predict(problem, params, problem.inputs[0][places])
@@ -156,7 +118,7 @@ def list_rows(
 
 def confusion(problem: Problem, params: Mapping[str, Any], part: str) -> Reply:
     """The confusion matrix and the accuracy, or the error of numbers, on a part of the rows."""
-    table, places = _table(problem), _places(problem, part)
+    table, places = table_of(problem), _places(problem, part)
     if table.target is None:
         raise DataError("the rows have no target\n  fix: give rows with the column that is predicted")
     found, target = predict(problem, params, problem.inputs[0][places]), table.target[places]
@@ -184,7 +146,7 @@ def attribution(problem: Problem, params: Mapping[str, Any], row: int) -> Reply:
 
     Exact where the network is piecewise affine, else by a quadrature along the way.
     """
-    table, places = _table(problem), check_rows(problem, row, 1)
+    table, places = table_of(problem), check_rows(problem, row, 1)
     x = problem.inputs[0]
     image = len(table.recipe.shape) > 1
     if any(c.categories for c in table.recipe.columns) or not np.isfinite(x[places].astype(np.float64)).all():
@@ -258,7 +220,8 @@ def _names(table: Table) -> list[str]:
     )
 
 
-def _table(problem: Problem) -> Table:
+def table_of(problem: Problem) -> Table:
+    """The rows, where there are some."""
     if problem.table is None:
         raise DataError("no rows were given\n  fix: reseau explore MODEL --data ROWS.csv, or drop a file on the page")
     return problem.table
@@ -273,21 +236,14 @@ def _places(problem: Problem, part: str) -> np.ndarray:
     return np.arange(min(problem.count, EVALUATED))
 
 
-def _column(features: np.ndarray, i: int) -> int:
+def check_column(features: np.ndarray, i: int) -> int:
+    """A column that exists."""
     if not 0 <= i < features.shape[1]:
         raise DataError(f"there is no column {i + 1}\n  fix: a column from 1 to {features.shape[1]}")
     return i
 
 
-def _axis(table: Table, i: int) -> tuple[float, float]:
-    """The range of a column that is shown."""
-    low, high = _range(table.features[:, i])
-    if table.recipe.columns and table.recipe.columns[i].categories:
-        return low, high
-    reach = MARGIN * (high - low) or 1.0
-    return low - reach, high + reach
-
-
-def _range(values: np.ndarray) -> tuple[float, float]:
+def range_of(values: np.ndarray) -> tuple[float, float]:
+    """The least and the largest value."""
     known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
     return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)

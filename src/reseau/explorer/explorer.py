@@ -10,7 +10,7 @@ import numpy as np
 from reseau.data import Table
 from reseau.errors import DataError, ReseauError
 from reseau.explorer import commands as c
-from reseau.explorer.data_view import attribution, confusion, describe_data, list_rows, points, surface
+from reseau.explorer.data_view import attribution, confusion, describe_data, list_rows, points
 from reseau.explorer.datasets import DATASETS, generate
 from reseau.explorer.export import page_of
 from reseau.explorer.files import model_bytes, python_script, read_table
@@ -18,6 +18,7 @@ from reseau.explorer.graph_view import Statistician, draw_graph, inspect_node
 from reseau.explorer.problem import PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
 from reseau.explorer.step_view import check_differences, explain_step
+from reseau.explorer.surface_view import Surveyor
 from reseau.explorer.theory_view import (
     certificate,
     is_shallow,
@@ -110,6 +111,7 @@ class Explorer:
         self.trainer = Trainer(problem, settings, self._progress)
         self.trainer.moments = [*self.checkpoints, *self.trainer.moments]
         self.statistician: Statistician | None = None
+        self.surveyor: Surveyor | None = None
 
     def _progress(self, data: dict[str, Any]) -> None:
         self.tell(Reply("progress", data))
@@ -245,6 +247,18 @@ class Explorer:
             self.statistician = Statistician(self.problem)
         return self.statistician.statistics(self.trainer.params)
 
+    def surface(self, command: c.Surface) -> Reply:
+        """Predictions over a line or a plane."""
+        if self.surveyor is None or self.surveyor.problem is not self.problem:
+            self.surveyor = Surveyor(self.problem)
+        k = command
+        return self.surveyor.surface(self.trainer.params, k.first, k.second, k.row, k.size, k.reach)
+
+    def measure(self, command: c.Measure) -> Reply:
+        """What the loss is now, where no step has told it."""
+        self.trainer.measure()
+        return self.progress("measure")
+
     def edit(self, command: c.Edit) -> Reply:
         """One entry of a parameter."""
         params = {k: v.copy() for k, v in self.trainer.params.items()}
@@ -304,7 +318,8 @@ ACTIONS: dict[type, Action] = {
     c.Statistics: Explorer.statistics,
     c.Inspect: lambda e, k: inspect_node(e.problem, e.trainer.params, k.node, k.row),
     c.Points: lambda e, k: points(e.problem, k.first, k.second),
-    c.Surface: lambda e, k: surface(e.problem, e.trainer.params, k.first, k.second, k.row, k.size),
+    c.Surface: Explorer.surface,
+    c.Measure: Explorer.measure,
     c.ListRows: lambda e, k: list_rows(e.problem, e.trainer.params, k.part, (k.true, k.predicted), k.offset, k.count),
     c.Confusion: lambda e, k: confusion(e.problem, e.trainer.params, k.part),
     c.Attribute: lambda e, k: attribution(e.problem, e.trainer.params, k.row),

@@ -12,7 +12,7 @@ from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.graph import Graph, Input, Node
 from reseau.graph.backprop import Values, backprop, evaluate
-from reseau.inspect.diagnose import diagnose
+from reseau.inspect.diagnose import diagnose, norm_of
 from reseau.inspect.drawing.boxes import FAMILIES, Diagram, diagram
 from reseau.inspect.drawing.layout import assign_layers
 from reseau.inspect.drawing.picture import Picture, measure, paint
@@ -113,6 +113,7 @@ class Statistician:
         found: Values = {n: g for n, g in zip(nodes, back, strict=True) if g is not None}
         health = diagnose(self.walk.graph, kept, found)
         dead = {n.name: n for n in health.nodes}
+        norms = {n: norm_of(np.asarray(g)) for n, g in found.items()}
         told = []
         for node in nodes:
             name = plain(self.walk.graph.names[node])
@@ -120,14 +121,16 @@ class Statistician:
             if value.dtype.kind not in "fiub" or not value.size:
                 continue
             wide = value.astype(np.float64)
-            gradient = found.get(node)
+            gradient = norms.get(node)
             units = dead[name].units if name in dead else 0
+            with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are told as they are
+                mean, spread = float(wide.mean()), float(wide.std())
             told.append(
                 {
                     "name": name,
-                    "mean": float(wide.mean()),
-                    "spread": float(wide.std()),
-                    "gradient": None if gradient is None else float(np.linalg.norm(np.asarray(gradient, np.float64))),
+                    "mean": mean,
+                    "spread": spread,
+                    "gradient": gradient,
                     "units": units,
                     "dead": dead[name].dead if units else 0,
                 }

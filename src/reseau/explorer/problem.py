@@ -18,7 +18,7 @@ from reseau.network import Network
 from reseau.objective import Objective
 from reseau.penalties import L1, L2, Penalty
 
-__all__ = ["PENALTIES", "Problem", "Shape", "build"]
+__all__ = ["PENALTIES", "Predicted", "Problem", "Shape", "build"]
 
 PENALTIES: dict[str, Penalty | None] = {"none": None, "l2": L2(1.0), "l1": L1(1.0)}
 
@@ -49,6 +49,19 @@ class Shape:
             raise DataError(f"{len(self.hidden) + len(self.filters)} layers are too many\n  fix: up to {MOST_LAYERS}")
         if self.activation not in ACTIVATIONS:
             raise DataError(f"there is no activation {self.activation!r}\n  fix: one of {', '.join(ACTIVATIONS)}")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the network says of rows.
+
+    Attributes:
+        value: In the unit of the target for a regression, else the number of the class.
+        confidence: The probability of that class, where the loss makes probabilities; else 1.
+    """
+
+    value: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +158,17 @@ class Problem:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; none for a regression."""
         return self.table.classes if self.table is not None else ()
+
+    def decided(self, scores: np.ndarray) -> Predicted:
+        """What the network's outputs stand for, one row of them for each row."""
+        if not self.classes:
+            shift, scale = self.unit
+            return Predicted(scores[:, 0] * scale + shift, np.ones(len(scores)))
+        assert self.loss is not None
+        chosen = self.loss.decide(scores)
+        logs = self.loss.log_probabilities(scores)
+        sure = np.ones(len(scores)) if logs is None else np.exp(logs[np.arange(len(scores)), chosen])
+        return Predicted(chosen, sure)
 
     def kept(self) -> tuple[Network, dict[str, np.ndarray]]:
         """The network whose output is in the unit of the target, and what it stores besides."""

@@ -239,6 +239,7 @@ def server_on(
         ws="websockets-sansio",
         ws_max_size=MOST_MESSAGE,
         ws_per_message_deflate=False,
+        ws_ping_interval=None,  # a browser that is slow to answer, on a busy machine, is there all the same
         log_level="critical",
         access_log=False,
         server_header=False,

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ import numpy as np
 from reseau.batches import Shuffled
 from reseau.errors import DataError, ReseauError
 from reseau.explorer.problem import PENALTIES, Problem
+from reseau.graph import order
+from reseau.graph.backprop import constants, evaluate
 from reseau.objective import Examples, Objective
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.training.feed import Resident
@@ -34,6 +37,8 @@ LAST_STEP = 2**31 - 2**24  # steps are numbered by 32 bits
 CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
 SHARE = 0.05  # of the time that looking may take
+PAUSE = 0.08  # seconds between what is told
+APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Moment:
-    """Parameters that were kept: those of a step of this session, or of a checkpoint of a run."""
+    """Parameters that were kept: those of a step of this session, or of a checkpoint of a run; and their losses."""
 
     step: int
     params: Mapping[str, np.ndarray]
     source: str = ""
+    loss: float = float("nan")
+    validation: float = float("nan")
 
 
 class Trainer:
@@ -162,6 +169,7 @@ class Trainer:
         running = self.running
         self.stop()
         self.params = dict(params)
+        self.loss = self.validation = float("nan")  # those of other parameters
         self._leave_run()
         if running:
             self.start()
@@ -174,6 +182,17 @@ class Trainer:
             self._keep(self.step)
         self.step = moment.step
         self.put({k: v.copy() for k, v in moment.params.items()})
+        self.loss, self.validation = moment.loss, moment.validation
+
+    def measure(self) -> None:
+        """The objective on the rows of training and the loss on those that validate, where no step told them."""
+        if self.running or not isnan(self.loss) or self.problem.objective(self.settings.penalty) is None:
+            return
+        own = {k: jnp.asarray(v) for k, v in self.params.items()}
+        self.loss = self.objective().measure(own, self._examples(self.problem.train))["loss"] + self._penalty()
+        self._validate(None if self.held is None else self._examples(self.held))
+        if not self.curve:
+            self.curve.append((self.step, self.loss, self.validation))
 
     def progress(self) -> dict[str, Any]:
         """Where training stands."""
@@ -233,7 +252,8 @@ class Trainer:
         try:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
-            before, seen, due = run.step, time.perf_counter(), 0.0
+            most = run.most_epochs
+            before, seen, due, looked = run.step, time.perf_counter(), 0.0, self.step
             for record in run.records(last):
                 now = time.perf_counter()
                 self.step, self.seconds = record.step + self.offset, record.seconds
@@ -241,10 +261,13 @@ class Trainer:
                 self.speed = (record.step - before) / max(now - seen, 1e-9)
                 before, seen = record.step, now
                 ends = self.stopping.is_set() or record.step == last
-                if ends or now >= due:
+                run.most_epochs = min(most, 1 + record.epoch // 4)  # short chunks first: a curve has points there
+                if ends or now >= due or (self.step > APART * looked and self.step < FIRST):
                     self._look(run, validation, ends)
-                    self.tell(self.progress() | {"running": not ends})
-                    due = time.perf_counter() + (time.perf_counter() - now) / SHARE
+                    looked = self.step
+                    if ends or now >= due:
+                        self.tell(self.progress() | {"running": not ends})
+                        due = time.perf_counter() + max((time.perf_counter() - now) / SHARE, PAUSE)
                 if ends:
                     break
         except ReseauError as error:
@@ -252,6 +275,17 @@ class Trainer:
             self.run = None
             self.stopping.set()
             self.tell(self.progress() | {"running": False})
+
+    def _penalty(self) -> float:
+        """What the penalty adds to the objective."""
+        chosen, strength = PENALTIES[self.settings.penalty], self.settings.strength
+        if chosen is None or not strength:
+            return 0.0
+        graph = self.problem.network.graph
+        nodes = order((chosen.node(graph),))
+        sources = {n: jnp.asarray(self.params[name]) for name, n in graph.parameters.items()}
+        values = evaluate(nodes, sources | constants(nodes, next(iter(sources.values())).dtype))
+        return strength * float(values[nodes[-1]])
 
     def _validate(self, validation: Examples | None) -> None:
         """The loss on the rows that validate."""
@@ -272,7 +306,7 @@ class Trainer:
     def _keep(self, step: int) -> None:
         """Keep the parameters as a moment; where there are too many, every other one goes."""
         copied = {k: v.copy() for k, v in self.params.items()}
-        self.moments.append(Moment(step, copied))
+        self.moments.append(Moment(step, copied, loss=self.loss, validation=self.validation))
         size = sum(v.nbytes for v in copied.values())
         while len(self.moments) > 2 and (
             len(self.moments) > MOMENTS or size * len(self.moments) > max(BYTES_OF_MOMENTS, 3 * size)

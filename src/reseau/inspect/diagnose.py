@@ -19,7 +19,7 @@ from reseau.ops.arithmetic import Divide
 from reseau.ops.base import Op, Proxy
 from reseau.ops.functions import Exp, Log, Sqrt
 
-__all__ = ["Diagnosis", "NodeHealth", "ParameterHealth", "diagnose", "first_non_finite"]
+__all__ = ["Diagnosis", "NodeHealth", "ParameterHealth", "diagnose", "first_non_finite", "norm_of"]
 
 OBSERVED = 16  # values of a unit below which nothing is said about its being dead or always on
 DEAD = 0.5  # share of dead units that is a problem
@@ -121,7 +121,7 @@ def diagnose(graph: Graph, values: Values, cotangents: Values) -> Diagnosis:
     back = next((n for n in reversed(graph.nodes) if n in gradient and not all_finite(gradient[n])), None)
     nodes = tuple(_node(graph, n, value[n], gradient.get(n)) for n in shown_nodes(graph))
     parameters = tuple(
-        ParameterHealth(plain(name), _norm(value[n]), _norm(gradient[n]) if n in gradient else 0.0)
+        ParameterHealth(plain(name), norm_of(value[n]), norm_of(gradient[n]) if n in gradient else 0.0)
         for name, n in graph.parameters.items()
     )
     ratio = _first_to_last(graph, gradient)
@@ -196,7 +196,7 @@ def _node(graph: Graph, node: Node, value: np.ndarray, gradient: np.ndarray | No
         rows = value.reshape(-1, value.shape[-1] if value.ndim > 1 else 1)
         units = rows.shape[1]
         dead, always_on = int((rows == 0).all(0).sum()), int((rows > 0).all(0).sum())
-    norm = None if gradient is None else _norm(gradient)
+    norm = None if gradient is None else norm_of(gradient)
     return NodeHealth(plain(graph.names[node]), _rms(value), norm, units, dead, always_on)
 
 
@@ -269,12 +269,14 @@ def _without_blanks(node: Node, value: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(value), 0, value) if may_be_blank(node) else value
 
 
-def _norm(array: np.ndarray) -> float:
-    return float(np.linalg.norm(array.astype(np.float64)))
+def norm_of(array: np.ndarray) -> float:
+    """The Euclidean norm of all entries."""
+    with np.errstate(over="ignore"):  # a sum, for which BLAS would wake all its threads
+        return float(np.sqrt(np.square(array, dtype=np.float64).sum()))
 
 
 def _rms(array: np.ndarray) -> float:
-    return _norm(array) / max(array.size, 1) ** 0.5
+    return norm_of(array) / max(array.size, 1) ** 0.5
 
 
 def _short(number: float | None) -> str:

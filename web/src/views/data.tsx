@@ -1,6 +1,7 @@
 /** The rows and what the network says of them: a curve, regions, a slice; the worst rows; which class for which. */
 
 import { useState } from "preact/hooks";
+import { diverging } from "../colors";
 import { digits, percent } from "../format";
 import { useReply } from "../hooks";
 import type { App } from "../state";
@@ -128,11 +129,28 @@ function Legend({ app }: { app: App }) {
   const classes = app.about.data?.classes ?? [];
   return (
     <span class="legend">
+      {!classes.length && <TargetScale app={app} />}
       {classes.slice(0, 12).map((name, k) => (
         <span key={name}>
           <span style={{ color: app.palette.classes[k % 10] }}>{MARKS[k % 5]}</span> {name}
         </span>
       ))}
+      {app.about.data!.held > 0 && <span title="rows that validate are drawn hollow">○ hollow: validation</span>}
+    </span>
+  );
+}
+
+/** What the colors of a plane mean. */
+function TargetScale({ app }: { app: App }) {
+  const data = app.about.data!;
+  const told = useReply(app, data.columns.length > 1 ? "points" : null, {}, [app.problem]);
+  const target = told?.arrays.target;
+  if (!target?.length) return null;
+  const [low, high] = target.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const color = (t: number) => `rgb(${diverging(app.palette, t).map(Math.round).join()})`;
+  return (
+    <span class="scale">
+      {data.target} {digits(low, 3)} <i style={{ background: `linear-gradient(90deg, ${color(-1)}, ${color(0)}, ${color(1)})` }} /> {digits(high, 3)}
     </span>
   );
 }
@@ -147,7 +165,9 @@ function Errors({ app, part, cell, choose }: { app: App; part: string; cell: Cel
     return (
       <>
         <p class="measure">
-          RMSE <b>{digits(d.rmse)}</b> MAE <b>{digits(d.mae)}</b> R² <b>{digits(d.r2)}</b>
+          <span title="root mean square error, in the unit of the target">RMSE</span> <b>{digits(d.rmse, 4)}</b>
+          <span title="mean absolute error, in the unit of the target">MAE</span> <b>{digits(d.mae, 4)}</b>
+          <span title="share of the target's variance that is predicted">R²</span> <b>{digits(d.r2, 4)}</b>
         </p>
         {told.arrays.target && (app.about.data!.columns.length > 1 || app.about.data!.image) && (
           <Scatter app={app} target={told.arrays.target} predicted={told.arrays.predicted} rows={told.arrays.row} />
@@ -159,11 +179,11 @@ function Errors({ app, part, cell, choose }: { app: App; part: string; cell: Cel
   return (
     <>
       <p class="measure">
-        accuracy <b>{percent(d.accuracy)}</b> of {d.rows} rows
+        <b>{percent(d.accuracy)}</b> of {d.rows} rows are right
       </p>
       {classes.length <= 20 && (
         <div class="scroll">
-          <p class="quiet">True class at the left, what its rows are taken for above; choose a cell to see them.</p>
+          <p class="quiet">Lines: true class. Columns: what it is taken for. Choose a cell to list its rows.</p>
           <table class="confusion" aria-label="confusions">
             <thead>
               <tr>
@@ -184,7 +204,7 @@ function Errors({ app, part, cell, choose }: { app: App; part: string; cell: Cel
                     {line.map((n, j) => (
                       <td key={j}>
                         <button
-                          class={cell[0] === i && cell[1] === j ? "chosen" : ""}
+                          class={cell[0] === i && cell[1] === j ? "chosen" : n ? "" : "none"}
                           style={{
                             background: n
                               ? `color-mix(in srgb, ${i === j ? "#0072b2" : "#d55e00"} ${Math.round(6 + (38 * n) / most)}%, transparent)`

@@ -28,7 +28,7 @@ interface Drawn {
   title: string;
 }
 
-interface Statistic {
+export interface Statistic {
   name: string;
   mean: number;
   spread: number;
@@ -84,7 +84,7 @@ export function GraphView({ app }: { app: App }) {
               repeated blocks
             </label>
           )}
-          <span class="quiet">{drawn?.title}</span>
+          {shade === "operation" ? <span class="quiet">{drawn?.title}</span> : <Scale app={app} shade={shade} statistics={byName} />}
         </div>
         {drawn && <GraphCanvas app={app} drawn={drawn} statistics={byName} shade={shade} found={found} />}
         {search && (
@@ -107,7 +107,12 @@ export function GraphView({ app }: { app: App }) {
           </ul>
         )}
       </section>
-      <NodePanel app={app} statistic={byName.get(app.node)} rows={statistics?.data.rows ?? 0} />
+      <NodePanel
+        app={app}
+        statistic={byName.get(app.node)}
+        rows={statistics?.data.rows ?? 0}
+        all={(statistics?.data.nodes ?? []) as Statistic[]}
+      />
     </div>
   );
 }
@@ -254,6 +259,7 @@ function paint(
   g.translate(x, y);
   g.scale(scale, scale);
   g.strokeStyle = p.muted;
+  g.globalAlpha = 0.7;
   g.lineWidth = Math.max(1.2, 0.6 / scale);
   g.beginPath();
   for (const wire of drawn.wires)
@@ -265,6 +271,7 @@ function paint(
       else g.bezierCurveTo(x1, middle, x2, middle, x2, y2);
     }
   g.stroke();
+  g.globalAlpha = 1;
   const marked = new Set(found.map((b) => b.name));
   const shader = shading(p, statistics, shade);
   const texts = scale > 0.33;
@@ -278,7 +285,8 @@ function paint(
     if (box.role === "output" || (box.role === "input" && shade === "operation")) g.fillStyle = p.panel;
     g.fill();
     g.lineWidth = chosen ? 3.5 : marked.has(box.name) ? 3 : 1.2;
-    g.strokeStyle = chosen || marked.has(box.name) ? p.accent : p.dark ? p.muted : "#39434d";
+    const own = drawn.families[box.family];
+    g.strokeStyle = chosen || marked.has(box.name) ? p.accent : own && shade === "operation" && box.role !== "input" && box.role !== "output" ? own : p.muted;
     g.setLineDash(box.role === "fold" || box.role === "parameter" ? [5, 3] : []);
     g.stroke();
     g.setLineDash([]);
@@ -299,11 +307,26 @@ function paint(
   g.restore();
 }
 
+/** What the shades mean: the least and the largest number. */
+function Scale({ app, shade, statistics }: { app: App; shade: string; statistics: Map<string, Statistic> }) {
+  const found = [...statistics.values()].map((s) => measured(s, shade)).filter((v): v is number => v !== null && v > 0);
+  if (!found.length && shade !== "dead units") return <span class="quiet">nothing was measured</span>;
+  const [low, high] = shade === "dead units" ? ["none", "all"] : [short(Math.min(...found)), short(Math.max(...found))];
+  const color = (t: number) => `color-mix(in srgb, ${shade === "dead units" ? "#d55e00" : "#0072b2"} ${8 + 60 * t}%, ${app.palette.panel})`;
+  return (
+    <span class="scale">
+      {low} <i style={{ background: `linear-gradient(90deg, ${color(0)}, ${color(1)})` }} /> {high}
+    </span>
+  );
+}
+
+const measured = (s: Statistic | undefined, shade: string): number | null =>
+  !s ? null : shade === "spread" ? s.spread : shade === "derivative" ? s.gradient : s.units ? s.dead / s.units : null;
+
 /** The color of a box by what was measured; a number between the least and the largest of all nodes, in logarithms. */
 function shading(p: Palette, statistics: Map<string, Statistic>, shade: string): (box: Box) => string | undefined {
   if (shade === "operation") return () => undefined;
-  const of = (s: Statistic | undefined): number | null =>
-    !s ? null : shade === "spread" ? s.spread : shade === "derivative" ? s.gradient : s.units ? s.dead / s.units : null;
+  const of = (s: Statistic | undefined) => measured(s, shade);
   const logs = [...statistics.values()].map(of).filter((v): v is number => v !== null && v > 0).map(Math.log10);
   const low = Math.min(...logs);
   const high = Math.max(...logs);

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Arrays, Reply } from "../channel";
-import { classColor, diverging, mix, rgb, type Palette } from "../colors";
+import { classColor, diverging, rgb, type Palette } from "../colors";
 import { sharp, useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import type { App } from "../state";
@@ -16,11 +16,12 @@ export function Landscape({ app, first, second }: { app: App; first: number; sec
     second,
     app.problem,
   ]);
-  const surface = useReply(app, "surface", { first, second, row: app.row, size: 100 }, [
+  const surface = useReply(app, "surface", { first, second, row: app.row, size: app.progress.running ? 100 : 200 }, [
     first,
     second,
     many ? app.row : 0,
     app.version,
+    app.progress.running,
     app.problem,
   ]);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -91,11 +92,11 @@ function Curve({ app, surface, frame }: { app: App; surface: Reply; frame: Frame
 }
 
 /** The plane: the color of the class, paler where it is less probable; or of the number, from blue to orange. */
-function fill(
+export function fill(
   g: CanvasRenderingContext2D,
   p: Palette,
   surface: Reply,
-  points: Arrays,
+  points: Arrays | undefined,
   frame: Frame,
   classes: number,
 ): void {
@@ -103,16 +104,25 @@ function fill(
   const { value, confidence } = surface.arrays;
   const image = new ImageData(size, size);
   const back = rgb(p.panel);
-  const most = range(points.target);
+  const most = range(points?.target);
+  const own = Array.from({ length: classes }, (_, k) => rgb(classColor(p, k)));
+  const [low, high] = [rgb("#2b6cb0"), rgb("#e07b00")];
   for (let y = 0; y < size; y++)
     for (let x = 0; x < size; x++) {
       const i = y * size + x;
-      const share = Math.max(0, (confidence[i] - 1 / classes) / (1 - 1 / classes));
-      const [r, gr, b] = classes
-        ? mix(back, rgb(classColor(p, value[i])), 0.12 + 0.38 * share)
-        : diverging(p, (value[i] - most.middle) / most.reach);
+      let to: [number, number, number];
+      let t: number;
+      if (classes) {
+        to = own[value[i]];
+        t = 0.12 + 0.38 * Math.max(0, (confidence[i] - 1 / classes) / (1 - 1 / classes));
+      } else {
+        t = (value[i] - most.middle) / most.reach;
+        to = t < 0 ? low : high;
+        t = 0.9 * Math.min(1, Math.abs(t));
+      }
       const at = 4 * ((size - 1 - y) * size + x);
-      image.data.set([r, gr, b, 255], at);
+      for (let c = 0; c < 3; c++) image.data[at + c] = back[c] + (to[c] - back[c]) * t;
+      image.data[at + 3] = 255;
     }
   const small = new OffscreenCanvas(size, size);
   small.getContext("2d")!.putImageData(image, 0, 0);
@@ -144,6 +154,8 @@ function dots(g: CanvasRenderingContext2D, app: App, points: Arrays, frame: Fram
     g.fillStyle = held[i] ? p.panel : color;
     g.strokeStyle = held[i] ? color : p.dark ? "#0b0e12" : "#ffffff";
     g.lineWidth = held[i] ? 1.6 : 0.9;
+    // in a plane of numbers a middling row has the color of the plane: its edge tells it
+    if (!classes && !line) [g.strokeStyle, g.lineWidth, g.fillStyle] = [p.ink, held[i] ? 1.5 : 0.6, color];
     if (own) [g.strokeStyle, g.lineWidth] = [p.ink, 2.5];
     g.fill();
     g.stroke();

@@ -137,19 +137,21 @@ export function LessonsView({ app }: { app: App }) {
         ))}
         <section class="card">
           <h2>Keys</h2>
-          <table class="facts">
+          <table class="keys">
             <tbody>
               {[
-                ["1 to 6", "the views"],
-                ["space", "start, pause"],
-                ["s", "one step"],
-                ["r", "reset"],
-                ["arrows in the graph", "from node to node"],
-                ["+, -, 0 in the graph", "zoom, fit"],
-                ["arrows on a kink or line", "move the neuron"],
-              ].map(([key, what]) => (
-                <tr key={key}>
-                  <th scope="row">{key}</th>
+                ["1 … 6", "", "the views"],
+                ["space", "", "start, pause"],
+                ["s", "", "one step"],
+                ["r", "", "reset"],
+                ["← → ↑ ↓", "in the graph", "from node to node"],
+                ["+ − 0", "in the graph", "zoom, fit"],
+                ["← →", "on a kink or line", "move the neuron"],
+              ].map(([key, where, what]) => (
+                <tr key={key + where}>
+                  <th scope="row">
+                    <kbd>{key}</kbd> <span class="quiet">{where}</span>
+                  </th>
                   <td>{what}</td>
                 </tr>
               ))}
@@ -169,7 +171,10 @@ export function LessonBar({ app, at }: { app: App; at: [number, number] }) {
   return (
     <div class="lesson-bar" role="region" aria-label="lesson">
       <b>
-        {lesson.title} · {s + 1} of {lesson.stages.length}
+        {lesson.title}
+        <span>
+          {s + 1} of {lesson.stages.length}
+        </span>
       </b>
       <p aria-live="polite">{lesson.stages[s].text}</p>
       <button disabled={s === 0} onClick={() => app.choose({ lesson: [l, s - 1] })}>

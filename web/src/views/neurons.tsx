@@ -5,6 +5,7 @@ import { useReply, useSize, sharp } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import { classColor } from "../colors";
 import type { App } from "../state";
+import { fill } from "./landscape";
 import type { Neurons } from "./theory";
 
 interface Props {
@@ -117,29 +118,32 @@ export function LinePlot({ app, f, chosen, choose, move, best }: Props) {
 export function PlanePlot({ app, f, chosen, choose, move }: Props) {
   const [box, width, height] = useSize<HTMLDivElement>();
   const points = useReply(app, "points", { first: 0, second: 1 }, [app.problem]);
+  const r = f.radius * 1.05;
+  const surface = useReply(app, f.movable ? "surface" : null, { size: 100, reach: r }, [app.version, app.problem]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const [dragged, setDragged] = useState(-1);
   const side = Math.max(50, Math.min(width - LEFT - 14, height - BOTTOM - 30));
-  const r = f.radius * 1.05;
   const left = LEFT + Math.max(0, (width - LEFT - 14 - side) / 2);
+  const head = 22 + Math.max(0, (height - BOTTOM - 30 - side) / 2);
   const frame: Frame = {
     x: linear(-r, r, left, left + side),
-    y: linear(-r, r, 22 + side, 22),
+    y: linear(-r, r, head + side, head),
     left,
     right: left + side,
-    top: 22,
-    bottom: 22 + side,
+    top: head,
+    bottom: head + side,
   };
   useEffect(() => {
     if (!canvas.current || !width || !points) return;
     const g = sharp(canvas.current, width, height);
+    if (surface) fill(g, app.palette, surface, points.arrays, frame, app.about.data?.classes.length ?? 0);
     const { first, second, target } = points.arrays;
     for (let i = 0; i < first.length; i++) {
       const c = app.about.data?.classes.length && target ? target[i] : 0;
       mark(g, c, frame.x(first[i]), frame.y(second[i]), 3);
       g.fillStyle = target && app.about.data?.classes.length ? classColor(app.palette, c) : app.palette.muted;
-      g.globalAlpha = 0.6;
+      g.globalAlpha = 0.75;
       g.fill();
     }
   });

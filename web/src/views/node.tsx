@@ -2,14 +2,17 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { diverging, type Palette } from "../colors";
-import { digits, place } from "../format";
+import { digits, place, short } from "../format";
 import { sharp, useReply } from "../hooks";
 import type { App } from "../state";
-import { statisticText } from "./graph";
+import { statisticText, type Statistic } from "./graph";
 
 const MOST_NUMBERS = 128;
 
-export function NodePanel({ app, statistic, rows }: { app: App; statistic: any; rows: number }) {
+const LISTED = 200;
+
+export function NodePanel(props: { app: App; statistic: Statistic | undefined; rows: number; all: Statistic[] }) {
+  const { app, statistic, rows, all } = props;
   const reply = useReply(app, app.node ? "inspect" : null, { node: app.node, row: app.row }, [
     app.node,
     app.row,
@@ -20,9 +23,12 @@ export function NodePanel({ app, statistic, rows }: { app: App; statistic: any; 
   return (
     <aside class="panel" aria-label="the chosen node">
       <RowChooser app={app} />
-      {!app.node && <p class="quiet">Choose a node: click it, search for it, or use the arrow keys in the graph.</p>}
+      {!app.node && <Overview app={app} rows={rows} all={all} />}
       {app.node && d && (
         <>
+          <button class="link" onClick={() => app.choose({ node: "" })}>
+            ← all nodes
+          </button>
           <h2>{d.name}</h2>
           <p class="mono">{d.formula}</p>
           <p class="quiet">
@@ -62,6 +68,43 @@ export function NodePanel({ app, statistic, rows }: { app: App; statistic: any; 
   );
 }
 
+/** Every node in a line, until one is chosen. */
+function Overview({ app, rows, all }: { app: App; rows: number; all: Statistic[] }) {
+  return (
+    <>
+      <p class="quiet">Choose a node, here or in the graph: its values and derivatives for this row are shown.</p>
+      {all.length > 0 && (
+        <table class="overview small">
+          <caption>Over {rows} rows</caption>
+          <thead>
+            <tr>
+              <th>node</th>
+              <th>mean</th>
+              <th>spread</th>
+              <th title="norm of the derivative of the mean loss">‖d‖</th>
+            </tr>
+          </thead>
+          <tbody>
+            {all.slice(0, LISTED).map((s) => (
+              <tr key={s.name}>
+                <td>
+                  <button class="link" title={s.name} onClick={() => app.choose({ node: s.name })}>
+                    {s.name}
+                  </button>
+                </td>
+                <td>{short(s.mean, 3)}</td>
+                <td>{short(s.spread, 3)}</td>
+                <td>{short(s.gradient, 3)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {all.length > LISTED && <p class="quiet">and {all.length - LISTED} more: search for them</p>}
+    </>
+  );
+}
+
 export function RowChooser({ app }: { app: App }) {
   return (
     <label class="row-chooser">
@@ -84,14 +127,14 @@ export function RowChooser({ app }: { app: App }) {
 
 function Names({ app, names }: { app: App; names: string[] }) {
   return (
-    <>
+    <span class="names">
       {names.slice(0, 12).map((n) => (
         <button key={n} class="link" onClick={() => app.choose({ node: n })}>
           {n}
         </button>
       ))}
-      {names.length > 12 && ` and ${names.length - 12} more`}
-    </>
+      {names.length > 12 && <span class="quiet">and {names.length - 12} more</span>}
+    </span>
   );
 }
 

@@ -75,13 +75,14 @@ export function StepView({ app }: { app: App }) {
         </label>
         {told && (
           <span class="quiet">
-            {told.data.scalar}. d(v) is its derivative by v.
+            {told.data.scalar}; d(v) = ∂L/∂v.
             {app.progress.running && " It rests while training runs."}
           </span>
         )}
       </div>
       {told && (
         <div class="cards">
+          <div class="column">
           <section class="card" aria-label="forward">
             <h2>1. Forward: each node after the nodes it reads</h2>
             <ul class="chain">
@@ -102,26 +103,6 @@ export function StepView({ app }: { app: App }) {
                         {digits(k.subgradient)}
                       </div>
                     ))}
-                  </li>
-                ))}
-            </ul>
-          </section>
-          <section class="card" aria-label="backward">
-            <h2>2. Backward: each node after the nodes that read it</h2>
-            {!told.data.spelled && (
-              <p class="quiet">The graph has too many operations to spell out its products; these are its derivatives.</p>
-            )}
-            <ul class="chain">
-              {back
-                .filter((s) => s.cotangent)
-                .map((s) => (
-                  <li key={s.name}>
-                    <Collected step={s} />
-                    {sent
-                      .filter(({ pull }) => pull.node === s.name)
-                      .map(({ to, pull }) => (
-                        <Products key={to.name} pull={pull} />
-                      ))}
                   </li>
                 ))}
             </ul>
@@ -163,6 +144,28 @@ export function StepView({ app }: { app: App }) {
               </div>
             ))}
           </section>
+          </div>
+          <div class="column">
+          <section class="card" aria-label="backward">
+            <h2>2. Backward: each node after the nodes that read it</h2>
+            {!told.data.spelled && (
+              <p class="quiet">The graph has too many operations to spell out its products; these are its derivatives.</p>
+            )}
+            <ul class="chain">
+              {back
+                .filter((s) => s.cotangent)
+                .map((s) => (
+                  <li key={s.name}>
+                    <Collected step={s} />
+                    {sent
+                      .filter(({ pull }) => pull.node === s.name)
+                      .map(({ to, pull }) => (
+                        <Products key={to.name} pull={pull} />
+                      ))}
+                  </li>
+                ))}
+            </ul>
+          </section>
           <section class="card" aria-label="check by finite differences">
             <h2>4. Check: finite differences</h2>
             <p class="quiet">
@@ -171,6 +174,7 @@ export function StepView({ app }: { app: App }) {
             {!checking && <button onClick={() => setChecking(true)}>Check the derivatives</button>}
             {checked && <Differences data={checked.data} />}
           </section>
+          </div>
         </div>
       )}
     </div>

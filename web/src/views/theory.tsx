@@ -180,11 +180,11 @@ export function TheoryView({ app }: { app: App }) {
                     </button>
                   </td>
                   <td>
-                    {[...f.weights.subarray(j * f.dimension, j * f.dimension + Math.min(3, f.dimension))].map(short).join(", ")}
+                    {[...f.weights.subarray(j * f.dimension, j * f.dimension + Math.min(3, f.dimension))].map((v) => short(v, 3)).join(", ")}
                     {f.dimension > 3 && ", …"}
                   </td>
                   <td>{short(f.biases[j])}</td>
-                  <td>{[...f.out.subarray(j * f.outputs, j * f.outputs + Math.min(3, f.outputs))].map(short).join(", ")}</td>
+                  <td>{[...f.out.subarray(j * f.outputs, j * f.outputs + Math.min(3, f.outputs))].map((v) => short(v, 3)).join(", ")}</td>
                   <td>{short(reach(f, j))}</td>
                   {f.gradients && <td>{short(f.gradients[j])}</td>}
                 </tr>

@@ -32,10 +32,10 @@ export function TrainingView({ app }: { app: App }) {
       <section class="fill" aria-label="curves">
         <div class="bar">
           <span class="key">
-            <i class="line solid" /> training objective
+            <i class="line solid" /> training
           </span>
           <span class="key">
-            <i class="line dashed" /> validation loss
+            <i class="line dashed" /> validation
           </span>
           <label>
             <input type="checkbox" checked={logX} onChange={(e) => setLogX(e.currentTarget.checked)} /> log steps
@@ -59,10 +59,10 @@ export function TrainingView({ app }: { app: App }) {
           <tbody>
             <Fact name="steps" value={count(p.step)} />
             <Fact name="epochs" value={count(p.epoch)} />
-            <Fact name="training objective" value={measure(p.loss)} />
+            <Fact name={app.settings.penalty === "none" ? "training loss" : "training loss + penalty"} value={measure(p.loss)} />
             <Fact name="validation loss" value={measure(p.validation)} />
             <Fact name="steps a second" value={p.speed ? count(p.speed) : "–"} />
-            <Fact name="seconds" value={digits(p.seconds, 4)} />
+            <Fact name="time" value={`${digits(p.seconds, 3)} s`} />
           </tbody>
         </table>
         <p class="quiet">
@@ -83,8 +83,9 @@ export function TrainingView({ app }: { app: App }) {
                 setHidden(next);
               }}
             />{" "}
-            <i class="swatch" style={{ background: app.palette.classes[(i + 1) % 10] }} /> {e.label}
-            <span class="quiet"> {short(e.loss[e.loss.length - 1])}</span>
+            <i class="swatch" style={{ background: app.palette.classes[(i + 1) % 10] }} />
+            <span>{e.label}</span>
+            <span class="quiet">{short(e.loss[e.loss.length - 1])}</span>
           </label>
         ))}
       </aside>
@@ -108,7 +109,7 @@ function Curves(props: { app: App; logX: boolean; logY: boolean; now: any; earli
   const positive = ys.filter((v) => v > 0);
   const log = logY && positive.length > 0;
   const [left, right, top, bottom] = [LEFT, width - 16, 22, height - BOTTOM - 4];
-  const most = Math.max(1, ...xs);
+  const most = xs.reduce((a, b) => Math.max(a, b), 1);
   const low = log ? Math.min(...positive) : Math.min(0, ...ys);
   const high = Math.max(...(log ? positive : ys), low * 1.01);
   const frame: Frame = {
@@ -122,13 +123,20 @@ function Curves(props: { app: App; logX: boolean; logY: boolean; now: any; earli
   const draw = (c: any, color: string, key: number, wide: number) => (
     <g key={key} stroke={color} fill="none" stroke-width={wide}>
       <path d={path(c.steps, c.loss, frame)} />
-      <path d={path(c.steps, c.validation, frame)} stroke-dasharray="6 4" />
+      <path d={path(c.steps, c.validation, frame)} stroke-dasharray="5 4" stroke-width={wide * 0.8} />
     </g>
   );
   return (
     <div class="canvas" ref={box}>
-      {width > 0 && ys.length === 0 && <p class="message">Start training to see its loss here.</p>}
-      {width > 0 && ys.length > 0 && (
+      {width > 0 && most < 2 && (
+        <div class="message">
+          <span>The loss is drawn here, step by step, once training has begun.</span>
+          <button class="primary" disabled={app.progress.running} onClick={() => void app.act("run")}>
+            ▶ Train
+          </button>
+        </div>
+      )}
+      {width > 0 && most > 1 && ys.length > 0 && (
         <svg
           width={width}
           height={height}
@@ -154,7 +162,7 @@ export function Moments({ app, kept }: { app: App; kept: { step: number; source:
   return (
     <div class="moments">
       <label>
-        Moments that were kept{" "}
+        Go back to{" "}
         <input
           type="range"
           min={0}

@@ -23,6 +23,12 @@ export function Why({ app }: { app: App }) {
 }
 
 function Shares({ app }: { app: App }) {
+  if (app.about.data!.columns.some((c) => c.categories.length))
+    return <p class="quiet">Shares are told of columns of numbers; this table has texts among them.</p>;
+  return <NumberShares app={app} />;
+}
+
+function NumberShares({ app }: { app: App }) {
   const resting = app.progress.running ? -1 : app.version;
   const told = useReply(app, "attribute", { row: app.row }, [app.row, resting, app.problem]);
   if (!told) return null;
