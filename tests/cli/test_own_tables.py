@@ -197,7 +197,7 @@ def test_words_of_free_text_go_through_the_commands(reseau):
     out = reseau("train", "t.csv", "--target", "y", *cure, "--out", "run", *QUICK).out
     assert "column 'note' holds free text: whether each of 5 words occurs in it" in out
     assert "class 'odd' has one row: it can be learned or measured, not both" in out
-    Path("new.csv").write_text("note\nslow\nfast\n\"\"\nunheard of\n")
+    Path("new.csv").write_text('note\nslow\nfast\n""\nunheard of\n')
     predicted = reseau("predict", "run", "new.csv")
     assert len(rows_of(predicted.out)) == 4, predicted.err
     assert reseau("convert", "run", "net.onnx").status == 0

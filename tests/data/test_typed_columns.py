@@ -90,7 +90,9 @@ def test_the_types_of_numbers():
 
 def test_a_typed_text_is_a_text_even_if_a_numeral():
     sheet = data.sheet_of(pa.table({"zip": ["01234", "98765", "01234"], "y": [0.5, 1.5, 2]}))
-    assert "column 'zip', row 1: '01234' is a code, which as a number would be another" in refused(data.learn_recipe, sheet, "y")
+    assert "column 'zip', row 1: '01234' is a code, which as a number would be another" in refused(
+        data.learn_recipe, sheet, "y"
+    )
     assert data.learn_recipe(sheet, "y", text="one-hot").columns[0].categories == ("01234", "98765")
 
 

@@ -140,7 +140,8 @@ class LayerNorm(Op):
         to_z = g * scale
         along = jnp.mean(to_z * z, -1, keepdims=True)
         to_x = inverse * (to_z - jnp.mean(to_z, -1, keepdims=True) - z * along)
-        return to_x, *sums_over_places(lambda g, z: (g * z, g), g, z)
+        to_scale, to_shift = sums_over_places(lambda g, z: (g * z, g), g, z)
+        return to_x, to_scale, to_shift
 
 
 def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:

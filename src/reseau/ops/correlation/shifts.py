@@ -71,8 +71,7 @@ class Shifts:
 
 def cut(x: Array, example: Array, line: Array, count: int) -> Array:
     """So many lines of one example."""
-    start = (example, line, *(0,) * (x.ndim - 2))
-    return lax.dynamic_slice(x, start, (1, count, *x.shape[2:]))
+    return lax.dynamic_slice_in_dim(lax.dynamic_slice_in_dim(x, example, 1), line, count, 1)
 
 
 def weighted_sum(windows: Windows, x: Array, w: Array) -> Array:
