@@ -201,7 +201,6 @@ class Importer(Known):
         keeps_rows: Whether a node drops the axes of length 1 and was read as one that keeps a batch of one row.
         texts: Whether any value so far holds texts.
         readers: How many nodes of the file read each value.
-        ranks: How many axes the file declares of a value.
         lenient: Whether that is done too with nodes whose lengths do not fit as words: numbers may be ones that do.
     """
 
@@ -218,7 +217,6 @@ class Importer(Known):
     keeps_rows: bool = False
     texts: bool = False
     readers: Counter[str] = field(default_factory=Counter)
-    ranks: Mapping[str, int] = field(default_factory=dict)
     values: dict[str, Value | None] = field(default_factory=dict)
     deferred: list[onnx.NodeProto] = field(default_factory=list)
     late: set[str] = field(default_factory=set)

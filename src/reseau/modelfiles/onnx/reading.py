@@ -211,8 +211,6 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings
         )
     functions = {(f.domain, f.name): f for f in model.functions}
     settings["readers"] = Counter(x for n in model.graph.node for x in n.input)
-    said = {v.name: v.type.tensor_type for v in (*model.graph.value_info, *model.graph.output)}
-    settings["ranks"] = {name: len(kind.shape.dim) for name, kind in said.items() if kind.HasField("shape")}
     return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
 
 

@@ -16,14 +16,7 @@ Patterns = npt.NDArray[np.bool_]
 
 
 def solve_cells(
-    lifted: FloatArray,
-    targets: FloatArray,
-    penalty: float,
-    score: ScoreLoss,
-    patterns: Patterns,
-    signs: FloatArray,
-    *,
-    quickly: bool = False,
+    lifted: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, patterns: Patterns, signs: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Best vectors of these cells, shape (k, d + 1), and the derivative of the risk there, shape (n,).
 
@@ -31,7 +24,6 @@ def solve_cells(
         lifted: `(x_i, R)`, shape (n, d + 1), sorted by the first input.
         patterns: Which points each cell holds active, shape (k, n).
         signs: Of the outputs, shape (k,).
-        quickly: See `Program.solve`.
     """
     (n, width), count = lifted.shape, len(signs)
     # In units where the cost of a neuron is 1 the solver's residuals are relative to the penalty.
@@ -62,7 +54,7 @@ def solve_cells(
     place = np.repeat(np.arange(len(owner)), width), block[owner].ravel()
     sides = sparse.csc_matrix((-np.concatenate(borders).ravel(), place), shape=(len(owner), total))
     program.require(sides, np.zeros(len(owner)), "nonnegative", len(owner))
-    coefficients, slope = program.solve(quickly=quickly)
+    coefficients, slope = program.solve()
     return coefficients[: count * width].reshape(count, width) / scale, slope
 
 

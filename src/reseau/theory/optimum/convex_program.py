@@ -38,13 +38,10 @@ class Program:
         """
         self.rows.append((sparse.csc_matrix(rows), limit, cone, size))
 
-    def solve(self, *, quickly: bool = False) -> tuple[FloatArray, FloatArray]:
+    def solve(self) -> tuple[FloatArray, FloatArray]:
         """The coefficients, and the derivative of the mean loss in each score at the optimum.
 
         Both are the solver's and carry its rounding: bounds are to be computed again from them.
-
-        Args:
-            quickly: Whether the first solution will do, though another setting of the solver may be more accurate.
 
         Raises:
             MissingExtraError: If clarabel is not installed.
@@ -78,12 +75,11 @@ class Program:
             sparse.vstack([matrix for matrix, _ in blocks], format="csc"),
             np.concatenate([limit for _, limit in blocks]),
             cones,
-            quickly=quickly,
         )
         return np.array(solution.x[:k]), np.array(solution.z[:n]) / n
 
 
-def _most_accurate(clarabel: Any, *program: Any, quickly: bool) -> Any:
+def _most_accurate(clarabel: Any, *program: Any) -> Any:
     """Solve with each setting of the linear algebra until one converges; else keep the least residual."""
     best, least = None, np.inf
     for refinements, regularization in ((50, 1e-8), (10, 1e-8), (50, 1e-10)):
@@ -100,7 +96,7 @@ def _most_accurate(clarabel: Any, *program: Any, quickly: bool) -> Any:
         residual = solution.r_prim + solution.r_dual + abs(solution.obj_val - solution.obj_val_dual)
         if best is None or residual < least:
             best, least = solution, residual
-        if quickly or str(solution.status) == "Solved":
+        if str(solution.status) == "Solved":
             break
     return best
 

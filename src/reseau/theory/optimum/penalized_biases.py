@@ -53,19 +53,15 @@ def _solved(task: "_Task", tolerance: float) -> tuple[ShallowNetwork, float]:
         score, task.targets, score.derivative(task.targets, np.zeros(len(task.targets))) / len(task.targets)
     )
     best_primal, best_dual, best = task.worth * task.primal(vectors, signs), 0.0, (vectors, signs)
-    exact = False
     for _ in range(ROUNDS):
         new = [cell for cell in task.violated(slope) if cell not in cells]
         best_dual = max(best_dual, task.dual(slope))
-        if best_primal - best_dual <= tolerance * best_primal or (not new and (exact or not cells)):
+        if best_primal - best_dual <= tolerance * best_primal or not new:
             break
-        exact = not new  # while cells are missing their optimum is a step on the way
         cells |= dict.fromkeys(new)
         patterns = np.array([np.frombuffer(pattern, dtype=bool) for pattern, _ in cells])
         signs = np.array([sign for _, sign in cells])
-        vectors, multipliers = solve_cells(
-            task.lifted, task.targets, task.penalty, score, patterns, signs, quickly=not exact
-        )
+        vectors, multipliers = solve_cells(task.lifted, task.targets, task.penalty, score, patterns, signs)
         if not (np.isfinite(vectors).all() and np.isfinite(multipliers).all()):
             break
         slope = in_domain(score, task.targets, multipliers)

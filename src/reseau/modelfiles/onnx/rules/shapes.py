@@ -111,8 +111,7 @@ def squeeze(call: Call) -> Node:
     rank = len(call[0].shape)
     given = call.ints(1, "axes")
     axes = [i for i, n in enumerate(call[0].shape) if n == 1] if given is None else [a % rank for a in given]
-    said = given is not None or (not call.within and call.importer.ranks.get(call.outputs[0]) == rank - len(axes))
-    if not said and (words := words_of(*(n for n in call[0].shape if n != BATCH))):
+    if given is None and (words := words_of(*(n for n in call[0].shape if n != BATCH))):
         raise Needs(words=words)  # which axes are dropped is known when their lengths are
     if given is None and BATCH in call[0].shape:
         call.importer.keeps_rows = True
