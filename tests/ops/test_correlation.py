@@ -93,18 +93,3 @@ def test_a_long_window_is_not_written_out_term_by_term() -> None:
     for groups in (1, 4):
         windows = resolve_windows((512,), 256, 1, "valid", (4096,))
         assert {choose(which, Shapes(2, (4096,), windows, groups, 4, groups, "float32")) for which in PASSES} == {"xla"}
-
-
-@pytest.mark.parametrize("filters", [4, 8])
-def test_the_cotangent_of_a_depthwise_weight_is_the_same_by_lines(
-    filters: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reseau.ops.correlation.shifts.BYTES_OF_RUNNING_SUMS", 400)  # a line or a few at a time
-    for seed in range(3):
-        s = drawn(seed, 4, 4, filters, 2)
-        rng = np.random.default_rng(seed)
-        x = jnp.asarray(rng.standard_normal((s.batch, *s.lengths, 4)))
-        g = jnp.asarray(rng.standard_normal((s.batch, *s.windows.counts(s.lengths), filters)))
-        found, wanted = (by(name, "weight", s) for name in ("shifts", "xla"))
-        both = jax.jit(lambda x, g, f=found, w=wanted: (f(x, g), w(x, g)), compiler_options=QUICK)(x, g)
-        np.testing.assert_allclose(*both, rtol=0, atol=1e-12 * float(jnp.abs(both[1]).max()))

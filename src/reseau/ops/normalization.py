@@ -10,7 +10,7 @@ from jax import Array
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import unlike
-from reseau.ops.sums import sum_over_places, sums_over_places
+from reseau.ops.sums import sum_over_places
 
 __all__ = ["BatchMean", "BatchNorm", "BatchVariance", "LayerNorm"]
 
@@ -54,7 +54,8 @@ class BatchNorm(Op):
         self, g: Array, y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array
     ) -> tuple[Array, ...]:
         inverse = jax.lax.rsqrt(variance + self.epsilon)
-        total, along = sums_over_places(lambda g, x: (g, g * (x - mean)), g, x)
+        total = sum_over_places(g)
+        along = sum_over_places(g * (x - mean))
         slope = scale * inverse
         return g * slope, along * inverse, total, -total * slope, -0.5 * along * slope * inverse**2
 
@@ -75,7 +76,7 @@ class BatchMean(Op):
         return check_present(x, present)
 
     def forward(self, x: Array, present: Array) -> Array:
-        return moments(x, present)[0]
+        return sum_over_places(x, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
         return jnp.broadcast_to(by_row(shares(x, present), x) * g, x.shape), None
@@ -97,11 +98,12 @@ class BatchVariance(Op):
         return check_present(x, present)
 
     def forward(self, x: Array, present: Array) -> Array:
-        return moments(x, present)[1]
+        centered = x - BatchMean().forward(x, present)
+        return sum_over_places(centered * centered, shares(x, present))
 
     def backward(self, g: Array, y: Array, x: Array, present: Array) -> tuple[Array, None]:
         # the mean moves too, but the variance is least there: its derivative in the mean is zero
-        centered = x - moments(x, present)[0]
+        centered = x - BatchMean().forward(x, present)
         return 2 * by_row(shares(x, present), x) * centered * g, None
 
 
@@ -140,8 +142,7 @@ class LayerNorm(Op):
         to_z = g * scale
         along = jnp.mean(to_z * z, -1, keepdims=True)
         to_x = inverse * (to_z - jnp.mean(to_z, -1, keepdims=True) - z * along)
-        to_scale, to_shift = sums_over_places(lambda g, z: (g * z, g), g, z)
-        return to_x, to_scale, to_shift
+        return to_x, sum_over_places(g * z), sum_over_places(g)
 
 
 def check_features(x: Shape, vectors: dict[str, Shape]) -> Shape:
@@ -163,24 +164,6 @@ def check_present(x: Shape, present: Shape) -> Shape:
             f"  fix: give one number for each row, of shape ({x[0] if x else 'batch'},)"
         )
     return x[-1:]
-
-
-def moments(x: Array, present: Array) -> tuple[Array, Array]:
-    """Mean and variance of the rows that are `present`, over all axes but the last, in one pass.
-
-    The sums are of distances to the mean of the first row. Its own distance to the mean of all n rows is at most √n
-    standard deviations, so of the variance no more than a factor of n in the rounding is lost, and mostly nothing.
-    """
-    near = sum_over_places(x[:1]) / prod(x.shape[1:-1])
-
-    def powers(block: Array) -> tuple[Array, Array]:
-        apart = block - near
-        return apart, apart * apart
-
-    first, second = sums_over_places(powers, x, weights=shares(x, present))
-    # no sum of squares is negative, but XLA does not know that: the mean alone needs both, and one pass serves all
-    first = jnp.where(second < 0, jnp.nan, first)
-    return near + first, jnp.maximum(second - first * first, 0)
 
 
 def shares(x: Array, present: Array) -> Array:

@@ -98,13 +98,9 @@ class Windows:
             place = np.add.outer(place * k, (np.arange(n, dtype=np.int32) + before) % k)
         return place[..., None]
 
-    def padded(self, x: Array, fill: float = 0.0) -> Array:
-        """`x` with its padding."""
-        return lax.pad(x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in self.pads), (0, 0, 0)])
-
     def read(self, x: Array, fill: float = 0.0) -> Iterator[Array]:
         """For each offset, the entries at that offset of all windows, an array (batch, *counts, channels)."""
-        padded = self.padded(x, fill)
+        padded = lax.pad(x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in self.pads), (0, 0, 0)])
         counts = [int(m) for m in self.counts(x.shape[1:-1])]
         for offset in self.offsets():
             stop = [o + (m - 1) * s + 1 for o, m, s in zip(offset, counts, self.stride, strict=True)]

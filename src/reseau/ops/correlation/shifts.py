@@ -8,13 +8,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from reseau.ops.correlation.direct import reverse
-from reseau.ops.sums import parts_of
 from reseau.ops.windows import Windows
 
 __all__ = ["Shifts"]
-
-BYTES_OF_RUNNING_SUMS = 2**18
-"""Bytes of all running sums of the cotangent of a weight, which stay in the cache of one core."""
 
 
 @dataclass(frozen=True)
@@ -41,37 +37,21 @@ class Shifts:
         return each if self.filters == 1 else each.reshape(*each.shape[:-1], -1, self.filters).sum(-1)
 
     def to_weight(self, x: Array, g: Array) -> Array:
-        """Some lines of an example at a time, each with a running sum for each place in the window, in the cache.
-
-        Milliseconds of one busy core, and of one example at a time with its sum: 64×32×32×64, 16 and 53; at stride 2, 8
-        and 12; 64×8×8×256, 5 and 11.
-        """
-        v, (lines, *rest) = self.windows, g.shape[1:]
-        parts = parts_of(lines, prod(rest) * g.dtype.itemsize, BYTES_OF_RUNNING_SUMS // prod(v.window))
-        lines //= parts
-        padded = v.padded(x)  # as `apply` pads it
-        read, within = (lines - 1) * v.stride[0] + v.extent[0], replace(v, pads=((0, 0),) * len(v.pads))
+        """One example at a time, a running sum for each place in the window: few passes over what is in the cache."""
 
         def add(i: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
-            example, line = i // parts, i % parts * lines
-            one = cut(padded, example, line * v.stride[0], read)
-            places = within.read(self.repeated(one))
-            cotangent = cut(g, example, line, lines)
-            return tuple(s + place * cotangent for s, place in zip(sums, places, strict=True))
+            one, cotangent = (lax.dynamic_slice_in_dim(a, i, 1) for a in (x, g))
+            parts = self.windows.read(self.repeated(one))
+            return tuple(s + (part * cotangent).sum((0, 1)) for s, part in zip(sums, parts, strict=True))
 
-        zeros = (jnp.zeros((1, lines, *rest), g.dtype),) * prod(v.window)
-        sums = lax.fori_loop(0, len(x) * parts, add, zeros)
-        stacked = jnp.stack([s.reshape(-1, g.shape[-1]).sum(0) for s in sums])
+        zeros = (jnp.zeros(g.shape[2:], g.dtype),) * prod(self.windows.window)
+        sums = lax.fori_loop(0, len(x), add, zeros)
+        stacked = jnp.stack(sums).reshape(len(sums), -1, g.shape[-1]).sum(1)
         return stacked.reshape(*self.windows.window, 1, g.shape[-1])
 
     def repeated(self, x: Array) -> Array:
         """Each channel once for each of its filters."""
         return x if self.filters == 1 else jnp.repeat(x, self.filters, axis=-1)
-
-
-def cut(x: Array, example: Array, line: Array, count: int) -> Array:
-    """So many lines of one example."""
-    return lax.dynamic_slice_in_dim(lax.dynamic_slice_in_dim(x, example, 1), line, count, 1)
 
 
 def weighted_sum(windows: Windows, x: Array, w: Array) -> Array:
