@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).resolve().parent / "images"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
-SPIRALS = "#data=spirals&rows=300&noise=0.1&hidden=8,8&activation=tanh&rate=0.01&batch=32&seed=0"
+SPIRALS = "#data=spirals&rows=300&noise=0.6&hidden=8,8&activation=tanh&rate=0.003&batch=32&seed=0"
 SINE = "#data=sine&rows=200&noise=0.15&hidden=16&activation=relu&rate=0.01&batch=16&seed=1"
 SMALL = "#data=kink&rows=40&noise=0.05&hidden=2&activation=relu&optimizer=sgd&rate=0.1&batch=1&seed=1"
 
