@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-__all__ = ["SIZES", "Grown", "declared", "inputs_at", "session"]
+__all__ = ["SIZES", "Grown", "declared", "fits", "inputs_at", "session"]
 
 SIZES: Sequence[Mapping[str, int]] = ({"b": 3, "s": 4, "t": 5}, {"b": 1, "s": 1, "t": 1}, {"b": 2, "s": 6, "t": 1})
 """Lengths of the named axes; the graph grows at the first."""
@@ -111,6 +111,24 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
+def fits(model: onnx.ModelProto, given: Mapping[str, np.ndarray]) -> bool:
+    """Whether no window is wider than its axis, and no length for a Reshape is computed as 0.
+
+    Of the first onnxruntime makes an array without entries, and the second is ONNX's word for the length as it was:
+    both are refused here, since no graph means them.
+    """
+    graph = model.graph
+    stored = {t.name for t in graph.initializer}
+    windows = [n.output[0] for n in graph.node if n.op_type in ("AveragePool", "Conv", "MaxPool")]
+    lengths = [n.input[1] for n in graph.node if n.op_type == "Reshape" and n.input[1] not in stored]
+    seen = onnx.ModelProto()
+    seen.CopyFrom(model)
+    said = {o.name for o in graph.output}
+    seen.graph.output.extend(onnx.ValueInfoProto(name=n) for n in {*windows, *lengths} - said)
+    found = dict(zip((o.name for o in seen.graph.output), session(seen).run(None, given), strict=True))
+    return all(found[n].size for n in windows) and all(found[n].all() for n in lengths)
 
 
 def inputs_at(grown: Grown, lengths: Mapping[str, int], seed: int = 0) -> dict[str, np.ndarray]:

@@ -254,7 +254,11 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
     rest = op.of_rows(x.shape[1:]) if x.shape else None
     if rest is not None and len(node.parents) == 1:
         return write_rows_reshaped(rest, node, w)
-    if sum(isinstance(n, str) for n in op.lengths) <= 1 and 0 not in op.lengths:
+    if 0 in op.lengths:
+        w.require(14)  # the first in which a 0 can mean no entries
+        places = op.places or tuple((n, 0, x.shape.index(n)) for n in op.lengths if isinstance(n, str))
+        return own(w, node, "Reshape", w.plain(x), write_lengths(w, op.lengths, places, node), allowzero=1)
+    if sum(isinstance(n, str) for n in op.lengths) <= 1:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
@@ -327,6 +331,8 @@ def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
     stop: Dim = (FAR if step > 0 else -FAR) if op.stop is None else op.stop
     if step != 1 or words_of(start, stop) or not w.real(x):
         w.require(10)
+    if isinstance(x.shape[axis], str) and w.at_least(10):
+        w.require(11)  # in 10, what is cut keeps the name of its length, and other programs believe that
     if w.at_least(10):
         ends = [write_lengths(w, [n], op.places, node) for n in (start, stop)]
         name = w.emit("Slice", value.name, *ends, w.axes_of([place]), w.axes_of([step]), name=w.label(node))
