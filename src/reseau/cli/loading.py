@@ -201,8 +201,8 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
         return whole, None, ""
     own = _own_recipe(arguments)
     sheet = _sheet(name, arguments, without=arguments.drop, texts=arguments.key, ragged=arguments.auto)
-    if sheet.ragged:
-        print(f"{name}: rows with another number of cells are left out, {sheet.ragged} of them", file=sys.stderr)
+    if sheet.shortened:
+        print(sheet.shortened, file=sys.stderr)
     sheet = _chosen(sheet, arguments)
     if own is not None:
         _leave_to(own, arguments)

@@ -139,6 +139,11 @@ class Sheet:
         """Where the column of each name stands."""
         return {name: i for i, name in enumerate(self.names)}
 
+    @property
+    def shortened(self) -> str:
+        """What is said of the rows that were left out; empty where none was."""
+        return f"{self.path}: rows with another number of cells are left out, {self.ragged} of them" * bool(self.ragged)
+
     def column(self, name: str) -> Cells:
         return self.columns[self.places[name]]
 
