@@ -113,7 +113,7 @@ class Statistician:
         found: Values = {n: g for n, g in zip(nodes, back, strict=True) if g is not None}
         health = diagnose(self.walk.graph, kept, found)
         told_of = {n.name: n for n in health.nodes}
-        gradients = {n.name: n.gradient for n in (*health.nodes, *health.parameters)}
+        gradients = {n.name: n.gradient for n in health.nodes} | {p.name: p.gradient for p in health.parameters}
         told = []
         for node in nodes:
             name = plain(self.walk.graph.names[node])

@@ -98,8 +98,8 @@ class Surveyor:
         """A few lines of the grid at a time: the scores; or, where the loss makes probabilities, the decision."""
         network = self.problem.network
         output, loss = network.graph.outputs[0], self.problem.loss
-        sure = self.problem.classes and loss is not None and loss.probabilistic
-        told = loss.meaning(output) if sure else output
+        sure = bool(self.problem.classes) and loss is not None and loss.probabilistic
+        told = output if loss is None or not sure else loss.meaning(output)
         nodes = order((*network.graph.nodes, told))
         plane = jnp.broadcast_to(base, (rows, len(across), len(base)))
 
