@@ -85,15 +85,14 @@ def read_delimited(
     asked = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
     wanted = asked or [0]  # where there is none of them, one tells how many rows there are
     spelled = {i for i in wanted if texts is None or found[i] in texts or i in layout.codes}
-    left: list[int] | None = [] if ragged else None
-    cells, rows = _read(feed, layout, wanted, spelled, found, decimal, left)
+    cells, rows, left = _read(feed, layout, wanted, spelled, found, decimal, ragged)
     if not rows:
         raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
     first = 1 + layout.header
     simple = feed.lines == rows + layout.header
     lines: Sequence[int] = range(first, first + rows) if simple else _Lines(source, layout, rows)
     named = layout.header or names is not None
-    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, named, ragged=len(left or ()))
+    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, named, ragged=left)
 
 
 def check_names(path: object, names: Sequence[str], *, renamed: bool = False) -> None:
@@ -147,16 +146,16 @@ def _read(
     spelled: set[int],
     names: Sequence[str],
     decimal: str,
-    left: list[int] | None,
-) -> tuple[list[Cells], int]:
-    """The wanted columns and how many rows there are; `left` counts the rows that are left out.
+    ragged: bool,
+) -> tuple[list[Cells], int, int]:
+    """The wanted columns, how many rows there are, and how many are left out for another number of cells.
 
     A column is read as numbers until a cell is none; then the file is read again, with that column as texts.
     """
     texts: set[int] = set(spelled)
     while True:
-        pieces, failed, rows = _blocks(feed, layout, wanted, texts, left)
-        if left and len(left) > MOST_RAGGED * rows:
+        pieces, failed, rows, left = _blocks(feed, layout, wanted, texts, ragged)
+        if left > MOST_RAGGED * rows:
             raise _ragged(feed.source, layout)
         if not failed:
             columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
@@ -169,17 +168,18 @@ def _read(
     for i, cells in columns.items():
         if isinstance(cells, np.ndarray):
             _check_exact(feed.source, layout, names[i], i, cells)
-    return [columns[i] for i in wanted], rows
+    return [columns[i] for i in wanted], rows, left
 
 
 def _blocks(
-    feed: Feed, layout: Layout, wanted: list[int], texts: set[int], left: list[int] | None
-) -> tuple[dict[int, list[Any]], set[int], int]:
-    """The blocks of each column; those that begin as numbers and do not go on so; the number of rows."""
+    feed: Feed, layout: Layout, wanted: list[int], texts: set[int], ragged: bool
+) -> tuple[dict[int, list[Any]], set[int], int, int]:
+    """The blocks of each column; those that begin as numbers and do not go on so; the rows read, and those left out."""
     pieces: dict[int, list[Any]] = {i: [] for i in wanted}
     failed: set[int] = set()
+    odd: list[Any] = []
     rows = 0
-    for batch in _batches(feed, layout, wanted, left):
+    for batch in _batches(feed, layout, wanted, odd, skip=ragged):
         rows += batch.num_rows
         at_once = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
         for place, (i, column) in enumerate(zip(wanted, batch.columns, strict=True)):
@@ -196,25 +196,19 @@ def _blocks(
                 failed.add(i)
                 pieces[i].clear()
                 pieces[i].append(None)
-    return pieces, failed, rows
+    return pieces, failed, rows, len(odd)
 
 
-def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | None) -> Iterator[Any]:
-    """The rows of the file as batches of strings."""
+def _batches(feed: Feed, layout: Layout, wanted: list[int], odd: list[Any], *, skip: bool) -> Iterator[Any]:
+    """The rows of the file as batches of strings; those with another number of cells are noted in `odd`."""
     pa, arrow, source = pyarrow(), import_module("pyarrow.csv"), feed.source
-    width, bad = len(layout.first), []
-    if left is not None:
-        left.clear()
 
-    def refuse(row: Any) -> str:
-        if left is None:
-            bad.append(row)
-            return "error"
-        left.append(row.actual_columns)
-        return "skip"
+    def note(row: Any) -> str:
+        odd.append(row)
+        return "skip" if skip else "error"
 
     feed.spaced = layout.delimiter.encode() if layout.spaced else b""
-    names = [str(i) for i in range(width)]
+    names = [str(i) for i in range(len(layout.first))]
     try:
         reader = arrow.open_csv(
             pa.PythonFile(feed, mode="r"),
@@ -222,7 +216,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | No
                 use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows_after_names=int(layout.header)
             ),
             parse_options=arrow.ParseOptions(
-                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=note
             ),
             convert_options=arrow.ConvertOptions(
                 column_types={name: pa.string() for name in names},
@@ -233,7 +227,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | No
         )
         yield from reader
     except pa.ArrowException as error:
-        if bad:
+        if odd and not skip:
             raise _ragged(source, layout) from error
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error

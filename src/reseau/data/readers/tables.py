@@ -91,9 +91,8 @@ def read_csv(
         decimal=decimal,
         ragged=auto,
     )
-    if sheet.ragged:
-        said = f"{sheet.path}: rows with another number of cells are left out, {sheet.ragged} of them"
-        warnings.warn(said, stacklevel=2)
+    if sheet.shortened:
+        warnings.warn(sheet.shortened, stacklevel=2)
     return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys), tuple(words)))
 
 

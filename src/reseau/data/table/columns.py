@@ -7,7 +7,7 @@ from math import isinf, isnan
 
 import numpy as np
 
-from reseau.data.table.dates import read_dates
+from reseau.data.table.dates import MIXED, read_dates
 from reseau.data.table.notation import is_number, read_number
 from reseau.errors import DataError
 
@@ -91,7 +91,10 @@ class Texts:
     def dates(self, form: str) -> np.ndarray:
         """The date that each of the values is, NaT where it is none, and NaT once more at the end, for blanks."""
         key = f"date {form}"
-        if key not in self._read:
+        if key not in self._read and form in MIXED:
+            ways = np.array([self.dates(way) for way in MIXED[form]])
+            self._read[key] = ways[np.argmin(np.isnat(ways), axis=0), np.arange(len(self.values) + 1)]
+        elif key not in self._read:
             self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT"))
         return self._read[key]
 
@@ -138,6 +141,11 @@ class Sheet:
     def places(self) -> dict[str, int]:
         """Where the column of each name stands."""
         return {name: i for i, name in enumerate(self.names)}
+
+    @property
+    def shortened(self) -> str:
+        """What is said of the rows that were left out; empty where none was."""
+        return f"{self.path}: rows with another number of cells are left out, {self.ragged} of them" * bool(self.ragged)
 
     def column(self, name: str) -> Cells:
         return self.columns[self.places[name]]

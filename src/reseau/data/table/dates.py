@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMATS", "FORMS", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
+__all__ = ["FORMATS", "FORMS", "MIXED", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
 
 PARTS = ("year", "month", "weekday", "hour", "days")
 
@@ -51,7 +51,7 @@ FORMATS = {
 """How dates are written, by name: the order of day, month and year; months by name; digits alone; a time of day."""
 
 MIXED = {f"mixed {order}": ("ymd", "named", "american", order) for order in ("dmy", "mdy")}
-"""Forms of columns in which dates are written in several ways, and the ways that each reads."""
+"""Forms of columns in which dates are written in several ways, and the ways that each reads, the first that can."""
 
 FORMS = (*FORMATS, *MIXED)
 
@@ -66,8 +66,6 @@ def is_like_date(cell: str) -> bool:
 
 def read_date(cell: str, form: str) -> datetime | None:
     """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
-    if form in MIXED:
-        return next((when for way in MIXED[form] if (when := read_date(cell, way)) is not None), None)
     found = FORMATS[form].fullmatch(cell)
     if found is None:
         return None

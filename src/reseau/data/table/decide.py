@@ -82,6 +82,7 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         why = f"names or free texts, {count} different ones in {t.known} rows"
         if t.texts and sum(len(words_of(v)) for v in t.texts) > FREE * len(t.texts):
             why += f" (--words {name_list([name])} learns from the words that recur)"
+            return Decided(left_out=(LeftOut(name, "free text", why),))
         return Decided(left_out=(LeftOut(name, "identifier", why),))
     if choices.text == "error" and not choices.auto:
         fix = "text='one-hot' (--text one-hot) reads each text as a category"

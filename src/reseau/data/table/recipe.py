@@ -83,7 +83,7 @@ class LeftOut:
 
     Attributes:
         name: Its name.
-        kind: What it was taken for: "identifier", "key" or "blank".
+        kind: What it was taken for: "identifier", "free text", "key" or "blank".
         why: The reason, in words.
 
     Example:

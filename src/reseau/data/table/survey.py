@@ -155,7 +155,7 @@ class Survey:
         if problems:
             raise refusal(self.path, problems, auto=self.auto)
         if not columns:
-            free = [c.name for c in left if "--words" in c.why]
+            free = [c.name for c in left if c.kind == "free text"]
             cure = f"words={free} (--words {name_list(free)}) learns from the words that recur; or " if free else ""
             raise DataError(
                 f"{self.path}: no column is left to learn from: {'; '.join(f'{c.name!r}, {c.why}' for c in left[:5])}\n"
