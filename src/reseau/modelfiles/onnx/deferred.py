@@ -226,9 +226,9 @@ def flat_hardmax(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         x, y = proto.input[0], proto.output[0]
         axis = next((a.i for a in proto.attribute), 1)
-        steps = [("Shape", [x], "shape", {}), ("Flatten", [x], "rows", {"axis": axis}),
-                 ("Hardmax", [f"{y}/rows"], "found", {"axis": 1})]  # fmt: skip
-        made.graph.node.extend(helper.make_node(k, read, [f"{y}/{name}"], **said) for k, read, name, said in steps)
+        made.graph.node.append(helper.make_node("Shape", [x], [f"{y}/shape"]))
+        made.graph.node.append(helper.make_node("Flatten", [x], [f"{y}/rows"], axis=axis))
+        made.graph.node.append(helper.make_node("Hardmax", [f"{y}/rows"], [f"{y}/found"], axis=1))
         made.graph.node.append(helper.make_node("Reshape", [f"{y}/found", f"{y}/shape"], [y]))
     return made
 
