@@ -124,7 +124,10 @@ def binary(g: Grown) -> None:
     else:
         y = g.value(g.values[x].dtype.kind)
     kind = g.pick(*BINARY)
-    g.add(kind, [x, y] if g.rng.random() < 0.5 else [y, x], fmod=1 if kind == "Mod" and g.pick(0, 1) else None)
+    x, y = (x, y) if g.rng.random() < 0.5 else (y, x)
+    (made,) = g.add(kind, [x, y], fmod=1 if kind == "Mod" and g.pick(0, 1) else None)
+    if kind == "PRelu" and g.shape_of(made) != g.shape_of(x):
+        raise ValueError("onnxruntime computes slopes of more axes than x has, but refuses graphs with them")
 
 
 def where(g: Grown) -> None:

@@ -113,11 +113,12 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
-def fits(model: onnx.ModelProto, given: Mapping[str, np.ndarray]) -> bool:
-    """Whether no window is wider than its axis, and no length for a Reshape is computed as 0.
+def fits(model: onnx.ModelProto, given: Mapping[str, np.ndarray], outputs: Sequence[np.ndarray]) -> bool:
+    """Whether a graph means these lengths: what happens otherwise is decided here otherwise than in onnxruntime.
 
-    Of the first onnxruntime makes an array without entries, and the second is ONNX's word for the length as it was:
-    both are refused here, since no graph means them.
+    A window wider than its axis gives an array without entries there, and a length that a graph computes for a Reshape
+    as 0 is the length as it was: both are refused here. An output has the axes that the file declares, even where a
+    Squeeze meets a length of 1 at which one more could be dropped.
     """
     graph = model.graph
     stored = {t.name for t in graph.initializer}
@@ -125,8 +126,11 @@ def fits(model: onnx.ModelProto, given: Mapping[str, np.ndarray]) -> bool:
     lengths = [n.input[1] for n in graph.node if n.op_type == "Reshape" and n.input[1] not in stored]
     seen = onnx.ModelProto()
     seen.CopyFrom(model)
-    said = {o.name for o in graph.output}
-    seen.graph.output.extend(onnx.ValueInfoProto(name=n) for n in {*windows, *lengths} - said)
+    said = {o.name: o.type.tensor_type for o in graph.output}
+    for kind, value in zip(said.values(), outputs, strict=True):
+        if kind.HasField("shape") and len(kind.shape.dim) != value.ndim:
+            return False
+    seen.graph.output.extend(onnx.ValueInfoProto(name=n) for n in {*windows, *lengths} - said.keys())
     found = dict(zip((o.name for o in seen.graph.output), session(seen).run(None, given), strict=True))
     return all(found[n].size for n in windows) and all(found[n].all() for n in lengths)
 

@@ -316,14 +316,35 @@ def test_a_bound_that_falls_below_0_is_refused(tmp_path) -> None:
             {"x": ("s",)},
             id="no entries in another shape",
         ),
+        pytest.param(
+            [node("Slice", ["x", "one", "one", "zero"], ["a"]), node("Unsqueeze", ["a", "zero"], ["y"])],
+            {"x": ("t", "s")},
+            id="no entries but a named axis in another shape",
+        ),
+        pytest.param(
+            [
+                node("Transpose", ["w3"], ["v"], perm=[0, 2, 1]),
+                node("MatMul", ["x", "v"], ["y"]),
+                node("Reshape", ["w3", "as it was"], ["z"]),
+            ],
+            {"x": ("s", 2, 4)},
+            id="a weight that is read in another order and is an output too",
+        ),
     ],
 )
 def test_such_lengths_are_written_back(tmp_path, nodes: list[onnx.NodeProto], shapes: dict) -> None:
-    stored = KNOWN | {"far": np.array([9]), "two": np.array([2]), "w": draw(4)}
+    stored = KNOWN | {
+        "far": np.array([9]),
+        "two": np.array([2]),
+        "w": draw(4),
+        "w3": draw(1, 2, 4),
+        "as it was": np.array([1, 2, 4]),
+    }
     inputs = [value(name, FLOAT, shape) for name, shape in shapes.items()]
-    path = made(tmp_path / "a.onnx", nodes, inputs, ["y"], **stored)
+    outputs = ["y", "z"][: 2 if nodes[-1].output[0] == "z" else 1]
+    path = made(tmp_path / "a.onnx", nodes, inputs, outputs, **stored)
     sizes = {"s": 4, "t": 3}
-    agree(path, {name: draw(*(sizes[n] for n in shape)) for name, shape in shapes.items()}, tmp_path / "back.onnx")
+    agree(path, {name: draw(*(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}, tmp_path / "back.onnx")
 
 
 def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:

@@ -160,7 +160,7 @@ class Call:
         """The node with other lengths; itself where they are the same."""
         if x.shape == lengths:
             return x
-        if sum(isinstance(n, str) for n in lengths) <= 1:
+        if sum(isinstance(n, str) for n in lengths) <= 1 and 0 not in lengths:
             return apply_op(ReshapeTo(lengths), x)
         return self.sized(lambda places: ReshapeTo(lengths, places), lengths, x)
 

@@ -40,7 +40,7 @@ def simplified(
 ) -> tuple[Graph, dict[Node, np.ndarray]]:
     """The graph between inputs and outputs, called as they are in the file, and the values of its stored nodes."""
     nodes = order((*inputs, *outputs))
-    readers = Counter(parent for node in nodes for parent in node.parents)
+    readers = Counter((*(parent for node in nodes for parent in node.parents), *outputs))
     kept = {node: name for node, name in names.items() if node not in outputs and name not in called}
     for node in reversed(nodes):  # the name of an operation that was read between transposes is its own
         if isinstance(node.op, ops.Transpose) and node in kept and node not in outputs:

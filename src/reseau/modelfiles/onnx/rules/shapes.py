@@ -222,27 +222,6 @@ def tile(call: Call) -> Node:
     return call.sized(lambda places: ops.Tile(tuple(counts), places), counts, call[0])
 
 
-def depth_to_space(call: Call) -> Node:
-    n, c, h, w = call[0].shape
-    b = call.attribute("blocksize")
-    k = divide(c, b**2)
-    if call.attribute("mode", "DCR") == "DCR":
-        split_up, axes = (n, b, b, k, h, w), (0, 3, 4, 1, 5, 2)
-    else:
-        split_up, axes = (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3)
-    x = apply_op(ops.Transpose(axes), call.reshaped(call[0], split_up))
-    return call.reshaped(x, (n, k, times(h, b), times(w, b)))
-
-
-def space_to_depth(call: Call) -> Node:
-    n, c, h, w = call[0].shape
-    b = call.attribute("blocksize")
-    parts = call.reshaped(call[0], (n, c, divide(h, b), b, divide(w, b), b))
-    axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
-    x = apply_op(ops.Transpose(axes), parts)
-    return call.reshaped(x, (n, times(c, b, b), divide(h, b), divide(w, b)))
-
-
 def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
     """Axes counted from 0; all of them where none are given."""
     rank = len(call[0].shape)
@@ -256,7 +235,7 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
         return write_rows_reshaped(rest, node, w)
     if 0 in op.lengths:
         w.require(14)  # the first in which a 0 can mean no entries
-        places = op.places or tuple((n, 0, x.shape.index(n)) for n in op.lengths if isinstance(n, str))
+        places = op.places or tuple((n, 0, axis) for axis, n in enumerate(x.shape) if isinstance(n, str))
         return own(w, node, "Reshape", w.plain(x), write_lengths(w, op.lengths, places, node), allowzero=1)
     if sum(isinstance(n, str) for n in op.lengths) <= 1:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
@@ -373,7 +352,6 @@ READ: Mapping[str, Rule] = {
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constant_of_shape,
-    "DepthToSpace": depth_to_space,
     "Expand": expand,
     "EyeLike": eye_like,
     "Flatten": flatten,
@@ -383,7 +361,6 @@ READ: Mapping[str, Rule] = {
     "Shape": shape,
     "Size": size,
     "Slice": slice_,
-    "SpaceToDepth": space_to_depth,
     "Split": split,
     "Squeeze": squeeze,
     "Tile": tile,
