@@ -344,7 +344,8 @@ def test_such_lengths_are_written_back(tmp_path, nodes: list[onnx.NodeProto], sh
     outputs = ["y", "z"][: 2 if nodes[-1].output[0] == "z" else 1]
     path = made(tmp_path / "a.onnx", nodes, inputs, outputs, **stored)
     sizes = {"s": 4, "t": 3}
-    agree(path, {name: draw(*(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}, tmp_path / "back.onnx")
+    given = {name: draw(*(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}
+    agree(path, given, tmp_path / "back.onnx")
 
 
 def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:
