@@ -313,6 +313,8 @@ def windowed(g: Grown) -> None:
         (x,) = g.add("Unsqueeze", [x, g.stored([1])] if g.opset >= 13 else [x], axes=None if g.opset >= 13 else [1])
     kind = g.pick("Conv", "MaxPool", "AveragePool", "ConvTranspose", "GlobalAveragePool", "InstanceNormalization",
                   "BatchNormalization", "LayerNormalization")  # fmt: skip
+    if kind == "LayerNormalization" and g.opset < 17:
+        raise LookupError("onnxruntime computes it, ONNX has none")
     dtype, channels = g.values[x].dtype, g.shape_of(x)[1]
     settings: dict[str, Any] = {"kernel_shape": [g.pick(1, 2, 3)], "strides": [g.pick(1, 2)]}
     settings |= g.pick({}, {"pads": [1, 1]}, {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"})
