@@ -356,3 +356,10 @@ def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:
     agree(path, {"x": draw(4, 6)})
     with pytest.raises(rs.errors.ShapeError, match=r"\(6\*s\)//\(s-1\) divides by 0.*\n  fix: give longer axes"):
         here(path, {"x": draw(1, 6)})
+
+
+def test_a_length_that_becomes_0_beside_a_1_is_0(tmp_path) -> None:
+    nodes = [*counted(), node("Div", ["n", "two"], ["half"]), node("Expand", ["x", "half"], ["y"])]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s"])], ["y"], **KNOWN, two=np.array([2]))
+    for length in (1, 2, 3):
+        agree(path, {"x": draw(length)}, tmp_path / "back.onnx")
