@@ -310,7 +310,7 @@ class Importer(Known):
             self.budget.spend(max(grown, 0) * self.dtype(node).itemsize)
         if self.is_fixed(node):
             value = self.array(node)
-            if call.kind in UNPACKED and not call.within:
+            if call.kind in UNPACKED and not call.within and (call.kind != "Cast" or call.real()):
                 return self.initializer(name, value)
             return self.constant(value)
         found = self.symbol(node)
