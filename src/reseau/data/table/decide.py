@@ -125,9 +125,9 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     if t.large:
         return Decided(problems=(_large(t),))
     notation, doubt = notation_of("", t, choices)
-    form, _ = form_of(t, choices)
-    if doubt:
-        return Decided(problems=(doubt,))
+    form, unclear = form_of(t, choices)
+    if doubt or unclear:
+        return Decided(problems=tuple(p for p in (doubt, unclear) if p))
     if form and not lasts(t):
         return _asked(f"{who} holds dates", "choose another target, or give it as a number of days")
     if notation and choices.task != "classification":

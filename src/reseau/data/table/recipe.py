@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from reseau.data.table.dates import FORMS, MIXED, PARTS
+from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_notation
-from reseau.data.table.units import FAMILIES
 from reseau.errors import DataError
 
 __all__ = [
@@ -299,8 +299,9 @@ def _dates(form: str) -> str:
 def _notation(written: str) -> str:
     if written[2:] in FAMILIES:
         return FAMILIES[written[2:]]
-    unit = f" in {written[2:]}," if written[2:] else ""
-    return f"numbers{unit} whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
+    unit = {"°c": "°C", "°f": "°F"}.get(written[2:], written[2:])
+    what = f" out of {unit[1:]}" if unit.startswith("/") else f" in {unit}" if unit else ""
+    return f"numbers{what}, written as 1{written[1]}234{written[0]}5"
 
 
 def _column(given: Mapping[str, Any]) -> Column:
