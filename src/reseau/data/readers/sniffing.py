@@ -5,6 +5,7 @@ import io
 import re
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
 
@@ -139,8 +140,17 @@ def _is_data(cell: str) -> bool:
         is_number(cell)
         or not all(isnan(read_number(cell, n)) for n in NOTATIONS)
         or number_and_unit(cell.strip()) is not None
-        or any(read_date(cell, form) is not None for form in FORMATS)
+        or _is_date(cell)
     )
+
+
+def _is_date(cell: str) -> bool:
+    return any(read_date(cell, form) is not None for form in FORMATS)
+
+
+def _share(cells: list[str], what: Callable[[str], bool]) -> float:
+    """Of how many of the cells something is true."""
+    return sum(map(what, cells)) / len(cells) if cells else 0.0
 
 
 def _is_header(path: str, first: tuple[str, ...], rest: list[list[str]]) -> bool:
@@ -150,9 +160,12 @@ def _is_header(path: str, first: tuple[str, ...], rest: list[list[str]]) -> bool
     columns = [
         [c for row in rest if j < len(row) and (c := row[j].strip()).lower() not in BLANKS] for j in range(len(first))
     ]
-    below = [bool(cells) and sum(map(_is_data, cells)) > 0.8 * len(cells) for cells in columns]
+    below = [_share(cells, _is_data) > 0.8 for cells in columns]
     if any(b and not d and cell.lower() not in BLANKS for cell, d, b in zip(first, data, below, strict=True)):
         return True
+    dated = [_share(columns[j], _is_date) for j, cell in enumerate(first) if _is_date(cell)]
+    if dated and max(dated) < 0.5:
+        return True  # months above numbers
     numbers = [(float(cell), columns[j]) for j, cell in enumerate(first) if is_number(cell)]
     if not numbers or len(numbers) != sum(data) or not rest:
         return False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reseau.data.table.dates import COARSE
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_number
 from reseau.data.table.problems import Problem, name_list
@@ -255,6 +256,8 @@ def _dated(name: str, t: Tally, form: str, blank: int) -> tuple[Column, ...]:
     for part, found in parts.items():
         if part == "hour" and len(parts) > 1 and found.low == found.high == 0:
             continue  # dates without a time of day
+        if part == "weekday" and form in COARSE:
+            continue
         origin = float(np.floor(found.low)) if part == "days" else 0.0
         column = Column(f"{name} ({part})", source=name, part=part, written=form, origin=origin)
         shifted = Moments(found.count, found.mean - origin, found.squares, found.low - origin, found.high - origin)

@@ -1,4 +1,4 @@
-"""Families of units that stand for one quantity together: thousands and millions, north and south, hours and minutes."""
+"""Families of units that stand for one quantity together: thousands and millions, north and south, hours, minutes."""
 
 import re
 from collections.abc import Sequence

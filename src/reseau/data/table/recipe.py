@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.table.dates import FORMS, MIXED, PARTS
+from reseau.data.table.dates import COARSE, FORMS, MIXED, PARTS
 from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_notation
@@ -290,7 +290,9 @@ def _alike(texts: Sequence[str]) -> list[str]:
 
 def _dates(form: str) -> str:
     if form == "clock":
-        return "times of day"
+        return "times of day (or durations: 5:12 is 5.2)"
+    if form in COARSE:
+        return COARSE[form]
     order = {"dmy": "day first", "mdy": "month first"}.get(form.removeprefix("mixed "), "")
     how = ", ".join(filter(None, ("in several notations" if form in MIXED else "", order)))
     return f"dates ({how})" if how else "dates"

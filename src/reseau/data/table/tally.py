@@ -19,10 +19,10 @@ from reseau.data.table.columns import (
     label,
     spelled,
 )
-from reseau.data.table.dates import FORMS, MIXED, is_like_date, parts_of
+from reseau.data.table.dates import FORMS, MIXED, are_seasons, is_like_date, parts_of
 from reseau.data.table.families import FAMILIES, are_family, mixed_clock
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import NOTATIONS, read_number, unit_of
+from reseau.data.table.notation import NOTATIONS, unit_of
 from reseau.data.table.units import number_and_unit
 
 __all__ = ["MOST_TEXTS", "Tally", "tally"]
@@ -225,6 +225,8 @@ def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]
     for form in FORMS:
         if form in MIXED and any(f"not {one}" not in first for one in found):
             continue  # one way of writing them reads all
+        if form == "ym" and are_seasons(cells.values):
+            continue
         dates = cells.dates(form)[cells.codes]
         if not np.isnat(dates).all():
             found[form] = _moments(parts_of(dates, clock=form == "clock"))

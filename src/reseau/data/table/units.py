@@ -12,7 +12,8 @@ UNITS = frozenset(
         "l ml cl dl gal s sec second ms µs ns min minute h hr hour d day week wk month mo year yr °c °f k km/h kmh "
         "kph mph m/s knot v mv kv a ma w kw mw gw wh kwh mwh mah ah hz khz mhz ghz ω kω pa kpa mpa hpa bar mbar psi "
         "mmhg j kj mj cal kcal b kb mb gb tb bit kbit mbit gbit kbps mbps gbps mb/s n kn nm mol mmol mol/l mmol/l "
-        "mg/dl mg/l g/l g/cm³ kg/m³ µg/m³ kg/m² px dpi db rpm bpm ppm ppb pcs cc thousand million mio billion bn min/km min/mi min/mile"
+        "mg/dl mg/l g/l g/cm³ kg/m³ µg/m³ kg/m² px dpi db rpm bpm ppm ppb pcs cc thousand "
+        "million mio billion bn min/km min/mi min/mile"
     ).split()
 ) | {"sq ft", "sq m", "mm hg", "fl oz"}
 """Units that are known as such, in small letters and the singular."""
