@@ -138,6 +138,48 @@ def test_a_blank_among_targets_of_texts_is_no_class(tmp_path, blank):
     assert data.from_arrays(np.ones((30, 2))[known], y[known]).classes == ("a", "b")
 
 
+def test_a_class_called_none_is_one(tmp_path):
+    rows = "".join(f"{i},{['None', 'wood', 'NA'][i % 3]},{['None', 'brick', 'none'][i % 3]}\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("a,fence,wall\n" + rows)
+    table = data.read_csv(tmp_path / "t.csv", "wall", text="one-hot", missing="impute")
+    assert table.classes == ("None", "brick", "none")
+    assert table.recipe.columns[1].categories == ("None", "wood")
+    assert np.isnan(table.features[2, 1])
+    (tmp_path / "new.csv").write_text("a,fence\n1,None\n")
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), table.recipe, target=False)
+    assert new.features.tolist() == [[1, 0]]
+    joined = data.read_csv(tmp_path / "t.csv", "wall", auto=True)
+    assert (len(joined), joined.classes) == (30, ("None", "brick"))
+
+
+@pytest.mark.parametrize(
+    "cells", [["1.5", "None", "2.5"], ["true", "None", "false"], ["2020-01-01", "none", "2020-02-01"]]
+)
+def test_none_among_numbers_truths_and_dates_is_no_value(tmp_path, cells):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{cells[i % 3]},{i % 2}\n" for i in range(30)))
+    table = data.read_csv(tmp_path / "t.csv", "y", missing="impute")
+    assert table.recipe.columns[0].blanks == 10
+    assert np.isnan(table.features[:3, 0]).tolist() == [False, True, False]
+    (tmp_path / "new.csv").write_text("a,b\nNone,1\n")
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), table.recipe, target=False)
+    assert np.isnan(new.features).all()
+
+
+@pytest.mark.parametrize("word", ["n.d.", "free", "-"])
+def test_a_word_in_most_rows_does_not_make_numbers_categories(tmp_path, word):
+    cells = [word if i % 3 else f"{i * 1.25}" for i in range(90)]
+    for target in ("y", "a"):
+        (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{c},{i},{i % 2}\n" for i, c in enumerate(cells)))
+        said = refused(data.read_csv, tmp_path / "t.csv", target)
+        assert f"column 'a': '{word}' stands in 60 of 90 rows, and the others hold numbers" in said
+        table = data.read_csv(tmp_path / "t.csv", target, auto=True)
+        if target == "y":
+            assert table.recipe.columns[0].blanks == 60
+            assert table.features[3, 0] == 3.75
+        else:
+            assert (len(table), table.recipe.task, table.target[1]) == (30, "regression", 3.75)
+
+
 VALUES = {
     "whole": [1, None, 3],
     "real": [1.5, None, -2.0],

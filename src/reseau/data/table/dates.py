@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "are_seasons", "is_like_date", "parts_of", "read_date",
+    "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "are_seasons", "is_date", "is_like_date", "parts_of", "read_date",
     "read_dates",
 ]  # fmt: skip
 
@@ -99,6 +99,11 @@ def is_like_date(cell: str) -> bool:
     cell = cell.removeprefix("[")
     begins = cell[:1].isdigit() and any(c in "-/.: eQTWK" for c in cell[1:5])
     return begins or cell[:3].casefold() in BEGIN or cell[:2].rstrip(".,").casefold() in BEGIN or cell[:1] in ("Q", "T")
+
+
+def is_date(cell: str) -> bool:
+    """Whether the text is a date in any form."""
+    return is_like_date(cell) and any(read_date(cell, form) is not None for form in FORMATS)
 
 
 def read_date(cell: str, form: str) -> datetime | None:

@@ -1,14 +1,15 @@
 """From what was counted of a column to what it is: a number, a category, a date, an identifier; or a question."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 
 from reseau.data.table.dates import COARSE
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import is_number
-from reseau.data.table.problems import Problem, name_list
+from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.data.table.problems import AUTO, Problem, name_list
 from reseau.data.table.readings import Choices, droppable, form_of, lasts, notation_of, unlike_units
 from reseau.data.table.recipe import Column, LeftOut, folded, measured
 from reseau.data.table.tally import MOST_TEXTS, Tally
@@ -27,6 +28,7 @@ MOST_CATEGORIES = 1_000
 DASHES = frozenset({"-", "--", "–", "—", "."})  # that stand for no value among numbers
 MOST_CLASSES = 20  # numbers with at most this many values are few
 FEWEST_NAMED = 20  # texts that all differ are taken for names from here on
+FEW_WORDS = 3  # that may stand for no value among many different numbers
 FREE = 3  # words in the mean, from which on texts are free ones and no names
 BLANK, LEFT = "takes such cells for blanks", "leaves such rows out"  # what the usual decision does
 
@@ -41,6 +43,7 @@ class Decided:
     classes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     written: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
@@ -78,6 +81,9 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
             return Decided(left_out=(LeftOut(name, "identifier", why),))
         problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
         return Decided((measured(Column(name), t.plain, t.blanks + t.wrong + t.large),), problems=problems)
+    if words := _words_among_numbers(t):
+        found = decide_column(name, _without(t, words, choices), choices)
+        return replace(found, problems=(*found.problems, *(() if skip else _mostly_words(t, words, BLANK))))
     if t.texts is None or (t.known >= FEWEST_NAMED and 2 * len(t.texts) > t.known):
         count = f"more than {MOST_TEXTS}" if t.texts is None else str(len(t.texts))
         why = f"names or free texts, {count} different ones in {t.known} rows"
@@ -93,6 +99,34 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         return Decided(problems=(*problems, Problem(said, fix, "--text one-hot", "text='one-hot'")))
     texts, variants = _joined(t.texts, choices)
     return Decided((Column(name, tuple(sorted(texts)), blanks=t.blanks, variants=variants),), problems=problems)
+
+
+def _words_among_numbers(t: Tally) -> frozenset[str]:
+    """The few words that stand in most rows of a column whose other texts are many different numbers."""
+    best = max(NOTATIONS, key=lambda n: t.notations[n].count if n in t.notations else 0)
+    if t.texts is None or best not in t.notations or t.as_dates("ymd") > t.notations[best].count:
+        return frozenset()
+    words = frozenset(v for v in t.texts if isnan(read_number(v, best)))
+    most = 0 < len(words) <= FEW_WORDS and 2 * sum(t.texts[v] for v in words) >= t.known
+    return words if most and len(t.texts) - len(words) > MOST_CLASSES else frozenset()
+
+
+def _without(t: Tally, words: frozenset[str], choices: Choices) -> Tally:
+    """The tally as if these words were blank."""
+    assert t.texts is not None
+    count = sum(t.texts[v] for v in words)
+    texts = {v: n for v, n in t.texts.items() if v not in words}
+    return replace(t, wrong=t.wrong - count, blanks=t.blanks + count * choices.auto, texts=texts)
+
+
+def _mostly_words(t: Tally, words: frozenset[str], auto: str) -> tuple[Problem, ...]:
+    assert t.texts is not None
+    word = max(words, key=lambda v: t.texts[v])
+    where = t.first["wrong"].rpartition(", ")[0]
+    said = f"{where}: {word!r} stands in {t.texts[word]} of {t.known} rows, and the others hold numbers"
+    return (
+        Problem(said, f"write a number, or leave such cells blank; or --auto (auto=True) {auto}", AUTO, "auto=True"),
+    )
 
 
 def _joined(texts: Mapping[str, int], choices: Choices) -> tuple[list[str], tuple[str, ...]]:
@@ -125,6 +159,9 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         return _asked(f"{who} is blank in every row", "choose another target")
     if t.large:
         return Decided(problems=(_large(t),))
+    if choices.task != "classification" and (words := _words_among_numbers(t)):
+        found = decide_target(name, _without(t, words, replace(choices, auto=False)), choices)
+        return replace(found, problems=(*found.problems, *(() if choices.auto else _mostly_words(t, words, LEFT))))
     notation, doubt = notation_of("", t, choices)
     form, unclear = form_of(t, choices)
     if doubt or unclear:
