@@ -58,6 +58,12 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
         DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...; or
             spaces stand between the cells.
     """
+    begin = text.lstrip("\r\n")
+    if begin[:4].lower() == "sep=" and (end := begin[4:].splitlines()[0].strip('" ')) in DELIMITERS:
+        raise DataError(
+            f"{path}: its first line tells Excel that {end!r} stands between cells, and is no row\n"
+            f"  fix: leave it out: tail -n +2 {shlex.quote(path)} > table.csv"
+        )
     tried = {d: _rows(text, d, whole, True) for d in ([delimiter] if delimiter else DELIMITERS)}
     chosen = max(tried, key=lambda d: _score(tried[d], d))
     rows = tried[chosen]
@@ -69,7 +75,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     if header is None:
         header = _is_header(path, first, rows[1:])
     if len(first) == 1 and delimiter is None:
-        _refuse_spaces(path, [row[0] for row in rows if row])
+        _refuse_spaces(path, [line for line in text.splitlines()[:SHOWN_ROWS] if line.strip()])
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
     codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
     return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
@@ -88,7 +94,14 @@ def _by_thousands(cells: list[str]) -> bool:
 
 
 def _refuse_spaces(path: str, lines: list[str]) -> None:
-    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers."""
+    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers, or texts in quotes."""
+    single = [*csv.reader(lines, delimiter=" ")]
+    wide, count = Counter(len(row) for row in single).most_common(1)[0] if single else (0, 0)
+    if wide > 1 and count > 0.8 * len(single) and '"' in lines[0] and not any("" in row for row in single):
+        raise DataError(
+            f"{path}: spaces stand between its cells\n"
+            "  fix: --delimiter ' ' (delimiter=' ') reads one between two cells"
+        )
     cells = [line.split() for line in lines[1:]]
     width = len(lines[0].split()) if lines else 0
     fit = [row for row in cells if len(row) == width and sum(map(is_data, row)) > 0.5 * width]

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet
-from reseau.data.readers.csv import check_absent, read_delimited
+from reseau.data.readers.csv import read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.survey import Survey
@@ -170,9 +170,7 @@ def read_sheet(
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (*PARQUET, *ARROW, *JSON_LINES):
         read = parquet_sheet if suffix in PARQUET else arrow_sheet if suffix in ARROW else json_sheet
-        sheet = read(path, columns)
-        check_absent(sheet.path, sheet.names, without)
-        return sheet.only([n for n in sheet.names if n not in without]) if without else sheet
+        return read(path, columns, without)
     return read_delimited(
         *(path,),
         delimiter=delimiter,

@@ -1,5 +1,6 @@
 """From what was counted of a column to what it is: a number, a category, a date, an identifier; or a question."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isnan
@@ -30,6 +31,8 @@ MOST_CLASSES = 20  # numbers with at most this many values are few
 FEWEST_NAMED = 20  # texts that all differ are taken for names from here on
 FEW_WORDS = 3  # that may stand for no value among many different numbers
 FREE = 3  # words in the mean, from which on texts are free ones and no names
+FEWEST_CODES = 3  # rows with a number that may stand for no value
+CELL = re.compile(r".*', (?P<line>(?:line|row) \d+): (?P<cell>.*)", re.DOTALL)
 BLANK, LEFT = "takes such cells for blanks", "leaves such rows out"  # what the usual decision does
 
 
@@ -65,7 +68,8 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         stray = t.known - t.as_dates(form)
         problems += () if skip else _strays(t, stray, f"not {form}", "a date")
-        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems)
+        notes = _unread(t, stray, f"not {form}") if skip else ()
+        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems, notes=notes)
     notation, doubt = notation_of(name, t, choices)
     if doubt:
         return Decided(problems=(*problems, doubt))
@@ -74,13 +78,17 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         problems += unlike_units(name, t)
         stray = t.known - read.count
         problems += () if skip else _strays(t, stray, f"not {notation}", "a number")
-        return Decided((measured(Column(name, written=notation), read, t.blanks + stray),), problems=problems)
+        notes = _unread(t, stray, f"not {notation}") if skip else ()
+        column = measured(Column(name, written=notation), read, t.blanks + stray)
+        return Decided((column,), problems=problems, notes=notes)
     if t.wrong <= t.plain.count:
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
         problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
-        return Decided((measured(Column(name), t.plain, t.blanks + t.wrong + t.large),), problems=problems)
+        notes = _unread(t, t.wrong, "wrong") if skip else ()
+        column = measured(Column(name), t.plain, t.blanks + t.wrong + t.large)
+        return Decided((column,), problems=problems, notes=notes + _codes_for_none(t))
     if words := _words_among_numbers(t):
         found = decide_column(name, _without(t, words, choices), choices)
         return replace(found, problems=(*found.problems, *(() if skip else _mostly_words(t, words, BLANK))))
@@ -122,8 +130,8 @@ def _without(t: Tally, words: frozenset[str], choices: Choices) -> Tally:
 def _mostly_words(t: Tally, words: frozenset[str], auto: str) -> tuple[Problem, ...]:
     assert t.texts is not None
     word = max(words, key=lambda v: t.texts[v])
-    where = t.first["wrong"].rpartition(", ")[0]
-    said = f"{where}: {word!r} stands in {t.texts[word]} of {t.known} rows, and the others hold numbers"
+    column = t.first["wrong"].partition("', ")[0] + "'"
+    said = f"{column}: {word!r} stands in {t.texts[word]} of {t.known} rows, and the others hold numbers"
     return (
         Problem(said, f"write a number, or leave such cells blank; or --auto (auto=True) {auto}", AUTO, "auto=True"),
     )
@@ -150,6 +158,9 @@ def _words(name: str, t: Tally, choices: Choices) -> Decided:
 def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     """What the column to predict is: a number, or classes."""
     who = f"{choices.path}: the target {name!r}"
+    if t.texts is not None and len(t.texts) == 1 < t.known and (t.blanks or choices.dropped):
+        said = f"{who} is {next(iter(t.texts))!r} or blank"
+        return _asked(said, "if a blank stands for a class, write its name there; if not, give rows of two classes")
     if t.blanks and not choices.auto:
         fix = "missing='drop' (--missing drop) leaves such rows out"
         if choices.missing == "impute":
@@ -275,6 +286,26 @@ def _large(t: Tally, name: str = "") -> Problem:
     if not infinite:
         return droppable(said, "give the column in a larger unit", name)
     return Problem(said, f"{fix}; --auto (auto=True) {BLANK}", "--auto", "auto=True") if name else Problem(said, fix)
+
+
+def _unread(t: Tally, count: int, which: str) -> tuple[str, ...]:
+    """What is said where the usual decision takes cells for blanks."""
+    found = CELL.fullmatch(t.first.get(which, t.first.get("wrong", "")))
+    if not count or found is None:
+        return ()
+    others = f" and {count - 1} other cells" if count > 1 else ""
+    return (f"{found['cell']} in {found['line']}{others} cannot be read: blank",)
+
+
+def _codes_for_none(t: Tally) -> tuple[str, ...]:
+    """What is said of numbers that may stand for no value."""
+    low, high = t.others.low, t.others.high
+    reach = max(high - low, 1.0)
+    far = [c for c, n in t.codes.items() if n >= FEWEST_CODES and not low - reach <= c <= high + reach]
+    if not t.others.count or not far:
+        return ()
+    shown = " and ".join(f"{c:g} in {t.codes[c]} rows" for c in sorted(far))
+    return (f"{shown}, far from the others ({low:g} to {high:g}); if it stands for no value, leave such cells blank",)
 
 
 def _strays(t: Tally, count: int, which: str, kind: str, auto: str = BLANK) -> tuple[Problem, ...]:

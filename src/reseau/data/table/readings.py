@@ -22,6 +22,7 @@ class Choices:
         task: As in `Survey`, like the next five.
         words: The columns of free text whose words are read.
         marks: The decimal marks that its numbers show beyond doubt.
+        dropped: How many rows were left out.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Choices:
     dates: str
     words: tuple[str, ...]
     marks: frozenset[str]
+    dropped: int
 
 
 def lasts(t: Tally) -> bool:

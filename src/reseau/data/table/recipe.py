@@ -112,6 +112,7 @@ class Recipe:
         left_out: The columns of the table that are not learned from.
         written: How the target's numbers are written in texts.
         variants: Targets that differ from a class in case and spaces alone, and are read as it.
+        notes: What is to be said of cells that were not read, or may mean something else.
 
     Example:
         >>> from reseau.data import Column, Recipe
@@ -130,6 +131,7 @@ class Recipe:
     left_out: tuple[LeftOut, ...] = ()
     written: str = ""
     variants: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def task(self) -> str:
@@ -176,7 +178,7 @@ class Recipe:
                 said.append(
                     f"{what}: texts that differ in case and spaces alone are one: {', '.join(map(repr, joined))}, ..."
                 )
-        return said
+        return [*said, *self.notes]
 
     def fitted(self, features: np.ndarray) -> "Recipe":
         """The recipe that these rows give: their means, deviations, blanks, and the categories that occur in them."""
@@ -209,10 +211,11 @@ class Recipe:
                 tuple(_column(c) for c in given["columns"]),
                 _word(given["missing"]),
                 _word(given["text"]),
-                _word(given.get("unreadable", "error")),  # the next three are not in files of 0.1
+                _word(given.get("unreadable", "error")),  # this and what follows are not in files of 0.1
                 tuple(LeftOut(*(_word(c[k]) for k in ("name", "kind", "why"))) for c in given.get("left_out", ())),
                 _word(given.get("written", "")),
                 _words(given.get("variants", [])),
+                _words(given.get("notes", [])),
             )
             if not all(type(n) is int and n > 0 for n in recipe.shape):
                 raise ValueError("a length is not a number")

@@ -31,6 +31,8 @@ MOST_TEXTS = 100_000
 MOST_NUMBERS = 1_000  # different numbers that are counted: more are no classes
 MOST_UNITS = 4  # beside the numbers of one column, that are looked at
 COMPACT = 19000101, 20991231  # between which whole numbers may be dates
+CODES = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -1e20, -9.99e29, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 1e20, 1e30)
+"""Numbers that often stand for no value."""
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
 
 
@@ -52,6 +54,8 @@ class Tally:
         first: Where the first cell of a kind stands, and the cell: "wrong", "blank", "large", "written" (in another
             notation), "grouped" (a number that is another one in another notation), "unit " and a unit, "mixed clock"
             (a time of two parts among some of three), or "not " and a notation or a form of dates.
+        codes: How often numbers occur that often stand for no value, as -999, where one is the smallest or the largest.
+        others: The numbers beside those.
     """
 
     plain: Moments = field(default_factory=Moments)
@@ -64,6 +68,8 @@ class Tally:
     dates: Mapping[str, Mapping[str, Moments]] = field(default_factory=dict)
     different: bool = True
     first: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[float, int] = field(default_factory=dict)
+    others: Moments = field(default_factory=Moments)
 
     @property
     def known(self) -> int:
@@ -91,6 +97,8 @@ class Tally:
             {form: _together(self.dates.get(form, {}), other.dates.get(form, {})) for form in forms},
             self.different and other.different and (apart or not self.plain.count or not other.plain.count),
             {**other.first, **self.first},
+            Counter(self.codes) + Counter(other.codes),
+            self.others + other.others,
         )
 
 
@@ -153,7 +161,16 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
         dates,
         len(known) == plain.count and len(np.unique(known)) == len(known),
         first,
+        *_codes(values, plain),
     )
+
+
+def _codes(values: np.ndarray, plain: Moments) -> tuple[Mapping[float, int], Moments]:
+    """How often numbers occur that often stand for no value, and the numbers beside them."""
+    if plain.low not in CODES and plain.high not in CODES:
+        return {}, plain
+    found = {code: int(np.count_nonzero(values == code)) for code in CODES}
+    return +Counter(found), Moments.of(values[~np.isin(values, CODES)])
 
 
 def _cell(sheet: Sheet, name: str, row: int) -> str:
