@@ -121,17 +121,18 @@ def _words_among_numbers(t: Tally) -> frozenset[str]:
 
 def _without(t: Tally, words: frozenset[str], choices: Choices) -> Tally:
     """The tally as if these words were blank."""
-    assert t.texts is not None
-    count = sum(t.texts[v] for v in words)
-    texts = {v: n for v, n in t.texts.items() if v not in words}
-    return replace(t, wrong=t.wrong - count, blanks=t.blanks + count * choices.auto, texts=texts)
+    texts = t.texts or {}
+    count = sum(texts[v] for v in words)
+    others = {v: n for v, n in texts.items() if v not in words}
+    return replace(t, wrong=t.wrong - count, blanks=t.blanks + count * choices.auto, texts=others)
 
 
 def _mostly_words(t: Tally, words: frozenset[str], auto: str) -> tuple[Problem, ...]:
-    assert t.texts is not None
-    word = max(words, key=lambda v: t.texts[v])
+    """A question about words that stand in most rows."""
+    texts = t.texts or {}
+    word = max(words, key=lambda v: texts[v])
     column = t.first["wrong"].partition("', ")[0] + "'"
-    said = f"{column}: {word!r} stands in {t.texts[word]} of {t.known} rows, and the others hold numbers"
+    said = f"{column}: {word!r} stands in {texts[word]} of {t.known} rows, and the others hold numbers"
     return (
         Problem(said, f"write a number, or leave such cells blank; or --auto (auto=True) {auto}", AUTO, "auto=True"),
     )

@@ -143,8 +143,8 @@ def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     if said & {*best}:
         return next(form for form in best if form in said), None
     if best[0] == "clock" and "mixed clock" in t.first:
-        said = f"{t.first['mixed clock']}: hours and minutes, or minutes and seconds? Others have three parts"
-        return "", Problem(said, "write all of them with three parts, as 0:05:12, or leave the column out with --drop")
+        what = f"{t.first['mixed clock']}: hours and minutes, or minutes and seconds? Others have three parts"
+        return "", Problem(what, "write all of them with three parts, as 0:05:12, or leave the column out with --drop")
     doubtful = any(
         {dmy, mdy} <= {*best} and _different(t.dates[dmy]) != _different(t.dates[mdy])
         for dmy, mdy in (("dmy", "mdy"), tuple(MIXED))
