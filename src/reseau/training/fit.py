@@ -89,8 +89,16 @@ class FitResult:
     processes: int = 1
     exact: bool = True
 
+    def __repr__(self) -> str:
+        last = ", ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if k != "epoch" and len(v))
+        return f"<FitResult {self._end}; last epoch: {last or 'none'}>"
+
     def _repr_html_(self) -> str:
-        return history_html(self.history, f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s")
+        return history_html(self.history, self._end)
+
+    @property
+    def _end(self) -> str:
+        return f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s"
 
     def explore(self) -> Any:
         """A widget, in a notebook, on which the trained network is seen, trained on and changed: `rs.explore`.

@@ -173,6 +173,10 @@ class Sheet:
     unit: str = "line"
     ragged: int = 0
 
+    def __repr__(self) -> str:
+        shown = ", ".join(self.names[:6]) + (", ..." if len(self.names) > 6 else "")
+        return f"<Sheet {self.path}: {len(self):,} rows, {len(self.names):,} columns ({shown})>"
+
     def __len__(self) -> int:
         return len(self.lines)
 

@@ -1,4 +1,4 @@
-"""Resizing and sampling: each axis is resized by a matrix of weights, or by taking entries."""
+"""Resizing and sampling: each axis is resized by a matrix of weights, by taking entries, or at the cost of channels."""
 
 from collections.abc import Callable, Mapping
 from math import ceil, floor
@@ -10,7 +10,7 @@ from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.ops.base import Op
-from reseau.ops.lengths import Dim, words_of
+from reseau.ops.lengths import Dim, divide, times, words_of
 
 __all__ = ["READ", "WRITE"]
 
@@ -165,13 +165,40 @@ def grid_sample(call: Call) -> Node:
     return apply_op(ops.GridSample(mode, padding, bool(call.attribute("align_corners", 0))), call[0], call[1])
 
 
+def depth_to_space(call: Call) -> Node:
+    n, c, h, w = call[0].shape
+    b = call.attribute("blocksize")
+    k = divide(c, b**2)
+    if call.attribute("mode", "DCR") == "DCR":
+        split_up, axes = (n, b, b, k, h, w), (0, 3, 4, 1, 5, 2)
+    else:
+        split_up, axes = (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3)
+    x = apply_op(ops.Transpose(axes), call.reshaped(call[0], split_up))
+    return call.reshaped(x, (n, k, times(h, b), times(w, b)))
+
+
+def space_to_depth(call: Call) -> Node:
+    n, c, h, w = call[0].shape
+    b = call.attribute("blocksize")
+    parts = call.reshaped(call[0], (n, c, divide(h, b), b, divide(w, b), b))
+    axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    x = apply_op(ops.Transpose(axes), parts)
+    return call.reshaped(x, (n, times(c, b, b), divide(h, b), divide(w, b)))
+
+
 def write_grid_sample(op: ops.GridSample, node: Node, w: Emitter) -> Value:
     w.require(20)
     settings = {"mode": op.mode, "padding_mode": op.padding, "align_corners": int(op.align_corners)}
     return own(w, node, "GridSample", *reads(w, node), **settings)
 
 
-READ: Mapping[str, Rule] = {"GridSample": grid_sample, "Resize": resize, "Upsample": resize}
+READ: Mapping[str, Rule] = {
+    "DepthToSpace": depth_to_space,
+    "GridSample": grid_sample,
+    "Resize": resize,
+    "SpaceToDepth": space_to_depth,
+    "Upsample": resize,
+}
 
 WRITE: Mapping[type[Op], WriteRule] = {
     ops.GridSample: write_grid_sample,
