@@ -1,14 +1,9 @@
 """CSV files as columns: pyarrow cuts the cells and reads the numbers, block by block; no file is held as text."""
 
-import csv
-import io
-import shlex
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from itertools import islice
 from math import isnan
 from os import PathLike
 from typing import Any
@@ -17,13 +12,22 @@ import numpy as np
 
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
-from reseau.data.readers.sniffing import SHOWN_ROWS, Layout, sniff
-from reseau.data.readers.text import BLOCK_BYTES, Feed, Pieces, utf8
-from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts
+from reseau.data.readers.refusals import (
+    check_absent,
+    check_names,
+    every_line,
+    ragged_rows,
+    refuse_nameless,
+    refuse_second_header,
+    refuse_title,
+)
+from reseau.data.readers.sniffing import Layout, sniff
+from reseau.data.readers.text import BLOCK_BYTES, Feed
+from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, blanks
 from reseau.data.table.notation import read_number
 from reseau.errors import DataError
 
-__all__ = ["check_absent", "check_names", "read_delimited"]
+__all__ = ["read_delimited"]
 
 MOST_COLUMNS = 100_000
 MANY_COLUMNS = 500
@@ -70,14 +74,14 @@ def read_delimited(
         )
     held = (" ".join(n.split()) if "\n" in n else n for n in layout.first)  # a name of two lines is one name
     found = tuple(names or (held if layout.header else (str(i + 1) for i in range(width))))
-    if layout.header and names is None and found[0] == "" and found.count("") == 1:
-        found = ("Unnamed: 0", *found[1:])  # as pandas calls it: the index of a data frame
+    unnamed = {i for i, name in enumerate(found) if not name}
     if names is not None and len(names) != width:
         raise DataError(
             f"{source}: {len(names)} names are given for {width} columns\n  fix: one name a column, in their order"
         )
-    if layout.header and names is None and found.count("") > 1:
-        _refuse_title(source, feed.shown, layout, found)
+    if len(unnamed) > 1:
+        refuse_title(source, feed.shown, layout, found)
+    found = tuple(name or f"Unnamed: {i}" for i, name in enumerate(found))  # as pandas calls it
     check_names(source, found, renamed=True)
     check_absent(source, found, without)
     if not layout.header and names is None:
@@ -88,55 +92,19 @@ def read_delimited(
     cells, rows, left = _read(feed, layout, wanted, spelled, found, decimal, ragged)
     if not rows:
         raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
+    columns_of = dict(zip(wanted, cells, strict=True))
+    if nothing := {i for i in unnamed & columns_of.keys() if blanks(columns_of[i]).all()}:
+        wanted = [i for i in wanted if i not in nothing] or wanted  # delimiters at the ends of lines
+    if nameless := sorted(unnamed & {*wanted} - {0} - nothing):
+        refuse_nameless(source, found, nameless[0])
     first = 1 + layout.header
     simple = feed.lines == rows + layout.header
     lines: Sequence[int] = range(first, first + rows) if simple else _Lines(source, layout, rows)
     named = layout.header or names is not None
-    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, named, ragged=left)
-
-
-def check_names(path: object, names: Sequence[str], *, renamed: bool = False) -> None:
-    """Refuse columns that cannot be told apart by name; `renamed` says whether other names may be given."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
-        here = f", in the file or here: --names {shlex.quote(_own_names(names))}" if renamed else ""
-        both = " and ".join(places[:3])
-        raise DataError(f"{path}: columns {both} are both called {twice[0]!r}\n  fix: give each its own name{here}")
-    if "" in names:
-        raise DataError(f"{path}: column {[*names].index('') + 1} has no name\n  fix: name it")
-
-
-def _own_names(names: Sequence[str]) -> str:
-    """The names with a number behind each that occurred before, as a line of a CSV file."""
-    found: list[str] = []
-    for name in names:
-        own, count = name, 2
-        while own in found or (own != name and own in names):
-            own, count = f"{name} {count}", count + 1
-        found.append(own)
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(found)
-    return line.getvalue()
-
-
-def _refuse_title(source: Source, shown: str, layout: Layout, found: Sequence[str]) -> None:
-    """Refuse a header without names; where a later line could be the header, say how to leave out what is above it."""
-    rows = csv.reader(shown.splitlines(), delimiter=layout.delimiter)
-    full = next((i for i, row in enumerate(rows) if len(row) == len(found) and all(map(str.strip, row))), 0)
-    blank = [str(i + 1) for i, name in enumerate(found) if not name]
-    cure = "name them, in the file or with --names"
-    if full:
-        cure = _without_head(source, full + 1)
-    raise DataError(f"{source}: columns {', '.join(blank[:6])} have no name in line 1\n  fix: {cure}")
-
-
-def check_absent(path: object, names: Sequence[str], without: Collection[str]) -> None:
-    """Refuse to leave out columns that are not there."""
-    absent = [name for name in without if name not in names]
-    if absent:
-        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise DataError(f"{path}: there is no column {absent[0]!r} to leave out\n  fix: --drop with some of {shown}")
+    kept = tuple(columns_of[i] for i in wanted)
+    if layout.header:
+        refuse_second_header(source, [layout.first[i] for i in wanted], kept, lines)
+    return Sheet(str(source), tuple(found[i] for i in wanted), kept, lines, named, ragged=left)
 
 
 def _read(
@@ -156,7 +124,7 @@ def _read(
     while True:
         pieces, failed, rows, left = _blocks(feed, layout, wanted, texts, ragged)
         if left > MOST_RAGGED * rows:
-            raise _ragged(feed.source, layout)
+            raise ragged_rows(feed.source, layout)
         if not failed:
             columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
             failed = _doubtful(columns, decimal, layout)
@@ -228,7 +196,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], odd: list[Any], *, s
         yield from reader
     except pa.ArrowException as error:
         if odd and not skip:
-            raise _ragged(source, layout) from error
+            raise ragged_rows(source, layout) from error
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error
 
@@ -310,41 +278,10 @@ def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.nd
 
 def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Each row that is read with the line on which it ends, for messages."""
-    rows = ((line, row) for line, row in _every_line(source, layout) if len(row) == len(layout.first))
+    rows = ((line, row) for line, row in every_line(source, layout) if len(row) == len(layout.first))
     if layout.header:
         next(rows, None)
     return rows
-
-
-def _every_line(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank, the first too, however many cells it has."""
-    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
-    return ((reader.line_num, row) for row in reader if row)
-
-
-def _ragged(source: Source, layout: Layout) -> DataError:
-    """Which row has more or fewer cells than the first; or that the table begins below a title."""
-    width = len(layout.first)
-    shown = list(islice(_every_line(source, layout), SHOWN_ROWS))
-    usual = Counter(len(cells) for _, cells in shown).most_common(1)[0][0]
-    begin = next((i for i, (_, cells) in enumerate(shown) if len(cells) == usual), 0)
-    if usual > width and begin and all(len(cells) < usual for _, cells in shown[:begin]):
-        return DataError(
-            f"{source}: line {shown[0][0]} has {width} cells, most lines have {usual}\n"
-            f"  fix: {_without_head(source, shown[begin - 1][0] + 1)}"
-        )
-    line, cells = next((each for each in _every_line(source, layout) if len(each[1]) != width), (0, []))
-    return DataError(
-        f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}\n"
-        f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}; "
-        "or --auto (auto=True) leaves such rows out while they are few"
-    )
-
-
-def _without_head(source: Source, first: int) -> str:
-    """The command that leaves out what stands above a line."""
-    return f"leave out what stands above the header: tail -n +{first} {shlex.quote(str(source))} > table.csv"
 
 
 @dataclass(frozen=True)
