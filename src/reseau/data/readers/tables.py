@@ -44,8 +44,8 @@ def read_csv(
     with decimal commas, thousands set apart, currencies and percent signs, as `1.234,5 €` or `$1,000.00`. Dates become
     year, month, weekday, hour, and the days since the first one. Texts are read without surrounding spaces; a column of
     texts that differ in most rows, and one of numbers that is called an identifier and is one, is left out, with a
-    warning. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, SQL's `\\N` and Excel's `#N/A` in letters of either
-    case, and `None` among numbers and dates. What is not clear is not guessed: one error names all such columns.
+    warning. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, SQL's `\\N` and Excel's `#N/A` in letters of
+    either case, and `None` among numbers and dates. What is not clear is not guessed: one error names all such columns.
 
     Args:
         path: A CSV file in UTF-8, UTF-16 or UTF-32, plain or packed by gzip, bzip2, xz or zip; "-" for standard input.
