@@ -150,7 +150,8 @@ def _converted(node: Node, array: np.ndarray, wanted: np.dtype[Any]) -> np.ndarr
     kept = (cast if wanted.kind in "iu" else cast.astype(np.int8)) == array  # NumPy compares none of 2 or 4 bits
     if kept.all():
         return cast
-    place, limits = tuple(np.argwhere(~kept)[0].tolist()), jnp.iinfo(wanted)
+    place = tuple(np.argwhere(~kept)[0].tolist())
+    limits = jnp.iinfo(wanted)  # type: ignore[no-untyped-call]
     raise DataError(
         f"input {node.name!r} reads {wanted}, and {array[place]} at {place} is no such number\n"
         f"  fix: whole numbers from {limits.min} to {limits.max}, as array.astype({wanted.name!r}) "
