@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 import runpy
 import subprocess
 import sys
@@ -109,3 +110,19 @@ def test_all_listed_names_of_the_vocabulary_exist():
         assert callable(getattr(rs.batches, name))
     for name in "SGD Adagrad RMSProp Adam AdamW Constant InverseTime Cosine Step Warmup".split():
         assert callable(getattr(rs.optimizers, name))
+
+
+def test_tab_completion_shows_every_public_name_of_a_module_that_loads_some_late():
+    for module in (rs.theory, rs.data):
+        assert dir(module) == sorted(module.__all__)
+
+
+def test_a_result_is_told_in_a_line_and_not_by_its_arrays():
+    x = rs.input("x", (3,))
+    objective = rs.Objective(rs.Network(x, rs.affine(rs.relu(rs.affine(x, 64)), 1)), rs.losses.SquaredError())
+    table = rs.data.from_arrays(np.ones((500, 3), np.float32), np.arange(500) % 2)
+    result = rs.fit(objective, (np.ones((4, 3)), np.ones(4)), steps=2, progress=False)
+    assert repr(table) == "<Table 500 rows of arrays (3,), target 'y': 2 classes>"
+    assert re.fullmatch(r"<FitResult finished after 2 steps, \S+ s; last epoch: loss \S+>", repr(result))
+    found = rs.conformal(objective.network, result.params, (np.ones((20, 3)), np.ones(20)))
+    assert len(repr(found)) < 300

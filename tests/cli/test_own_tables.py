@@ -65,7 +65,7 @@ def test_auto_lists_what_it_decides(run):
         "column 'note' is left out: names or free texts, 120 different ones in 120 rows "
         "(--words note learns from the words that recur)",
         "column 'when' holds dates (day first): year, month, weekday, hour, days",
-        "column 'price' holds numbers whose decimal mark is ',' and whose thousands are set apart by '.'",
+        "column 'price' holds numbers, written as 1.234,5",
         "column 'city' holds 3 different texts: one 0 or 1 each",
     ):
         assert line in run.splitlines()

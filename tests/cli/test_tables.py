@@ -139,7 +139,9 @@ def test_training_goes_on_with_the_recipe_of_the_network(reseau):
     assert result.status == 0, result.err
     assert accuracy(result.out) == pytest.approx(before, abs=1)
     assert rs.load_recipe("again/model.safetensors") == rs.load_recipe("run/model.safetensors")
-    assert "fix: leave --target, --missing and --text out" in reseau(*words, "--text", "embed", "--force").err
+    for said in (("--text", "embed"), ("--auto",), ("--decimal", ",", "--dates", "dmy")):
+        refused = reseau(*words, *said, "--force").err
+        assert f"fix: leave {', '.join(word for word in said if word.startswith('--'))} out" in refused
 
 
 def test_a_foreign_network_does_not_know_texts(reseau):

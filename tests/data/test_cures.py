@@ -13,7 +13,7 @@ import pytest
 
 import reseau as rs
 from reseau import data
-from reseau.data.readers import arrays, csv, sniffing, tables
+from reseau.data.readers import arrays, csv, refusals, sniffing, tables
 from reseau.data.streams import npy_blocks, stream
 from reseau.data.table import encoding, preprocessing, survey
 from tools.cures import Cure, cured, raises_without_a_case
@@ -68,7 +68,36 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             r"give each its own name, in the file or here: --names '(.+)'",
             lambda names: table(ROWS.replace("a,b", "a,a"), names=names.split(",")),
         ),
-        "no name": Cure(lambda: table(ROWS.replace("a,b", "a,")), "name it", lambda: table(ROWS)),
+        "no name": Cure(
+            lambda: table(ROWS.replace("a,b", "a,")),
+            "name it, in the file or here: --names '(.+)'",
+            lambda names: table(ROWS.replace("a,b", "a,"), names=names.split(",")),
+        ),
+        "no name of an array": Cure(
+            lambda: data.sheet_of(pd.DataFrame({"": [1.0], "y": [2.0]})),
+            "name it",
+            lambda: data.sheet_of(pd.DataFrame({"a": [1.0], "y": [2.0]})),
+        ),
+        "the names again": Cure(
+            lambda: table(ROWS + ROWS),
+            r"leave such lines out: awk '(.+)' \S+ > table.csv",
+            lambda program: table(subprocess.check_output(["awk", program], input=(ROWS + ROWS).encode())),
+        ),
+        "the names of rows have none": Cure(
+            lambda: table(ROWS.replace("a,b,y", "b,y")),
+            r"name it: sed '(.+)' \S+ > table.csv",
+            lambda program: table(
+                subprocess.check_output(["sed", program], input=ROWS.replace("a,b,y", "b,y").encode())
+            ),
+        ),
+        "a line for Excel": Cure(
+            lambda: table("sep=,\n" + ROWS), r"leave it out: tail -n \+2 \S+ > table.csv", lambda: table(ROWS)
+        ),
+        "one space between quoted cells": Cure(
+            lambda: table(ROWS.replace("a,b,y", '"a" "b" "y"').replace(",", " ")),
+            r"--delimiter ' ' \((delimiter=' ')\) reads one between two cells",
+            lambda words: table(ROWS.replace("a,b,y", '"a" "b" "y"').replace(",", " "), **keywords(words)),
+        ),
         "a title above": Cure(
             lambda: table("Sales;;\n;;\n" + ROWS.replace(",", ";")),
             r"leave out what stands above the header: tail -n \+(\d) \S+ > table.csv",
@@ -367,7 +396,7 @@ def test_a_cure_works(name, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*(another number of cells are|free texts)")
 def test_every_error_of_these_files_with_a_cure_has_a_case(tmp_path):
-    modules = [arrays, csv, sniffing, stream, npy_blocks, encoding, survey, preprocessing]
+    modules = [arrays, csv, refusals, sniffing, stream, npy_blocks, encoding, survey, preprocessing]
     # more rows, other features, another file: no program can give them; the rest needs gigabytes
     not_mechanical = """
         give data of the kind it was trained on | give more rows | add features | unpack to | at most {MOST_COLUMNS}

@@ -147,6 +147,14 @@ SAID = {
     "American": ["January 3rd, 2022", "Mar 17, 2022", "December 1st, 2023"],
     "a server": ["[03/Jan/2022:00:00:00 +0000]", "[17/Mar/2022:00:00:00 +0000]", "[01/Dec/2023:00:00:00 +0000]"],
     "digits": ["20220103", "20220317", "20231201"],
+    "mail": ["Mon, 3 Jan 2022 00:00:00 +0000", "Thu, 17 Mar 2022 00:00:00 GMT", "Fri, 1 Dec 2023 00:00:00 UTC"],
+    "a form in the web": [
+        "2022/01/03 1:00:00 AM GMT+1",
+        "2022/03/17 12:00:00 AM GMT+0",
+        "2023/11/30 10:00:00 PM GMT-2",
+    ],
+    "a computer": ["Mon Jan  3 00:00:00 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
+    "with weekdays": ["Mo, 03.01.2022", "Do, 17.03.2022", "Fr, 01.12.2023"],
     "all of them": ["2022-01-03", "17.03.2022", "Dec 1, 2023"],
 }
 
@@ -158,6 +166,49 @@ def test_dates_in_the_words_of_others(tmp_path, how):
     table = data.read_csv(tmp_path / "t.csv", "y")
     assert table.names[:4] == tuple(f"when ({part})" for part in ("year", "month", "weekday", "days"))
     assert table.features[:3, :4].tolist() == [[2022, 1, 0, 0], [2022, 3, 3, 73], [2023, 12, 4, 697]]
+
+
+COARSE = {
+    "months": ["2022-01", "2022-03", "2023-12"],
+    "slashes": ["01/2022", "03/2022", "12/2023"],
+    "Excel": ["Jan-22", "Mar-22", "Dec-23"],
+    "German": ["Januar 2022", "März 2022", "Dez. 2023"],
+    "quarters": ["2022Q1", "2022-Q2", "2023 Q4"],
+    "quarters first": ["Q1 2022", "Q2 2022", "Q4 2023"],
+    "weeks": ["2022-W01", "2022-W11", "2023-W48"],
+}
+FIRST = {
+    "quarters": ["2022-01-01", "2022-04-01", "2023-10-01"],
+    "weeks": ["2022-01-03", "2022-03-14", "2023-11-27"],
+}
+
+
+@pytest.mark.parametrize("how", COARSE)
+def test_months_quarters_and_weeks_are_their_first_day(tmp_path, how):
+    rows = "".join(f"{COARSE[how][i % 3]};{i};{i % 2}\n" for i in range(12))
+    (tmp_path / "t.csv").write_text("when;n;y\n" + rows)
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    first = pd.to_datetime(pd.Series(FIRST.get(how.split()[0], ["2022-01-01", "2022-03-01", "2023-12-01"])))
+    assert table.names[:3] == tuple(f"when ({part})" for part in ("year", "month", "days"))
+    expected = np.stack([first.dt.year, first.dt.month, (first - first[0]) / pd.Timedelta(days=1)], axis=1)
+    np.testing.assert_array_equal(table.features[:3, :3], expected)
+    assert (
+        f"column 'when' holds {'quarters' if 'q' in how else 'weeks' if how == 'weeks' else 'months'}"
+        in (table.recipe.decisions()[0])
+    )
+
+
+def test_what_only_looks_like_a_month_is_none(tmp_path):
+    for cells in (
+        ["2010-11", "2011-12", "2012-13"],
+        ["Mar 17", "Apr 3", "May 30"],
+        ["Q1", "Q2", "Q3"],
+        ["10-20", "<10", ">20"],
+    ):
+        (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
+        assert len(data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.columns[0].categories) == 3
+    (tmp_path / "t.csv").write_text("2022-01,2022-02,2022-03\n" + "".join(f"{i},{i % 7},{i % 2}\n" for i in range(24)))
+    assert data.read_csv(tmp_path / "t.csv", "2022-03").names == ("2022-01", "2022-02")
 
 
 def test_a_target_of_durations_is_a_number(tmp_path):

@@ -67,6 +67,7 @@ def test_auto_decides_and_says_so(messy):
     assert table.recipe.decisions()[3:] == [
         "column 'city' holds 2 different texts: one 0 or 1 each",
         "column 'age' is blank or unreadable in 2 rows: their mean, and a feature that says so",
+        "column 'age': 'old' in line 5 cannot be read: blank",
     ]
     again = data.Recipe.from_json(table.recipe.to_json())
     assert again == table.recipe
@@ -136,6 +137,76 @@ def test_a_blank_among_targets_of_texts_is_no_class(tmp_path, blank):
     assert f"the target of row 3 is blank ({blank!r})" in message
     known = y != blank
     assert data.from_arrays(np.ones((30, 2))[known], y[known]).classes == ("a", "b")
+
+
+def test_a_class_called_none_is_one(tmp_path):
+    rows = "".join(f"{i},{['None', 'wood', 'NA'][i % 3]},{['None', 'brick', 'none'][i % 3]}\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("a,fence,wall\n" + rows)
+    table = data.read_csv(tmp_path / "t.csv", "wall", text="one-hot", missing="impute")
+    assert table.classes == ("None", "brick", "none")
+    assert table.recipe.columns[1].categories == ("None", "wood")
+    assert np.isnan(table.features[2, 1])
+    (tmp_path / "new.csv").write_text("a,fence\n1,None\n")
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), table.recipe, target=False)
+    assert new.features.tolist() == [[1, 0]]
+    joined = data.read_csv(tmp_path / "t.csv", "wall", auto=True)
+    assert (len(joined), joined.classes) == (30, ("None", "brick"))
+
+
+@pytest.mark.parametrize(
+    "cells", [["1.5", "None", "2.5"], ["true", "None", "false"], ["2020-01-01", "none", "2020-02-01"]]
+)
+def test_none_among_numbers_truths_and_dates_is_no_value(tmp_path, cells):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{cells[i % 3]},{i % 2}\n" for i in range(30)))
+    table = data.read_csv(tmp_path / "t.csv", "y", missing="impute")
+    assert table.recipe.columns[0].blanks == 10
+    assert np.isnan(table.features[:3, 0]).tolist() == [False, True, False]
+    (tmp_path / "new.csv").write_text("a,b\nNone,1\n")
+    new = data.read_rows(data.read_sheet(tmp_path / "new.csv"), table.recipe, target=False)
+    assert np.isnan(new.features).all()
+
+
+@pytest.mark.parametrize("word", ["n.d.", "free", "-"])
+def test_a_word_in_most_rows_does_not_make_numbers_categories(tmp_path, word):
+    cells = [word if i % 3 else f"{i * 1.25}" for i in range(90)]
+    for target in ("y", "a"):
+        (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{c},{i},{i % 2}\n" for i, c in enumerate(cells)))
+        said = refused(data.read_csv, tmp_path / "t.csv", target)
+        assert f"column 'a': '{word}' stands in 60 of 90 rows, and the others hold numbers" in said
+        table = data.read_csv(tmp_path / "t.csv", target, auto=True)
+        if target == "y":
+            assert table.recipe.columns[0].blanks == 60
+            assert table.features[3, 0] == 3.75
+        else:
+            assert (len(table), table.recipe.task, table.target[1]) == (30, "regression", 3.75)
+
+
+@pytest.mark.parametrize(("code", "others"), [(-999, [2.5, 7.5]), (9999, [10, 40]), (99, [1, 5])])
+def test_numbers_that_may_stand_for_no_value_are_told(tmp_path, code, others):
+    cells = [code if i % 5 == 3 else others[i % 2] for i in range(60)]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{c},{i},{i % 2}\n" for i, c in enumerate(cells)))
+    (told,) = data.read_csv(tmp_path / "t.csv", "y").recipe.decisions()
+    assert f"column 'a': {code} in 12 rows, far from the others ({others[0]:g} to {others[1]:g})" in told
+    near = [99 if i % 5 == 3 else 40 + i for i in range(60)]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{c},{i},{i % 2}\n" for i, c in enumerate(near)))
+    recipe = data.read_csv(tmp_path / "t.csv", "y").recipe
+    assert recipe.decisions() == []
+    assert data.Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_cells_that_are_not_read_are_told_by_the_first(tmp_path):
+    cells = ["<5" if i % 4 == 1 else f"{i}.5" for i in range(40)]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{c},{i},{i % 2}\n" for i, c in enumerate(cells)))
+    recipe = data.read_csv(tmp_path / "t.csv", "y", auto=True).recipe
+    assert "column 'a': '<5' in line 3 and 9 other cells cannot be read: blank" in recipe.decisions()
+    assert data.Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_a_target_of_one_text_and_blanks_is_told(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'x' if i % 3 else ''}\n" for i in range(30)))
+    for words in ({}, {"auto": True}, {"missing": "drop"}):
+        said = refused(data.read_csv, tmp_path / "t.csv", "y", **words)
+        assert "the target 'y' is 'x' or blank\n  fix: if a blank stands for a class, write its name there" in said
 
 
 VALUES = {

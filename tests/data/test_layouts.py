@@ -278,6 +278,43 @@ def test_few_rows_with_another_number_of_cells_are_left_out_with_a_word(file):
         data.read_csv(file(("a,y\n" + "7\n" * 9 + "\n".join(lines)).encode()), "y", auto=True)
 
 
+ROWS = "".join(f"{i},{i % 7},{'pq'[i % 2]}\n" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b,y\n" + ROWS + "a,b,y\n" + ROWS,  # two files joined
+        '"a","b","y"\n' + ROWS + '"a","b","y"\n',
+        "b,y\n" + ROWS,  # as R writes the names of its rows
+        "sep=,\na,b,y\n" + ROWS,  # as Excel is told
+    ],
+)
+def test_what_joined_and_foreign_programs_add_is_refused_with_a_command_that_mends_it(file, tmp_path, text):
+    message = refused(data.read_csv, file(text.encode()), "y", auto=True)
+    subprocess.run(message.partition("fix: ")[2].partition(": ")[2], shell=True, check=True, cwd=tmp_path)
+    sheet = data.read_sheet(tmp_path / "table.csv")
+    table = data.read_rows(sheet, data.learn_recipe(sheet, "y"))
+    assert table.classes == ("p", "q")
+    assert np.unique(table.features[:, -1]).tolist() == [*range(7)]
+
+
+def test_delimiters_at_the_ends_of_lines_make_no_column(file):
+    for text in (ROWS.replace("\n", ",\n"), "".join(f",{line},,\n" for line in ROWS.splitlines())):
+        head = text.partition("\n")[0].replace("0,0,p", "a,b,y")
+        table = data.read_csv(file(f"{head}\n{text}".encode()), "y")
+        assert table.names == ("a", "b")
+        assert len(table) == 40
+    message = refused(data.read_csv, file(("a,b,y,\n" + ROWS.replace("\n", ",7\n")).encode()), "y")
+    assert "column 4 has no name\n  fix: name it, in the file or here: --names 'a,b,y,column 4'" in message
+
+
+def test_quoted_cells_with_spaces_between_them(file):
+    text = '"a" "b" "y"\n' + ROWS.replace(",", " ")
+    assert "fix: --delimiter ' ' (delimiter=' ')" in refused(data.read_csv, file(text.encode()), "y")
+    assert data.read_csv(file(text.encode()), "y", delimiter=" ").names == ("a", "b")
+
+
 def test_a_name_of_two_lines_is_one_name(file):
     sheet = data.read_sheet(file(b'"a\nb",y\n1,0\n2,1\n'))
     assert (sheet.names, [*sheet.lines]) == (("a b", "y"), [3, 4])

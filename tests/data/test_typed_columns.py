@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from reseau import data
-from reseau.data.table.columns import as_numbers
+from reseau.data.table.columns import as_numbers, spelled
 from reseau.errors import DataError
 from tools.refusals import refused
 
@@ -123,7 +124,7 @@ def test_texts_that_are_numbers_serve_a_model_that_reads_numbers():
 
 TYPES = {
     "list": (pa.array([[1, 2]]), "column 'a' holds list"),
-    "struct": (pa.array([{"x": 1}]), "column 'a' holds struct"),
+    "lists of lists": (pa.array([[["x"]]]), "give it one number or one text a row; or leave the column out: --drop a "),
     "bytes": (pa.array([b"1"]), "fix: decode it to text"),
     "large": (pa.array([2**53 + 1]), "row 1: 9007199254740993 is beyond 2**53"),
     "negative": (pa.array([-(2**53) - 1]), "row 1: -9007199254740993 is beyond 2**53"),
@@ -134,6 +135,21 @@ TYPES = {
 def test_types_that_are_refused(what):
     array, expected = TYPES[what]
     assert expected in refused(data.sheet_of, pa.table({"a": array, "b": [1]}))
+
+
+def test_nested_columns_are_one_each_and_lists_of_texts_are_texts(tmp_path):
+    rows = [{"geo": {"lat": i, "at": {"z": -i}}, "tags": ["u", "v"][: i % 3], "n": [i], "y": i % 2} for i in range(6)]
+    table = pa.Table.from_pylist(rows)
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for path in (tmp_path / "t.parquet", tmp_path / "t.jsonl"):
+        assert "column 'n' holds list" in refused(data.read_sheet, path)
+        sheet = data.read_sheet(path, without=("n",))
+        assert sheet.names == ("geo.lat", "geo.at.z", "tags", "y")
+        assert sheet.column("geo.at.z").tolist() == [0, -1, -2, -3, -4, -5]
+        assert [spelled(sheet.column("tags"), i) for i in range(3)] == ["", "u", "u, v"]
+        assert data.read_sheet(path, columns=("geo.lat",)).column("geo.lat").tolist() == [0, 1, 2, 3, 4, 5]
+    assert data.sheet_of(table.to_batches()[0], without=("n",)).names == sheet.names
 
 
 FRAMES = {

@@ -37,7 +37,8 @@ def test_one_unit_is_a_column_of_numbers(tmp_path, cells, numbers):
     assert table.recipe.columns[0].kind == "number"
     assert table.features[:, 0].tolist() == numbers * 3
     unit = number_and_unit(cells[0]).unit
-    assert f"in {unit}, whose decimal mark" in table.recipe.decisions()[0]
+    shown = {"°c": "°C"}.get(unit, unit)
+    assert f"column 'w' holds numbers in {shown}, written as 1" in table.recipe.decisions()[0]
     assert rs.data.Recipe.from_json(table.recipe.to_json()) == table.recipe
 
 
@@ -66,8 +67,39 @@ def test_units_that_stand_for_one_quantity_together_are_numbers(tmp_path):
         (["48.9° N", "33.5° S", "0.5 N", "12° S"], [48.9, -33.5, 0.5, -12]),
         (["12.5E", "170.25W", "3 E", "7° W"], [12.5, -170.25, 3, -7]),
         (["1:30:00", "26:00:00", "0:45:00", "100:15:00"], [1.5, 26, 0.75, 100.25]),
+        (["59:48", "1:02:03", "48:00", "1:30:00"], [59.8, 62.05, 48, 90]),
+        (["5:12 min/km", "6:30 min/km", "4:45 min/km", "5:00 min/km"], [5.2, 6.5, 4.75, 5]),
+        (["2h 30m", "19h", "45m", "1h 6m"], [2.5, 19, 0.75, 1.1]),
+        (["1 Tag 6 Std.", "2 Tage", "3 Stunden", "30 min"], [30, 48, 3, 0.5]),
+        (["90 s", "2 min", "1 min 30 s", "1 h"], [0.025, 1 / 30, 0.025, 1]),
+        (["5'6\"", "6'0\"", "5' 9''", "6 ft 3 in"], [5.5, 6, 5.75, 6.25]),
+        (["48°30'N", "3°15'S", "0°45'N", "12°0'S"], [48.5, -3.25, 0.75, -12]),
+        (["48°30′36″N", "3°15′N", "0°45′N", "12° 6.0' N"], [48.51, 3.25, 0.75, 12.1]),
+        (["48°30′36″", "3°15′", "0°45′", "12°"], [48.51, 3.25, 0.75, 12]),
+        (["1,244.50 CR", "12.00 DR", "3.25 CR", "1.00 DR"], [1244.5, -12, 3.25, -1]),
+        (["1.244,50 H", "12,00 S", "3,25 H", "1,00 S"], [1244.5, -12, 3.25, -1]),
+        (["(1997)", "(2003)", "(1984)", "(2011)"], [1997, 2003, 1984, 2011]),
+        (["7.5/10", "9/10", "10/10", "0.5/10"], [7.5, 9, 10, 0.5]),
+        (["۱۲٫۵ kg", "۱٬۲۳۴٫۵ kg", "۷ kg", "۰٫۲۵ kg"], [12.5, 1234.5, 7, 0.25]),
     ):
-        assert column(tmp_path, cells * 3).features[:4, 0].tolist() == numbers
+        quoted = [f'"{c.replace(chr(34), chr(34) * 2)}"' for c in cells * 3]
+        assert column(tmp_path, quoted).features[:4, 0] == pytest.approx(numbers, abs=1e-12), cells
+
+
+def test_what_only_looks_like_a_quantity_of_several_parts_is_none(tmp_path):
+    for cells in (["3/4 inch", "1/2 inch", "5/8 inch"], ["120/80", "130/85", "140/90"], ["2 d", "3D", "b"]):
+        assert len(column(tmp_path, cells * 8, text="one-hot").recipe.columns[0].categories) == 3
+    accounts = column(tmp_path, ["(1,997)", "2,003", "(12)", "5"] * 3)
+    assert accounts.features[:4, 0].tolist() == [-1997, 2003, -12, 5]
+
+
+def test_minutes_that_may_be_hours_are_asked_about(tmp_path):
+    for auto in (False, True):
+        said = refused(column, tmp_path, ["1:02:03", "5:12", "0:59:30"] * 8, auto=auto)
+        assert "column 'w', line 3: '5:12': hours and minutes, or minutes and seconds? Others have three parts" in said
+        assert "0:05:12, or leave the column out with --drop" in said
+    clear = column(tmp_path, ["1:02:03", "0:05:12", "0:59:30"] * 8)
+    assert clear.features[1, 0] == pytest.approx(5 / 60 + 12 / 3600, abs=1e-12)
 
 
 def test_a_target_with_a_unit_is_a_number(tmp_path):

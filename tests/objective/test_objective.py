@@ -94,6 +94,8 @@ def test_several_outputs_sum_their_losses():
     measured = objective.evaluate(params, X, (Y, y))
     assert sorted(measured) == ["accuracy 0", "loss 0", "loss 1"]
     assert float(value) == pytest.approx(measured["loss 0"] + measured["loss 1"], rel=1e-12)
+    read = objective.read(X, (Y, y), None, np.dtype("float64"))
+    assert objective.value(params, read) == pytest.approx(float(value), rel=1e-12)
     with pytest.raises(rs.errors.DataError, match="2 outputs and the objective 1 losses"):
         rs.Objective(net, rs.losses.CrossEntropy())
 
@@ -139,9 +141,11 @@ def test_parameters_of_another_network_are_refused():
 def test_a_strength_multiplies_the_penalty():
     shared, own = classifier(penalty=rs.penalties.L2(1.0)), classifier(penalty=rs.penalties.L2(0.25))
     params = shared.network.init(0, "float64")
-    value, grads = shared.differentiate(params, shared.read(X, Y, None, np.dtype("float64")), strength=0.25)
+    examples = shared.read(X, Y, None, np.dtype("float64"))
+    value, grads = shared.differentiate(params, examples, strength=0.25)
     wanted, slopes = own.value_and_grad(params, X, Y)
     assert float(value) == pytest.approx(float(wanted), rel=1e-15)
+    assert shared.value(params, examples, strength=0.25) == pytest.approx(float(wanted), rel=1e-12)
     for name, slope in slopes.items():
         np.testing.assert_allclose(grads[name], slope, rtol=1e-12, atol=1e-15)
 

@@ -124,7 +124,10 @@ def binary(g: Grown) -> None:
     else:
         y = g.value(g.values[x].dtype.kind)
     kind = g.pick(*BINARY)
-    g.add(kind, [x, y] if g.rng.random() < 0.5 else [y, x], fmod=1 if kind == "Mod" and g.pick(0, 1) else None)
+    x, y = (x, y) if g.rng.random() < 0.5 else (y, x)
+    (made,) = g.add(kind, [x, y], fmod=1 if kind == "Mod" and g.pick(0, 1) else None)
+    if kind == "PRelu" and g.shape_of(made) != g.shape_of(x):
+        raise ValueError("onnxruntime computes slopes of more axes than x has, but refuses graphs with them")
 
 
 def where(g: Grown) -> None:
@@ -140,6 +143,8 @@ def cast(g: Grown) -> None:
 
 def reduced(g: Grown) -> None:
     x, kind = g.value("fi", (1, 4)), g.pick(*REDUCE)
+    if kind == "ReduceLogSumExp" and g.values[x].dtype.kind == "i":
+        raise LookupError("onnxruntime rounds the exponentials of whole numbers")
     rank = g.values[x].ndim
     axes = None if g.pick(0, 0, 1) else [int(a) for a in g.rng.permutation(rank)[: int(g.rng.integers(1, rank + 1))]]
     inside = g.opset >= (13 if kind == "ReduceSum" else 18)
@@ -308,6 +313,8 @@ def windowed(g: Grown) -> None:
         (x,) = g.add("Unsqueeze", [x, g.stored([1])] if g.opset >= 13 else [x], axes=None if g.opset >= 13 else [1])
     kind = g.pick("Conv", "MaxPool", "AveragePool", "ConvTranspose", "GlobalAveragePool", "InstanceNormalization",
                   "BatchNormalization", "LayerNormalization")  # fmt: skip
+    if kind == "LayerNormalization" and g.opset < 17:
+        raise LookupError("onnxruntime computes it, ONNX has none")
     dtype, channels = g.values[x].dtype, g.shape_of(x)[1]
     settings: dict[str, Any] = {"kernel_shape": [g.pick(1, 2, 3)], "strides": [g.pick(1, 2)]}
     settings |= g.pick({}, {"pads": [1, 1]}, {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"})

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-__all__ = ["SIZES", "Grown", "declared", "inputs_at", "session"]
+__all__ = ["SIZES", "Grown", "declared", "fits", "inputs_at", "session"]
 
 SIZES: Sequence[Mapping[str, int]] = ({"b": 3, "s": 4, "t": 5}, {"b": 1, "s": 1, "t": 1}, {"b": 2, "s": 6, "t": 1})
 """Lengths of the named axes; the graph grows at the first."""
@@ -111,6 +111,28 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
+def fits(model: onnx.ModelProto, given: Mapping[str, np.ndarray], outputs: Sequence[np.ndarray]) -> bool:
+    """Whether a graph means these lengths: what happens otherwise is decided here otherwise than in onnxruntime.
+
+    A window wider than its axis gives an array without entries there, and a length that a graph computes for a Reshape
+    as 0 is the length as it was: both are refused here. An output has the axes that the file declares, even where a
+    Squeeze meets a length of 1 at which one more could be dropped.
+    """
+    graph = model.graph
+    stored = {t.name for t in graph.initializer}
+    windows = [n.output[0] for n in graph.node if n.op_type in ("AveragePool", "Conv", "MaxPool")]
+    lengths = [n.input[1] for n in graph.node if n.op_type == "Reshape" and n.input[1] not in stored]
+    seen = onnx.ModelProto()
+    seen.CopyFrom(model)
+    said = {o.name: o.type.tensor_type for o in graph.output}
+    for kind, value in zip(said.values(), outputs, strict=True):
+        if kind.HasField("shape") and len(kind.shape.dim) != value.ndim:
+            return False
+    seen.graph.output.extend(onnx.ValueInfoProto(name=n) for n in {*windows, *lengths} - said.keys())
+    found = dict(zip((o.name for o in seen.graph.output), session(seen).run(None, given), strict=True))
+    return all(found[n].size for n in windows) and all(found[n].all() for n in lengths)
 
 
 def inputs_at(grown: Grown, lengths: Mapping[str, int], seed: int = 0) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -437,3 +438,18 @@ def test_a_long_compilation_is_said_before_it_begins(capsys, monkeypatch):
         lines = capsys.readouterr().err.splitlines()
         assert sum(line.startswith("compiling one program of 4 parameter arrays") for line in lines) == said
         assert lines[-1].startswith("epoch 1 of 1")
+
+
+def test_time_that_compiling_took_leaves_a_fifth_for_steps(monkeypatch):
+    ticks, slow, chunk = iter(range(100_000)), [0.0], training_run.TrainingRun.run_chunk
+
+    def waits(run, step, *rest):
+        slow[0] += 100 * (step == 0)  # for the compiler
+        return chunk(run, step, *rest)
+
+    monkeypatch.setattr(training_run, "time", SimpleNamespace(perf_counter=lambda: next(ticks) + slow[0]))
+    monkeypatch.setattr(training_run.TrainingRun, "run_chunk", waits)
+    result = fit(classifier(), epochs=2_000, seconds=50.0, validation=(X, Y))
+    assert result.stopped == "time"
+    assert 110 <= result.seconds < 120
+    assert result.steps > 1

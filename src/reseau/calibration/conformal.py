@@ -6,7 +6,7 @@ Classifiers*, 2019.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
@@ -39,7 +39,7 @@ class Conformal:
     """
 
     network: Network
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=False)
     quantile: float
     guarantee: Guarantee
     groups: Mapping[int, tuple[Guarantee, float]]

@@ -200,9 +200,10 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
         assert whole is not None
         return whole, None, ""
     own = _own_recipe(arguments)
-    sheet = _sheet(name, arguments, without=arguments.drop, texts=arguments.key, ragged=arguments.auto)
-    if sheet.ragged:
-        print(f"{name}: rows with another number of cells are left out, {sheet.ragged} of them", file=sys.stderr)
+    mark = _mark(own) if own else ""
+    sheet = _sheet(name, arguments, without=arguments.drop, texts=arguments.key, decimal=mark, ragged=arguments.auto)
+    if sheet.shortened:
+        print(sheet.shortened, file=sys.stderr)
     sheet = _chosen(sheet, arguments)
     if own is not None:
         _leave_to(own, arguments)
@@ -278,11 +279,20 @@ def _own_recipe(arguments: Train) -> Recipe | None:
 
 def _leave_to(own: Recipe, arguments: Train) -> None:
     """Refuse options that a network's own recipe settles."""
-    said = arguments.auto or arguments.decimal or arguments.dates
-    if said or (arguments.missing, arguments.text) != ("error", "error") or arguments.target not in (None, own.target):
+    settled = {
+        "--target": arguments.target not in (None, own.target),
+        "--task": arguments.task not in ("auto", own.task),
+        "--missing": arguments.missing != "error",
+        "--text": arguments.text != "error",
+        "--auto": arguments.auto,
+        "--decimal": arguments.decimal,
+        "--dates": arguments.dates,
+        "--words": arguments.words,
+    }
+    if said := [option for option, given in settled.items() if given]:
         raise DataError(
             f"{arguments.source}: the network knows how its table is read, and predicts {own.target!r}\n"
-            "  fix: leave --target, --missing and --text out"
+            f"  fix: leave {', '.join(said)} out"
         )
 
 

@@ -55,3 +55,7 @@ def __getattr__(name: str) -> Any:
 
     globals()[name] = preprocess
     return preprocess
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

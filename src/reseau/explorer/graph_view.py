@@ -12,7 +12,7 @@ from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.graph import Graph, Input, Node
 from reseau.graph.backprop import Values, backprop, evaluate
-from reseau.inspect.diagnose import diagnose, norm_of
+from reseau.inspect.diagnose import diagnose
 from reseau.inspect.drawing.boxes import FAMILIES, Diagram, diagram
 from reseau.inspect.drawing.layout import assign_layers
 from reseau.inspect.drawing.picture import Picture, measure, paint
@@ -112,8 +112,8 @@ class Statistician:
         kept: Values = dict(zip(nodes, values, strict=True))
         found: Values = {n: g for n, g in zip(nodes, back, strict=True) if g is not None}
         health = diagnose(self.walk.graph, kept, found)
-        dead = {n.name: n for n in health.nodes}
-        norms = {n: norm_of(np.asarray(g)) for n, g in found.items()}
+        told_of = {n.name: n for n in health.nodes}
+        gradients = {n.name: n.gradient for n in health.nodes} | {p.name: p.gradient for p in health.parameters}
         told = []
         for node in nodes:
             name = plain(self.walk.graph.names[node])
@@ -121,8 +121,7 @@ class Statistician:
             if value.dtype.kind not in "fiub" or not value.size:
                 continue
             wide = value.astype(np.float64)
-            gradient = norms.get(node)
-            units = dead[name].units if name in dead else 0
+            units = told_of[name].units if name in told_of else 0
             with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are told as they are
                 mean, spread = float(wide.mean()), float(wide.std())
             told.append(
@@ -130,9 +129,9 @@ class Statistician:
                     "name": name,
                     "mean": mean,
                     "spread": spread,
-                    "gradient": gradient,
+                    "gradient": gradients.get(name),
                     "units": units,
-                    "dead": dead[name].dead if units else 0,
+                    "dead": told_of[name].dead if units else 0,
                 }
             )
         return Reply("statistics", {"nodes": told, "problems": health.problems, "rows": self.count})

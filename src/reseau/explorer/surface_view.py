@@ -12,8 +12,8 @@ from reseau.errors import DataError
 from reseau.explorer.data_view import check_column, predict, range_of, table_of
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
-from reseau.graph.backprop import evaluate
-from reseau.losses import CrossEntropy
+from reseau.graph import order
+from reseau.graph.backprop import constants, evaluate
 
 __all__ = ["Surveyor"]
 
@@ -95,19 +95,19 @@ class Surveyor:
         return told.value, told.confidence
 
     def _walk(self, own: Any, base: Any, across: Any, up: Any, axes: Any, rows: int) -> tuple[Any, Any]:
-        """A few lines of the grid at a time: the scores; or, where the loss is a cross-entropy, the decision."""
+        """A few lines of the grid at a time: the scores; or, where the loss makes probabilities, the decision."""
         network = self.problem.network
-        output, chosen = network.graph.outputs[0], isinstance(self.problem.loss, CrossEntropy)
+        output, loss = network.graph.outputs[0], self.problem.loss
+        sure = bool(self.problem.classes) and loss is not None and loss.probabilistic
+        told = output if loss is None or not sure else loss.meaning(output)
+        nodes = order((*network.graph.nodes, told))
         plane = jnp.broadcast_to(base, (rows, len(across), len(base)))
 
         def line(heights: Any) -> tuple[Any, Any]:
             places = plane.at[:, :, axes[1]].set(heights[:, None]).at[:, :, axes[0]].set(across)
-            values = evaluate(network.graph.nodes, network.sources(own, (places.reshape(-1, len(base)),)))
-            scores = values[output].reshape(rows * len(across), -1)
-            if not chosen:
-                return scores, None
-            most = jnp.max(scores, axis=1, keepdims=True)
-            return jnp.argmax(scores, axis=1), 1 / jnp.sum(jnp.exp(scores - most), axis=1)
+            sources = network.sources(own, (places.reshape(-1, len(base)),)) | constants(nodes, base.dtype)
+            found = evaluate(nodes, sources)[told].reshape(rows * len(across), -1)
+            return (jnp.argmax(found, axis=1), jnp.max(found, axis=1)) if sure else (found, None)
 
         return jax.lax.map(line, up)
 

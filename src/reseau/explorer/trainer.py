@@ -13,8 +13,6 @@ import numpy as np
 from reseau.batches import Shuffled
 from reseau.errors import DataError, ReseauError
 from reseau.explorer.problem import PENALTIES, Problem
-from reseau.graph import order
-from reseau.graph.backprop import constants, evaluate
 from reseau.objective import Examples, Objective
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.training.feed import Resident
@@ -189,7 +187,7 @@ class Trainer:
         if self.running or not isnan(self.loss) or self.problem.objective(self.settings.penalty) is None:
             return
         own = {k: jnp.asarray(v) for k, v in self.params.items()}
-        self.loss = self.objective().measure(own, self._examples(self.problem.train))["loss"] + self._penalty()
+        self.loss = self.objective().value(own, self._examples(self.problem.train), self.settings.strength)
         self._validate(None if self.held is None else self._examples(self.held))
         if not self.curve:
             self.curve.append((self.step, self.loss, self.validation))
@@ -275,17 +273,6 @@ class Trainer:
             self.run = None
             self.stopping.set()
             self.tell(self.progress() | {"running": False})
-
-    def _penalty(self) -> float:
-        """What the penalty adds to the objective."""
-        chosen, strength = PENALTIES[self.settings.penalty], self.settings.strength
-        if chosen is None or not strength:
-            return 0.0
-        graph = self.problem.network.graph
-        nodes = order((chosen.node(graph),))
-        sources = {n: jnp.asarray(self.params[name]) for name, n in graph.parameters.items()}
-        values = evaluate(nodes, sources | constants(nodes, next(iter(sources.values())).dtype))
-        return strength * float(values[nodes[-1]])
 
     def _validate(self, validation: Examples | None) -> None:
         """The loss on the rows that validate."""

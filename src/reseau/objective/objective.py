@@ -253,6 +253,18 @@ class Objective:
         """`evaluate` on data that was read before."""
         return self.means([self.block_sums(params, examples, at) for at in self.blocks(examples)], len(examples))
 
+    def value(self, params: dict[str, Array], examples: Examples, strength: float = 1.0) -> float:
+        """F(θ) on data that was read before, with `strength` times the penalty; no derivatives, in blocks of rows."""
+        means = self.measure(params, examples)
+        loss = means["loss"] if len(self.losses) == 1 else sum(means[f"loss {i}"] for i in range(len(self.losses)))
+        if self.penalty is None:
+            return loss
+        graph = self.network.graph
+        nodes = order((self.penalty.node(graph),))
+        given: Values = {n: params[name] for name, n in graph.parameters.items()}
+        penalty = evaluate(nodes, given | constants(nodes, precision_of(params)))[nodes[-1]]
+        return loss + strength * float(penalty)
+
     def blocks(self, examples: Examples) -> range:
         """Where the blocks of rows begin in which `measure` goes through the data."""
         return range(0, len(examples), self._at_once(examples))

@@ -287,7 +287,7 @@ def broadcast_length(a: Dim, b: Dim) -> Dim:
         return b if a == 1 else a
     if isinstance(a, int) or isinstance(b, int):
         return a if isinstance(a, int) else b
-    return larger(a, b)
+    return times(larger(a, b), smaller(smaller(a, b), 1))  # a 0 beside a 1 is 0
 
 
 def lengths_at(lengths: Sequence[Dim], places: Places, inputs: Sequence[tuple[int, ...]]) -> list[int | None]:

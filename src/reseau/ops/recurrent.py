@@ -158,12 +158,10 @@ class LongShortCell(Recurrent):
     def forward(
         self, x: Array, w: Array, r: Array, b: Array, c: Array, h: Array, lengths: Array, cell: Array, peep: Array
     ) -> Array:
-        kept, last = self.run(x, lengths, (h, cell), (w, r, b, c, peep))
-        return last[1] if self.output == 2 else kept[self.output]
+        return chosen(self.output, *self.run(x, lengths, (h, cell), (w, r, b, c, peep)))
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
-        every = super().shape(x, w, r, *rest)
-        return every[1:] if self.output == 2 else every
+        return chosen_shape(self.output, super().shape(x, w, r, *rest))
 
 
 @dataclass(frozen=True)
@@ -198,12 +196,20 @@ class QuantizedLongShortCell(Recurrent):
         b, c, h, lengths, cell, peep, w_scale, w_zero, r_scale, r_zero = more
         w, r = on_levels(w, w_scale, w_zero), on_levels(r, r_scale, r_zero)
         from_x = on_own_levels(x, (0, 1, 2)) @ w.T + b + c
-        kept, last = self.run(from_x, lengths, (h, cell), (r, peep))
-        return last[1] if self.output == 2 else kept[self.output]
+        return chosen(self.output, *self.run(from_x, lengths, (h, cell), (r, peep)))
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
-        every = super().shape(x, w, r, *rest)
-        return every[1:] if self.output == 2 else every
+        return chosen_shape(self.output, super().shape(x, w, r, *rest))
+
+
+def chosen(output: int, kept: tuple[Array, ...], last: tuple[Array, ...]) -> Array:
+    """Of what a long short-term memory ran through, what its `output` says."""
+    return last[1] if output == 2 else kept[output]
+
+
+def chosen_shape(output: int, every: Shape) -> Shape:
+    """The shape of `chosen`, from that of a state after every step."""
+    return every[1:] if output == 2 else every
 
 
 def long_short_step(

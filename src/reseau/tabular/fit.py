@@ -1,7 +1,7 @@
 """Training the default network of a table: members that hold out different rows, then one network of all of them."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -48,10 +48,10 @@ class TableFit:
 
     network: Network
     trained: Network
-    params: dict[str, Array]
+    params: dict[str, Array] = field(repr=False)
     settings: TableSettings
     members: tuple[FitResult, ...]
-    held_out: tuple[np.ndarray, ...]
+    held_out: tuple[np.ndarray, ...] = field(repr=False)
     seconds: float
 
 

@@ -50,6 +50,9 @@ logger = logging.getLogger("reseau")
 Stopped = Literal["finished", "early", "time", "interrupted"]
 
 
+SHARE_FOR_STEPS = 0.2  # of the time there is: a network that was compiled and hardly trained is of no use
+
+
 @dataclass(frozen=True)
 class FitResult:
     """What `fit` returns.
@@ -89,8 +92,16 @@ class FitResult:
     processes: int = 1
     exact: bool = True
 
+    def __repr__(self) -> str:
+        last = ", ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if k != "epoch" and len(v))
+        return f"<FitResult {self._end}; last epoch: {last or 'none'}>"
+
     def _repr_html_(self) -> str:
-        return history_html(self.history, f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s")
+        return history_html(self.history, self._end)
+
+    @property
+    def _end(self) -> str:
+        return f"{self.stopped} after {self.steps:,} steps, {self.seconds:.3g} s"
 
     def explore(self) -> Any:
         """A widget, in a notebook, on which the trained network is seen, trained on and changed: `rs.explore`.
@@ -202,8 +213,8 @@ def fit(
             parameters. Needs `validation`.
         best: What makes an epoch the best: the least validation loss, or the highest validation accuracy, of several
             equally accurate epochs the last.
-        seconds: End after the chunk in which so many seconds have passed. A clock decides then: the same seed gives
-            the same bits only where the run ends before.
+        seconds: End after the chunk in which so many seconds have passed; a fifth of them is for steps, however long
+            compiling took. A clock decides then: the same seed gives the same bits only where the run ends before.
         params: Where to start; `objective.network.init(seed)` by default. They are not changed.
         sample_weight: A weight for each row.
         seed: Seed of the first parameters, of the batches and of dropout. The same seed gives the same bits.
@@ -325,6 +336,7 @@ def follow(
         )
     logger.info("training from step %d to %d, %d an epoch", run.step, total, run.in_epoch)
     stopped: Stopped = "finished"
+    over = 0.0
     until = run.step if history.exhausted else total
     with (
         writing(logs, tuple(history.columns), history.rows()) as write,
@@ -339,8 +351,9 @@ def follow(
                 stopped = "interrupted"
             elif history.exhausted and record.step < total:
                 stopped = "early"
-            elif seconds < inf and run.team.agreed(record.seconds >= seconds) and record.step < total:
+            elif seconds < inf and run.team.agreed(0 < over <= record.seconds) and record.step < total:
                 stopped = "time"
+            over = over or max(seconds, record.seconds + SHARE_FOR_STEPS * seconds)  # the first record waits for XLA
             save(record, stopped != "finished" or record.step == total)
             if stopped != "finished":
                 break

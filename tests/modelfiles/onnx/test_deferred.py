@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -218,3 +219,19 @@ def test_a_scan_over_an_empty_sequence_asks_for_more(tmp_path: Path) -> None:
     agree(net(params, x), theirs(m, {"x": x}))
     with pytest.raises(rs.errors.ReseauError, match=r"Scan(.|\n)*no step(.|\n)*fix: give longer inputs"):
         net(params, x[:1])
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_a_hardmax_over_several_axes_is_written_as_such_in_newer_opsets(tmp_path: Path, axis: int) -> None:
+    m = model(
+        [
+            node("Compress", ["x", "all"], ["c"], axis=0),
+            node("Hardmax", ["c"], ["y"], axis=axis),
+        ],
+        {"x": ("float16", [2, 3, 2]), "all": ("bool", [2])},
+        {"y": ("float16", ["n", 3, 2])},
+        opset=11,
+    )
+    given = {"x": RNG.normal(size=(2, 3, 2)).astype(np.float16), "all": np.array([True, True])}
+    check_both_ways(tmp_path, m, given)
+    assert onnx.load(tmp_path / "back.onnx").opset_import[0].version >= 13

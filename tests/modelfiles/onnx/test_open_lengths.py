@@ -285,3 +285,81 @@ def test_a_bound_that_falls_below_0_is_refused(tmp_path) -> None:
     agree(path, {"x": draw(6)}, tmp_path / "back.onnx")
     with pytest.raises(rs.errors.ShapeError, match=r"cut at s-4, here -1\n  fix: give longer axes"):
         here(path, {"x": draw(3)})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shapes"),
+    [
+        pytest.param(
+            [
+                node("Unsqueeze", ["x", "zero"], ["u"]),
+                node("Transpose", ["u"], ["v"], perm=[0, 2, 1]),
+                node("Add", ["z", "v"], ["y"]),
+            ],
+            {"x": ("s", "t"), "z": ("t", "s")},
+            id="axes of two words under one more axis, in another order",
+        ),
+        pytest.param(
+            [
+                node("Slice", ["x", "zero", "one"], ["a"]),
+                node("Sin", ["a"], ["b"]),
+                node("ReduceSum", ["b"], ["r"]),
+                node("Cos", ["x"], ["c"]),
+                node("Slice", ["c", "zero", "far", "zero", "two"], ["d"]),
+                node("Mul", ["d", "r"], ["y"]),
+            ],
+            {"x": ("s",)},
+            id="a cut of a named axis has another length",
+        ),
+        pytest.param(
+            [node("Slice", ["w", "zero", "zero"], ["a"]), node("Unsqueeze", ["a", "zero"], ["y"])],
+            {"x": ("s",)},
+            id="no entries in another shape",
+        ),
+        pytest.param(
+            [node("Slice", ["x", "one", "one", "zero"], ["a"]), node("Unsqueeze", ["a", "zero"], ["y"])],
+            {"x": ("t", "s")},
+            id="no entries but a named axis in another shape",
+        ),
+        pytest.param(
+            [
+                node("Transpose", ["w3"], ["v"], perm=[0, 2, 1]),
+                node("MatMul", ["x", "v"], ["y"]),
+                node("Reshape", ["w3", "as it was"], ["z"]),
+            ],
+            {"x": ("s", 2, 4)},
+            id="a weight that is read in another order and is an output too",
+        ),
+    ],
+)
+def test_such_lengths_are_written_back(tmp_path, nodes: list[onnx.NodeProto], shapes: dict) -> None:
+    stored = KNOWN | {
+        "far": np.array([9]),
+        "two": np.array([2]),
+        "w": draw(4),
+        "w3": draw(1, 2, 4),
+        "as it was": np.array([1, 2, 4]),
+    }
+    inputs = [value(name, FLOAT, shape) for name, shape in shapes.items()]
+    outputs = ["y", "z"][: 2 if nodes[-1].output[0] == "z" else 1]
+    path = made(tmp_path / "a.onnx", nodes, inputs, outputs, **stored)
+    sizes = {"s": 4, "t": 3}
+    given = {name: draw(*(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}
+    agree(path, given, tmp_path / "back.onnx")
+
+
+def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:
+    """ONNX would take the 0 for "as it was", which is not what the arithmetic means."""
+    nodes = [*counted(), node("Sub", ["n", "one"], ["m"]), node("Concat", ["any", "m"], ["to"], axis=0)]
+    nodes.append(node("Reshape", ["x", "to"], ["y"]))
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s", 6])], ["y"], **KNOWN, any=np.array([-1]))
+    agree(path, {"x": draw(4, 6)})
+    with pytest.raises(rs.errors.ShapeError, match=r"\(6\*s\)//\(s-1\) divides by 0.*\n  fix: give longer axes"):
+        here(path, {"x": draw(1, 6)})
+
+
+def test_a_length_that_becomes_0_beside_a_1_is_0(tmp_path) -> None:
+    nodes = [*counted(), node("Div", ["n", "two"], ["half"]), node("Expand", ["x", "half"], ["y"])]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s"])], ["y"], **KNOWN, two=np.array([2]))
+    for length in (1, 2, 3):
+        agree(path, {"x": draw(length)}, tmp_path / "back.onnx")

@@ -172,6 +172,30 @@ def test_weights_behind_what_unpacks_them_are_trained(kind: str, tmp_path) -> No
     assert not np.array_equal(result.params[name], params[name])
 
 
+def test_lengths_that_become_real_numbers_are_no_weights(tmp_path) -> None:
+    nodes = [
+        node("Shape", ["x"], ["n"]),
+        node("Slice", ["n", "one", "two"], ["k"]),
+        node("Cast", ["k"], ["d"], to=FLOAT),
+        node("Div", ["x", "d"], ["y"]),
+    ]
+    stored = {"one": np.array([1]), "two": np.array([2])}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["b", 4])], ["y"], **stored)
+    net = agree(path, {"x": draw(2, 4)}, tmp_path / "back.onnx")
+    assert not net.graph.parameters
+
+
+@pytest.mark.parametrize("stored", [np.array([1.0, 2.0]), np.array([1, 2])])
+def test_an_output_of_64_bits_that_is_stored(stored: np.ndarray, tmp_path) -> None:
+    if stored.dtype.kind == "f":
+        first = node("Constant", [], ["y"], value=onnx.numpy_helper.from_array(stored))
+    else:
+        first = node("Cast", ["w"], ["y"], to=DOUBLE)
+    nodes = [first, node("Relu", ["x"], ["z"])]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, [3])], ["y", "z"], w=stored)
+    agree(path, {"x": draw(3)}, tmp_path / "back.onnx")
+
+
 def test_words_about_a_file_are_carried_over(tmp_path) -> None:
     path = made(tmp_path / "a.onnx", [node("Relu", ["x"], ["y"])], [value("x", FLOAT, ["b", 2])], ["y"])
     first = onnx.load(path)

@@ -11,7 +11,7 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, label
+from reseau.data.table.columns import NOTHING, Cells, Sheet, Texts, label
 from reseau.data.table.decide import looks_few
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Recipe
@@ -220,7 +220,7 @@ def _classes(y: np.ndarray, source: str, task: str) -> tuple[str, ...]:
     """Names of the classes; none for a regression."""
     text, few = y.dtype.kind == "U", looks_few(y)
     whole = y.dtype.kind != "f" or bool((y == np.floor(y)).all())
-    if text and (blank := np.flatnonzero([v.strip().lower() in BLANKS for v in y.tolist()])).size:
+    if text and (blank := np.flatnonzero([v.strip().lower() in NOTHING for v in y.tolist()])).size:
         raise DataError(
             f"{source}: the target of row {blank[0] + 1} is blank ({str(y[blank[0]])!r})\n"
             "  fix: leave such rows out, for example X[known], y[known] with known = y != 'nan'"

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.readers.csv import check_names
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
+from reseau.data.readers.refusals import check_absent, check_names
 from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, label
+from reseau.data.table.problems import Problem, refusal
+from reseau.data.table.readings import droppable
 from reseau.disk import file_error
 from reseau.errors import DataError
 
@@ -23,19 +25,29 @@ ROWS_IN_CACHE = 256
 EXACT = 2**53  # the whole numbers up to here are float64
 
 
-def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | None = None, start: int = 0) -> Sheet:
+def sheet_of(
+    table: Any,
+    path: str = "the table",
+    *,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    start: int = 0,
+) -> Sheet:
     """The columns of a table in memory: numbers, texts (which may be categories), truths, which are either, and dates.
+
+    A nested column `geo` becomes columns `geo.lat` and `geo.lon`; a list of texts is one text, commas between them.
 
     Args:
         table: A pyarrow Table or RecordBatch, a pandas or polars DataFrame, or any other that hands itself over as an
             Arrow stream (`__arrow_c_stream__`).
         path: What messages call it.
         columns: Names of the columns that are read, those that are there; all of them by default.
+        without: Names of columns that are not read.
         start: How many rows stand before these, for messages.
 
     Raises:
-        DataError: Two columns have one name, or a column holds something else: lists, bytes, objects, whole numbers
-            that float64 does not hold. The message names the column and the cure.
+        DataError: Two columns have one name, or some hold something else: lists of numbers, bytes, objects, whole
+            numbers that float64 does not hold. The message names the columns and the cure.
 
     Example:
         >>> import pyarrow as pa
@@ -44,22 +56,30 @@ def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | 
     """
     pa = pyarrow()
     if isinstance(table, pa.Table | pa.RecordBatch):
+        table = _flat(table)
         names, arrays = list(table.schema.names), table.columns
     elif hasattr(table, "columns") and hasattr(table, "iloc"):
         names, arrays = [str(name) for name in table.columns], _Frame(table)
     elif hasattr(table, "__arrow_c_stream__"):
-        return sheet_of(pa.table(table), path, columns=columns, start=start)
+        return sheet_of(pa.table(table), path, columns=columns, without=without, start=start)
     else:
         raise DataError(
             f"{path}: it is {type(table).__name__}, not a table\n"
             "  fix: give a pyarrow Table or RecordBatch, or a pandas or polars DataFrame"
         )
     check_names(path, tuple(names))
-    wanted = [i for i, name in enumerate(names) if columns is None or name in columns]
-    cells = []
+    check_absent(path, names, without)
+    wanted = [i for i, name in enumerate(names) if (columns is None or name in columns) and name not in without]
+    cells: list[Cells] = []
+    problems: list[Problem] = []
     for i in wanted:
         try:
-            cells.append(_cells(arrays[i], path, names[i], start))
+            array = arrays[i]
+            if cure := _unreadable(array.type):
+                said = f"{path}: column {names[i]!r} holds {array.type}, neither numbers nor texts"
+                problems.append(droppable(said, cure, names[i]))
+            else:
+                cells.append(_cells(array, path, names[i], start))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, DataError):
                 raise
@@ -67,26 +87,40 @@ def sheet_of(table: Any, path: str = "the table", *, columns: Collection[str] | 
             raise DataError(
                 f"{path}: column {names[i]!r} cannot be read: {said}\n  fix: give the column one type, numbers or texts"
             ) from error
+    if problems:
+        raise refusal(path, problems, auto=True)
     rows = range(start + 1, start + 1 + (table.num_rows if hasattr(table, "num_rows") else len(table)))
     return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row")
 
 
-def parquet_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+def _flat(table: Any) -> Any:
+    """The table with a column for each part of a nested one."""
+    pa = pyarrow()
+    while any(pa.types.is_struct(kind) for kind in table.schema.types):
+        table = (table if isinstance(table, pa.Table) else pa.Table.from_batches([table])).flatten()
+    return table
+
+
+def parquet_sheet(
+    path: str | PathLike[str], columns: Collection[str] | None = None, without: Collection[str] = ()
+) -> Sheet:
     """The columns of a Parquet file; of `columns`, those that are there."""
     pyarrow()
     parquet = import_module("pyarrow.parquet")
 
     def read(file: Any) -> Any:
         opened = parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
-        names = opened.schema_arrow.names
-        return opened.read(columns=None if columns is None else [n for n in names if n in columns])
+        asked = None if columns is None else {part for c in columns for part in (c, c.partition(".")[0])}
+        return opened.read(columns=None if asked is None else [n for n in opened.schema_arrow.names if n in asked])
 
-    return _read(path, "Parquet", read, columns)
+    return _read(path, "Parquet", read, columns, without)
 
 
-def arrow_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+def arrow_sheet(
+    path: str | PathLike[str], columns: Collection[str] | None = None, without: Collection[str] = ()
+) -> Sheet:
     """The columns of an Arrow file (Feather version 2) or stream; of `columns`, those that are there."""
-    return _read(path, "Arrow", partial(_ipc, pyarrow()), columns)
+    return _read(path, "Arrow", partial(_ipc, pyarrow()), columns, without)
 
 
 class _Frame:
@@ -99,19 +133,27 @@ class _Frame:
         return pyarrow().array(self.frame.iloc[:, i], from_pandas=True)
 
 
-def _read(path: str | PathLike[str], kind: str, read: Callable[[Any], Any], columns: Collection[str] | None) -> Sheet:
+def _read(
+    path: str | PathLike[str],
+    kind: str,
+    read: Callable[[Any], Any],
+    columns: Collection[str] | None,
+    without: Collection[str],
+) -> Sheet:
     """A file as a sheet."""
     with reading(path, kind):
         with open(path, "rb") as file:
             table = read(file)
             table.validate(full=True)  # offsets and texts of a damaged file may point anywhere
-        sheet = sheet_of(table, str(path), columns=columns)
+        sheet = sheet_of(table, str(path), columns=columns, without=without)
     if not len(sheet):
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
     return sheet
 
 
-def json_sheet(path: str | PathLike[str], columns: Collection[str] | None = None) -> Sheet:
+def json_sheet(
+    path: str | PathLike[str], columns: Collection[str] | None = None, without: Collection[str] = ()
+) -> Sheet:
     """The columns of a file of JSON Lines, one object a row, plain or packed; of `columns`, those that are there."""
     pa, json, source = pyarrow(), import_module("pyarrow.json"), Source(path)
     content = b"".join(source.chunks())
@@ -123,7 +165,7 @@ def json_sheet(path: str | PathLike[str], columns: Collection[str] | None = None
         raise DataError(
             f"{source}: it is not JSON Lines: {said}\n  fix: one object a line, a column of the same kind in each"
         ) from error
-    sheet = sheet_of(table, str(source), columns=columns)
+    sheet = sheet_of(table, str(source), columns=columns, without=without)
     if not len(sheet):
         raise DataError(f"{source}: it has no rows\n  fix: give at least one row")
     return sheet
@@ -206,6 +248,8 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
     types, who = pa.types, f"{path}: column {name!r}"
     if isinstance(array, pa.ChunkedArray):
         array = array.unify_dictionaries().combine_chunks()
+    if _is_list(array.type):
+        array = import_module("pyarrow.compute").binary_join(array, ", ")
     kind = array.type
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         array = array.cast(pa.large_string()).dictionary_encode()
@@ -213,8 +257,6 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
         return Texts(("False", "True"), array.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False))
     if types.is_dictionary(array.type):
         values = array.dictionary.to_pylist()
-        if any(isinstance(v, bytes | list | dict) for v in values):
-            raise DataError(f"{who} holds {kind}, not texts\n  fix: {_cure(types, kind.value_type)}")
         codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
         return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes)
     if types.is_integer(kind):
@@ -225,8 +267,6 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
         return _instants(array.cast(pa.time64("us"), safe=False), "timedelta64[us]")
     elif types.is_duration(kind):
         return _instants(array.cast(pa.duration("us"), safe=False), "timedelta64[us]") / np.timedelta64(1, "D")
-    elif not (types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)):
-        raise DataError(f"{who} holds {kind}, neither numbers nor texts\n  fix: {_cure(types, kind)}")
     numbers: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return numbers
 
@@ -253,8 +293,20 @@ def _check_exact(array: Any, who: str, start: int) -> None:
             )
 
 
-def _cure(types: Any, kind: Any) -> str:
-    """What to do about a column whose type is neither a number nor a text."""
+def _unreadable(kind: Any) -> str:
+    """What to do about a column of this type; empty where it can be read."""
+    types = pyarrow().types
+    if types.is_dictionary(kind):
+        return _unreadable(kind.value_type)
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return "decode it to text, or leave it out"
-    return "give it one number or one text a row, or leave it out"
+        return "decode it to text"
+    plain = types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    plain = plain or types.is_null(kind) or types.is_temporal(kind) or _is_list(kind)
+    texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return "" if plain or texts else "give it one number or one text a row"
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether it is a list of texts."""
+    types = pyarrow().types
+    return (types.is_list(kind) or types.is_large_list(kind)) and types.is_string(kind.value_type)

@@ -1,14 +1,9 @@
 """CSV files as columns: pyarrow cuts the cells and reads the numbers, block by block; no file is held as text."""
 
-import csv
-import io
-import shlex
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from itertools import islice
 from math import isnan
 from os import PathLike
 from typing import Any
@@ -17,13 +12,22 @@ import numpy as np
 
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
-from reseau.data.readers.sniffing import SHOWN_ROWS, Layout, sniff
-from reseau.data.readers.text import BLOCK_BYTES, Feed, Pieces, utf8
-from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts
+from reseau.data.readers.refusals import (
+    check_absent,
+    check_names,
+    every_line,
+    ragged_rows,
+    refuse_nameless,
+    refuse_second_header,
+    refuse_title,
+)
+from reseau.data.readers.sniffing import Layout, sniff
+from reseau.data.readers.text import BLOCK_BYTES, Feed
+from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, blanks
 from reseau.data.table.notation import read_number
 from reseau.errors import DataError
 
-__all__ = ["check_absent", "check_names", "read_delimited"]
+__all__ = ["read_delimited"]
 
 MOST_COLUMNS = 100_000
 MANY_COLUMNS = 500
@@ -70,14 +74,14 @@ def read_delimited(
         )
     held = (" ".join(n.split()) if "\n" in n else n for n in layout.first)  # a name of two lines is one name
     found = tuple(names or (held if layout.header else (str(i + 1) for i in range(width))))
-    if layout.header and names is None and found[0] == "" and found.count("") == 1:
-        found = ("Unnamed: 0", *found[1:])  # as pandas calls it: the index of a data frame
+    unnamed = {i for i, name in enumerate(found) if not name}
     if names is not None and len(names) != width:
         raise DataError(
             f"{source}: {len(names)} names are given for {width} columns\n  fix: one name a column, in their order"
         )
-    if layout.header and names is None and found.count("") > 1:
-        _refuse_title(source, feed.shown, layout, found)
+    if len(unnamed) > 1:
+        refuse_title(source, feed.shown, layout, found)
+    found = tuple(name or f"Unnamed: {i}" for i, name in enumerate(found))  # as pandas calls it
     check_names(source, found, renamed=True)
     check_absent(source, found, without)
     if not layout.header and names is None:
@@ -85,59 +89,22 @@ def read_delimited(
     asked = [i for i, n in enumerate(found) if (columns is None or n in columns) and n not in without]
     wanted = asked or [0]  # where there is none of them, one tells how many rows there are
     spelled = {i for i in wanted if texts is None or found[i] in texts or i in layout.codes}
-    left: list[int] | None = [] if ragged else None
-    cells, rows = _read(feed, layout, wanted, spelled, found, decimal, left)
+    cells, rows, left = _read(feed, layout, wanted, spelled, found, decimal, ragged)
     if not rows:
         raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
+    columns_of = dict(zip(wanted, cells, strict=True))
+    if nothing := {i for i in unnamed & columns_of.keys() if blanks(columns_of[i]).all()}:
+        wanted = [i for i in wanted if i not in nothing] or wanted  # delimiters at the ends of lines
+    if nameless := sorted(unnamed & {*wanted} - {0} - nothing):
+        refuse_nameless(source, found, nameless[0])
     first = 1 + layout.header
     simple = feed.lines == rows + layout.header
     lines: Sequence[int] = range(first, first + rows) if simple else _Lines(source, layout, rows)
     named = layout.header or names is not None
-    return Sheet(str(source), tuple(found[i] for i in wanted), tuple(cells), lines, named, ragged=len(left or ()))
-
-
-def check_names(path: object, names: Sequence[str], *, renamed: bool = False) -> None:
-    """Refuse columns that cannot be told apart by name; `renamed` says whether other names may be given."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
-        here = f", in the file or here: --names {shlex.quote(_own_names(names))}" if renamed else ""
-        both = " and ".join(places[:3])
-        raise DataError(f"{path}: columns {both} are both called {twice[0]!r}\n  fix: give each its own name{here}")
-    if "" in names:
-        raise DataError(f"{path}: column {[*names].index('') + 1} has no name\n  fix: name it")
-
-
-def _own_names(names: Sequence[str]) -> str:
-    """The names with a number behind each that occurred before, as a line of a CSV file."""
-    found: list[str] = []
-    for name in names:
-        own, count = name, 2
-        while own in found or (own != name and own in names):
-            own, count = f"{name} {count}", count + 1
-        found.append(own)
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(found)
-    return line.getvalue()
-
-
-def _refuse_title(source: Source, shown: str, layout: Layout, found: Sequence[str]) -> None:
-    """Refuse a header without names; where a later line could be the header, say how to leave out what is above it."""
-    rows = csv.reader(shown.splitlines(), delimiter=layout.delimiter)
-    full = next((i for i, row in enumerate(rows) if len(row) == len(found) and all(map(str.strip, row))), 0)
-    blank = [str(i + 1) for i, name in enumerate(found) if not name]
-    cure = "name them, in the file or with --names"
-    if full:
-        cure = _without_head(source, full + 1)
-    raise DataError(f"{source}: columns {', '.join(blank[:6])} have no name in line 1\n  fix: {cure}")
-
-
-def check_absent(path: object, names: Sequence[str], without: Collection[str]) -> None:
-    """Refuse to leave out columns that are not there."""
-    absent = [name for name in without if name not in names]
-    if absent:
-        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise DataError(f"{path}: there is no column {absent[0]!r} to leave out\n  fix: --drop with some of {shown}")
+    kept = tuple(columns_of[i] for i in wanted)
+    if layout.header:
+        refuse_second_header(source, [layout.first[i] for i in wanted], kept, lines)
+    return Sheet(str(source), tuple(found[i] for i in wanted), kept, lines, named, ragged=left)
 
 
 def _read(
@@ -147,17 +114,17 @@ def _read(
     spelled: set[int],
     names: Sequence[str],
     decimal: str,
-    left: list[int] | None,
-) -> tuple[list[Cells], int]:
-    """The wanted columns and how many rows there are; `left` counts the rows that are left out.
+    ragged: bool,
+) -> tuple[list[Cells], int, int]:
+    """The wanted columns, how many rows there are, and how many are left out for another number of cells.
 
     A column is read as numbers until a cell is none; then the file is read again, with that column as texts.
     """
     texts: set[int] = set(spelled)
     while True:
-        pieces, failed, rows = _blocks(feed, layout, wanted, texts, left)
-        if left and len(left) > MOST_RAGGED * rows:
-            raise _ragged(feed.source, layout)
+        pieces, failed, rows, left = _blocks(feed, layout, wanted, texts, ragged)
+        if left > MOST_RAGGED * rows:
+            raise ragged_rows(feed.source, layout)
         if not failed:
             columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
             failed = _doubtful(columns, decimal, layout)
@@ -169,17 +136,18 @@ def _read(
     for i, cells in columns.items():
         if isinstance(cells, np.ndarray):
             _check_exact(feed.source, layout, names[i], i, cells)
-    return [columns[i] for i in wanted], rows
+    return [columns[i] for i in wanted], rows, left
 
 
 def _blocks(
-    feed: Feed, layout: Layout, wanted: list[int], texts: set[int], left: list[int] | None
-) -> tuple[dict[int, list[Any]], set[int], int]:
-    """The blocks of each column; those that begin as numbers and do not go on so; the number of rows."""
+    feed: Feed, layout: Layout, wanted: list[int], texts: set[int], ragged: bool
+) -> tuple[dict[int, list[Any]], set[int], int, int]:
+    """The blocks of each column; those that begin as numbers and do not go on so; the rows read, and those left out."""
     pieces: dict[int, list[Any]] = {i: [] for i in wanted}
     failed: set[int] = set()
+    odd: list[Any] = []
     rows = 0
-    for batch in _batches(feed, layout, wanted, left):
+    for batch in _batches(feed, layout, wanted, odd, skip=ragged):
         rows += batch.num_rows
         at_once = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
         for place, (i, column) in enumerate(zip(wanted, batch.columns, strict=True)):
@@ -196,25 +164,19 @@ def _blocks(
                 failed.add(i)
                 pieces[i].clear()
                 pieces[i].append(None)
-    return pieces, failed, rows
+    return pieces, failed, rows, len(odd)
 
 
-def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | None) -> Iterator[Any]:
-    """The rows of the file as batches of strings."""
+def _batches(feed: Feed, layout: Layout, wanted: list[int], odd: list[Any], *, skip: bool) -> Iterator[Any]:
+    """The rows of the file as batches of strings; those with another number of cells are noted in `odd`."""
     pa, arrow, source = pyarrow(), import_module("pyarrow.csv"), feed.source
-    width, bad = len(layout.first), []
-    if left is not None:
-        left.clear()
 
-    def refuse(row: Any) -> str:
-        if left is None:
-            bad.append(row)
-            return "error"
-        left.append(row.actual_columns)
-        return "skip"
+    def note(row: Any) -> str:
+        odd.append(row)
+        return "skip" if skip else "error"
 
     feed.spaced = layout.delimiter.encode() if layout.spaced else b""
-    names = [str(i) for i in range(width)]
+    names = [str(i) for i in range(len(layout.first))]
     try:
         reader = arrow.open_csv(
             pa.PythonFile(feed, mode="r"),
@@ -222,7 +184,7 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | No
                 use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows_after_names=int(layout.header)
             ),
             parse_options=arrow.ParseOptions(
-                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=note
             ),
             convert_options=arrow.ConvertOptions(
                 column_types={name: pa.string() for name in names},
@@ -233,8 +195,8 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], left: list[int] | No
         )
         yield from reader
     except pa.ArrowException as error:
-        if bad:
-            raise _ragged(source, layout) from error
+        if odd and not skip:
+            raise ragged_rows(source, layout) from error
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error
 
@@ -316,41 +278,10 @@ def _check_exact(source: Source, layout: Layout, name: str, i: int, cells: np.nd
 
 def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Each row that is read with the line on which it ends, for messages."""
-    rows = ((line, row) for line, row in _every_line(source, layout) if len(row) == len(layout.first))
+    rows = ((line, row) for line, row in every_line(source, layout) if len(row) == len(layout.first))
     if layout.header:
         next(rows, None)
     return rows
-
-
-def _every_line(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank, the first too, however many cells it has."""
-    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
-    return ((reader.line_num, row) for row in reader if row)
-
-
-def _ragged(source: Source, layout: Layout) -> DataError:
-    """Which row has more or fewer cells than the first; or that the table begins below a title."""
-    width = len(layout.first)
-    shown = list(islice(_every_line(source, layout), SHOWN_ROWS))
-    usual = Counter(len(cells) for _, cells in shown).most_common(1)[0][0]
-    begin = next((i for i, (_, cells) in enumerate(shown) if len(cells) == usual), 0)
-    if usual > width and begin and all(len(cells) < usual for _, cells in shown[:begin]):
-        return DataError(
-            f"{source}: line {shown[0][0]} has {width} cells, most lines have {usual}\n"
-            f"  fix: {_without_head(source, shown[begin - 1][0] + 1)}"
-        )
-    line, cells = next((each for each in _every_line(source, layout) if len(each[1]) != width), (0, []))
-    return DataError(
-        f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}\n"
-        f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}; "
-        "or --auto (auto=True) leaves such rows out while they are few"
-    )
-
-
-def _without_head(source: Source, first: int) -> str:
-    """The command that leaves out what stands above a line."""
-    return f"leave out what stands above the header: tail -n +{first} {shlex.quote(str(source))} > table.csv"
 
 
 @dataclass(frozen=True)

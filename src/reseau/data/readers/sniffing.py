@@ -5,13 +5,12 @@ import io
 import re
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import isnan
 
-from reseau.data.table.columns import BLANKS
-from reseau.data.table.dates import FORMATS, read_date
-from reseau.data.table.notation import NOTATIONS, is_number, read_number
-from reseau.data.table.units import number_and_unit
+from reseau.data.table.columns import NOTHING, is_data
+from reseau.data.table.dates import is_date
+from reseau.data.table.notation import is_number
 from reseau.errors import DataError
 
 __all__ = ["Layout", "sniff"]
@@ -59,6 +58,12 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
         DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...; or
             spaces stand between the cells.
     """
+    begin = text.lstrip("\r\n")
+    if begin[:4].lower() == "sep=" and (end := begin[4:].splitlines()[0].strip('" ')) in DELIMITERS:
+        raise DataError(
+            f"{path}: its first line tells Excel that {end!r} stands between cells, and is no row\n"
+            f"  fix: leave it out: tail -n +2 {shlex.quote(path)} > table.csv"
+        )
     tried = {d: _rows(text, d, whole, True) for d in ([delimiter] if delimiter else DELIMITERS)}
     chosen = max(tried, key=lambda d: _score(tried[d], d))
     rows = tried[chosen]
@@ -70,7 +75,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     if header is None:
         header = _is_header(path, first, rows[1:])
     if len(first) == 1 and delimiter is None:
-        _refuse_spaces(path, [row[0] for row in rows if row])
+        _refuse_spaces(path, [line for line in text.splitlines()[:SHOWN_ROWS] if line.strip()])
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
     codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
     return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
@@ -79,7 +84,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
 def _are_codes(cells: list[str]) -> bool:
     """Whether the digits of a column are codes, which recur: as numbers some would lose zeros, or be powers of ten."""
     coded = any(CODE.fullmatch(c) for c in cells) and 2 * len({*cells}) <= len(cells)
-    return coded and all(c.isdecimal() or CODE.fullmatch(c) or c.lower() in BLANKS for c in cells)
+    return coded and all(c.isdecimal() or CODE.fullmatch(c) or c.lower() in NOTHING for c in cells)
 
 
 def _by_thousands(cells: list[str]) -> bool:
@@ -89,10 +94,17 @@ def _by_thousands(cells: list[str]) -> bool:
 
 
 def _refuse_spaces(path: str, lines: list[str]) -> None:
-    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers."""
+    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers, or texts in quotes."""
+    single = [*csv.reader(lines, delimiter=" ")]
+    wide, count = Counter(len(row) for row in single).most_common(1)[0] if single else (0, 0)
+    if wide > 1 and count > 0.8 * len(single) and '"' in lines[0] and not any("" in row for row in single):
+        raise DataError(
+            f"{path}: spaces stand between its cells\n"
+            "  fix: --delimiter ' ' (delimiter=' ') reads one between two cells"
+        )
     cells = [line.split() for line in lines[1:]]
     width = len(lines[0].split()) if lines else 0
-    fit = [row for row in cells if len(row) == width and sum(map(_is_data, row)) > 0.5 * width]
+    fit = [row for row in cells if len(row) == width and sum(map(is_data, row)) > 0.5 * width]
     if width > 1 and len(fit) > 0.8 * len(cells):
         raise DataError(
             f"{path}: spaces stand between its cells\n"
@@ -123,7 +135,7 @@ def _score(rows: list[list[str]], delimiter: str) -> tuple[float, float, float, 
     agreeing = [row for row in rows if len(row) == width]
     cells = [c.strip() for row in agreeing for c in row[:50]]
     others = [d for d in DELIMITERS if d != delimiter]
-    clean = sum(not any(d in c for d in others) or _is_data(c) for c in cells) / len(cells)
+    clean = sum(not any(d in c for d in others) or is_data(c) for c in cells) / len(cells)
     share = len(agreeing) / len(rows)
     return (
         float(len(rows[0]) == width) * (share > 0.5),
@@ -133,26 +145,24 @@ def _score(rows: list[list[str]], delimiter: str) -> tuple[float, float, float, 
     )
 
 
-def _is_data(cell: str) -> bool:
-    """Whether a cell is a number in some notation, or a date, and so hardly a name."""
-    return (
-        is_number(cell)
-        or not all(isnan(read_number(cell, n)) for n in NOTATIONS)
-        or number_and_unit(cell.strip()) is not None
-        or any(read_date(cell, form) is not None for form in FORMATS)
-    )
+def _share(cells: list[str], what: Callable[[str], bool]) -> float:
+    """Of how many of the cells something is true."""
+    return sum(map(what, cells)) / len(cells) if cells else 0.0
 
 
 def _is_header(path: str, first: tuple[str, ...], rest: list[list[str]]) -> bool:
-    data = [_is_data(cell) for cell in first]
+    data = [is_data(cell) for cell in first]
     if not any(data):
         return True
     columns = [
-        [c for row in rest if j < len(row) and (c := row[j].strip()).lower() not in BLANKS] for j in range(len(first))
+        [c for row in rest if j < len(row) and (c := row[j].strip()).lower() not in NOTHING] for j in range(len(first))
     ]
-    below = [bool(cells) and sum(map(_is_data, cells)) > 0.8 * len(cells) for cells in columns]
-    if any(b and not d and cell.lower() not in BLANKS for cell, d, b in zip(first, data, below, strict=True)):
+    below = [_share(cells, is_data) > 0.8 for cells in columns]
+    if any(b and not d and cell.lower() not in NOTHING for cell, d, b in zip(first, data, below, strict=True)):
         return True
+    dated = [_share(columns[j], is_date) for j, cell in enumerate(first) if is_date(cell)]
+    if dated and max(dated) < 0.5:
+        return True  # months above numbers
     numbers = [(float(cell), columns[j]) for j, cell in enumerate(first) if is_number(cell)]
     if not numbers or len(numbers) != sum(data) or not rest:
         return False

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet
-from reseau.data.readers.csv import check_absent, read_delimited
+from reseau.data.readers.csv import read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.survey import Survey
@@ -44,8 +44,8 @@ def read_csv(
     with decimal commas, thousands set apart, currencies and percent signs, as `1.234,5 €` or `$1,000.00`. Dates become
     year, month, weekday, hour, and the days since the first one. Texts are read without surrounding spaces; a column of
     texts that differ in most rows, and one of numbers that is called an identifier and is one, is left out, with a
-    warning. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, `None` and Excel's `#N/A` in letters of either
-    case. What is not clear is not guessed: one error names all such columns.
+    warning. Blank are empty cells and `?`, `NA`, `N/A`, `NaN`, `null`, SQL's `\\N` and Excel's `#N/A` in letters of
+    either case, and `None` among numbers and dates. What is not clear is not guessed: one error names all such columns.
 
     Args:
         path: A CSV file in UTF-8, UTF-16 or UTF-32, plain or packed by gzip, bzip2, xz or zip; "-" for standard input.
@@ -91,9 +91,8 @@ def read_csv(
         decimal=decimal,
         ragged=auto,
     )
-    if sheet.ragged:
-        said = f"{sheet.path}: rows with another number of cells are left out, {sheet.ragged} of them"
-        warnings.warn(said, stacklevel=2)
+    if sheet.shortened:
+        warnings.warn(sheet.shortened, stacklevel=2)
     return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys), tuple(words)))
 
 
@@ -171,9 +170,7 @@ def read_sheet(
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (*PARQUET, *ARROW, *JSON_LINES):
         read = parquet_sheet if suffix in PARQUET else arrow_sheet if suffix in ARROW else json_sheet
-        sheet = read(path, columns)
-        check_absent(sheet.path, sheet.names, without)
-        return sheet.only([n for n in sheet.names if n not in without]) if without else sheet
+        return read(path, columns, without)
     return read_delimited(
         *(path,),
         delimiter=delimiter,

@@ -7,13 +7,15 @@ from math import isinf, isnan
 
 import numpy as np
 
-from reseau.data.table.dates import read_dates
-from reseau.data.table.notation import is_number, read_number
+from reseau.data.table.dates import MIXED, is_date, read_dates
+from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.data.table.units import number_and_unit
 from reseau.errors import DataError
 
 __all__ = [
     "BLANKS",
     "LARGEST",
+    "NOTHING",
     "Cells",
     "Chosen",
     "Sheet",
@@ -22,17 +24,23 @@ __all__ = [
     "as_numbers",
     "as_texts",
     "blanks",
+    "is_data",
     "label",
     "spelled",
 ]
 
 BLANKS = frozenset(
     {
-        *("", "?", "na", "n/a", "nan", "-nan", "+nan", "null", "none", "<na>", "nat", "#n/a", "#na", "#null!"),
-        *("#div/0!", "#num!", "#value!", "#ref!", "#name?", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+        *("", "?", "na", "n/a", "n.a.", "nan", "-nan", "+nan", "<na>", "nat"),
+        *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+        *("null", "(null)", "[null]", "<null>", r"\n", "#n/a", "#na", "#null!", "#div/0!", "#num!", "#value!", "#ref!"),
+        *("#name?", "#nv", "#n/d", "#wert!", "#bezug!", "#zahl!", "#valeur!", "#nombre!", "#¡div/0!", "#¡valor!"),
     }
 )
 """What stands for no value, in letters of either case: what Python, C, R, pandas, SQL and Excel write."""
+
+NOTHING = BLANKS | {"none"}
+"""The same, and the word that stands for no value among numbers, truths and dates, but is a text among texts."""
 
 TRUTHS = {"false": 0.0, "true": 1.0}
 LARGEST = 1e38
@@ -63,10 +71,12 @@ class Texts:
     @classmethod
     def of(cls, values: Sequence[str | None], codes: np.ndarray, *, typed: bool = True) -> "Texts":
         """The same texts without surrounding spaces, equal ones joined, and those that stand for no value blank."""
+        bare = [None if value is None else value.strip() for value in values]
+        blank = BLANKS if _are_texts(bare) else NOTHING
         places: dict[str, int] = {}
         new = np.full(len(values) + 1, -1, np.int32)  # the last entry is that of the code -1
-        for i, value in enumerate(values):
-            if value is not None and (text := value.strip()).lower() not in BLANKS:
+        for i, text in enumerate(bare):
+            if text is not None and text.lower() not in blank:
                 new[i] = places.setdefault(text, len(places))
         return cls(tuple(places), new[codes], typed)
 
@@ -77,6 +87,12 @@ class Texts:
     def truths(self) -> bool:
         """Whether all of them are `true` or `false`."""
         return bool(self.values) and all(v.lower() in TRUTHS for v in self.values)
+
+    @property
+    def telling(self) -> np.ndarray:
+        """Which rows hold a text that would be something else than blank among numbers."""
+        found: np.ndarray = np.array([*(v.lower() not in NOTHING for v in self.values), False])[self.codes]
+        return found
 
     @cached_property
     def _read(self) -> dict[str, np.ndarray]:
@@ -91,9 +107,35 @@ class Texts:
     def dates(self, form: str) -> np.ndarray:
         """The date that each of the values is, NaT where it is none, and NaT once more at the end, for blanks."""
         key = f"date {form}"
-        if key not in self._read:
+        if key not in self._read and form in MIXED:
+            ways = np.array([self.dates(way) for way in MIXED[form]])
+            self._read[key] = ways[np.argmin(np.isnat(ways), axis=0), np.arange(len(self.values) + 1)]
+        elif key not in self._read:
             self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT"))
         return self._read[key]
+
+
+def _are_texts(values: Sequence[str | None]) -> bool:
+    """Whether the word that may stand for no value, if it occurs, stands among texts, or alone."""
+    known = {v for v in values if v is not None and v.lower() not in BLANKS}
+    others = {v for v in known if v.lower() not in NOTHING}
+    if not others or len(others) == len(known):
+        return True
+    return 2 * sum(v.lower() not in TRUTHS and not is_data(v) for v in others) > len(others)
+
+
+def is_data(cell: str) -> bool:
+    """Whether a cell is a number in some notation, or a date.
+
+    Example:
+        >>> is_data("1.234,5 €"), is_data("5 kg"), is_data("3 May 2020"), is_data("May")
+        (True, True, True, False)
+    """
+    return (
+        any(not isnan(read_number(cell, n)) for n in ("", *NOTATIONS))
+        or number_and_unit(cell) is not None
+        or is_date(cell)
+    )
 
 
 Cells = np.ndarray | Texts
@@ -131,6 +173,10 @@ class Sheet:
     unit: str = "line"
     ragged: int = 0
 
+    def __repr__(self) -> str:
+        shown = ", ".join(self.names[:6]) + (", ..." if len(self.names) > 6 else "")
+        return f"<Sheet {self.path}: {len(self):,} rows, {len(self.names):,} columns ({shown})>"
+
     def __len__(self) -> int:
         return len(self.lines)
 
@@ -138,6 +184,11 @@ class Sheet:
     def places(self) -> dict[str, int]:
         """Where the column of each name stands."""
         return {name: i for i, name in enumerate(self.names)}
+
+    @property
+    def shortened(self) -> str:
+        """What is said of the rows that were left out; empty where none was."""
+        return f"{self.path}: rows with another number of cells are left out, {self.ragged} of them" * bool(self.ragged)
 
     def column(self, name: str) -> Cells:
         return self.columns[self.places[name]]
@@ -201,7 +252,7 @@ def as_numbers(cells: Cells, notation: str = "", *, truths: bool = True) -> tupl
     if truths and any(v.lower() in TRUTHS for v in cells.values):
         values = np.array([*(TRUTHS.get(v.lower(), x) for v, x in zip(cells.values, values, strict=False)), np.nan])
     found: np.ndarray = values[cells.codes]
-    return found, np.flatnonzero(np.isnan(found) & (cells.codes >= 0)).tolist()
+    return found, np.flatnonzero(np.isnan(found) & cells.telling).tolist()
 
 
 def as_dates(cells: Cells, form: str) -> tuple[np.ndarray, list[int]]:
@@ -218,7 +269,7 @@ def as_dates(cells: Cells, form: str) -> tuple[np.ndarray, list[int]]:
             return np.full(len(cells), "NaT", "datetime64[us]"), np.flatnonzero(~np.isnan(cells)).tolist()
         return cells + np.datetime64(0, "us") if cells.dtype.kind == "m" else cells, []
     found = cells.dates(form)[cells.codes]
-    return found, np.flatnonzero(np.isnat(found) & (cells.codes >= 0)).tolist()
+    return found, np.flatnonzero(np.isnat(found) & cells.telling).tolist()
 
 
 def as_texts(cells: Cells) -> Texts:

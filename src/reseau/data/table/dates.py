@@ -7,14 +7,32 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMATS", "FORMS", "PARTS", "is_like_date", "parts_of", "read_date", "read_dates"]
+__all__ = [
+    "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "are_seasons", "is_date", "is_like_date", "parts_of", "read_date",
+    "read_dates",
+]  # fmt: skip
 
 PARTS = ("year", "month", "weekday", "hour", "days")
 
 CLOCK = (
     r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
-    r"(?:\s*(?P<zone>Z|UTC|GMT|[+\-]\d{2}:?\d{2}))?"
+    r"(?:\s*(?P<zone>Z|[A-Z]{3,4}|(?:UTC|GMT)?[+\-]\d{1,2}(?::?\d{2})?))?"
 )
+ZONES = {
+    "UTC": 0,
+    "GMT": 0,
+    "WET": 0,
+    "WEST": 1,
+    "BST": 1,
+    "CET": 1,
+    "CEST": 2,
+    "MEZ": 1,
+    "MESZ": 2,
+    "EET": 2,
+    "EEST": 3,
+}
+ZONES |= {"JST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+"""The hours by which a zone's clock is ahead of UTC; those of several meanings (CST, IST) are left out."""
 THEN = rf"(?:[T ]\s*{CLOCK})?"
 MONTHS = (
     "jan january januar jänner janvier janv enero ene gennaio gen",
@@ -32,26 +50,44 @@ MONTHS = (
 )
 MONTH = {name: i + 1 for i, names in enumerate(MONTHS) for name in names.split()}
 """The number of a month by its name in English, German, French, Spanish and Italian."""
-BEGIN = frozenset(name[:3] for name in MONTH)
+WEEKDAYS = (
+    "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mié|jue|vie|sáb|dom|gio|sab|"
+    "montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    "lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica|"
+    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|tues|thur|thurs"
+)
+WEEKDAY = rf"(?:(?i:{WEEKDAYS})[.,]?,? )?"
+BEGIN = frozenset(name[:3] for name in (*MONTH, *WEEKDAYS.split("|")))
 NAMED = r"(?P<b>[^\W\d_]{3,10})"
 YEAR = r"(?P<y>\d{4}|\d{2})"
 
 FORMATS = {
     "ymd": re.compile(rf"(?P<y>\d{{4}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark)(?P<d>\d{{1,2}}){THEN}"),
-    "dmy": re.compile(rf"(?P<d>\d{{1,2}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark){YEAR},?{THEN}"),
+    "dmy": re.compile(rf"{WEEKDAY}(?P<d>\d{{1,2}})(?P<mark>[-/.])(?P<m>\d{{1,2}})(?P=mark){YEAR},?{THEN}"),
     "mdy": re.compile(rf"(?P<m>\d{{1,2}})(?P<mark>[-/])(?P<d>\d{{1,2}})(?P=mark){YEAR},?{THEN}"),
     "named": re.compile(
-        rf"\[?(?P<d>\d{{1,2}})(?:\.|er|st|nd|rd|th)?[ \-/](?:de )?{NAMED}[ \-/,.]+(?:de )?{YEAR}[,:]?"
+        rf"\[?{WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|st|nd|rd|th)?[ \-/](?:de )?{NAMED}[ \-/,.]+(?:de )?{YEAR}[,:]?"
         rf"(?:[T ]?\s*{CLOCK})?\]?"
     ),
-    "american": re.compile(rf"{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
+    "american": re.compile(rf"{WEEKDAY}{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
     "compact": re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})"),
     "clock": re.compile(CLOCK),
+    "ctime": re.compile(rf"{WEEKDAY}{NAMED} +(?P<d>\d{{1,2}}) {CLOCK} (?P<y>\d{{4}})"),
+    "ym": re.compile(r"(?P<y>(?:19|20)\d{2})[\-/](?P<m>\d{1,2})"),
+    "my": re.compile(r"(?P<m>\d{1,2})[\-/.](?P<y>(?:19|20)\d{2})"),
+    "month": re.compile(rf"{NAMED}\.?(?:[ \-/,]+(?=\d{{4}})|[\-']+)(?P<y>\d{{4}}|\d{{2}})"),
+    "yq": re.compile(r"(?P<y>(?:19|20)\d{2})[ \-/]?[QT](?P<q>[1-4])"),
+    "qy": re.compile(r"[QT](?P<q>[1-4])[ \-/](?P<y>(?:19|20)\d{2})"),
+    "yw": re.compile(r"(?P<y>(?:19|20)\d{2})[ \-/]?(?:W|KW ?)(?P<w>\d{1,2})"),
 }
-"""How dates are written, by name: the order of day, month and year; months by name; digits alone; a time of day."""
+"""How dates are written, by name: the order of day, month and year; months by name; digits alone; a time of day; and
+months, quarters and weeks, whose date is their first day."""
+
+COARSE = {"ym": "months", "my": "months", "month": "months", "yq": "quarters", "qy": "quarters", "yw": "weeks"}
+"""Forms that name no day, and what they name."""
 
 MIXED = {f"mixed {order}": ("ymd", "named", "american", order) for order in ("dmy", "mdy")}
-"""Forms of columns in which dates are written in several ways, and the ways that each reads."""
+"""Forms of columns in which dates are written in several ways, and the ways that each reads, the first that can."""
 
 FORMS = (*FORMATS, *MIXED)
 
@@ -61,23 +97,28 @@ PIVOT = 69  # a year of two digits from here on is one of the last century, as i
 def is_like_date(cell: str) -> bool:
     """Whether the text begins as a date does: quick, to leave the others out."""
     cell = cell.removeprefix("[")
-    return (cell[:1].isdigit() and any(c in "-/.: e" for c in cell[1:5])) or cell[:3].casefold() in BEGIN
+    begins = cell[:1].isdigit() and any(c in "-/.: eQTWK" for c in cell[1:5])
+    return begins or cell[:3].casefold() in BEGIN or cell[:2].rstrip(".,").casefold() in BEGIN or cell[:1] in ("Q", "T")
+
+
+def is_date(cell: str) -> bool:
+    """Whether the text is a date in any form."""
+    return is_like_date(cell) and any(read_date(cell, form) is not None for form in FORMATS)
 
 
 def read_date(cell: str, form: str) -> datetime | None:
     """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
-    if form in MIXED:
-        return next((when for way in MIXED[form] if (when := read_date(cell, way)) is not None), None)
     found = FORMATS[form].fullmatch(cell)
     if found is None:
         return None
     said: dict[str, Any] = dict.fromkeys(("H", "M", "S", "f", "half", "zone")) | found.groupdict()
     year, month, day = 1970, 1, 1
     if form != "clock":
-        year, day = int(said["y"]), int(said["d"])
+        year, day = int(said["y"]), int(said.get("d", 1))
         if len(said["y"]) == 2:
             year += 1900 if year >= PIVOT else 2000
-        month = MONTH.get(said["b"].casefold(), 0) if "b" in said else int(said["m"])
+        month = MONTH.get(said["b"].casefold(), 0) if "b" in said else int(said.get("m", 1))
+        month = 3 * int(said["q"]) - 2 if "q" in said else month
     hour = int(said["H"] or 0)
     if said["half"]:
         if not 1 <= hour <= 12:
@@ -85,10 +126,18 @@ def read_date(cell: str, form: str) -> datetime | None:
         hour = hour % 12 + 12 * (said["half"] in "pP")
     micro = int((said["f"] or "0").ljust(6, "0")[:6])
     try:
+        if "w" in said:
+            return datetime.fromisocalendar(year, int(said["w"]), 1)
         when = datetime(year, month, day, hour, int(said["M"] or 0), int(said["S"] or 0), micro)
         return when - _offset(said["zone"])
     except (ValueError, OverflowError):
         return None
+
+
+def are_seasons(values: Sequence[str]) -> bool:
+    """Whether all of the texts are a year and the next one, as 2010-11, and no months."""
+    found = [FORMATS["ym"].match(v) for v in values]
+    return all(f is not None and int(f["m"]) == (int(f["y"]) + 1) % 100 for f in found)
 
 
 def read_dates(values: Sequence[str], form: str) -> np.ndarray:
@@ -124,8 +173,13 @@ def parts_of(dates: np.ndarray, *, clock: bool) -> dict[str, np.ndarray]:
 
 
 def _offset(zone: str | None) -> timedelta:
-    """How far a zone's clock is ahead of UTC."""
-    if zone is None or zone[0] not in "+-":
+    """How far a zone's clock is ahead of UTC; `ValueError` where the zone is not known."""
+    if zone is None or zone == "Z":
         return timedelta(0)
-    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-    return ahead if zone[0] == "+" else -ahead
+    if zone.isalpha():
+        if zone not in ZONES:
+            raise ValueError(f"the zone {zone} is not known")
+        return timedelta(hours=ZONES[zone])
+    digits = zone.lstrip("UTCGM").replace(":", "")
+    ahead = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:] or 0))
+    return ahead if digits[0] == "+" else -ahead

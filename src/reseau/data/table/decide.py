@@ -1,13 +1,16 @@
 """From what was counted of a column to what it is: a number, a category, a date, an identifier; or a question."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 
+from reseau.data.table.dates import COARSE
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import is_number
-from reseau.data.table.problems import Problem, name_list
+from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.data.table.problems import AUTO, Problem, name_list
 from reseau.data.table.readings import Choices, droppable, form_of, lasts, notation_of, unlike_units
 from reseau.data.table.recipe import Column, LeftOut, folded, measured
 from reseau.data.table.tally import MOST_TEXTS, Tally
@@ -26,7 +29,10 @@ MOST_CATEGORIES = 1_000
 DASHES = frozenset({"-", "--", "–", "—", "."})  # that stand for no value among numbers
 MOST_CLASSES = 20  # numbers with at most this many values are few
 FEWEST_NAMED = 20  # texts that all differ are taken for names from here on
+FEW_WORDS = 3  # that may stand for no value among many different numbers
 FREE = 3  # words in the mean, from which on texts are free ones and no names
+FEWEST_CODES = 3  # rows with a number that may stand for no value
+CELL = re.compile(r".*', (?P<line>(?:line|row) \d+): (?P<cell>.*)", re.DOTALL)
 BLANK, LEFT = "takes such cells for blanks", "leaves such rows out"  # what the usual decision does
 
 
@@ -40,6 +46,7 @@ class Decided:
     classes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     written: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
@@ -61,7 +68,8 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     if form:
         stray = t.known - t.as_dates(form)
         problems += () if skip else _strays(t, stray, f"not {form}", "a date")
-        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems)
+        notes = _unread(t, stray, f"not {form}") if skip else ()
+        return Decided(_dated(name, t, form, t.blanks + stray), problems=problems, notes=notes)
     notation, doubt = notation_of(name, t, choices)
     if doubt:
         return Decided(problems=(*problems, doubt))
@@ -70,18 +78,26 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         problems += unlike_units(name, t)
         stray = t.known - read.count
         problems += () if skip else _strays(t, stray, f"not {notation}", "a number")
-        return Decided((measured(Column(name, written=notation), read, t.blanks + stray),), problems=problems)
+        notes = _unread(t, stray, f"not {notation}") if skip else ()
+        column = measured(Column(name, written=notation), read, t.blanks + stray)
+        return Decided((column,), problems=problems, notes=notes)
     if t.wrong <= t.plain.count:
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
         problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
-        return Decided((measured(Column(name), t.plain, t.blanks + t.wrong + t.large),), problems=problems)
+        notes = _unread(t, t.wrong, "wrong") if skip else ()
+        column = measured(Column(name), t.plain, t.blanks + t.wrong + t.large)
+        return Decided((column,), problems=problems, notes=notes + _codes_for_none(t))
+    if words := _words_among_numbers(t):
+        found = decide_column(name, _without(t, words, choices), choices)
+        return replace(found, problems=(*found.problems, *(() if skip else _mostly_words(t, words, BLANK))))
     if t.texts is None or (t.known >= FEWEST_NAMED and 2 * len(t.texts) > t.known):
         count = f"more than {MOST_TEXTS}" if t.texts is None else str(len(t.texts))
         why = f"names or free texts, {count} different ones in {t.known} rows"
         if t.texts and sum(len(words_of(v)) for v in t.texts) > FREE * len(t.texts):
             why += f" (--words {name_list([name])} learns from the words that recur)"
+            return Decided(left_out=(LeftOut(name, "free text", why),))
         return Decided(left_out=(LeftOut(name, "identifier", why),))
     if choices.text == "error" and not choices.auto:
         fix = "text='one-hot' (--text one-hot) reads each text as a category"
@@ -91,6 +107,35 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         return Decided(problems=(*problems, Problem(said, fix, "--text one-hot", "text='one-hot'")))
     texts, variants = _joined(t.texts, choices)
     return Decided((Column(name, tuple(sorted(texts)), blanks=t.blanks, variants=variants),), problems=problems)
+
+
+def _words_among_numbers(t: Tally) -> frozenset[str]:
+    """The few words that stand in most rows of a column whose other texts are many different numbers."""
+    best = max(NOTATIONS, key=lambda n: t.notations[n].count if n in t.notations else 0)
+    if t.texts is None or best not in t.notations or t.as_dates("ymd") > t.notations[best].count:
+        return frozenset()
+    words = frozenset(v for v in t.texts if isnan(read_number(v, best)))
+    most = 0 < len(words) <= FEW_WORDS and 2 * sum(t.texts[v] for v in words) >= t.known
+    return words if most and len(t.texts) - len(words) > MOST_CLASSES else frozenset()
+
+
+def _without(t: Tally, words: frozenset[str], choices: Choices) -> Tally:
+    """The tally as if these words were blank."""
+    texts = t.texts or {}
+    count = sum(texts[v] for v in words)
+    others = {v: n for v, n in texts.items() if v not in words}
+    return replace(t, wrong=t.wrong - count, blanks=t.blanks + count * choices.auto, texts=others)
+
+
+def _mostly_words(t: Tally, words: frozenset[str], auto: str) -> tuple[Problem, ...]:
+    """A question about words that stand in most rows."""
+    texts = t.texts or {}
+    word = max(words, key=lambda v: texts[v])
+    column = t.first["wrong"].partition("', ")[0] + "'"
+    said = f"{column}: {word!r} stands in {texts[word]} of {t.known} rows, and the others hold numbers"
+    return (
+        Problem(said, f"write a number, or leave such cells blank; or --auto (auto=True) {auto}", AUTO, "auto=True"),
+    )
 
 
 def _joined(texts: Mapping[str, int], choices: Choices) -> tuple[list[str], tuple[str, ...]]:
@@ -114,6 +159,9 @@ def _words(name: str, t: Tally, choices: Choices) -> Decided:
 def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     """What the column to predict is: a number, or classes."""
     who = f"{choices.path}: the target {name!r}"
+    if t.texts is not None and len(t.texts) == 1 < t.known and (t.blanks or choices.dropped):
+        said = f"{who} is {next(iter(t.texts))!r} or blank"
+        return _asked(said, "if a blank stands for a class, write its name there; if not, give rows of two classes")
     if t.blanks and not choices.auto:
         fix = "missing='drop' (--missing drop) leaves such rows out"
         if choices.missing == "impute":
@@ -123,10 +171,13 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         return _asked(f"{who} is blank in every row", "choose another target")
     if t.large:
         return Decided(problems=(_large(t),))
+    if choices.task != "classification" and (words := _words_among_numbers(t)):
+        found = decide_target(name, _without(t, words, replace(choices, auto=False)), choices)
+        return replace(found, problems=(*found.problems, *(() if choices.auto else _mostly_words(t, words, LEFT))))
     notation, doubt = notation_of("", t, choices)
-    form, _ = form_of(t, choices)
-    if doubt:
-        return Decided(problems=(doubt,))
+    form, unclear = form_of(t, choices)
+    if doubt or unclear:
+        return Decided(problems=tuple(p for p in (doubt, unclear) if p))
     if form and not lasts(t):
         return _asked(f"{who} holds dates", "choose another target, or give it as a number of days")
     if notation and choices.task != "classification":
@@ -238,6 +289,26 @@ def _large(t: Tally, name: str = "") -> Problem:
     return Problem(said, f"{fix}; --auto (auto=True) {BLANK}", "--auto", "auto=True") if name else Problem(said, fix)
 
 
+def _unread(t: Tally, count: int, which: str) -> tuple[str, ...]:
+    """What is said where the usual decision takes cells for blanks."""
+    found = CELL.fullmatch(t.first.get(which, t.first.get("wrong", "")))
+    if not count or found is None:
+        return ()
+    others = f" and {count - 1} other cells" if count > 1 else ""
+    return (f"{found['cell']} in {found['line']}{others} cannot be read: blank",)
+
+
+def _codes_for_none(t: Tally) -> tuple[str, ...]:
+    """What is said of numbers that may stand for no value."""
+    low, high = t.others.low, t.others.high
+    reach = max(high - low, 1.0)
+    far = [c for c, n in t.codes.items() if n >= FEWEST_CODES and not low - reach <= c <= high + reach]
+    if not t.others.count or not far:
+        return ()
+    shown = " and ".join(f"{c:g} in {t.codes[c]} rows" for c in sorted(far))
+    return (f"{shown}, far from the others ({low:g} to {high:g}); if it stands for no value, leave such cells blank",)
+
+
 def _strays(t: Tally, count: int, which: str, kind: str, auto: str = BLANK) -> tuple[Problem, ...]:
     """The cells that are not what most of the column is."""
     if not count:
@@ -254,6 +325,8 @@ def _dated(name: str, t: Tally, form: str, blank: int) -> tuple[Column, ...]:
     for part, found in parts.items():
         if part == "hour" and len(parts) > 1 and found.low == found.high == 0:
             continue  # dates without a time of day
+        if part == "weekday" and form in COARSE:
+            continue
         origin = float(np.floor(found.low)) if part == "days" else 0.0
         column = Column(f"{name} ({part})", source=name, part=part, written=form, origin=origin)
         shifted = Moments(found.count, found.mean - origin, found.squares, found.low - origin, found.high - origin)

@@ -8,8 +8,10 @@ follows the two letters is the unit that stands beside each number, see `table.u
 
 import re
 from math import isnan, nan
+from unicodedata import decimal
 
-from reseau.data.table.units import FAMILIES, family_number, number_and_unit
+from reseau.data.table.families import FAMILIES, family_number, lasted
+from reseau.data.table.units import number_and_unit
 
 __all__ = ["NOTATIONS", "is_notation", "is_number", "plain_number", "read_number", "unit_of"]
 
@@ -38,6 +40,7 @@ def _whole(thousands: str) -> str:
 
 
 DIGITS = {n: re.compile(rf"{_whole(n[1])}(?:{MARKS[n[0]]}(?P<part>\d*))?") for n in NOTATIONS}
+ARABIC = {"٫": ".", "٬": ","}
 NOT_DIGITS = re.compile(r"\D")
 
 
@@ -76,7 +79,10 @@ def read_number(cell: str, notation: str) -> float:
         if measured is None or measured.unit != notation[2:]:
             return nan
         cell, notation = measured.number, notation[:2]
-    found = WRITTEN.fullmatch(cell)
+        if ":" in cell:  # 5:12 min/km; but 1:05:12 is no number of minutes
+            time = None if measured.unit.startswith("min") and cell.count(":") > 1 else lasted(cell)
+            return nan if time is None else time
+    found = WRITTEN.fullmatch(cell if cell.isascii() else "".join(map(_western, cell)))
     if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
         return nan
     digits = DIGITS[notation].fullmatch(found["digits"])
@@ -88,6 +94,11 @@ def read_number(cell: str, notation: str) -> float:
     negative = bool(found["open"]) or (sign or found["behind"]) in ("-", "−")
     whole = NOT_DIGITS.sub("", digits["whole"]) or "0"
     return float(f"{'-' if negative else ''}{whole}.{digits['part'] or '0'}{found['power']}")
+
+
+def _western(letter: str) -> str:
+    """A digit or a mark of any script as the one of ours."""
+    return ARABIC.get(letter) or str(decimal(letter, letter))
 
 
 def unit_of(cell: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reseau.errors import DataError
 
-__all__ = ["Problem", "name_list", "refusal"]
+__all__ = ["AUTO", "Problem", "name_list", "refusal"]
 
 AUTO = "--auto"
 

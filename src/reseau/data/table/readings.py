@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reseau.data.table.dates import FORMS, MIXED
+from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.problems import Problem, name_list
 from reseau.data.table.tally import Tally
-from reseau.data.table.units import FAMILIES, is_unit
+from reseau.data.table.units import is_unit
 
 __all__ = ["Choices", "droppable", "form_of", "lasts", "notation_of", "unlike_units"]
 
@@ -21,6 +22,7 @@ class Choices:
         task: As in `Survey`, like the next five.
         words: The columns of free text whose words are read.
         marks: The decimal marks that its numbers show beyond doubt.
+        dropped: How many rows were left out.
     """
 
     path: str
@@ -32,11 +34,12 @@ class Choices:
     dates: str
     words: tuple[str, ...]
     marks: frozenset[str]
+    dropped: int
 
 
 def lasts(t: Tally) -> bool:
     """Whether all cells are durations."""
-    return ".,h:m:s" in t.notations and t.notations[".,h:m:s"].count == t.known
+    return any(_count(t, f".,{family}") == t.known for family in ("h:m:s", "(h:)m:s"))
 
 
 def unlike_units(name: str, t: Tally) -> tuple[Problem, ...]:
@@ -49,6 +52,8 @@ def unlike_units(name: str, t: Tally) -> tuple[Problem, ...]:
 
 def notation_of(name: str, t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     """How the numbers of a column are written where it is not plainly; a question where they could be two numbers."""
+    if _count(t, ".,()") == t.known:
+        return ".,()", None
     plain = {n: m for n, m in t.notations.items() if len(n) == 2}
     most = max((m.count for m in plain.values()), default=0)
     decimal = _decimal(choices)
@@ -78,9 +83,10 @@ def _with_unit(name: str, t: Tally, choices: Choices) -> tuple[str, Problem | No
 
     A word that is not known as a unit is one where it stands beside the number in every row.
     """
-    together = {n: m for n, m in t.notations.items() if n[2:] in FAMILIES and m.count == t.known}
-    if together:
-        return _one_of(together, t, choices)
+    for family in FAMILIES:
+        together = {n: m for n, m in t.notations.items() if n[2:] == family and m.count == t.known}
+        if together:
+            return _one_of(together, t, choices)
     counts: dict[str, int] = {}
     for notation, read in t.notations.items():
         if len(notation) > 2 and notation[2:] not in FAMILIES:
@@ -109,8 +115,8 @@ def _one_of(best: Mapping[str, Moments], t: Tally, choices: Choices) -> tuple[st
     if len(values) > 1 and decimal:
         best = {n: m for n, m in best.items() if n[0] == decimal} or best
         values = _different(best)
-    elif choices.decimal:
-        best = {n: m for n, m in best.items() if n[0] == choices.decimal} or best
+    elif decimal:
+        best = {n: m for n, m in best.items() if n[0] == decimal} or best
     if len(values) > 1 and not choices.auto:
         said = f"{t.first.get('written', t.first.get('wrong', ''))} could be either of two numbers"
         fix = "decimal='.' (--decimal .) if its comma sets thousands apart, decimal=',' (--decimal ,) if not"
@@ -136,6 +142,9 @@ def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
         best = [form for form in best if form not in MIXED]
     if said & {*best}:
         return next(form for form in best if form in said), None
+    if best[0] == "clock" and "mixed clock" in t.first:
+        what = f"{t.first['mixed clock']}: hours and minutes, or minutes and seconds? Others have three parts"
+        return "", Problem(what, "write all of them with three parts, as 0:05:12, or leave the column out with --drop")
     doubtful = any(
         {dmy, mdy} <= {*best} and _different(t.dates[dmy]) != _different(t.dates[mdy])
         for dmy, mdy in (("dmy", "mdy"), tuple(MIXED))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.table.dates import FORMS, MIXED, PARTS
+from reseau.data.table.dates import COARSE, FORMS, MIXED, PARTS
+from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_notation
-from reseau.data.table.units import FAMILIES
 from reseau.errors import DataError
 
 __all__ = [
@@ -83,7 +83,7 @@ class LeftOut:
 
     Attributes:
         name: Its name.
-        kind: What it was taken for: "identifier", "key" or "blank".
+        kind: What it was taken for: "identifier", "free text", "key" or "blank".
         why: The reason, in words.
 
     Example:
@@ -112,6 +112,7 @@ class Recipe:
         left_out: The columns of the table that are not learned from.
         written: How the target's numbers are written in texts.
         variants: Targets that differ from a class in case and spaces alone, and are read as it.
+        notes: What is to be said of cells that were not read, or may mean something else.
 
     Example:
         >>> from reseau.data import Column, Recipe
@@ -130,6 +131,7 @@ class Recipe:
     left_out: tuple[LeftOut, ...] = ()
     written: str = ""
     variants: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def task(self) -> str:
@@ -176,7 +178,7 @@ class Recipe:
                 said.append(
                     f"{what}: texts that differ in case and spaces alone are one: {', '.join(map(repr, joined))}, ..."
                 )
-        return said
+        return [*said, *self.notes]
 
     def fitted(self, features: np.ndarray) -> "Recipe":
         """The recipe that these rows give: their means, deviations, blanks, and the categories that occur in them."""
@@ -209,10 +211,11 @@ class Recipe:
                 tuple(_column(c) for c in given["columns"]),
                 _word(given["missing"]),
                 _word(given["text"]),
-                _word(given.get("unreadable", "error")),  # the next three are not in files of 0.1
+                _word(given.get("unreadable", "error")),  # this and what follows are not in files of 0.1
                 tuple(LeftOut(*(_word(c[k]) for k in ("name", "kind", "why"))) for c in given.get("left_out", ())),
                 _word(given.get("written", "")),
                 _words(given.get("variants", [])),
+                _words(given.get("notes", [])),
             )
             if not all(type(n) is int and n > 0 for n in recipe.shape):
                 raise ValueError("a length is not a number")
@@ -290,7 +293,9 @@ def _alike(texts: Sequence[str]) -> list[str]:
 
 def _dates(form: str) -> str:
     if form == "clock":
-        return "times of day"
+        return "times of day (or durations: 5:12 is 5.2)"
+    if form in COARSE:
+        return COARSE[form]
     order = {"dmy": "day first", "mdy": "month first"}.get(form.removeprefix("mixed "), "")
     how = ", ".join(filter(None, ("in several notations" if form in MIXED else "", order)))
     return f"dates ({how})" if how else "dates"
@@ -299,8 +304,9 @@ def _dates(form: str) -> str:
 def _notation(written: str) -> str:
     if written[2:] in FAMILIES:
         return FAMILIES[written[2:]]
-    unit = f" in {written[2:]}," if written[2:] else ""
-    return f"numbers{unit} whose decimal mark is {written[0]!r} and whose thousands are set apart by {written[1]!r}"
+    unit = {"°c": "°C", "°f": "°F"}.get(written[2:], written[2:])
+    what = f" out of {unit[1:]}" if unit.startswith("/") else f" in {unit}" if unit else ""
+    return f"numbers{what}, written as 1{written[1]}234{written[0]}5"
 
 
 def _column(given: Mapping[str, Any]) -> Column:

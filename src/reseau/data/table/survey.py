@@ -138,9 +138,10 @@ class Survey:
             raise DataError(f"{self.path}: {said}\n  fix: {cure}")
         choices = Choices(
             self.path, self.task, self.missing, self.text, self.auto, self.decimal, self.dates, self.words,
-            decimal_marks(self.tallies.values()),
+            decimal_marks(self.tallies.values()), self.dropped,
         )  # fmt: skip
         columns: list[Column] = []
+        notes: list[str] = []
         left = [LeftOut(name, "key", "it names the rows") for name in self.keys]
         problems: list[Problem] = []
         for name, counted in self.tallies.items():
@@ -150,12 +151,13 @@ class Survey:
             columns += found.columns
             left += found.left_out
             problems += found.problems
+            notes += [f"column {name!r}: {note}" for note in found.notes]
         target = decide_target(self.target, self.tallies[self.target], choices)
         problems += target.problems
         if problems:
             raise refusal(self.path, problems, auto=self.auto)
         if not columns:
-            free = [c.name for c in left if "--words" in c.why]
+            free = [c.name for c in left if c.kind == "free text"]
             cure = f"words={free} (--words {name_list(free)}) learns from the words that recur; or " if free else ""
             raise DataError(
                 f"{self.path}: no column is left to learn from: {'; '.join(f'{c.name!r}, {c.why}' for c in left[:5])}\n"
@@ -167,6 +169,7 @@ class Survey:
         return Recipe(
             (len(columns),), self.target, target.classes, tuple(columns), missing, text,
             "blank" if self.auto else "error", tuple(left), target.written, target.variants,
+            tuple(notes),
         )  # fmt: skip
 
 

@@ -41,6 +41,12 @@ class Table:
     def __len__(self) -> int:
         return len(self.features)
 
+    def __repr__(self) -> str:
+        each = f"{len(self.names)} columns" if self.names else f"arrays {self.features.shape[1:]}"
+        kind = f"{len(self.classes)} classes" if self.classes else "numbers"
+        told = "not known" if self.target is None else kind
+        return f"<Table {len(self):,} rows of {each}, target {self.recipe.target!r}: {told}>"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns; none for images and arrays."""

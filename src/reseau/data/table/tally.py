@@ -19,10 +19,11 @@ from reseau.data.table.columns import (
     label,
     spelled,
 )
-from reseau.data.table.dates import FORMS, MIXED, is_like_date, parts_of
+from reseau.data.table.dates import FORMS, MIXED, are_seasons, is_like_date, parts_of
+from reseau.data.table.families import FAMILIES, are_family, mixed_clock
 from reseau.data.table.moments import Moments
-from reseau.data.table.notation import NOTATIONS, read_number, unit_of
-from reseau.data.table.units import FAMILIES, family_number, number_and_unit
+from reseau.data.table.notation import NOTATIONS, unit_of
+from reseau.data.table.units import number_and_unit
 
 __all__ = ["MOST_TEXTS", "Tally", "tally"]
 
@@ -30,6 +31,8 @@ MOST_TEXTS = 100_000
 MOST_NUMBERS = 1_000  # different numbers that are counted: more are no classes
 MOST_UNITS = 4  # beside the numbers of one column, that are looked at
 COMPACT = 19000101, 20991231  # between which whole numbers may be dates
+CODES = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -1e20, -9.99e29, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 1e20, 1e30)
+"""Numbers that often stand for no value."""
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
 
 
@@ -49,8 +52,10 @@ class Tally:
         dates: Its cells as dates, by form and by part; a column of that type is in the form "ymd" or "clock".
         different: Whether it is called an identifier, and no number occurs twice.
         first: Where the first cell of a kind stands, and the cell: "wrong", "blank", "large", "written" (in another
-            notation), "grouped" (a number that is another one in another notation), or "not " and a notation or a form
-            of dates.
+            notation), "grouped" (a number that is another one in another notation), "unit " and a unit, "mixed clock"
+            (a time of two parts among some of three), or "not " and a notation or a form of dates.
+        codes: How often numbers occur that often stand for no value, as -999, where one is the smallest or the largest.
+        others: The numbers beside those.
     """
 
     plain: Moments = field(default_factory=Moments)
@@ -63,6 +68,8 @@ class Tally:
     dates: Mapping[str, Mapping[str, Moments]] = field(default_factory=dict)
     different: bool = True
     first: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[float, int] = field(default_factory=dict)
+    others: Moments = field(default_factory=Moments)
 
     @property
     def known(self) -> int:
@@ -90,6 +97,8 @@ class Tally:
             {form: _together(self.dates.get(form, {}), other.dates.get(form, {})) for form in forms},
             self.different and other.different and (apart or not self.plain.count or not other.plain.count),
             {**other.first, **self.first},
+            Counter(self.codes) + Counter(other.codes),
+            self.others + other.others,
         )
 
 
@@ -152,7 +161,16 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
         dates,
         len(known) == plain.count and len(np.unique(known)) == len(known),
         first,
+        *_codes(values, plain),
     )
+
+
+def _codes(values: np.ndarray, plain: Moments) -> tuple[Mapping[float, int], Moments]:
+    """How often numbers occur that often stand for no value, and the numbers beside them."""
+    if plain.low not in CODES and plain.high not in CODES:
+        return {}, plain
+    found = {code: int(np.count_nonzero(values == code)) for code in CODES}
+    return +Counter(found), Moments.of(values[~np.isin(values, CODES)])
 
 
 def _cell(sheet: Sheet, name: str, row: int) -> str:
@@ -163,7 +181,7 @@ def _cell(sheet: Sheet, name: str, row: int) -> str:
 def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[str], dict[str, int]]:
     """The cells as numbers in each notation that any is in; their units; where the first such cell stands."""
     plain = ~np.isnan(cells.numbers(""))
-    likely = np.array([*(any(c in "0123456789" for c in v) for v in cells.values), False])
+    likely = np.array([*(any(map(str.isdecimal, v)) for v in cells.values), False])
     if not likely.any():
         return {}, frozenset(), {}
     found: dict[str, Moments] = {}
@@ -194,22 +212,19 @@ def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[s
 
 
 def _units_of(cells: Texts) -> tuple[list[str], dict[str, int]]:
-    """The units that stand beside numbers in most rows, and where the first cell with each of them stands."""
+    """The units that stand beside numbers in most rows, and where the first cell with each of them stands.
+
+    With them stands the first of times of two parts among some of three.
+    """
     found = [number_and_unit(v) for v in cells.values]
     units = np.array([*("" if f is None else f.unit for f in found), ""], object)[cells.codes]
     names, places, counts = np.unique(units, return_index=True, return_counts=True)
     common = [i for i in np.argsort(-counts, kind="stable") if names[i]][:MOST_UNITS]
-    families = [family for family in FAMILIES if _is_family(cells.values, family)]
-    return families + [names[i] for i in common], {f"unit {names[i]}": int(places[i]) for i in common}
-
-
-def _is_family(values: tuple[str, ...], family: str) -> bool:
-    """Whether the texts are numbers of a family of units, and of two of its members."""
-    found = [family_number(v, family) for v in values]
-    if any(f is None for f in found):
-        return False
-    read = {f[1] for f in found if f and not all(np.isnan(read_number(f[0], n)) for n in NOTATIONS)}
-    return bool(read) if family == "h:m:s" else len(read) > 1
+    families = [family for family in FAMILIES if are_family(cells.values, family)]
+    first = {f"unit {names[i]}": int(places[i]) for i in common}
+    if odd := mixed_clock(cells.values):
+        first["mixed clock"] = int(np.argmax(cells.codes == cells.values.index(odd)))
+    return families + [names[i] for i in common], first
 
 
 def _compact(cells: Cells) -> dict[str, dict[str, Moments]]:
@@ -227,6 +242,8 @@ def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]
     for form in FORMS:
         if form in MIXED and any(f"not {one}" not in first for one in found):
             continue  # one way of writing them reads all
+        if form == "ym" and are_seasons(cells.values):
+            continue
         dates = cells.dates(form)[cells.codes]
         if not np.isnat(dates).all():
             found[form] = _moments(parts_of(dates, clock=form == "clock"))

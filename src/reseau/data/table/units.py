@@ -1,13 +1,10 @@
-"""Units beside numbers: `5 kg`, `12 ms`, `36 months`. One unit makes a column of numbers; several are asked about.
-
-Some stand for one quantity together, a family: thousands and millions, north and south, hours and minutes.
-"""
+"""Units beside numbers: `5 kg`, `12 ms`, `36 months`. One unit makes a column of numbers; several are asked about."""
 
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["FAMILIES", "Measured", "family_number", "is_unit", "number_and_unit"]
+__all__ = ["Measured", "is_unit", "number_and_unit"]
 
 UNITS = frozenset(
     (
@@ -15,7 +12,8 @@ UNITS = frozenset(
         "l ml cl dl gal s sec second ms µs ns min minute h hr hour d day week wk month mo year yr °c °f k km/h kmh "
         "kph mph m/s knot v mv kv a ma w kw mw gw wh kwh mwh mah ah hz khz mhz ghz ω kω pa kpa mpa hpa bar mbar psi "
         "mmhg j kj mj cal kcal b kb mb gb tb bit kbit mbit gbit kbps mbps gbps mb/s n kn nm mol mmol mol/l mmol/l "
-        "mg/dl mg/l g/l g/cm³ kg/m³ µg/m³ kg/m² px dpi db rpm bpm ppm ppb pcs cc thousand million mio billion bn"
+        "mg/dl mg/l g/l g/cm³ kg/m³ µg/m³ kg/m² px dpi db rpm bpm ppm ppb pcs cc thousand "
+        "million mio billion bn min/km min/mi min/mile"
     ).split()
 ) | {"sq ft", "sq m", "mm hg", "fl oz"}
 """Units that are known as such, in small letters and the singular."""
@@ -27,20 +25,7 @@ CELL = re.compile(
     r"(?P<number>[^A-Za-zµμΩ°]*\d[.,]?)(?P<space>\s*)"
     r"(?P<unit>[^\W\d_](?:[^\W_]|[/²³^·*.\- ]){0,15}|°[CFcf]?|[µμΩ][^\W\d_]*)"
 )
-
-
-SCALES = {"": 1.0, "thousand": 1e3, "tsd": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9, "bn": 1e9, "mrd": 1e9}
-SIDES = {"N/S": {"N": 1.0, "S": -1.0}, "E/W": {"E": 1.0, "W": -1.0}}
-SIDED = re.compile(r"(?P<number>\d[\d.,]*)\s*°?\s*(?P<side>[NSEW])")
-LASTED = re.compile(r"(?P<minus>-?)(?P<h>\d+):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d(?:[.,]\d+)?))?")
-
-FAMILIES = {
-    "K/M": "numbers with K, M or B for thousands, millions and billions",
-    "N/S": "degrees, those of the north positive",
-    "E/W": "degrees, those of the east positive",
-    "h:m:s": "durations, in hours, or in what stands before the first colon",
-}
-"""Units that stand for one quantity together, and what a column of them holds, in words."""
+OF = re.compile(r"(?P<number>\d[\d.,]*)\s*/\s*(?P<of>\d+)")  # 7.5/10, of the same number in all rows
 
 
 class Measured(NamedTuple):
@@ -61,7 +46,8 @@ def number_and_unit(cell: str) -> Measured | None:
     """
     found = CELL.fullmatch(cell.strip())
     if found is None:
-        return None
+        share = OF.fullmatch(cell.strip())
+        return None if share is None else Measured(share["number"], f"/{share['of']}", spaced=False)
     spaced = bool(found["space"])
     unit = PREFIXED.get(found["unit"], "") if not spaced else ""
     unit = unit or _spelled(found["unit"])
@@ -71,30 +57,6 @@ def number_and_unit(cell: str) -> Measured | None:
     if not spaced and (not is_unit(unit) or unit in SPACED):
         return None  # `2nd`, `4WD`, `3D`
     return Measured(found["number"], unit, spaced)
-
-
-def family_number(cell: str, family: str) -> tuple[str, float] | None:
-    """The number in a cell and what it is multiplied by; nothing where the cell is none of the family.
-
-    Example:
-        >>> family_number("$1.2M", "K/M"), family_number("33.9° S", "N/S"), family_number("1:30:00", "h:m:s")
-        (('$1.2', 1000000.0), ('33.9', -1.0), ('1', 1.5))
-    """
-    cell = cell.strip()
-    if family == "h:m:s":
-        lasted = LASTED.fullmatch(cell)
-        if lasted is None:
-            return None
-        seconds = float((lasted["s"] or "0").replace(",", "."))
-        hours = int(lasted["h"]) + int(lasted["m"]) / 60 + seconds / 3600
-        return "1", -hours if lasted["minus"] else hours
-    if family in SIDES:
-        sided = SIDED.fullmatch(cell)
-        return (sided["number"], SIDES[family][sided["side"]]) if sided and sided["side"] in SIDES[family] else None
-    measured = number_and_unit(cell)
-    if measured is None:
-        return cell, 1.0
-    return (measured.number, SCALES[measured.unit]) if measured.unit in SCALES else None
 
 
 def is_unit(unit: str) -> bool:

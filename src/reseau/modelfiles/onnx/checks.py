@@ -190,6 +190,8 @@ def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.nd
     """Refuse where the outputs differ by more than rounding."""
     comparable = [y.astype(np.float32) if y.dtype.kind == "V" else y for y in ours]  # V: bfloat16
     for node, a, b in zip(graph.outputs, theirs, comparable, strict=True):
+        if a.shape != b.shape:
+            raise other_value(path, graph, node)
         if b.dtype.kind == "O":
             if a.tolist() != b.tolist():
                 raise other_value(path, graph, node)
@@ -197,7 +199,7 @@ def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.nd
         largest = max(float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))), 1e-6)
         allowed = TOLERANCE.get(str(b.dtype), 1e-3) * largest + LEAST
         within = np.isclose(a, b, rtol=0, atol=allowed, equal_nan=True)
-        if a.shape != b.shape or not within.all():
+        if not within.all():
             raise other_value(path, graph, node)
 
 

@@ -200,7 +200,7 @@ def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
     w.require(opset)
     if w.opset > opset:
-        model = onnx.version_converter.convert_version(model, w.opset)
+        model = onnx.version_converter.convert_version(flat_hardmax(model) if opset < 13 else model, w.opset)
     label = w.label(node)
     picks = {n.op.place: w.label(n) for n in w.graph.nodes if isinstance(n.op, Pick) and n.parents == (node,)}
     said = {i.name: w.plain(parent) for i, parent in zip(model.graph.input, node.parents, strict=True)}
@@ -213,6 +213,24 @@ def write_deferred(op: Deferred, node: Node, w: Emitter) -> Value:
     for proto in model.graph.node:
         w.nodes.append(renamed(proto, said, label))
     return Value(label, (0,))
+
+
+def flat_hardmax(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with each Hardmax on a matrix, as it is meant before opset 13: ONNX's converter leaves it as it is."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    del made.graph.node[:]
+    for proto in model.graph.node:
+        if proto.op_type != "Hardmax":
+            made.graph.node.append(proto)
+            continue
+        x, y = proto.input[0], proto.output[0]
+        axis = next((a.i for a in proto.attribute), 1)
+        made.graph.node.append(helper.make_node("Shape", [x], [f"{y}/shape"]))
+        made.graph.node.append(helper.make_node("Flatten", [x], [f"{y}/rows"], axis=axis))
+        made.graph.node.append(helper.make_node("Hardmax", [f"{y}/rows"], [f"{y}/found"], axis=1))
+        made.graph.node.append(helper.make_node("Reshape", [f"{y}/found", f"{y}/shape"], [y]))
+    return made
 
 
 def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.NodeProto:

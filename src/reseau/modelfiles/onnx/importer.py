@@ -160,7 +160,7 @@ class Call:
         """The node with other lengths; itself where they are the same."""
         if x.shape == lengths:
             return x
-        if sum(isinstance(n, str) for n in lengths) <= 1:
+        if sum(isinstance(n, str) for n in lengths) <= 1 and 0 not in lengths:
             return apply_op(ReshapeTo(lengths), x)
         return self.sized(lambda places: ReshapeTo(lengths, places), lengths, x)
 
@@ -310,7 +310,7 @@ class Importer(Known):
             self.budget.spend(max(grown, 0) * self.dtype(node).itemsize)
         if self.is_fixed(node):
             value = self.array(node)
-            if call.kind in UNPACKED and not call.within:
+            if call.kind in UNPACKED and not call.within and (call.kind != "Cast" or call.real()):
                 return self.initializer(name, value)
             return self.constant(value)
         found = self.symbol(node)

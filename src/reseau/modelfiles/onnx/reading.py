@@ -139,10 +139,11 @@ def whole(importer: Importer, output: Node) -> Node:
     dtype = str(importer.dtype(output))
     if dtype not in WIDE:
         return output
-    if not isinstance(output.source, Constant):
+    if output not in importer.stored:
         return apply_op(Cast(dtype), output)
-    made = Node(None, (), output.shape, output.name, Constant(output.source.value, exact=True))
-    importer.stored[made] = output.source.value
+    value = importer.stored[output]
+    made = Node(None, (), output.shape, None, Constant(value, exact=True))
+    importer.stored[made] = value
     return made
 
 

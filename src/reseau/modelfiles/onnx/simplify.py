@@ -40,7 +40,7 @@ def simplified(
 ) -> tuple[Graph, dict[Node, np.ndarray]]:
     """The graph between inputs and outputs, called as they are in the file, and the values of its stored nodes."""
     nodes = order((*inputs, *outputs))
-    readers = Counter(parent for node in nodes for parent in node.parents)
+    readers = Counter((*(parent for node in nodes for parent in node.parents), *outputs))
     kept = {node: name for node, name in names.items() if node not in outputs and name not in called}
     for node in reversed(nodes):  # the name of an operation that was read between transposes is its own
         if isinstance(node.op, ops.Transpose) and node in kept and node not in outputs:
@@ -123,7 +123,7 @@ class Walk:
         if self.is_single(x):
             return x
         if len(x.shape) < len(axes):
-            x = self.reshaped(x, ((1,) * (len(axes) - len(x.shape))) + x.shape)
+            x = self.ranked(x, ((1,) * (len(axes) - len(x.shape))) + x.shape)
         inverse = tuple(axes.index(i) for i in range(len(axes)))
         return self.transposed(x, inverse, None)
 
@@ -142,6 +142,13 @@ class Walk:
             return self.rearranged(node, np.ascontiguousarray(self.stored[node].transpose(axes)))
         self.read.add(node)
         return apply_op(ops.Transpose(axes), node, name=name)
+
+    def ranked(self, node: Node, lengths: Shape) -> Node:
+        """The node with axes of length 1 before its own, of which several may be words."""
+        if sum(isinstance(n, str) for n in lengths) <= 1:
+            return self.reshaped(node, lengths)
+        self.read.add(node)
+        return apply_op(ops.BroadcastTo(lengths), node)
 
     def reshaped(self, node: Node, lengths: Shape) -> Node:
         """The node with other lengths; a stored array is rearranged instead."""

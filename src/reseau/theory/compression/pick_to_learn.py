@@ -1,7 +1,7 @@
 """A network made of the rows that it would get wrong without them, and a bound on its errors from how few they are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ class Picked:
         (40, True)
     """
 
-    params: dict[str, Any]
-    kept: tuple[int, ...]
+    params: dict[str, Any] = field(repr=False)
+    kept: tuple[int, ...] = field(repr=False)
     left: tuple[int, ...]
     count: int
     certificate: Certificate

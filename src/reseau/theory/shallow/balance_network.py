@@ -1,7 +1,7 @@
 """Balance the hidden units of a deep ReLU network: other parameters, the same function, the least weight decay."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
@@ -53,7 +53,7 @@ class Balanced:
         ('hidden',)
     """
 
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=False)
     layers: tuple[str, ...]
     left: Mapping[str, str]
     weight_decay: tuple[float, float]

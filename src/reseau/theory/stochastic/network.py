@@ -1,7 +1,7 @@
 """A network whose weights are drawn anew for each prediction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
@@ -45,8 +45,8 @@ class StochasticNetwork:
     """
 
     network: Network
-    mean: Mapping[str, Array]
-    deviation: Mapping[str, Array]
+    mean: Mapping[str, Array] = field(repr=False)
+    deviation: Mapping[str, Array] = field(repr=False)
 
     def __post_init__(self) -> None:
         check_params(self.network.graph.stored, self.mean)

@@ -1,7 +1,7 @@
 """Normal weights, trained for a small bound on their error rate, around a prior learned from a part of the rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class PacBayes:
     """
 
     network: StochasticNetwork
-    prior: dict[str, Any]
+    prior: dict[str, Any] = field(repr=False)
     certificate: Certificate
 
     @property

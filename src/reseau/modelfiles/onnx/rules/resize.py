@@ -1,6 +1,7 @@
-"""Resizing and sampling: each axis is resized by a matrix of weights, or by taking entries."""
+"""Resizing and sampling: each axis is resized by a matrix of weights, by taking entries, or at the cost of channels."""
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from math import ceil, floor
 
 import numpy as np
@@ -10,61 +11,57 @@ from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.ops.base import Op
-from reseau.ops.lengths import Dim, words_of
+from reseau.ops.lengths import Dim, divide, times, words_of
 
 __all__ = ["READ", "WRITE"]
 
 
-UNCHANGED = 1  # for the length of an axis that is only a word, in arithmetic that must leave it as it is
+LARGEST_DENOMINATOR = 64  # of the scale of an axis that is only a word
 
 
 def resize(call: Call) -> Node:
     """`Resize`, and its forerunner `Upsample`."""
     x = call[0]
-    old = tuple(n if isinstance(n, int) else UNCHANGED for n in x.shape)
-    lengths, scales = targets(call, old)
-    for axis, (n, m, scale) in enumerate(zip(old, lengths, scales, strict=True)):
-        if isinstance(x.shape[axis], str):
-            if m != n or scale != 1:
-                raise Needs(words=words_of(x.shape[axis]))
+    crops = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
+    for axis, m, scale in targets(call):
+        n = call[0].shape[axis]
+        if n == m and scale in (None, 1) and not crops:
             continue
-        crops = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
-        if n != m or scale != 1 or crops:
-            x = along_axis(call, x, axis, m, scale)
+        if isinstance(n, int) and isinstance(m, int):
+            x = along_axis(call, x, axis, m, m / n if scale is None else scale)
+        else:
+            x = along_named_axis(call, x, axis, m, scale)
     return x
 
 
-def targets(call: Call, old: tuple[int, ...]) -> tuple[list[int], list[float]]:
-    """Length and scale of every axis of the result."""
-    rank = len(old)
-    axes = [a % rank for a in call.attribute("axes") or range(rank)]
+def targets(call: Call) -> list[tuple[int, Dim, float | None]]:
+    """Of every axis that is resized the length, and the scale where it is not the ratio of the lengths."""
+    shape = call[0].shape
+    axes = [a % len(shape) for a in call.attribute("axes") or range(len(shape))]
     scales_at = 1 if call.kind == "Upsample" or call.opset < 11 else 2
-    lengths, scales = list(old), [1.0] * rank
     sizes = call.get(3)
-    if sizes is not None and sizes.shape != (0,):
-        wanted = [wanted_length(call, a, n) for a, n in zip(axes, call.lengths(3) or (), strict=True)]
-        policy = call.attribute("keep_aspect_ratio_policy", "stretch")
-        ratios = [m / old[a] for m, a in zip(wanted, axes, strict=True)]
-        if policy != "stretch":
-            ratio = min(ratios) if policy == "not_larger" else max(ratios)
-            ratios = [ratio] * len(axes)
-            wanted = [floor(ratio * old[a] + 0.5) for a in axes]
-        for a, m, ratio in zip(axes, wanted, ratios, strict=True):
-            lengths[a], scales[a] = m, ratio
-    else:
+    if sizes is None or sizes.shape == (0,):
         given = call.attributes.get("scales")
-        for a, scale in zip(axes, call.array(scales_at) if given is None else given, strict=True):
-            lengths[a], scales[a] = floor(old[a] * float(scale)), float(scale)
-    return lengths, scales
+        scales = [float(s) for s in (call.array(scales_at) if given is None else given)]
+        return [(a, scaled(shape[a], s), s) for a, s in zip(axes, scales, strict=True)]
+    lengths = list(call.lengths(3) or ())
+    policy = call.attribute("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return [(a, m, None) for a, m in zip(axes, lengths, strict=True)]
+    old = call.known(shape[a] for a in axes)
+    ratios = [m / n for m, n in zip(call.known(lengths), old, strict=True)]
+    ratio = min(ratios) if policy == "not_larger" else max(ratios)
+    return [(a, floor(ratio * n + 0.5), ratio) for a, n in zip(axes, old, strict=True)]
 
 
-def wanted_length(call: Call, axis: int, n: Dim) -> int:
-    """The length that an axis shall have; one that is only a word can stay as it is."""
+def scaled(n: Dim, scale: float) -> Dim:
+    """A length times a scale, rounded down; a word only times a short fraction."""
     if isinstance(n, int):
-        return n
-    if n == call[0].shape[axis]:
-        return UNCHANGED
-    raise Needs(words=words_of(n))
+        return floor(n * scale)
+    exact = Fraction(scale)
+    if exact.denominator > LARGEST_DENOMINATOR:
+        raise Needs(words=words_of(n))
+    return divide(times(n, exact.numerator), exact.denominator)
 
 
 def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
@@ -93,8 +90,7 @@ def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
 
 def coordinates(call: Call, axis: int, n: int, m: int, scale: float) -> np.ndarray:
     """The place in the input of every entry of the result."""
-    usual = "asymmetric" if call.kind == "Upsample" or call.opset < 11 else "half_pixel"
-    mode = call.attribute("coordinate_transformation_mode", usual)
+    mode = transformation(call)
     j = np.arange(m)
     if mode == "align_corners":
         return j * (n - 1) / (scale * n - 1) if m > 1 else np.zeros(m)
@@ -118,16 +114,86 @@ def coordinates(call: Call, axis: int, n: int, m: int, scale: float) -> np.ndarr
     return (j + 0.5) / scale - 0.5
 
 
+def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
+    """One axis with `m` entries, where it or `m` is a word: places and weights are computed when data comes."""
+    mode, how = call.attribute("mode", "nearest"), call.attribute("coordinate_transformation_mode")
+    if mode not in ("nearest", "linear") or call.attribute("antialias", 0) or how == "tf_crop_and_resize":
+        raise Needs(words=words_of(x.shape[axis], m))
+    place = named_coordinates(call, x, axis, m, scale)
+    last = length_of(call, x, axis) - real(call, 1)
+
+    def taken(places: Node) -> Node:
+        within = apply_op(ops.Minimum(), apply_op(ops.Maximum(), places, real(call, 0)), last)
+        return apply_op(ops.Take(axis), x, apply_op(ops.Cast("int32"), within))
+
+    if mode == "nearest":
+        return taken(rounded_node(call, place))
+    low = apply_op(ops.Floor(), place)
+    share = apply_op(ops.Cast(str(call.dtype())), place - low)
+    first, second = taken(low), taken(low + real(call, 1))
+    return first + (second - first) * call.reshaped(share, (m, *(1,) * (len(x.shape) - 1 - axis)))
+
+
+def named_coordinates(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
+    """The place in the input of every entry of the result, as numbers that are there when data comes."""
+    how = transformation(call)
+    count = call.sized(lambda places: ops.Range(0, m, dtype="int32", places=places), (m,))
+    j, half = apply_op(ops.Cast("float32"), count), real(call, 0.5)
+    n, made = length_of(call, x, axis), length_of(call, count, 0)
+    ends = made if scale is None else n * real(call, scale)
+    if how == "align_corners":
+        return j * ((n - real(call, 1)) / apply_op(ops.Maximum(), ends - real(call, 1), real(call, 1)))
+    if how == "asymmetric":
+        return j * n / ends
+    place = (j + half) * n / ends - half
+    if how == "half_pixel_symmetric":
+        return place + (n - made * n / ends) * half
+    if how == "pytorch_half_pixel":
+        return place * apply_op(ops.Cast("float32"), apply_op(ops.Less(), real(call, 1), made))
+    return place
+
+
+def length_of(call: Call, x: Node, axis: int) -> Node:
+    """The length of an axis as a real number."""
+    n = x.shape[axis]
+    if isinstance(n, int):
+        return real(call, n)
+    return apply_op(ops.Cast("float32"), apply_op(ops.ShapeOf(axis, axis + 1), x))
+
+
+def real(call: Call, number: float) -> Node:
+    return call.constant(number, np.float32)
+
+
+def rounded_node(call: Call, place: Node) -> Node:
+    """Whole places, as the operator rounds them."""
+    how = nearest_mode(call)
+    if how in ("floor", "round_prefer_ceil"):
+        return apply_op(ops.Floor(), place if how == "floor" else place + real(call, 0.5))
+    return apply_op(ops.Ceil(), place if how == "ceil" else place - real(call, 0.5))
+
+
+def transformation(call: Call) -> str:
+    """How places of the result become places of the input."""
+    usual = "asymmetric" if call.kind == "Upsample" or call.opset < 11 else "half_pixel"
+    return str(call.attribute("coordinate_transformation_mode", usual))
+
+
+def nearest_mode(call: Call) -> str:
+    """How places become whole."""
+    usual = "floor" if call.kind == "Upsample" or call.opset < 11 else "round_prefer_floor"
+    return str(call.attribute("nearest_mode", usual))
+
+
 def rounded(call: Call, places: np.ndarray) -> np.ndarray:
     """Whole places, as the operator rounds them."""
-    usual = "floor" if call.kind == "Upsample" or call.opset < 11 else "round_prefer_floor"
     rules: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "floor": np.floor,
         "ceil": np.ceil,
         "round_prefer_floor": lambda p: np.ceil(p - 0.5),
         "round_prefer_ceil": lambda p: np.floor(p + 0.5),
     }
-    return rules[call.attribute("nearest_mode", usual)](places)
+    return rules[nearest_mode(call)](places)
 
 
 def taps(call: Call, mode: str, place: float, n: int, scale: float) -> np.ndarray:
@@ -165,13 +231,40 @@ def grid_sample(call: Call) -> Node:
     return apply_op(ops.GridSample(mode, padding, bool(call.attribute("align_corners", 0))), call[0], call[1])
 
 
+def depth_to_space(call: Call) -> Node:
+    n, c, h, w = call[0].shape
+    b = call.attribute("blocksize")
+    k = divide(c, b**2)
+    if call.attribute("mode", "DCR") == "DCR":
+        split_up, axes = (n, b, b, k, h, w), (0, 3, 4, 1, 5, 2)
+    else:
+        split_up, axes = (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3)
+    x = apply_op(ops.Transpose(axes), call.reshaped(call[0], split_up))
+    return call.reshaped(x, (n, k, times(h, b), times(w, b)))
+
+
+def space_to_depth(call: Call) -> Node:
+    n, c, h, w = call[0].shape
+    b = call.attribute("blocksize")
+    parts = call.reshaped(call[0], (n, c, divide(h, b), b, divide(w, b), b))
+    axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    x = apply_op(ops.Transpose(axes), parts)
+    return call.reshaped(x, (n, times(c, b, b), divide(h, b), divide(w, b)))
+
+
 def write_grid_sample(op: ops.GridSample, node: Node, w: Emitter) -> Value:
     w.require(20)
     settings = {"mode": op.mode, "padding_mode": op.padding, "align_corners": int(op.align_corners)}
     return own(w, node, "GridSample", *reads(w, node), **settings)
 
 
-READ: Mapping[str, Rule] = {"GridSample": grid_sample, "Resize": resize, "Upsample": resize}
+READ: Mapping[str, Rule] = {
+    "DepthToSpace": depth_to_space,
+    "GridSample": grid_sample,
+    "Resize": resize,
+    "SpaceToDepth": space_to_depth,
+    "Upsample": resize,
+}
 
 WRITE: Mapping[type[Op], WriteRule] = {
     ops.GridSample: write_grid_sample,

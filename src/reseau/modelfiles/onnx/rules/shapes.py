@@ -222,27 +222,6 @@ def tile(call: Call) -> Node:
     return call.sized(lambda places: ops.Tile(tuple(counts), places), counts, call[0])
 
 
-def depth_to_space(call: Call) -> Node:
-    n, c, h, w = call[0].shape
-    b = call.attribute("blocksize")
-    k = divide(c, b**2)
-    if call.attribute("mode", "DCR") == "DCR":
-        split_up, axes = (n, b, b, k, h, w), (0, 3, 4, 1, 5, 2)
-    else:
-        split_up, axes = (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3)
-    x = apply_op(ops.Transpose(axes), call.reshaped(call[0], split_up))
-    return call.reshaped(x, (n, k, times(h, b), times(w, b)))
-
-
-def space_to_depth(call: Call) -> Node:
-    n, c, h, w = call[0].shape
-    b = call.attribute("blocksize")
-    parts = call.reshaped(call[0], (n, c, divide(h, b), b, divide(w, b), b))
-    axes = (0, 3, 5, 1, 2, 4) if call.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
-    x = apply_op(ops.Transpose(axes), parts)
-    return call.reshaped(x, (n, times(c, b, b), divide(h, b), divide(w, b)))
-
-
 def all_axes(call: Call, given: tuple[int, ...] | None) -> tuple[int, ...]:
     """Axes counted from 0; all of them where none are given."""
     rank = len(call[0].shape)
@@ -254,7 +233,11 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
     rest = op.of_rows(x.shape[1:]) if x.shape else None
     if rest is not None and len(node.parents) == 1:
         return write_rows_reshaped(rest, node, w)
-    if sum(isinstance(n, str) for n in op.lengths) <= 1 and 0 not in op.lengths:
+    if 0 in op.lengths:
+        w.require(14)  # the first in which a 0 can mean no entries
+        places = op.places or tuple((n, 0, axis) for axis, n in enumerate(x.shape) if isinstance(n, str))
+        return own(w, node, "Reshape", w.plain(x), write_lengths(w, op.lengths, places, node), allowzero=1)
+    if sum(isinstance(n, str) for n in op.lengths) <= 1:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
@@ -327,6 +310,8 @@ def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
     stop: Dim = (FAR if step > 0 else -FAR) if op.stop is None else op.stop
     if step != 1 or words_of(start, stop) or not w.real(x):
         w.require(10)
+    if isinstance(x.shape[axis], str) and w.at_least(10):
+        w.require(11)  # in 10, what is cut keeps the name of its length, and other programs believe that
     if w.at_least(10):
         ends = [write_lengths(w, [n], op.places, node) for n in (start, stop)]
         name = w.emit("Slice", value.name, *ends, w.axes_of([place]), w.axes_of([step]), name=w.label(node))
@@ -367,7 +352,6 @@ READ: Mapping[str, Rule] = {
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constant_of_shape,
-    "DepthToSpace": depth_to_space,
     "Expand": expand,
     "EyeLike": eye_like,
     "Flatten": flatten,
@@ -377,7 +361,6 @@ READ: Mapping[str, Rule] = {
     "Shape": shape,
     "Size": size,
     "Slice": slice_,
-    "SpaceToDepth": space_to_depth,
     "Split": split,
     "Squeeze": squeeze,
     "Tile": tile,

@@ -21,9 +21,15 @@ from reseau.ops.base import Op
 
 __all__ = ["READ", "WRITE"]
 
-LEQ, _, _, _, EQ, _ = range(6)
-MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
-COMPARISONS = ("<=", "<", ">=", ">", "==", "!=")
+MODES = {
+    "BRANCH_LEQ": "<=",
+    "BRANCH_LT": "<",
+    "BRANCH_GTE": ">=",
+    "BRANCH_GT": ">",
+    "BRANCH_EQ": "==",
+    "BRANCH_NEQ": "!=",
+}
+"""The comparison of each mode, in the order in which the newer operator numbers them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Forest:
         roots: The first node of each tree.
         feature: The column that each node compares.
         split: What it is compared with.
-        mode: How, as a place in `MODES`.
+        comparison: How, as its sign.
         yes: The node that follows where the comparison holds.
         no: The node that follows where it does not.
         missing: Whether no number counts as holding.
@@ -45,7 +51,7 @@ class Forest:
     roots: np.ndarray
     feature: np.ndarray
     split: np.ndarray
-    mode: np.ndarray
+    comparison: np.ndarray
     yes: np.ndarray
     no: np.ndarray
     missing: np.ndarray
@@ -81,12 +87,12 @@ def grown(call: Call, forest: Forest, aggregate: str, base: Sequence[float]) -> 
 def fallen(call: Call, x: Node, forest: Forest) -> Node:
     """The leaf of every row in every tree, (batch, trees)."""
     inner = forest.yes != np.arange(len(forest.yes))
-    modes = np.unique(forest.mode[inner]).tolist() or [LEQ]
-    kind = np.searchsorted(modes, forest.mode) * inner
+    signs = np.unique(forest.comparison[inner]).tolist() or ["<="]
+    kind = np.searchsorted(signs, forest.comparison) * inner
     tables = [call.constant(t, np.int32) for t in (forest.roots, forest.feature, kind, forest.yes, forest.no)]
     roots, feature, kinds, yes, no = tables
     split, blank = call.constant(forest.split, call.importer.dtype(x)), call.constant(forest.missing, np.bool_)
-    op = ops.TreeLeaf(forest.depth, tuple(COMPARISONS[mode] for mode in modes))
+    op = ops.TreeLeaf(forest.depth, tuple(signs))
     return apply_op(op, x, roots, feature, split, kinds, yes, no, blank)
 
 
@@ -104,7 +110,8 @@ def write_leaf(op: ops.TreeLeaf, node: Node, w: Emitter) -> Value:
     x, dtype = w.plain(node.parents[0]), w.dtype(node.parents[0])
     if dtype not in (np.float32, np.float64):
         x = w.emit("Cast", x, name=f"{w.label(node)}/x", to=number_of("float32"))
-    modes = np.where(leaf, "LEAF", np.array([MODES[COMPARISONS.index(sign)] for sign in op.comparisons])[kind]).tolist()
+    mode_of = {sign: mode for mode, sign in MODES.items()}
+    modes = np.where(leaf, "LEAF", np.array([mode_of[sign] for sign in op.comparisons])[kind]).tolist()
     numbers = {"nodes_values": split, "target_weights": here[leaf]}
     if dtype == np.float64:
         w.domains[DOMAIN] = max(w.domains.get(DOMAIN, 0), 3)
@@ -176,7 +183,7 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
         roots=roots,
         feature=np.where(leaf, 0, call.attributes["nodes_featureids"]),
         split=np.where(leaf, 0, either(call, "nodes_values")),
-        mode=np.array([0 if m == "LEAF" else MODES.index(m) for m in modes]),
+        comparison=np.array(["<=" if m == "LEAF" else MODES[m] for m in modes]),
         yes=yes,
         no=no,
         missing=np.asarray(call.attribute("nodes_missing_value_tracks_true") or [0] * n, bool) & ~leaf,
@@ -219,18 +226,19 @@ def tree_ensemble(call: Call) -> Node:
     )
     leaves = len(said["leaf_weights"])
     members = member_sets(said["membership_values"])
-    feature, split, mode = (said[k].tolist() for k in ("nodes_featureids", "nodes_splits", "nodes_modes"))
+    feature, split = (said[k].tolist() for k in ("nodes_featureids", "nodes_splits"))
+    sign = [(*MODES.values(), MEMBER)[mode] for mode in said["nodes_modes"].tolist()] + ["<="] * leaves
     missing = (said["nodes_missing_value_tracks_true"].astype(bool).tolist() or [False] * inner) + [False] * leaves
     yes, no = yes.tolist() + list(range(inner, inner + leaves)), no.tolist() + list(range(inner, inner + leaves))
-    feature, split, mode = (t + [0] * leaves for t in (feature, split, mode))
+    feature, split = (t + [0] * leaves for t in (feature, split))
     for i in range(inner):
-        if mode[i] != MEMBER:
+        if sign[i] != MEMBER:
             continue
         first, *others = next(members)
-        mode[i], split[i], last, otherwise = EQ, first, i, no[i]
+        sign[i], split[i], last, otherwise = "==", first, i, no[i]
         for value in others:  # one more comparison for each further number
             no[last] = last = len(yes)
-            for table, entry in ((feature, feature[i]), (split, value), (mode, EQ), (yes, yes[i]), (no, otherwise)):
+            for table, entry in ((feature, feature[i]), (split, value), (sign, "=="), (yes, yes[i]), (no, otherwise)):
                 table.append(entry)
             missing.append(missing[i])
     values = np.zeros((len(yes), targets))
@@ -240,7 +248,7 @@ def tree_ensemble(call: Call) -> Node:
         roots=roots,
         feature=np.array(feature),
         split=np.array(split),
-        mode=np.array(mode),
+        comparison=np.array(sign),
         yes=np.array(yes),
         no=np.array(no),
         missing=np.array(missing, bool),
@@ -252,7 +260,7 @@ def tree_ensemble(call: Call) -> Node:
     return transformed(call, grown(call, forest, aggregate, ()), kinds[call.attribute("post_transform", 0)])
 
 
-MEMBER = 6
+MEMBER = "in"
 TABLES = (
     *("nodes_featureids", "nodes_splits", "nodes_modes", "nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs"),
     *("nodes_falseleafs", "nodes_missing_value_tracks_true", "membership_values", "leaf_targetids", "leaf_weights"),
