@@ -12,7 +12,7 @@ from onnx import helper
 
 import reseau as rs
 from reseau import ops
-from tools.onnx_graphs import agree, check_both_ways, model
+from tools.onnx_graphs import agree, check_both_ways, model, theirs
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -199,3 +199,25 @@ def test_division_by_a_scale_rounds_once() -> None:
     x, scale = np.float32([-2.5]), np.float32(5) / np.float32(255)
     level = jax.jit(ops.Quantize("int32", -999, 999).forward)(jnp.asarray(x), jnp.asarray(scale), jnp.int32(0))
     assert int(level[0]) == int(np.round(x / scale)[0]) == -127
+
+
+def test_a_product_between_levels_with_a_real_bias_is_written(tmp_path: Path) -> None:
+    """onnxruntime quantizes the bias itself, with operators that the opset of the file must have."""
+    m = model(
+        [
+            node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+            node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+            node("DequantizeLinear", ["w", "ws", "wz"], ["v"]),
+            node("Gemm", ["d", "v", "b"], ["g"]),
+            node("QuantizeLinear", ["g", "ys", "yz"], ["p"]),
+            node("DequantizeLinear", ["p", "ys", "yz"], ["y"]),
+        ],
+        {"x": X},
+        {"y": ("float", ["batch", 3])},
+        weights(per_row=False) | {"b": normal(3)},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    net.save(tmp_path / "back.onnx", params)
+    x = normal(5, 4)
+    agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}), tolerance=0.101)  # one level

@@ -209,7 +209,7 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
     full = op.dtype in FIRST_QUANTIZED and (not op.whole or (op.low, op.high) == levels(op.dtype))
     axis = along(scale, len(x.shape))
     if full and axis is not None and fits(w, scale, zero):
-        w.require(max(FIRST_QUANTIZED[op.dtype], 13 if scale.shape else 10))
+        w.require(max(FIRST_QUANTIZED[op.dtype], 13 if scale.shape else FIRST_ROUNDED))
         names = [w.plain(x), *one_axis(w, scale, zero, op.dtype)]
         settings = {"axis": axis} if scale.shape else {}
         return own(w, node, "QuantizeLinear", *names, **settings)
@@ -234,7 +234,7 @@ def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
     # levels that a product reads are cast: what follows a DequantizeLinear would be quantized anew by onnxruntime
     one = isinstance(scale.source, Constant) and scale.shape == () and scale.source.value == 1
     if not one and dtype in FIRST_QUANTIZED and axis is not None and fits(w, scale, zero):
-        w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else 10))
+        w.require(max(FIRST_QUANTIZED[dtype], 13 if scale.shape else FIRST_ROUNDED))
         settings = {"axis": axis} if scale.shape else {}
         return own(w, node, "DequantizeLinear", w.plain(x), *one_axis(w, scale, zero, dtype), **settings)
     w.require(9)
@@ -245,6 +245,8 @@ def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
         return own(w, node, "Sub", level, center)
     return own(w, node, "Mul", w.emit("Sub", level, center, name=f"{label}/distance"), w.plain(scale))
 
+
+FIRST_ROUNDED = 11  # onnxruntime puts Round beside these, which older opsets have not
 
 # the opset in which the type was first quantized to, and first cast to
 FIRST_QUANTIZED: Mapping[str, int] = {
