@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -30,11 +31,11 @@ def test_every_third_case_passes_but_those_that_are_listed(part: int) -> None:
     assert found["passed"] + len(found["wrong"]) >= (LISTED["passed"] - FNUZ) // (3 * PARTS)
 
 
-def results(backend: str, kind: str, processes: int) -> tuple[int, dict[str, str]]:
-    """How many cases passed, and why each other one did not, compiled as for users."""
+def printed(tool: Path, *words: str, processes: int) -> list[dict[str, Any]]:
+    """What a tool prints for each part of the cases, compiled as for users."""
     runs = [
         subprocess.Popen(
-            [sys.executable, str(TOOL), backend, kind, str(part), str(processes)],
+            [sys.executable, str(tool), *words, str(part), str(processes)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | AS_USERS,
@@ -44,7 +45,12 @@ def results(backend: str, kind: str, processes: int) -> tuple[int, dict[str, str
     ]
     ends = [run.communicate() for run in runs]
     assert [run.returncode for run in runs] == [0] * processes, ends[0][1] + ends[-1][1]
-    found = [json.loads(out) for out, _ in ends]
+    return [json.loads(out) for out, _ in ends]
+
+
+def results(backend: str, kind: str, processes: int) -> tuple[int, dict[str, str]]:
+    """How many cases passed, and why each other one did not."""
+    found = printed(TOOL, backend, kind, processes=processes)
     return sum(f["passed"] for f in found), {name: why for f in found for name, why in f["wrong"].items()}
 
 
@@ -62,6 +68,16 @@ def test_the_whole_suite_passes_as_often_as_is_said_and_more_often_than_elsewher
     assert passed + len(wrong) == LISTED["cases"]
     assert passed >= LISTED["passed"]
     assert passed > max(table["onnxruntime"][0], table["reference"][0])
+
+
+@pytest.mark.slow
+def test_cases_are_read_from_files_and_written_back_as_often_as_is_said() -> None:
+    found = printed(TOOL.with_name("onnx_as_files.py"), processes=2)
+    counts = {key: sum(part[key] for part in found) for key in ("cases", "read", "written")}
+    said = LISTED["as files"]
+    assert counts["cases"] == said["cases"]
+    assert counts["read"] >= said["read"], found
+    assert counts["written"] >= said["written"], found
 
 
 def test_the_devices_that_are_claimed() -> None:

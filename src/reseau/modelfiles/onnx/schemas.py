@@ -7,7 +7,7 @@ from onnx import defs, helper
 
 from reseau.errors import UnsupportedError
 
-__all__ = ["Kinds", "opset_of", "output_kinds"]
+__all__ = ["Kinds", "first_cast", "opset_of", "output_kinds"]
 
 Kinds = tuple[int | None, ...]
 """The numbers by which ONNX knows the types of some values; nothing where a value is absent or its type unknown."""
@@ -84,6 +84,15 @@ def output_kinds(kind: str, opset: int, kinds: Kinds, to: int | None = None) -> 
         else:
             found.append(None)
     return tuple(found)
+
+
+@lru_cache(64)
+def first_cast(kind: int) -> int:
+    """The lowest opset, of those that are written, whose Cast gives a type."""
+    opset = 9
+    while text(kind) not in schema_of("Cast", opset).outputs[0].types and opset < defs.onnx_opset_version():
+        opset += 1
+    return opset
 
 
 @lru_cache(1)

@@ -11,6 +11,7 @@ from reseau.graph import Node, Parameter, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, pass_on, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
 from reseau.modelfiles.onnx.importer import Value as Read
+from reseau.modelfiles.onnx.schemas import first_cast
 from reseau.ops.base import Op
 from reseau.ops.quantization import SMALL_REALS
 
@@ -307,7 +308,7 @@ def write_is_infinite(op: ops.IsInfinite, node: Node, w: Emitter) -> Value:
 
 
 def write_cast(op: ops.Cast, node: Node, w: Emitter) -> Value:
-    w.require(9)
+    w.require(first_cast(number_of(op.dtype)))
     return own(w, node, "Cast", *reads(w, node), to=number_of(op.dtype))
 
 

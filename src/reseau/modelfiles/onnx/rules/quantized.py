@@ -17,6 +17,7 @@ from reseau.graph import Constant, Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, plain, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
 from reseau.modelfiles.onnx.rules import windows
+from reseau.modelfiles.onnx.schemas import first_cast
 from reseau.ops.base import Op
 from reseau.ops.quantization import SMALL_REALS
 
@@ -224,7 +225,7 @@ def write_quantize(op: ops.Quantize, node: Node, w: Emitter) -> Value:
     if op.dtype == "float":
         return own(w, node, "Clip", level, *bounds)
     kept = w.emit("Clip", level, *bounds, name=f"{label}/within")
-    w.require(FIRST_CAST.get(op.dtype, 9))
+    w.require(first_cast(number_of(op.dtype)))
     return own(w, node, "Cast", kept, to=number_of(op.dtype))
 
 
@@ -248,7 +249,7 @@ def write_dequantize(op: ops.Dequantize, node: Node, w: Emitter) -> Value:
 
 FIRST_ROUNDED = 11  # onnxruntime puts Round beside these, which older opsets have not
 
-# the opset in which the type was first quantized to, and first cast to
+# the opset in which the type was first quantized to
 FIRST_QUANTIZED: Mapping[str, int] = {
     "int8": 10,
     "uint8": 10,
@@ -264,7 +265,6 @@ FIRST_QUANTIZED: Mapping[str, int] = {
     "int2": 25,
     "uint2": 25,
 }
-FIRST_CAST: Mapping[str, int] = {d: n for d, n in FIRST_QUANTIZED.items() if "int8" not in d and "int16" not in d}
 
 
 def fits(w: Emitter, scale: Node, zero: Node) -> bool:
@@ -302,7 +302,7 @@ KEEPING = (ops.Transpose, ops.ReshapeTo, ops.Slice, ops.Tile, ops.BroadcastTo)
 
 
 def write_narrow(op: ops.Narrow, node: Node, w: Emitter) -> Value:
-    w.require(FIRST_CAST[op.dtype])
+    w.require(first_cast(number_of(op.dtype)))
     return Value(
         w.emit("Cast", *reads(w, node), name=w.label(node), to=number_of(op.dtype), saturate=int(op.saturate)),
         plain(len(node.shape)),
