@@ -156,5 +156,13 @@ def test_the_worst_rows_are_named_by_their_line(reseau):
     first = re.search(r"\| line \| true \| predicted \| error \| size \| town \|\n.*\n\| (.*) \|\n", text)[1].split(
         " | "
     )
-    assert first[:2] == ["58", "500"]
-    assert first[4:] == [f"{float(size):.6g}", town]
+    assert (first[0], float(first[1])) == ("58", 500)
+    assert float(first[4]) == pytest.approx(float(size), rel=1e-3)
+    assert first[5] == town
+    decimals = {len(line.split(" | ")[k].partition(".")[2]) for line in worst(text) for k in (1, 2, 3)}
+    assert len(decimals) == 1  # true, predicted and error in one notation
+
+
+def worst(text):
+    """The rows of the table of the worst rows."""
+    return text.partition("| line | true | predicted | error |")[2].partition("\n\n")[0].splitlines()[2:]
