@@ -96,7 +96,7 @@ def test_the_html_report_asks_nothing_of_the_network(reseau, name):
 
 
 def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
-    trained(reseau, "numbers")
+    assert "equal to rows that were trained on" not in trained(reseau, "numbers").out
     Path("copy.csv").write_text(Path("numbers.csv").read_text())
     seen = reseau("certify", "numbers-run", "copy.csv", "--within", "2").out
     assert "192 of 240 of these rows were trained on; they are left out" in seen
@@ -104,6 +104,9 @@ def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
     lines = Path("numbers.csv").read_text().splitlines()
     Path("twice.csv").write_text("\n".join([lines[0], *lines[1:], *lines[1:]]) + "\n")
     assert "384 of 480" in reseau("evaluate", "numbers-run", "twice.csv").out
+    told = trained(reseau, "twice").out
+    assert re.search(r"diagnosis: \d+ of 96 test rows are equal to rows that were trained on: where rows were", told)
+    assert "equal to rows that were trained on" in Path("twice-run/report.md").read_text()
     Path("new.csv").write_text("size,town,y\n2.5,north,7.1\n3.5,south,15.2\n")
     assert "trained on" not in reseau("evaluate", "numbers-run", "new.csv").out
 
