@@ -109,7 +109,7 @@ def worst_rows(model: Model, test: Table, outputs: Outputs) -> Lines | None:
         told = [both[: len(worst)], both[len(worst) : -len(worst)], both[-len(worst) :]]
     lines = [str(test.lines[i]) for i in worst]
     rows = zip(lines, *told, *_cells(test, worst), strict=True)
-    return Lines((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
+    return Lines((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows), 3 if test.classes else 1)
 
 
 def _cells(test: Table, rows: np.ndarray) -> list[list[str]]:

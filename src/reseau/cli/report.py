@@ -144,7 +144,9 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
         yield found.worst
     if found.importance:
         yield Text(f"What each column is worth: how much {found.unit} grows when its entries are shuffled.")
-        rows = [(i.name, brief(i.mean), f"± {brief(i.error, 2)}") for i in found.importance[:MOST_COLUMNS]]
+        shown = found.importance[:MOST_COLUMNS]
+        growth, errors = alike((i.mean for i in shown), 4), alike((i.error for i in shown), 2)
+        rows = [(i.name, g, f"± {e}") for i, g, e in zip(shown, growth, errors, strict=True)]
         yield Table(("column", "growth", "standard error"), tuple(rows))
         if "importance.svg" in found.pictures:
             yield Picture("importance.svg", "what each column is worth")
@@ -153,11 +155,14 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
 def _beside(found: Evaluation) -> Table:
     """The network and the simple models, measure by measure."""
     wanted = [n for n in found.measures.values if not n.startswith(NOT_BESIDE)]
-    rows = [("this network", *(brief(found.measures.values[n]) for n in wanted), "")]
-    for each in found.baselines:
-        told = each.why or f"{each.seconds:.1f} s"
-        rows.append((each.name, *(brief(each.values[n]) if n in each.values else "" for n in wanted), told))
-    return Table(("model", *wanted, "time"), tuple(rows))
+    models = [found.measures.values, *(each.values for each in found.baselines)]
+    columns = []
+    for n in wanted:
+        cells = iter(alike((of[n] for of in models if n in of), 4))
+        columns.append([next(cells) if n in of else "" for of in models])
+    told = ["", *(each.why or f"{each.seconds:.1f} s" for each in found.baselines)]
+    names = ["this network", *(each.name for each in found.baselines)]
+    return Table(("model", *wanted, "time"), tuple(zip(names, *columns, told, strict=True)))
 
 
 def _by_class(measures: Measures) -> Iterable[Block]:

@@ -153,10 +153,16 @@ def _html(block: Block, files: Mapping[str, bytes]) -> str:
                 return ""
             kind = "svg+xml" if file.endswith(".svg") else "png"
             data = base64.b64encode(files[file]).decode()
-            return f'<p><img alt="{escape(alt)}" src="data:image/{kind};base64,{data}"></p>\n'
+            wide = f' width="{_pixels(files[file]) * 4 // 5}"' if kind == "png" else ""  # 120 dots an inch beside 96
+            return f'<p><img alt="{escape(alt)}"{wide} src="data:image/{kind};base64,{data}"></p>\n'
         case Table(head, rows, words):
             cells = _line(head, "th", words) + "".join(_line(row, "td", words) for row in rows)
             return f'<div class="wide"><table>{cells}</table></div>\n'
+
+
+def _pixels(png: bytes) -> int:
+    """The width that the head of a PNG file declares."""
+    return int.from_bytes(png[16:20], "big")
 
 
 def _line(cells: Sequence[str], tag: str, words: int) -> str:
@@ -178,7 +184,7 @@ def brief(value: float, digits: int = 4) -> str:
 
 
 def alike(values: Iterable[float], digits: int = 5) -> list[str]:
-    """Numbers of one column, the largest in so many digits, all with equally many decimals; none where all are whole.
+    """Numbers of one column, the largest in so many digits, all with equally many decimals, no more than they need.
 
     Example:
         >>> alike([1234567.0, 0.25, -98765.4]), alike([0.5, 12.25, 100.0]), alike([3.0, -1200.0])
@@ -191,4 +197,8 @@ def alike(values: Iterable[float], digits: int = 5) -> list[str]:
     if not 1e-4 <= largest < 1e12 and not (whole and largest < 1e15):
         return [f"{v:.{digits - 1}e}" for v in values]
     decimals = 0 if whole else max(digits - 1 - floor(log10(largest)), 0)
-    return [f"{v:.{decimals}f}" for v in values]
+    cells = [f"{v:.{decimals}f}" for v in values]
+    while decimals and all(cell.endswith("0") for cell in cells):
+        decimals -= 1
+        cells = [cell[:-1].removesuffix(".") for cell in cells]
+    return cells
