@@ -198,7 +198,7 @@ def alike(values: Iterable[float], digits: int = 5) -> list[str]:
         return [f"{v:.{digits - 1}e}" for v in values]
     decimals = 0 if whole else max(digits - 1 - floor(log10(largest)), 0)
     cells = [f"{v:.{decimals}f}" for v in values]
-    while decimals and all(cell.endswith("0") for cell in cells):
+    while decimals and not any(cell[-1] in "123456789" for cell in cells):
         decimals -= 1
-        cells = [cell[:-1].removesuffix(".") for cell in cells]
+        cells = [cell.removesuffix("0").removesuffix(".") for cell in cells]
     return cells
