@@ -3,9 +3,11 @@
 import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
-os.environ["RESEAU_COMPILE_CACHE"] = "off"  # no test writes into the cache of whoever runs it
+from tools.compiling import PROGRAMS, keep_programs, quick, share_contexts
 
-from tools.compiling import quick
+os.environ["RESEAU_COMPILE_CACHE"] = str(PROGRAMS)  # no test writes into the cache of whoever runs it
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests have as many processes as cores; threads that wait would spin
 
 os.environ.update(quick())  # read when JAX is imported, here and in the processes that tests start
 
@@ -23,6 +25,8 @@ gc.disable()  # until all tests are imported
 jax.config.update("jax_enable_x64", True)
 
 jax.config.update("jax_traceback_in_locations_limit", 0)  # where each operation stands in the source: nobody asks
+
+share_contexts()
 
 # the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -61,6 +65,18 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
+
+
+def pytest_runtest_teardown(item, nextitem) -> None:
+    """What a file of tests leaves, as programs that JAX keeps, is not looked at again either."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
+def pytest_runtest_setup() -> None:
+    """Compiled programs are kept, whatever the test before has chosen."""
+    keep_programs()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -118,9 +118,21 @@ def test_the_folder_keeps_what_was_used_last(tmp_path):
     assert sum(f.stat().st_size for f in tmp_path.iterdir()) <= 1000
 
 
+@pytest.fixture
+def unset(monkeypatch):
+    """JAX as a user's program finds it: the tests keep what they compile."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = jax.config.values[name]
+    monkeypatch.setattr(compilation_cache, "_cache", None)
+    monkeypatch.setattr(compile_cache, "CHOSEN", Chosen())
+    jax.config.update(name, 1.0)
+    yield
+    jax.config.update(name, before)
+
+
+@pytest.mark.usefixtures("unset")
 def test_the_setting_is_left_as_it_was_and_that_of_the_user_is_respected(tmp_path, monkeypatch):
-    chosen = Chosen()
-    monkeypatch.setattr(compile_cache, "CHOSEN", chosen)
+    chosen = compile_cache.CHOSEN
     chosen.use(tmp_path / "ours")
     before = jax.config.jax_persistent_cache_min_compile_time_secs
     Kept(jax.jit(lambda x: x * 7.0 - 1))(np.ones(2))
@@ -136,16 +148,12 @@ def test_the_setting_is_left_as_it_was_and_that_of_the_user_is_respected(tmp_pat
     assert list((tmp_path / "ours").glob("*" + SUFFIX)) == files
 
 
-def test_an_application_keeps_all_programs_until_it_is_switched_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(compile_cache, "CHOSEN", Chosen())
-    before = jax.config.jax_persistent_cache_min_compile_time_secs
-    try:
-        rs.use_compile_cache(tmp_path / "all")
-        jax.jit(lambda x: x * 5.0 - 2)(np.ones(2))
-        assert len(list((tmp_path / "all").iterdir())) == 1
-        rs.use_compile_cache(None)
-        jax.jit(lambda x: x * 6.0 - 2)(np.ones(2))
-        assert len(list((tmp_path / "all").iterdir())) == 1
-        assert compilation_cache._cache is None
-    finally:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", before)
+@pytest.mark.usefixtures("unset")
+def test_an_application_keeps_all_programs_until_it_is_switched_off(tmp_path):
+    rs.use_compile_cache(tmp_path / "all")
+    jax.jit(lambda x: x * 5.0 - 2)(np.ones(2))
+    assert len(list((tmp_path / "all").iterdir())) == 1
+    rs.use_compile_cache(None)
+    jax.jit(lambda x: x * 6.0 - 2)(np.ones(2))
+    assert len(list((tmp_path / "all").iterdir())) == 1
+    assert compilation_cache._cache is None

@@ -44,6 +44,7 @@ class Folder:
 
     def __init__(self, path: Path, most: int = MOST_BYTES) -> None:
         self._path, self.most = path, most
+        self.room = 0  # that may be filled before the folder is looked at again
 
     def get(self, key: str) -> bytes | None:
         """The entry, or nothing where there is none that is whole."""
@@ -71,7 +72,9 @@ class Folder:
             except OSError:
                 os.unlink(new)
                 return
-            self.shorten()
+            self.room -= 32 + len(value)
+            if self.room < 0:
+                self.shorten()
 
     def file(self, key: str) -> Path:
         """Where an entry is; the name depends on what it was compiled by and for."""
@@ -81,7 +84,8 @@ class Folder:
         """Remove the entries that were used longest ago, until there is room."""
         with os.scandir(self._path) as found:
             files = [(status.st_mtime, status.st_size, entry.path) for entry in found for status in [entry.stat()]]
-        excess = sum(size for _, size, _ in files) - self.most
+        self.room = self.most // 64
+        excess = sum(size for _, size, _ in files) - (self.most - self.room)
         for _, size, path in sorted(files):
             if excess <= 0:
                 break

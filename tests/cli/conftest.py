@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from matplotlib.figure import Figure
 
 from reseau.cli import main
-from reseau.compile_cache import use_compile_cache
 from reseau.report import pictures
 
 
@@ -20,25 +17,6 @@ class Outcome:
     status: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="package", autouse=True)
-def cache_folder(tmp_path_factory):
-    """One folder of compiled programs for all commands; afterwards JAX is set as it was."""
-    names = [
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    ]
-    before = {name: jax.config.values[name] for name in names}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESEAU_COMPILE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-        yield
-        use_compile_cache(None)
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
 
 
 @pytest.fixture(autouse=True)

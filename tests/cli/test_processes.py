@@ -50,7 +50,7 @@ def test_a_process_that_ends_badly_is_told(capfd):
 
 @pytest.mark.slow
 def test_two_processes_write_the_model_of_one_and_a_killed_run_goes_on_in_one():
-    environment = os.environ | {"RESEAU_COMPILE_CACHE": str(Path("cache").resolve()), "JAX_PLATFORMS": "cpu"}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
 
     def command(*words):
         return [sys.executable, "-m", "reseau", *words]

@@ -15,13 +15,12 @@ LONG = {"name": "long", "epochs": 10_000, "compute": {"shards": 6}}
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory):
+def start():
     """Start the runs of these settings in so many processes; the programs that one compiles serve the others."""
-    cache = tmp_path_factory.mktemp("compiled")
 
     def run(folder, count, *runs, devices=1):
         words = [json.dumps(settings) for settings in runs]
-        return shared(folder / f"of-{count}", "shared_run.py", count, str(folder), *words, cache=cache, devices=devices)
+        return shared(folder / f"of-{count}", "shared_run.py", count, str(folder), *words, devices=devices)
 
     return run
 

@@ -18,17 +18,15 @@ class Shared:
         running: The processes, in the order of their numbers.
     """
 
-    def __init__(self, folder, script, count, words, cache, devices):
+    def __init__(self, folder, script, count, words, devices):
         with socket.socket() as free:  # a port is asked for, never assumed
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
         environment = os.environ | {
-            "RESEAU_COMPILE_CACHE": str(cache),
             "JAX_PLATFORMS": "cpu",
             "JAX_NUM_CPU_DEVICES": str(devices),
             "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
         }
-        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
         self.outputs = [(folder / f"out-{i}", folder / f"err-{i}") for i in range(count)]
         self.running = []
         for i, (out, err) in enumerate(self.outputs):
@@ -69,10 +67,10 @@ class Shared:
 
 
 @contextmanager
-def shared(folder, script, count, *words, cache, devices=1):
+def shared(folder, script, count, *words, devices=1):
     """Start the processes; they are gone at the end, whatever happens."""
     folder.mkdir(exist_ok=True)
-    started = Shared(folder, script, count, words, cache, devices)
+    started = Shared(folder, script, count, words, devices)
     try:
         yield started
     finally:

@@ -19,10 +19,9 @@ from tools.killed_run import STAGES
 
 
 @pytest.fixture
-def fits(tmp_path):
+def fits():
     """The process of `killed_run.py`; programs compiled by one of its fits serve the next."""
-    environment = os.environ | {"RESEAU_COMPILE_CACHE": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     command = [sys.executable, killed_run.__file__]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as fits:
         yield fits

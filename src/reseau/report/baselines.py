@@ -75,8 +75,9 @@ def baselines(train: Table, test: Table, seed: int = 0) -> tuple[Baseline, ...]:
         with warnings.catch_warnings(), threadpool_limits(threads):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = make().fit(X, y)
-        seconds = time.perf_counter() - start
-        found.append(Baseline(name, _measured(model, X_test, np.asarray(test.target), train).values, seconds))
+            seconds = time.perf_counter() - start
+            measured = _measured(model, X_test, np.asarray(test.target), train)
+        found.append(Baseline(name, measured.values, seconds))
     return tuple(found)
 
 

@@ -41,10 +41,11 @@ CASES = [
 @pytest.mark.parametrize(("text", "f", "first", "second"), CASES, ids=[case[0] for case in CASES])
 def test_balls_contain_the_function_and_its_derivatives(text, f, first, second):
     expression = parse(text)
-    for low, high in ((-1.0, -0.9), (0.0, 0.5), (0.3, 0.30001)):
+    for low, high in ((-1.0, -0.9), (0.0, 0.5), (0.3, 0.30001), (-0.5, 0.5)):
         x = np.linspace(low, high, 101)
         bounds = expression.enclose(low, high)
         slack = 1e-14 * (1 + np.abs(f(x)).max())
+        assert math.isfinite(bounds.slope + bounds.curvature)
         assert bounds.low - slack <= f(x).min()
         assert f(x).max() <= bounds.high + slack
         assert np.abs(first(x)).max() <= bounds.slope + slack
@@ -61,10 +62,26 @@ def test_balls_are_tight_on_a_short_interval(text, f, first, second):
     assert bounds.curvature <= abs(float(second(np.float64(0.3)))) + 1e-4
 
 
+def test_powers_of_what_is_around_0_are_bounded():
+    for text, low, high in (("x^2", 0, 1), ("x^3", -1, 1), ("x^0", 1, 1), ("-x^4", -1, 0)):
+        bounds = parse(text).enclose(-1.0, 1.0)
+        assert low - 1e-8 <= bounds.low <= low
+        assert high <= bounds.high <= high + 1e-8
+    assert parse("(x - x)^2").enclose(2.0, 3.0).slope < 1e-300
+    assert math.isinf(parse("x^-2").enclose(-1.0, 1.0).slope)
+
+
 def test_a_kink_has_a_slope_and_no_curvature():
     bounds = parse("abs(x) + relu(x)").enclose(-0.5, 1.0)
     assert bounds.slope == pytest.approx(2.0)
     assert math.isinf(bounds.curvature)
+
+
+def test_a_kink_that_is_proved_out_of_reach_leaves_the_curvature():
+    for text in ("max(x, x)", "abs(x - x)", "relu(exp(x) - 1)", "max(x^3, x^3 - x)"):
+        assert math.isfinite(parse(text).enclose(0.0, 0.5).curvature)
+    assert math.isinf(parse("max(x, 0)").enclose(-1.0, 0.5).curvature)
+    assert math.isinf(parse("min(x, x^2)").enclose(0.9, 1.1).curvature)
 
 
 def test_a_root_at_its_edge_is_bounded_and_a_pole_is_not():

@@ -36,8 +36,8 @@ class Cell:
 
     @property
     def never_negative(self) -> bool:
-        """Whether a root of it is defined: by its form, or because it is monotone and not negative at both ends."""
-        monotone = self.whole.slope > 0 or self.whole.slope < 0
+        """By its form, or because it is monotone and not negative at both ends."""
+        monotone = self.whole.slope >= 0 or self.whole.slope <= 0
         return self.nonnegative or bool(monotone and self.low.value >= 0 and self.high.value >= 0)
 
 
@@ -88,7 +88,7 @@ def _power(a: Jet, b: Jet, *, touching: bool = False) -> Jet:
         n = int(c.unique_fmpz())
         if n in {0, 1}:
             return a if n else Jet(z * 0 + 1, a.slope * 0, a.curvature * 0)
-        return _chain(a, z**n, n * z ** (n - 1), n * (n - 1) * z ** (n - 2))
+        return _chain(a, _whole_power(z, n), n * _whole_power(z, n - 1), n * (n - 1) * _whole_power(z, n - 2))
     if z > 0:
         return _chain(a, z**c, c * z ** (c - 1), c * (c - 1) * z ** (c - 2))
     if not c > 0 or not (touching or z.is_zero()):
@@ -100,6 +100,20 @@ def _power(a: Jet, b: Jet, *, touching: bool = False) -> Jet:
         return (top * 0).union(top**exponent) if exponent > 0 else z.nan()
 
     return _chain(a, reach(c), c * reach(c - 1), c * (c - 1) * reach(c - 2))
+
+
+def _whole_power(z: Ball, n: int) -> Ball:
+    """`z^n`; from its ends where it may be 0, since flint's power of a ball whose middle is 0 is no number."""
+    if not z.contains(0):
+        return z**n
+    if n < 0:
+        return z.nan()
+    ends = (z.lower() ** n).union(z.upper() ** n)
+    return ends.union(z * 0) if n and n % 2 == 0 else ends
+
+
+def _square(z: Ball) -> Ball:
+    return _whole_power(z, 2)
 
 
 def _even(c: Ball) -> bool:
@@ -120,6 +134,9 @@ def _keeps_sign(name: str, cells: tuple[Cell, ...]) -> bool:
 
 def _on_cells(name: str, rule: Callable[..., Jet]) -> Callable[..., Cell]:
     def applied(*cells: Cell) -> Cell:
+        picked = _picked(name, cells)
+        if picked is not None:
+            return picked
         low, high = rule(*(cell.low for cell in cells)), rule(*(cell.high for cell in cells))
         whole = [cell.whole for cell in cells]
         if name in {"^", "sqrt"} and cells[0].never_negative:
@@ -132,13 +149,24 @@ def _on_cells(name: str, rule: Callable[..., Jet]) -> Callable[..., Cell]:
     return applied
 
 
+def _picked(name: str, cells: tuple[Cell, ...]) -> Cell | None:
+    """The operand that is the value on the whole interval, where that is proved: there the kink is out of reach."""
+    if name in {"abs", "relu"} and cells[0].never_negative:
+        return cells[0]
+    if name in {"max", "min"}:
+        for one, other in (cells, cells[::-1]):
+            if CELL_RULES["-"](one, other).never_negative:
+                return one if name == "max" else other
+    return None
+
+
 def _half(a: Jet) -> Jet:
     return Jet(a.value * 0 + 0.5, a.value * 0, a.value * 0)
 
 
 def _chain(a: Jet, value: Ball, first: Ball, second: Ball) -> Jet:
     """Compose an outer function, given by its value and derivatives at `a.value`, with `a`."""
-    return Jet(value, first * a.slope, first * a.curvature + second * a.slope**2)
+    return Jet(value, first * a.slope, first * a.curvature + second * _square(a.slope))
 
 
 def _unary(outer: Callable[[Ball], tuple[Ball, Ball, Ball]]) -> Callable[[Jet], Jet]:
@@ -150,12 +178,12 @@ def _unary(outer: Callable[[Ball], tuple[Ball, Ball, Ball]]) -> Callable[[Jet], 
 
 def _tan(z: Ball) -> tuple[Ball, Ball, Ball]:
     t = z.tan()
-    return t, 1 + t**2, 2 * t * (1 + t**2)
+    return t, 1 + _square(t), 2 * t * (1 + _square(t))
 
 
 def _tanh(z: Ball) -> tuple[Ball, Ball, Ball]:
     t = z.tanh()
-    return t, 1 - t**2, -2 * t * (1 - t**2)
+    return t, 1 - _square(t), -2 * t * (1 - _square(t))
 
 
 def _sigmoid(z: Ball) -> tuple[Ball, Ball, Ball]:
@@ -164,8 +192,8 @@ def _sigmoid(z: Ball) -> tuple[Ball, Ball, Ball]:
 
 
 def _atan(z: Ball) -> tuple[Ball, Ball, Ball]:
-    first = 1 / (1 + z**2)
-    return z.atan(), first, -2 * z * first**2
+    first = 1 / (1 + _square(z))
+    return z.atan(), first, -2 * z * _square(first)
 
 
 def _absolute(z: Ball) -> tuple[Ball, Ball, Ball]:
@@ -187,7 +215,7 @@ UNARY: dict[str, Callable[[Jet], Jet]] = {
     "cos": _unary(lambda z: (z.cos(), -z.sin(), -z.cos())),
     "tan": _unary(_tan),
     "exp": _unary(lambda z: (z.exp(), z.exp(), z.exp())),
-    "log": _unary(lambda z: (z.log(), 1 / z, -1 / z**2)),
+    "log": _unary(lambda z: (z.log(), 1 / z, -1 / _square(z))),
     "abs": _unary(_absolute),
     "tanh": _unary(_tanh),
     "sinh": _unary(lambda z: (z.sinh(), z.cosh(), z.sinh())),
@@ -203,7 +231,7 @@ RULES: dict[str, Callable[..., Jet]] = {
     "+": _add,
     "-": lambda a, b: _add(a, _negative(b)),
     "*": _multiply,
-    "/": lambda a, b: _multiply(a, _chain(b, 1 / b.value, -1 / b.value**2, 2 / b.value**3)),
+    "/": lambda a, b: _multiply(a, _chain(b, 1 / b.value, -1 / _square(b.value), 2 / _whole_power(b.value, 3))),
     "^": _power,
     "sqrt": lambda a: _power(a, _half(a)),
     "max": _maximum,
