@@ -1,8 +1,10 @@
 """What a run leaves to read, for classes and for numbers: measures, simple models, columns, pictures, one HTML file."""
 
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,11 @@ def test_the_report_of_numbers(reseau):
     facts = json.loads(Path("numbers-run/report.json").read_text())
     assert facts["baselines"]["linear model"]["R²"] > 0.95
     assert facts["rows"] == {"training": 173, "test": 48}
+    assert hashlib.sha256(Path("numbers.csv").read_bytes()).hexdigest() in text
+    assert f"numpy {version('numpy')}, scikit-learn {version('scikit-learn')}." in text
+    took = {name: float(s) for name, s in re.findall(r"\| (training|simple models|measuring) \| ([\d.]+) \|", text)}
+    assert [*took] == ["training", "simple models", "measuring"]
+    assert sum(took.values()) > 0
     worth = re.findall(r"\| (size|town) \| ([\d.]+) \| ±", text)
     assert [name for name, _ in worth] == ["size", "town"]
 

@@ -21,6 +21,7 @@ __all__ = ["Evaluation", "evaluation", "importance_of", "outputs_of", "worst_row
 
 MOST_ROWS = 2000  # of the test part, that columns are shuffled in
 MOST_EVALUATED = 4_000_000  # rows that the network reads for it
+MOST_CALLS = 5_000  # of the network for it, each of which takes a millisecond or more
 REPEATS = 5
 MOST_WORST = 10  # rows that are shown, with at most
 MOST_SHOWN = 5  # columns
@@ -126,7 +127,8 @@ def importance_of(model: Model, test: Table, seed: int) -> tuple[Importance, ...
     """Of the columns of a table, as far as it takes seconds; of images none."""
     names = tuple(column.name for column in model.recipe.columns)
     rows = min(len(test), MOST_ROWS)
-    if not names or rows * len(names) * REPEATS > MOST_EVALUATED or rows < 2:
+    calls = REPEATS * len(names)
+    if not names or rows * calls > MOST_EVALUATED or calls > MOST_CALLS or rows < 2:
         return ()
     some = test.rows(np.sort(np.random.default_rng(seed).choice(len(test), rows, replace=False)))
     return permutation_importance(
