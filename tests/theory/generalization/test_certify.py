@@ -99,7 +99,8 @@ def test_multiclass_certificate_covers_the_known_risk(repetitions):
         violations += certificate.bound < risk
         holdouts += certificate.holdout.bound < risk
     assert violations <= repetitions * 0.1
-    assert 0 < holdouts <= repetitions * 0.1 + 3 * math.sqrt(repetitions * 0.09)  # f is almost surely the same: the sample is fresh
+    # f is almost surely the same, so the sample is fresh
+    assert 0 < holdouts <= repetitions * 0.1 + 3 * math.sqrt(repetitions * 0.09)
 
 
 @pytest.mark.parametrize("repetitions", [200, pytest.param(1000, marks=pytest.mark.slow)])
