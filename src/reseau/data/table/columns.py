@@ -7,7 +7,7 @@ from math import isinf, isnan
 
 import numpy as np
 
-from reseau.data.table.dates import MIXED, is_date, is_like_date, read_date
+from reseau.data.table.dates import MIXED, is_date, read_dates
 from reseau.data.table.notation import NOTATIONS, is_number, read_number
 from reseau.data.table.units import number_and_unit
 from reseau.errors import DataError
@@ -111,16 +111,8 @@ class Texts:
             ways = np.array([self.dates(way) for way in MIXED[form]])
             self._read[key] = ways[np.argmin(np.isnat(ways), axis=0), np.arange(len(self.values) + 1)]
         elif key not in self._read:
-            found = np.full(len(self.values) + 1, "NaT", "datetime64[us]")
-            for k in self._like_dates:
-                found[k] = read_date(self.values[k], form)
-            self._read[key] = found
+            self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT"))
         return self._read[key]
-
-    @cached_property
-    def _like_dates(self) -> list[int]:
-        """Which values begin as dates do."""
-        return [k for k, v in enumerate(self.values) if is_like_date(v)]
 
 
 def _are_texts(values: Sequence[str | None]) -> bool:
