@@ -127,7 +127,7 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     array = given if isinstance(given, Array) else np.asarray(given)
     if node.source.dtype == "str":
         return read_texts(node, array)
-    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
+    if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.number):
         raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
     if len(array.shape) != len(node.shape) or any(
         isinstance(n, int) and n != m for n, m in zip(node.shape, array.shape, strict=True)
@@ -145,12 +145,16 @@ def _converted(node: Node, array: np.ndarray, wanted: np.dtype[Any]) -> np.ndarr
     """The array in another type; refused where a whole number would become another number."""
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(wanted)
-    if wanted.kind not in "iu" or np.can_cast(array.dtype, wanted) or (cast == array).all():
+    if not jnp.issubdtype(wanted, jnp.integer) or np.can_cast(array.dtype, wanted):
         return cast
-    place = tuple(np.argwhere(cast != array)[0].tolist())
+    kept = (cast if wanted.kind in "iu" else cast.astype(np.int8)) == array  # NumPy compares none of 2 or 4 bits
+    if kept.all():
+        return cast
+    place = tuple(np.argwhere(~kept)[0].tolist())
+    limits = jnp.iinfo(wanted)  # type: ignore[no-untyped-call]
     raise DataError(
         f"input {node.name!r} reads {wanted}, and {array[place]} at {place} is no such number\n"
-        f"  fix: whole numbers from {np.iinfo(wanted).min} to {np.iinfo(wanted).max}, as array.astype({wanted.name!r}) "
+        f"  fix: whole numbers from {limits.min} to {limits.max}, as array.astype({wanted.name!r}) "
         "keeps them"
     )
 

@@ -13,6 +13,7 @@ from reseau.ops.lengths import (
     Dim,
     Places,
     Shape,
+    below,
     ceil_divide,
     differ,
     joined,
@@ -315,7 +316,7 @@ class Slice(Op):
         bounds = [0 if b is None else b for b in (self.start, self.stop)]
         start, stop = lengths_at(bounds, self.places, [tuple(x), *map(tuple, read)])
         for said, n in zip(bounds, (start, stop), strict=True):
-            if isinstance(said, str) and n is not None and n < 0:  # its length was taken for one counted from the start
+            if isinstance(said, str) and not below(said, 0) and n is not None and n < 0:  # taken for one from the start
                 raise ShapeError(f"it is cut at {said}, here {n}\n  fix: give longer axes")
         start, stop = (None if b is None else n for b, n in ((self.start, start), (self.stop, stop)))
         return range(x[self.axis])[start : stop : self.step]
@@ -344,7 +345,7 @@ def clamped(bound: Dim | None, n: Dim, default: Dim, least: int = 0) -> Dim:
     """A bound of a slice kept within the axis: between 0 and its end, or -1 and its last place for a step back."""
     if bound is None:
         return default
-    if isinstance(bound, int) and bound < 0:
+    if below(bound, 0):
         return larger(plus(n, bound), least)
     return smaller(bound, plus(n, least))
 

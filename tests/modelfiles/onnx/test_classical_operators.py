@@ -89,6 +89,20 @@ def test_a_tree_that_compares_in_64_bits(tmp_path: Path) -> None:
     check_both_ways(tmp_path, m, {"x": np.array([[1, 0], [1 + 1e-11, 0], [1 + 1e-13, 3]])})
 
 
+@pytest.mark.parametrize("kind", ["float", "float64"])
+def test_trees_whose_leaves_are_numbered_after_all_trees(tmp_path: Path, kind: str) -> None:
+    dtype = np.float32 if kind == "float" else np.float64
+    forest = node(
+        "TreeEnsemble", ["x"], ["y"], domain=ML, n_targets=1, tree_roots=[0, 2, 3],
+        nodes_featureids=[0, 1, 1, 0], nodes_splits=array([0.1, -0.2, 0.3, 0], dtype),
+        nodes_modes=array([0, 0, 0, 0], np.uint8), nodes_truenodeids=[1, 0, 3, 5], nodes_falsenodeids=[2, 1, 4, 6],
+        nodes_trueleafs=[0, 1, 1, 1], nodes_falseleafs=[1, 1, 1, 1], leaf_targetids=[0] * 7,
+        leaf_weights=array([1, 2, 4, 8, 16, 32, 64], dtype),
+    )  # fmt: skip
+    m = model([forest], {"x": (kind, ["batch", 2])}, {"y": (kind, ["batch", 1])}, ai_onnx_ml=5)
+    check_both_ways(tmp_path, m, {"x": normal(20, 2).astype(dtype)})
+
+
 def array(values: list[float], dtype: Any = np.float64) -> TensorProto:
     return numpy_helper.from_array(np.array(values, dtype), "t")
 

@@ -363,3 +363,11 @@ def test_a_length_that_becomes_0_beside_a_1_is_0(tmp_path) -> None:
     path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s"])], ["y"], **KNOWN, two=np.array([2]))
     for length in (1, 2, 3):
         agree(path, {"x": draw(length)}, tmp_path / "back.onnx")
+
+
+def test_a_length_counts_from_the_end(tmp_path) -> None:
+    nodes = [node("Shape", ["z"], ["n"]), node("Neg", ["n"], ["m"]), node("Slice", ["x", "m", "far"], ["y"])]
+    inputs = [value("x", FLOAT, ["s"]), value("z", FLOAT, ["t"])]
+    path = made(tmp_path / "a.onnx", nodes, inputs, ["y"], far=np.array([2**62]))
+    for length, cut in ((4, 3), (3, 3), (2, 3)):
+        agree(path, {"x": draw(length), "z": draw(cut)}, tmp_path / "back.onnx")

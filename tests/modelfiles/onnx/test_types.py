@@ -196,6 +196,17 @@ def test_an_output_of_64_bits_that_is_stored(stored: np.ndarray, tmp_path) -> No
     agree(path, {"x": draw(3)}, tmp_path / "back.onnx")
 
 
+@pytest.mark.parametrize("kind", ["INT4", "UINT4", "INT2", "UINT2"])
+def test_inputs_of_few_bits_are_given_as_such_or_as_whole_numbers(kind: str, tmp_path) -> None:
+    nodes = [node("Cast", ["x"], ["y"], to=FLOAT)]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", getattr(TensorProto, kind), [2])], ["y"], opset=25)
+    net, params = rs.load(path)
+    for given in (np.array([1, 0], getattr(ml_dtypes, kind.lower())), np.array([1, 0])):
+        np.testing.assert_array_equal(net(params, given), [1, 0])
+    with pytest.raises(rs.errors.DataError, match=rf"reads {kind.lower()}, and 20 at \(1,\)"):
+        net(params, np.array([1, 20]))
+
+
 def test_words_about_a_file_are_carried_over(tmp_path) -> None:
     path = made(tmp_path / "a.onnx", [node("Relu", ["x"], ["y"])], [value("x", FLOAT, ["b", 2])], ["y"])
     first = onnx.load(path)

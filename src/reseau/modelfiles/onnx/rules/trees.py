@@ -103,9 +103,10 @@ def write_leaf(op: ops.TreeLeaf, node: Node, w: Emitter) -> Value:
             f"node {w.label(node)!r} reads trees that are computed, and ONNX has only fixed ones\n"
             "  fix: give the tables of the trees as constants or parameters"
         )
-    roots, feature, split, kind, yes, no, blank = map(w.array, node.parents[1:])
-    tree = trees_of(roots, yes, no)
-    here = np.arange(len(tree))
+    roots, *tables = map(w.array, node.parents[1:])
+    tree, here = trees_of(roots, *tables[3:5]), np.arange(len(tables[0]))
+    order = np.lexsort((~np.isin(here, roots), tree))  # onnxruntime asks for whole trees, each from its root
+    feature, split, kind, yes, no, blank, tree, here = (t[order] for t in (*tables, tree, here))
     leaf = (yes == here) & (no == here)
     x, dtype = w.plain(node.parents[0]), w.dtype(node.parents[0])
     if dtype not in (np.float32, np.float64):
