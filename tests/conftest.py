@@ -52,7 +52,13 @@ def optimized():
     jax.config.update("jax_disable_most_optimizations", before)
 
 
-LONG = ("distributed/", "training/test_killed_runs.py", "training/test_small_graphs.py", "test_docs.py")
+LONG = (
+    "distributed/",
+    "onnx/test_conformance.py",
+    "training/test_killed_runs.py",
+    "training/test_small_graphs.py",
+    "test_docs.py",
+)
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from matplotlib.figure import Figure
@@ -56,6 +57,28 @@ def reseau(capsys):
         return Outcome(status, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def beginnings():
+    """What `begun` has kept: of each beginning, what was told and a folder."""
+    return {}
+
+
+@pytest.fixture
+def begun(beginnings, reseau, own_folder, tmp_path, tmp_path_factory):
+    """Begin with what commands left: a function runs them for the first test that asks, the others have a copy."""
+
+    def begin(work):
+        if work not in beginnings:
+            told, kept = work(reseau), tmp_path_factory.mktemp("begun")
+            copytree(tmp_path, kept, dirs_exist_ok=True)
+            beginnings[work] = told, kept
+        told, kept = beginnings[work]
+        copytree(kept, tmp_path, dirs_exist_ok=True)
+        return told
+
+    return begin
 
 
 @pytest.fixture

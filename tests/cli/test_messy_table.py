@@ -44,7 +44,11 @@ def test_a_messy_file_becomes_a_certified_exported_model(reseau):
     ):
         assert said in out, said
     page = Path("price/report.md").read_text()
-    assert "| carrier | constant |" in page
+    for column, taken in (
+        *(("carrier", "constant"), ("placed (month)", "date"), ("weight", "number"), ("city", "2 categories")),
+        *(("order", "key"), ("note", "free text")),
+    ):
+        assert f"| {column} | {taken} |" in page
     assert re.search(r"\| all \| 21 \| \d+ \|", page)  # the half of the test part that is counted
     found = list(csv.DictReader(io.StringIO(reseau("predict", "price", "new-orders.csv", "--interval", "0.9").out)))
     assert [*found[0]] == ["order", "predicted price", "lower price", "upper price"]

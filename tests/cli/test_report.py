@@ -1,8 +1,10 @@
 """What a run leaves to read, for classes and for numbers: measures, simple models, columns, pictures, one HTML file."""
 
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,11 @@ def test_the_report_of_numbers(reseau):
     facts = json.loads(Path("numbers-run/report.json").read_text())
     assert facts["baselines"]["linear model"]["R²"] > 0.95
     assert facts["rows"] == {"training": 173, "test": 48}
+    assert hashlib.sha256(Path("numbers.csv").read_bytes()).hexdigest() in text
+    assert f"numpy {version('numpy')}, scikit-learn {version('scikit-learn')}." in text
+    took = {name: float(s) for name, s in re.findall(r"\| (training|simple models|measuring) \| ([\d.]+) \|", text)}
+    assert [*took] == ["training", "simple models", "measuring"]
+    assert sum(took.values()) > 0
     worth = re.findall(r"\| (size|town) \| ([\d.]+) \| ±", text)
     assert [name for name, _ in worth] == ["size", "town"]
 
@@ -96,7 +103,7 @@ def test_the_html_report_asks_nothing_of_the_network(reseau, name):
 
 
 def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
-    trained(reseau, "numbers")
+    assert "equal to rows that were trained on" not in trained(reseau, "numbers").out
     Path("copy.csv").write_text(Path("numbers.csv").read_text())
     seen = reseau("certify", "numbers-run", "copy.csv", "--within", "2").out
     assert "192 of 240 of these rows were trained on; they are left out" in seen
@@ -104,6 +111,9 @@ def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
     lines = Path("numbers.csv").read_text().splitlines()
     Path("twice.csv").write_text("\n".join([lines[0], *lines[1:], *lines[1:]]) + "\n")
     assert "384 of 480" in reseau("evaluate", "numbers-run", "twice.csv").out
+    told = trained(reseau, "twice").out
+    assert re.search(r"diagnosis: \d+ of 96 test rows are equal to rows that were trained on: where rows were", told)
+    assert "equal to rows that were trained on" in Path("twice-run/report.md").read_text()
     Path("new.csv").write_text("size,town,y\n2.5,north,7.1\n3.5,south,15.2\n")
     assert "trained on" not in reseau("evaluate", "numbers-run", "new.csv").out
 
@@ -156,5 +166,13 @@ def test_the_worst_rows_are_named_by_their_line(reseau):
     first = re.search(r"\| line \| true \| predicted \| error \| size \| town \|\n.*\n\| (.*) \|\n", text)[1].split(
         " | "
     )
-    assert first[:2] == ["58", "500"]
-    assert first[4:] == [f"{float(size):.6g}", town]
+    assert (first[0], float(first[1])) == ("58", 500)
+    assert float(first[4]) == pytest.approx(float(size), rel=1e-3)
+    assert first[5] == town
+    decimals = {len(line.split(" | ")[k].partition(".")[2]) for line in worst(text) for k in (1, 2, 3)}
+    assert len(decimals) == 1  # true, predicted and error in one notation
+
+
+def worst(text):
+    """The rows of the table of the worst rows."""
+    return text.partition("| line | true | predicted | error |")[2].partition("\n\n")[0].splitlines()[2:]

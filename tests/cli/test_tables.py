@@ -59,11 +59,15 @@ def test_every_format_goes_through_every_command(reseau, suffix):
     assert "[hold-out]" in certified.out
 
 
-@pytest.fixture
-def run(reseau):
+def trained(reseau):
     houses().to_csv("t.csv", index=False)
     words = ("--target", "dear", "--text", "embed", "--missing", "impute", "--epochs", 20, "--out", "run")
     assert reseau("train", "t.csv", *words).status == 0
+
+
+@pytest.fixture
+def run(begun):
+    begun(trained)
 
 
 @pytest.mark.usefixtures("run")

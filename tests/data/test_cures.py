@@ -90,6 +90,20 @@ def cases_in(folder: Path) -> dict[str, Cure]:
                 subprocess.check_output(["sed", program], input=ROWS.replace("a,b,y", "b,y").encode())
             ),
         ),
+        "single quotes": Cure(
+            lambda: table("'a','b','y'\n'1,5','2','no'\n'2,5','1','yes'\n'3,5','1','yes'\n"),
+            r"double them: tr \\(.) \\(.) < \S+ > table.csv",
+            lambda old, new: table(
+                "'a','b','y'\n'1,5','2','no'\n'2,5','1','yes'\n'3,5','1','yes'\n".replace(old, new)
+            ),
+        ),
+        "backslashes before quotes": Cure(
+            lambda: table(ROWS + '1,"a \\"b\\", c",no\n', text="one-hot"),
+            r"write two quotes: sed '(.+)' \S+ > table.csv",
+            lambda program: table(
+                subprocess.check_output(["sed", program], input=(ROWS + '1,"a \\"b\\", c",no\n').encode()), auto=True
+            ),
+        ),
         "a line for Excel": Cure(
             lambda: table("sep=,\n" + ROWS), r"leave it out: tail -n \+2 \S+ > table.csv", lambda: table(ROWS)
         ),

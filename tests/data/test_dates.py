@@ -154,6 +154,11 @@ SAID = {
         "2023/11/30 10:00:00 PM GMT-2",
     ],
     "a computer": ["Mon Jan  3 00:00:00 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
+    "Portuguese": ["3 de janeiro de 2022", "17 de março de 2022", "1 de dezembro de 2023"],
+    "Dutch": ["3 januari 2022", "17 maart 2022", "1 december 2023"],
+    "Russian": ["3 января 2022", "17 марта 2022", "1 декабря 2023"],
+    "Polish": ["3 stycznia 2022", "17 marca 2022", "1 grudnia 2023"],
+    "Japanese": ["2022年1月3日", "2022年3月17日", "2023年12月1日"],
     "with weekdays": ["Mo, 03.01.2022", "Do, 17.03.2022", "Fr, 01.12.2023"],
     "all of them": ["2022-01-03", "17.03.2022", "Dec 1, 2023"],
 }
@@ -172,6 +177,7 @@ COARSE = {
     "months": ["2022-01", "2022-03", "2023-12"],
     "slashes": ["01/2022", "03/2022", "12/2023"],
     "Excel": ["Jan-22", "Mar-22", "Dec-23"],
+    "Brazil": ["jan/22", "mar/22", "dez/23"],
     "German": ["Januar 2022", "März 2022", "Dez. 2023"],
     "quarters": ["2022Q1", "2022-Q2", "2023 Q4"],
     "quarters first": ["Q1 2022", "Q2 2022", "Q4 2023"],
@@ -196,6 +202,21 @@ def test_months_quarters_and_weeks_are_their_first_day(tmp_path, how):
         f"column 'when' holds {'quarters' if 'q' in how else 'weeks' if how == 'weeks' else 'months'}"
         in (table.recipe.decisions()[0])
     )
+
+
+@pytest.mark.parametrize(
+    "cells", [["14h30", "7h05", "23h59"], ["14.30 Uhr", "7.05 Uhr", "23.59 Uhr"], ["2pm", "7 am", "12 a.m."]]
+)
+def test_times_of_day_in_other_words(tmp_path, cells):
+    (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
+    hours = [14, 7, 0] if "pm" in cells[0] else [14.5, 7 + 5 / 60, 23 + 59 / 60]
+    assert data.read_csv(tmp_path / "t.csv", "y").features[:3, 0] == pytest.approx(hours, abs=1e-12)
+
+
+def test_a_range_of_times_is_no_time_with_a_zone(tmp_path):
+    cells = ["10:30-12:00", "11:30-13:00", "9:30-14:00"]
+    (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
+    assert len(data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.columns[0].categories) == 3
 
 
 def test_what_only_looks_like_a_month_is_none(tmp_path):

@@ -202,6 +202,20 @@ def test_cells_that_are_not_read_are_told_by_the_first(tmp_path):
     assert data.Recipe.from_json(recipe.to_json()) == recipe
 
 
+def test_the_ends_of_a_scale_are_no_blanks(tmp_path):
+    cells = ["1 (very bad)", "2", "3", "4", "5 (very good)", "3", "4"]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{cells[i % 7]},{i},{i % 2}\n" for i in range(70)))
+    for words in ({"auto": True}, {"text": "one-hot"}):
+        assert data.read_csv(tmp_path / "t.csv", "y", **words).recipe.columns[0].categories == tuple(sorted({*cells}))
+    assert "'1 (very bad)' is not a number, as most of the column is" in refused(data.read_csv, tmp_path / "t.csv", "y")
+
+
+def test_categories_that_differ_in_numbers_alone_are_told(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{i % 30}/{60 + i % 30},{i},{i % 2}\n" for i in range(90)))
+    table = data.read_csv(tmp_path / "t.csv", "y", text="one-hot")
+    assert "column 'a': its 30 texts differ in their numbers alone, as '0/60': write" in table.recipe.decisions()[0]
+
+
 def test_a_target_of_one_text_and_blanks_is_told(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'x' if i % 3 else ''}\n" for i in range(30)))
     for words in ({}, {"auto": True}, {"missing": "drop"}):

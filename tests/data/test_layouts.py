@@ -288,13 +288,16 @@ ROWS = "".join(f"{i},{i % 7},{'pq'[i % 2]}\n" for i in range(40))
         '"a","b","y"\n' + ROWS + '"a","b","y"\n',
         "b,y\n" + ROWS,  # as R writes the names of its rows
         "sep=,\na,b,y\n" + ROWS,  # as Excel is told
+        "a,b,y\n" + "".join(f"'{a}','{b}','{y}'\n" for a, b, y in (line.split(",") for line in ROWS.split())),
+        "a,note,b,y\n"
+        + "".join(f'"{a}","of \\"{a}\\", {b}",{b},{y}\n' for a, b, y in (w.split(",") for w in ROWS.split())),
     ],
 )
 def test_what_joined_and_foreign_programs_add_is_refused_with_a_command_that_mends_it(file, tmp_path, text):
     message = refused(data.read_csv, file(text.encode()), "y", auto=True)
     subprocess.run(message.partition("fix: ")[2].partition(": ")[2], shell=True, check=True, cwd=tmp_path)
     sheet = data.read_sheet(tmp_path / "table.csv")
-    table = data.read_rows(sheet, data.learn_recipe(sheet, "y"))
+    table = data.read_rows(sheet, data.learn_recipe(sheet, "y", auto=True))
     assert table.classes == ("p", "q")
     assert np.unique(table.features[:, -1]).tolist() == [*range(7)]
 

@@ -11,7 +11,7 @@ from reseau.cli.model import Model
 from reseau.cli.outputs import Outputs
 from reseau.data import Table
 from reseau.report.baselines import Baseline
-from reseau.report.document import Block
+from reseau.report.document import Block, alike
 from reseau.report.document import Table as Lines
 from reseau.report.importance import Importance, permutation_importance
 from reseau.report.measures import Measures
@@ -21,6 +21,7 @@ __all__ = ["Evaluation", "evaluation", "importance_of", "outputs_of", "worst_row
 
 MOST_ROWS = 2000  # of the test part, that columns are shuffled in
 MOST_EVALUATED = 4_000_000  # rows that the network reads for it
+MOST_CALLS = 5_000  # of the network for it, each of which takes a millisecond or more
 REPEATS = 5
 MOST_WORST = 10  # rows that are shown, with at most
 MOST_SHOWN = 5  # columns
@@ -100,22 +101,25 @@ def worst_rows(model: Model, test: Table, outputs: Outputs) -> Lines | None:
         badness = np.abs(predicted - target)
         head = ("true", "predicted", "error")
 
-    def told(i: int) -> tuple[str, str, str]:
-        if test.classes:
-            return test.classes[target[i]], test.classes[found[i]], f"{-badness[i]:.3g}"
-        return f"{target[i]:.6g}", f"{predicted[i]:.6g}", f"{predicted[i] - target[i]:.6g}"
-
     worst = np.argsort(-badness, kind="stable")[:MOST_WORST]
-    rows = [(str(test.lines[i]), *told(i), *_cells(test, i)) for i in worst]
-    return Lines((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows))
+    if test.classes:
+        told = [[test.classes[target[i]] for i in worst], [test.classes[found[i]] for i in worst]]
+        told.append([f"{-badness[i]:.3g}" for i in worst])
+    else:
+        both = alike([*target[worst], *predicted[worst], *(predicted[worst] - target[worst])])
+        told = [both[: len(worst)], both[len(worst) : -len(worst)], both[-len(worst) :]]
+    lines = [str(test.lines[i]) for i in worst]
+    rows = zip(lines, *told, *_cells(test, worst), strict=True)
+    return Lines((test.unit, *head, *test.names[:MOST_SHOWN]), tuple(rows), 3 if test.classes else 1)
 
 
-def _cells(test: Table, row: int) -> list[str]:
-    """The first columns of a row as they stood."""
+def _cells(test: Table, rows: np.ndarray) -> list[list[str]]:
+    """The first columns of some rows as they stood."""
     shown = []
-    for column, value in list(zip(test.recipe.columns, test.features[row], strict=True))[:MOST_SHOWN]:
+    for column, values in list(zip(test.recipe.columns, test.features[rows].T, strict=True))[:MOST_SHOWN]:
         texts = (*column.categories, "(another)")
-        shown.append("" if np.isnan(value) else texts[int(value)] if column.categories else f"{value:.6g}")
+        said = [texts[int(v)] for v in np.nan_to_num(values)] if column.categories else alike(values)
+        shown.append(["" if np.isnan(v) else cell for v, cell in zip(values, said, strict=True)])
     return shown
 
 
@@ -123,7 +127,8 @@ def importance_of(model: Model, test: Table, seed: int) -> tuple[Importance, ...
     """Of the columns of a table, as far as it takes seconds; of images none."""
     names = tuple(column.name for column in model.recipe.columns)
     rows = min(len(test), MOST_ROWS)
-    if not names or rows * len(names) * REPEATS > MOST_EVALUATED or rows < 2:
+    calls = REPEATS * len(names)
+    if not names or rows * calls > MOST_EVALUATED or calls > MOST_CALLS or rows < 2:
         return ()
     some = test.rows(np.sort(np.random.default_rng(seed).choice(len(test), rows, replace=False)))
     return permutation_importance(

@@ -17,7 +17,20 @@ from reseau.cli.threshold import thresholds_table
 from reseau.cli.usage import usage_blocks
 from reseau.data import Column, Recipe
 from reseau.errors import DataError
-from reseau.report.document import Block, Code, Document, Picture, Section, Table, Text, brief, to_html, to_markdown
+from reseau.report.document import (
+    Block,
+    Code,
+    Document,
+    Picture,
+    Points,
+    Section,
+    Table,
+    Text,
+    alike,
+    brief,
+    to_html,
+    to_markdown,
+)
 from reseau.report.measures import Measures
 from reseau.report.pictures import can_draw, draw_history
 
@@ -86,7 +99,7 @@ def _document(
     if record.folds:
         sections.insert(0, Section("Cross-validation", tuple(_folds(record))))
     if record.problems:
-        sections.append(Section("Diagnosis", (Text("\n".join(f"- {p}" for p in record.problems)),)))
+        sections.append(Section("Diagnosis", (Points(record.problems),)))
     if model.recipe.columns:
         sections.append(Section("Columns", tuple(_columns(model.recipe))))
     took = Table(("part", "seconds"), tuple((name, f"{round(s, 3):.1f}") for name, s in record.seconds.items()))
@@ -131,7 +144,9 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
         yield found.worst
     if found.importance:
         yield Text(f"What each column is worth: how much {found.unit} grows when its entries are shuffled.")
-        rows = [(i.name, brief(i.mean), f"± {brief(i.error, 2)}") for i in found.importance[:MOST_COLUMNS]]
+        shown = found.importance[:MOST_COLUMNS]
+        growth, errors = alike((i.mean for i in shown), 4), alike((i.error for i in shown), 2)
+        rows = [(i.name, g, f"± {e}") for i, g, e in zip(shown, growth, errors, strict=True)]
         yield Table(("column", "growth", "standard error"), tuple(rows))
         if "importance.svg" in found.pictures:
             yield Picture("importance.svg", "what each column is worth")
@@ -140,11 +155,14 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
 def _beside(found: Evaluation) -> Table:
     """The network and the simple models, measure by measure."""
     wanted = [n for n in found.measures.values if not n.startswith(NOT_BESIDE)]
-    rows = [("this network", *(brief(found.measures.values[n]) for n in wanted), "")]
-    for each in found.baselines:
-        told = each.why or f"{each.seconds:.1f} s"
-        rows.append((each.name, *(brief(each.values[n]) if n in each.values else "" for n in wanted), told))
-    return Table(("model", *wanted, "time"), tuple(rows))
+    models = [found.measures.values, *(each.values for each in found.baselines)]
+    columns = []
+    for n in wanted:
+        cells = iter(alike((of[n] for of in models if n in of), 4))
+        columns.append([next(cells) if n in of else "" for of in models])
+    told = ["", *(each.why or f"{each.seconds:.1f} s" for each in found.baselines)]
+    names = ["this network", *(each.name for each in found.baselines)]
+    return Table(("model", *wanted, "time"), tuple(zip(names, *columns, told, strict=True)))
 
 
 def _by_class(measures: Measures) -> Iterable[Block]:
@@ -182,7 +200,8 @@ def _columns(recipe: Recipe) -> Iterable[Block]:
         yield Table(("left out", "taken for", "because"), tuple(left), 3)
     told = [d for d in recipe.decisions() if "is left out" not in d]
     if told:
-        yield Text("Decided: " + "; ".join(told) + ".")
+        yield Text("Decided:")
+        yield Points(tuple(told))
 
 
 def _taken_for(column: Column) -> str:
@@ -233,13 +252,9 @@ def _history(history: Mapping[str, np.ndarray]) -> Iterable[Block]:
         yield Text("No epoch was completed.")
         return
     shown = sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_LINES))})
-    rows = [tuple(_number(column[i]) for column in columns.values()) for i in shown]
-    yield Table(tuple(columns), tuple(rows), 0)
+    cells = [alike((column[i] for i in shown), digits=4) for column in columns.values()]
+    yield Table(tuple(columns), tuple(zip(*cells, strict=True)), 0)
 
 
 def _without_pictures() -> Text:
     return Text("There are no pictures, since matplotlib is not installed: pip install 'reseau[plot]'")
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else brief(value)

@@ -15,6 +15,7 @@ from reseau.cli.options import Train
 from reseau.cli.run_folder import FACTS, HISTORY, MODEL, ROWS
 from reseau.cli.threshold import FEW, RULES, Threshold, choose
 from reseau.cli.trained import Trained
+from reseau.data import Table
 
 if TYPE_CHECKING:
     from reseau.cli.evaluation import Evaluation
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["with_threshold", "write_run"]
 
 DIAGNOSED_ROWS = 256
+MOST_COPIES = 0.01  # of the test rows, that may be equal to training rows without a word
 
 
 def write_run(
@@ -80,8 +82,10 @@ def write_run(
 
     model.save(folder / MODEL)
     if parts.stream is None:
-        known = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
-        write_arrays(folder / ROWS, {"digests": np.unique(np.concatenate(known))}, {})
+        parted = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
+        known = np.unique(np.concatenate(parted))
+        write_arrays(folder / ROWS, {"digests": known}, {})
+        problems = (*problems, *_copies(parts.test, known))
     made.kept.draw(folder / "network.svg")
     target = None if parts.validation is None else parts.validation.target
     spread = run.spread if target is None else float(np.var(np.asarray(target, np.float64)))
@@ -198,6 +202,18 @@ def _parts(parts: Parts) -> tuple[tuple[str, ...], ...]:
     if parts.dropped:
         rows.append(("left out", str(parts.dropped), "a cell is blank"))
     return tuple(rows)
+
+
+def _copies(test: Table | None, known: np.ndarray) -> Iterator[str]:
+    """What is said where many test rows are equal to rows that were trained on, whose digests are these."""
+    from reseau.report.rows import are_known, row_digests
+
+    count = 0 if test is None else int(are_known(row_digests(test), known).sum())
+    if test is not None and count > MOST_COPIES * len(test):
+        yield (
+            f"{count} of {len(test)} test rows are equal to rows that were trained on: where rows were copied, "
+            "measures and promises are too good"
+        )
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """A document of sections, tables, pictures and code, and its two forms: Markdown beside its pictures, one HTML file."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import floor, isfinite, log10
 
-__all__ = ["Block", "Code", "Document", "Picture", "Section", "Table", "Text", "brief", "to_html", "to_markdown"]
+__all__ = [
+    "Block", "Code", "Document", "Picture", "Points", "Section", "Table", "Text", "alike", "brief", "to_html",
+    "to_markdown",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,13 @@ class Text:
     """A paragraph."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Code:
     language: str = "text"
 
 
-Block = Text | Table | Picture | Code
+Block = Text | Points | Table | Picture | Code
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ def _markdown(block: Block) -> str:
     match block:
         case Text(text):
             return text
+        case Points(items):
+            return "\n".join(f"- {item}" for item in items)
         case Code(text, language):
             return f"```{language}\n{text}\n```"
         case Picture(file, alt):
@@ -131,6 +144,8 @@ def _html(block: Block, files: Mapping[str, bytes]) -> str:
     match block:
         case Text(text):
             return f"<p>{escape(text)}</p>\n"
+        case Points(items):
+            return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>\n"
         case Code(text, _):
             return f"<pre>{escape(text)}</pre>\n"
         case Picture(file, alt):
@@ -138,10 +153,16 @@ def _html(block: Block, files: Mapping[str, bytes]) -> str:
                 return ""
             kind = "svg+xml" if file.endswith(".svg") else "png"
             data = base64.b64encode(files[file]).decode()
-            return f'<p><img alt="{escape(alt)}" src="data:image/{kind};base64,{data}"></p>\n'
+            wide = f' width="{_pixels(files[file]) * 4 // 5}"' if kind == "png" else ""  # 120 dots an inch beside 96
+            return f'<p><img alt="{escape(alt)}"{wide} src="data:image/{kind};base64,{data}"></p>\n'
         case Table(head, rows, words):
             cells = _line(head, "th", words) + "".join(_line(row, "td", words) for row in rows)
             return f'<div class="wide"><table>{cells}</table></div>\n'
+
+
+def _pixels(png: bytes) -> int:
+    """The width that the head of a PNG file declares."""
+    return int.from_bytes(png[16:20], "big")
 
 
 def _line(cells: Sequence[str], tag: str, words: int) -> str:
@@ -160,3 +181,24 @@ def brief(value: float, digits: int = 4) -> str:
     """
     text = f"{value:.{digits}g}"
     return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e12 else text
+
+
+def alike(values: Iterable[float], digits: int = 5) -> list[str]:
+    """Numbers of one column, the largest in so many digits, all with equally many decimals, no more than they need.
+
+    Example:
+        >>> alike([1234567.0, 0.25, -98765.4]), alike([0.5, 12.25, 100.0]), alike([3.0, -1200.0])
+        (['1234567', '0', '-98765'], ['0.50', '12.25', '100.00'], ['3', '-1200'])
+    """
+    values = [*values]
+    known = [v for v in values if isfinite(v)]
+    largest = max(map(abs, known), default=0.0)
+    whole = all(v.is_integer() for v in map(float, known))
+    if not 1e-4 <= largest < 1e12 and not (whole and largest < 1e15):
+        return [f"{v:.{digits - 1}e}" for v in values]
+    decimals = 0 if whole else max(digits - 1 - floor(log10(largest)), 0)
+    cells = [f"{v:.{decimals}f}" for v in values]
+    while decimals and not any(cell[-1] in "123456789" for cell in cells):
+        decimals -= 1
+        cells = [cell.removesuffix("0").removesuffix(".") for cell in cells]
+    return cells

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reseau.extras import has_extra
+from reseau.report.document import brief
 from reseau.report.importance import Importance
 from reseau.report.measures import Calibration, Measures
 
@@ -94,6 +95,8 @@ def draw_runs(histories: Mapping[str, Mapping[str, Sequence[float]]], kind: str)
 
 def draw_numbers(target: np.ndarray, predicted: np.ndarray, name: str) -> bytes:
     """Predicted against true values, and the errors by predicted value, as SVG."""
+    from matplotlib.ticker import MaxNLocator
+
     shown = np.arange(len(target))
     if len(shown) > MOST_POINTS:
         shown = np.random.default_rng(0).choice(len(target), MOST_POINTS, replace=False)
@@ -110,6 +113,9 @@ def draw_numbers(target: np.ndarray, predicted: np.ndarray, name: str) -> bytes:
     right.axhline(0, color=GRAY, linewidth=1)
     right.set_xlabel(f"predicted {name}")
     right.set_ylabel("error (predicted - true)")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(lambda value, place: brief(value))
     return _bytes(figure, "svg")
 
 
@@ -138,8 +144,9 @@ def draw_confusion(measures: Measures) -> bytes:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(counts) <= MOST_NAMED:
         places = range(len(counts))
-        axes.set_xticks(places, [_short(c) for c in measures.classes], rotation=45, ha="right")
-        axes.set_yticks(places, [_short(c) for c in measures.classes])
+        names = [_short(c) for c in measures.classes]
+        axes.set_xticks(places, names, **({"rotation": 45, "ha": "right"} if max(map(len, names)) > 6 else {}))
+        axes.set_yticks(places, names)
         for i in places:
             for j in places:
                 if counts[i, j]:

@@ -109,14 +109,22 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
             f"{source}: line 1 has {width} cells, the others have {usual}: the first column has no name\n"
             f"  fix: name it: sed '1s/^/row{layout.delimiter}/' {shlex.quote(str(source))} > table.csv"
         )
-    if usual > width and begin and all(len(cells) < usual for _, cells in shown[:begin]):
+    below = [len(cells) for _, cells in shown[begin:]]
+    if usual > width and begin and width not in below and all(len(cells) < usual for _, cells in shown[:begin]):
         return DataError(
             f"{source}: line {shown[0][0]} has {width} cells, most lines have {usual}\n"
             f"  fix: {without_head(source, shown[begin - 1][0] + 1)}"
         )
     line, cells = next((each for each in every_line(source, layout) if len(each[1]) != width), (0, []))
+    said = f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}"
+    if any("\\" in cell for cell in cells):
+        path = shlex.quote(str(source))
+        return DataError(
+            f"{said}; a backslash stands before quotes in its cells\n"
+            f'  fix: write two quotes: sed \'s/\\\\"/""/g\' {path} > table.csv'
+        )
     return DataError(
-        f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}\n"
+        f"{said}\n"
         f"  fix: give every row {width} cells, quoting those that hold {layout.delimiter!r}; "
         "or --auto (auto=True) leaves such rows out while they are few"
     )

@@ -77,6 +77,11 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     if len(first) == 1 and delimiter is None:
         _refuse_spaces(path, [line for line in text.splitlines()[:SHOWN_ROWS] if line.strip()])
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
+    if any(_are_quoted(cells) for cells in columns):
+        raise DataError(
+            f"{path}: its cells stand in single quotes\n"
+            f"  fix: double them: tr \\' \\\" < {shlex.quote(path)} > table.csv"
+        )
     codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
     return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
 
@@ -85,6 +90,11 @@ def _are_codes(cells: list[str]) -> bool:
     """Whether the digits of a column are codes, which recur: as numbers some would lose zeros, or be powers of ten."""
     coded = any(CODE.fullmatch(c) for c in cells) and 2 * len({*cells}) <= len(cells)
     return coded and all(c.isdecimal() or CODE.fullmatch(c) or c.lower() in NOTHING for c in cells)
+
+
+def _are_quoted(cells: list[str]) -> bool:
+    """Whether all cells of a column begin and end with a single quote, or hold the rest of a quoted cell."""
+    return len(cells) > 2 and all(len(c) > 1 and c[0] == c[-1] == "'" for c in cells)
 
 
 def _by_thousands(cells: list[str]) -> bool:

@@ -14,10 +14,11 @@ __all__ = [
 
 PARTS = ("year", "month", "weekday", "hour", "days")
 
-CLOCK = (
-    r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
-    r"(?:\s*(?P<zone>Z|[A-Z]{3,4}|(?:UTC|GMT)?[+\-]\d{1,2}(?::?\d{2})?))?"
+TIME = (
+    r"(?P<H>\d{1,2})(?:(?::|h|\.(?=\d\d ?Uhr))(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?(?: ?Uhr)?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?<!^\d)(?<!^\d\d)"
 )
+CLOCK = TIME + (r"(?:\s*(?P<zone>Z|[A-Z]{3,4}|(?:UTC|GMT)?[+\-]\d{1,2}(?::?\d{2})?))?")
 ZONES = {
     "UTC": 0,
     "GMT": 0,
@@ -35,21 +36,21 @@ ZONES |= {"JST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST"
 """The hours by which a zone's clock is ahead of UTC; those of several meanings (CST, IST) are left out."""
 THEN = rf"(?:[T ]\s*{CLOCK})?"
 MONTHS = (
-    "jan january januar jänner janvier janv enero ene gennaio gen",
-    "feb february februar février févr fevrier fevr febrero febbraio",
-    "mar march märz mär mrz mars marzo",
-    "apr april avril avr abril abr aprile",
-    "may mai mayo maggio mag",
-    "jun june juni juin junio giugno giu",
-    "jul july juli juillet juil julio luglio lug",
-    "aug august août aout agosto ago",
-    "sep sept september septembre septiembre settembre set",
-    "oct october oktober okt octobre octubre ottobre ott",
-    "nov november novembre noviembre",
-    "dec december dezember dez décembre déc decembre diciembre dic dicembre",
+    "jan january januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia января янв",
+    "feb february februar février févr fevrier fevr febrero febbraio fevereiro fev februari lutego февраля фев",
+    "mar march märz mär mrz mars marzo março maart mrt marca марта мар",
+    "apr april avril avr abril abr aprile kwietnia апреля апр",
+    "may mai mayo maggio mag maio mei maj maja мая май",
+    "jun june juni juin junio giugno giu junho czerwca июня июн",
+    "jul july juli juillet juil julio luglio lug julho lipca июля июл",
+    "aug august août aout agosto ago augustus augusti sierpnia августа авг",
+    "sep sept september septembre septiembre settembre set setembro września сентября сен",
+    "oct october oktober okt octobre octubre ottobre ott outubro out października октября окт",
+    "nov november novembre noviembre novembro listopada ноября ноя",
+    "dec december dezember dez décembre déc decembre diciembre dic dicembre dezembro grudnia декабря дек",
 )
 MONTH = {name: i + 1 for i, names in enumerate(MONTHS) for name in names.split()}
-"""The number of a month by its name in English, German, French, Spanish and Italian."""
+"""The number of a month by its name in the languages of Western Europe, in Polish and in Russian."""
 WEEKDAYS = (
     "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mié|jue|vie|sáb|dom|gio|sab|"
     "montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
@@ -58,7 +59,7 @@ WEEKDAYS = (
 )
 WEEKDAY = rf"(?:(?i:{WEEKDAYS})[.,]?,? )?"
 BEGIN = frozenset(name[:3] for name in (*MONTH, *WEEKDAYS.split("|")))
-NAMED = r"(?P<b>[^\W\d_]{3,10})"
+NAMED = r"(?P<b>[^\W\d_]{3,12})"
 YEAR = r"(?P<y>\d{4}|\d{2})"
 
 FORMATS = {
@@ -70,12 +71,13 @@ FORMATS = {
         rf"(?:[T ]?\s*{CLOCK})?\]?"
     ),
     "american": re.compile(rf"{WEEKDAY}{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
+    "cjk": re.compile(r"(?P<y>\d{4})[年년]\s*(?P<m>\d{1,2})[月월]\s*(?P<d>\d{1,2})[日일]"),
     "compact": re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})"),
-    "clock": re.compile(CLOCK),
+    "clock": re.compile(TIME),  # without a zone: 10:30-12:00 is a range
     "ctime": re.compile(rf"{WEEKDAY}{NAMED} +(?P<d>\d{{1,2}}) {CLOCK} (?P<y>\d{{4}})"),
     "ym": re.compile(r"(?P<y>(?:19|20)\d{2})[\-/](?P<m>\d{1,2})"),
     "my": re.compile(r"(?P<m>\d{1,2})[\-/.](?P<y>(?:19|20)\d{2})"),
-    "month": re.compile(rf"{NAMED}\.?(?:[ \-/,]+(?=\d{{4}})|[\-']+)(?P<y>\d{{4}}|\d{{2}})"),
+    "month": re.compile(rf"{NAMED}\.?(?:[ \-/,]+(?=\d{{4}})|[\-'/]+)(?P<y>\d{{4}}|\d{{2}})"),
     "yq": re.compile(r"(?P<y>(?:19|20)\d{2})[ \-/]?[QT](?P<q>[1-4])"),
     "qy": re.compile(r"[QT](?P<q>[1-4])[ \-/](?P<y>(?:19|20)\d{2})"),
     "yw": re.compile(r"(?P<y>(?:19|20)\d{2})[ \-/]?(?:W|KW ?)(?P<w>\d{1,2})"),
@@ -97,7 +99,7 @@ PIVOT = 69  # a year of two digits from here on is one of the last century, as i
 def is_like_date(cell: str) -> bool:
     """Whether the text begins as a date does: quick, to leave the others out."""
     cell = cell.removeprefix("[")
-    begins = cell[:1].isdigit() and any(c in "-/.: eQTWK" for c in cell[1:5])
+    begins = cell[:1].isdigit() and any(c in "-/.: eQTWKh年년pa" for c in cell[1:5])
     return begins or cell[:3].casefold() in BEGIN or cell[:2].rstrip(".,").casefold() in BEGIN or cell[:1] in ("Q", "T")
 
 

@@ -32,6 +32,7 @@ FEWEST_NAMED = 20  # texts that all differ are taken for names from here on
 FEW_WORDS = 3  # that may stand for no value among many different numbers
 FREE = 3  # words in the mean, from which on texts are free ones and no names
 FEWEST_CODES = 3  # rows with a number that may stand for no value
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 CELL = re.compile(r".*', (?P<line>(?:line|row) \d+): (?P<cell>.*)", re.DOTALL)
 BLANK, LEFT = "takes such cells for blanks", "leaves such rows out"  # what the usual decision does
 
@@ -81,7 +82,7 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         notes = _unread(t, stray, f"not {notation}") if skip else ()
         column = measured(Column(name, written=notation), read, t.blanks + stray)
         return Decided((column,), problems=problems, notes=notes)
-    if t.wrong <= t.plain.count:
+    if t.wrong <= t.plain.count and not _few_grades(t, choices):
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
@@ -106,7 +107,24 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
             said = f"{t.first['wrong']} is a code, which as a number would be another"
         return Decided(problems=(*problems, Problem(said, fix, "--text one-hot", "text='one-hot'")))
     texts, variants = _joined(t.texts, choices)
-    return Decided((Column(name, tuple(sorted(texts)), blanks=t.blanks, variants=variants),), problems=problems)
+    column = Column(name, tuple(sorted(texts)), blanks=t.blanks, variants=variants)
+    return Decided((column,), problems=problems, notes=_quantities(t.texts))
+
+
+def _few_grades(t: Tally, choices: Choices) -> bool:
+    """Whether numbers and texts with digits are few, as of a scale from `1 (bad)` over 2 to `3 (good)`: categories."""
+    if not t.wrong or t.texts is None or len(t.texts) > MOST_CLASSES or (choices.text == "error" and not choices.auto):
+        return False
+    words = [v for v in t.texts if not is_number(v)]
+    return all(any(map(str.isdecimal, v)) and t.texts[v] > 1 for v in words)
+
+
+def _quantities(texts: Mapping[str, int]) -> tuple[str, ...]:
+    """What is said of many categories that differ in their numbers alone."""
+    shapes = {NUMBER.sub("0", v) for v in texts}
+    if len(shapes) > 1 or len(texts) <= MOST_CLASSES or all(map(is_number, texts)):
+        return ()
+    return (f"its {len(texts)} texts differ in their numbers alone, as {min(texts)!r}: write a quantity as a number",)
 
 
 def _words_among_numbers(t: Tally) -> frozenset[str]:

@@ -40,6 +40,7 @@ def _whole(thousands: str) -> str:
 
 
 DIGITS = {n: re.compile(rf"{_whole(n[1])}(?:{MARKS[n[0]]}(?P<part>\d*))?") for n in NOTATIONS}
+WITHOUT_CENTS = re.compile(r"(?<=\d),[-–—](?=\D*$)")  # 55,-
 ARABIC = {"٫": ".", "٬": ","}
 NOT_DIGITS = re.compile(r"\D")
 
@@ -82,6 +83,7 @@ def read_number(cell: str, notation: str) -> float:
         if ":" in cell:  # 5:12 min/km; but 1:05:12 is no number of minutes
             time = None if measured.unit.startswith("min") and cell.count(":") > 1 else lasted(cell)
             return nan if time is None else time
+    cell = WITHOUT_CENTS.sub("", cell)
     found = WRITTEN.fullmatch(cell if cell.isascii() else "".join(map(_western, cell)))
     if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
         return nan

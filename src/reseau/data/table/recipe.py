@@ -151,8 +151,10 @@ class Recipe:
     def decisions(self) -> list[str]:
         """What was decided about columns that are not plain numbers, in words."""
         said = [f"column {c.name!r} is left out: {c.why}" for c in self.left_out]
-        for source in self.sources:
-            read = [c for c in self.columns if (c.source or c.name) == source]
+        by_source: dict[str, list[Column]] = {}
+        for column in self.columns:
+            by_source.setdefault(column.source or column.name, []).append(column)
+        for source, read in by_source.items():
             if read[0].part == "word":
                 said.append(f"column {source!r} holds free text: whether each of {len(read)} words occurs in it")
             elif read[0].part:

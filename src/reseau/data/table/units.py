@@ -13,7 +13,7 @@ UNITS = frozenset(
         "kph mph m/s knot v mv kv a ma w kw mw gw wh kwh mwh mah ah hz khz mhz ghz ω kω pa kpa mpa hpa bar mbar psi "
         "mmhg j kj mj cal kcal b kb mb gb tb bit kbit mbit gbit kbps mbps gbps mb/s n kn nm mol mmol mol/l mmol/l "
         "mg/dl mg/l g/l g/cm³ kg/m³ µg/m³ kg/m² px dpi db rpm bpm ppm ppb pcs cc thousand "
-        "million mio billion bn min/km min/mi min/mile"
+        "pp кг г км м см мм л ч мин шт 歳 円 個 人 million mio billion bn min/km min/mi min/mile"
     ).split()
 ) | {"sq ft", "sq m", "mm hg", "fl oz"}
 """Units that are known as such, in small letters and the singular."""
@@ -25,7 +25,7 @@ CELL = re.compile(
     r"(?P<number>[^A-Za-zµμΩ°]*\d[.,]?)(?P<space>\s*)"
     r"(?P<unit>[^\W\d_](?:[^\W_]|[/²³^·*.\- ]){0,15}|°[CFcf]?|[µμΩ][^\W\d_]*)"
 )
-OF = re.compile(r"(?P<number>\d[\d.,]*)\s*/\s*(?P<of>\d+)")  # 7.5/10, of the same number in all rows
+OF = re.compile(r"(?P<number>\d[\d.,]*)\s*(?:/|\b(?:out )?of\b|\bvon\b|\bsur\b)\s*(?P<of>\d+)(?: [^\W\d_]+)?")  # 7.5/10
 
 
 class Measured(NamedTuple):
@@ -44,10 +44,12 @@ def number_and_unit(cell: str) -> Measured | None:
         >>> number_and_unit("1.234,5 kg"), number_and_unit("12ms"), number_and_unit("3D")
         (Measured(number='1.234,5', unit='kg', spaced=True), Measured(number='12', unit='ms', spaced=False), None)
     """
+    share = OF.fullmatch(cell.strip())
+    if share is not None:
+        return Measured(share["number"], f"/{share['of']}", spaced=False)
     found = CELL.fullmatch(cell.strip())
     if found is None:
-        share = OF.fullmatch(cell.strip())
-        return None if share is None else Measured(share["number"], f"/{share['of']}", spaced=False)
+        return None
     spaced = bool(found["space"])
     unit = PREFIXED.get(found["unit"], "") if not spaced else ""
     unit = unit or _spelled(found["unit"])
