@@ -81,4 +81,5 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
     members = int(min(max(passes // EPOCHS[1], 1), MOST_MEMBERS))
     epochs = int(min(max(passes / members, EPOCHS[0]), EPOCHS[2]))
     held_out = 0.2 if rows < 10_000 else 0.1
-    return TableSettings(members, epochs, held_out, batch, rate=0.04 if classes else 0.2)
+    rate, dropout = (0.04, 0.15) if classes else (0.2, 0.0)
+    return TableSettings(members, epochs, held_out, batch, rate=rate, dropout=dropout)
