@@ -416,6 +416,7 @@ def test_every_error_of_these_files_with_a_cure_has_a_case(tmp_path):
         give data of the kind it was trained on | give more rows | add features | unpack to | at most {MOST_COLUMNS}
         quote the cells that hold delimiters | give every part the same columns | give the column one type in every
         give a table, not arrays | while they are read | it has no rows | names are given for | every row has a blank
+        cannot be split in two
         is not a date as those | the targets are texts, the model | not a class of the model | {said} | one target a row
     """
     parts = [part.strip() for line in not_mechanical.strip().splitlines() for part in line.split(" | ")]

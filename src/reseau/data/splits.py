@@ -26,7 +26,8 @@ def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None)
     if not 0 < fraction < 1:
         raise DataError(f"a share of the rows lies between 0 and 1, got {fraction}\n  fix: for example 0.2")
     if n < 2:
-        raise DataError(f"{n} row cannot be split in two\n  fix: give more rows")
+        cure = "give more rows, or hold none out: --test 0 --validation 0"
+        raise DataError(f"{n} row cannot be split in two\n  fix: {cure}")
     generator = np.random.default_rng(seed)
     held = min(max(round(n * fraction), 1), n - 1)
     if classes is None:
