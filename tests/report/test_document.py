@@ -20,6 +20,7 @@ def test_numbers_of_a_column_have_one_notation_and_are_close_to_what_they_were(s
 def test_decimals_that_no_number_needs_are_left_out():
     assert alike([34.77, 57.26, 9.85]) == ["34.77", "57.26", "9.85"]
     assert alike([5.0, 120.0]) == ["5", "120"]
+    assert alike([523.4, 0.0021], digits=4) == ["523.4000", "0.0021"]  # the loss of a last epoch is not 0
     assert alike([]) == []
     assert alike([float("nan"), 1.5]) == ["nan", "1.5"]
 

@@ -40,6 +40,7 @@ class Evaluation:
         worst: The rows that are predicted worst, with their place in the data.
         promise: What the rows promise of others, and the check of it.
         thresholds: What other decision thresholds would bring.
+        columns: How many columns the model reads; 0 for images and arrays.
     """
 
     measures: Measures
@@ -50,6 +51,7 @@ class Evaluation:
     worst: Lines | None = None
     promise: Sequence[Block] = ()
     thresholds: Lines | None = None
+    columns: int = 0
 
 
 def outputs_of(model: Model, test: Table, groups: str | None = None) -> Outputs:
@@ -81,7 +83,8 @@ def evaluation(
         pictures["predictions.svg"] = draw_numbers(outputs.target, predicted, model.recipe.target)
     if importance and can_draw():
         pictures["importance.svg"] = draw_importance(importance, unit)
-    return Evaluation(measures, baselines, importance, unit, pictures, worst, promise, thresholds)
+    columns = len(model.recipe.columns)
+    return Evaluation(measures, baselines, importance, unit, pictures, worst, promise, thresholds, columns)
 
 
 def worst_rows(model: Model, test: Table, outputs: Outputs) -> Lines | None:

@@ -150,6 +150,8 @@ def result_blocks(found: Evaluation) -> Iterable[Block]:
         yield Table(("column", "growth", "standard error"), tuple(rows))
         if "importance.svg" in found.pictures:
             yield Picture("importance.svg", "what each column is worth")
+    elif found.columns:
+        yield Text("What each column is worth was not computed: it takes many rows of the network for each of them.")
 
 
 def _beside(found: Evaluation) -> Table:

@@ -184,11 +184,12 @@ def brief(value: float, digits: int = 4) -> str:
 
 
 def alike(values: Iterable[float], digits: int = 5) -> list[str]:
-    """Numbers of one column, the largest in so many digits, all with equally many decimals, no more than they need.
+    """Numbers of one column with equally many decimals: as many as show the largest in so many digits and the smallest
+    in two, no more than six for the smallest, and no more than they need.
 
     Example:
         >>> alike([1234567.0, 0.25, -98765.4]), alike([0.5, 12.25, 100.0]), alike([3.0, -1200.0])
-        (['1234567', '0', '-98765'], ['0.50', '12.25', '100.00'], ['3', '-1200'])
+        (['1234567.00', '0.25', '-98765.40'], ['0.50', '12.25', '100.00'], ['3', '-1200'])
     """
     values = [*values]
     known = [v for v in values if isfinite(v)]
@@ -196,7 +197,10 @@ def alike(values: Iterable[float], digits: int = 5) -> list[str]:
     whole = all(v.is_integer() for v in map(float, known))
     if not 1e-4 <= largest < 1e12 and not (whole and largest < 1e15):
         return [f"{v:.{digits - 1}e}" for v in values]
-    decimals = 0 if whole else max(digits - 1 - floor(log10(largest)), 0)
+    decimals = 0
+    if not whole:
+        smallest = min(abs(v) for v in known if v)
+        decimals = max(digits - 1 - floor(log10(largest)), min(1 - floor(log10(smallest)), 6), 0)
     cells = [f"{v:.{decimals}f}" for v in values]
     while decimals and not any(cell[-1] in "123456789" for cell in cells):
         decimals -= 1
