@@ -95,7 +95,7 @@ class Record:
                 "problems": self.problems,
                 "models": [(b.name, b.seconds, b.why) for b in self.baselines],
                 "importance": [(i.name, i.mean, i.error) for i in self.importance],
-                "worst": None if self.worst is None else {"head": self.worst.head, "rows": self.worst.rows},
+                "worst": None if self.worst is None else vars(self.worst),
                 "level": self.level,
                 "thresholds": dict(self.thresholds),
             },
@@ -129,7 +129,7 @@ def read_record(folder: Path) -> Record:
                 for name, seconds, why in told["models"]
             ),
             importance=tuple(Importance(_word(n), _number(m), _number(e)) for n, m, e in told["importance"]),
-            worst=None if worst is None else Table(_words(worst["head"]), tuple(map(_words, worst["rows"]))),
+            worst=None if worst is None else _table(worst),
             level=_number(told["level"]),
             thresholds=_numbers(told["thresholds"]),
             folds=_folds(facts["folds"], facts.get("folds of simple models")),
@@ -150,6 +150,11 @@ def _folds(measured: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, 
         Fold(_numbers(values), {_word(name): _numbers(of) for name, of in own.items()})
         for values, own in zip(measured, each, strict=True)
     )
+
+
+def _table(told: Mapping[str, Any]) -> Table:
+    """A table; in runs of earlier versions it is not said how many of its columns are words."""
+    return Table(_words(told["head"]), tuple(map(_words, told["rows"])), int(_number(told.get("words", 1))))
 
 
 def _versions() -> dict[str, str]:
