@@ -33,7 +33,6 @@ FEW_WORDS = 3  # that may stand for no value among many different numbers
 FREE = 3  # words in the mean, from which on texts are free ones and no names
 FEWEST_CODES = 3  # rows with a number that may stand for no value
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-CELL = re.compile(r".*', (?P<line>(?:line|row) \d+): (?P<cell>.*)", re.DOTALL)
 BLANK, LEFT = "takes such cells for blanks", "leaves such rows out"  # what the usual decision does
 
 
@@ -149,8 +148,7 @@ def _mostly_words(t: Tally, words: frozenset[str], auto: str) -> tuple[Problem, 
     """A question about words that stand in most rows."""
     texts = t.texts or {}
     word = max(words, key=lambda v: texts[v])
-    column = t.first["wrong"].partition("', ")[0] + "'"
-    said = f"{column}: {word!r} stands in {texts[word]} of {t.known} rows, and the others hold numbers"
+    said = f"{t.first['wrong'].column}: {word!r} stands in {texts[word]} of {t.known} rows, and the others hold numbers"
     return (
         Problem(said, f"write a number, or leave such cells blank; or --auto (auto=True) {auto}", AUTO, "auto=True"),
     )
@@ -299,7 +297,7 @@ def _spoiled(name: str, t: Tally, choices: Choices) -> tuple[Problem, ...]:
 
 
 def _large(t: Tally, name: str = "") -> Problem:
-    infinite = t.first["large"].lower().endswith(("inf'", "infinity'"))
+    infinite = t.first["large"].cell.lower().endswith(("inf", "infinity"))
     said = "is not finite" if infinite else "is beyond 1e+38, the largest number that is read"
     said, fix = f"{t.first['large']} {said}", "correct the cell, or leave it blank"
     if not infinite:
@@ -309,11 +307,11 @@ def _large(t: Tally, name: str = "") -> Problem:
 
 def _unread(t: Tally, count: int, which: str) -> tuple[str, ...]:
     """What is said where the usual decision takes cells for blanks."""
-    found = CELL.fullmatch(t.first.get(which, t.first.get("wrong", "")))
+    found = t.first.get(which) or t.first.get("wrong")
     if not count or found is None:
         return ()
     others = f" and {count - 1} other cells" if count > 1 else ""
-    return (f"{found['cell']} in {found['line']}{others} cannot be read: blank",)
+    return (f"{found.cell!r} in {found.row}{others} cannot be read: blank",)
 
 
 def _codes_for_none(t: Tally) -> tuple[str, ...]:

@@ -37,6 +37,30 @@ IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|
 
 
 @dataclass(frozen=True)
+class Met:
+    """A cell that was met: `str` says where it stands, and what it holds unless it is blank.
+
+    Attributes:
+        column: The file and the column, in words.
+        row: The line of the file or the row, in words.
+        cell: The cell as it is spelled; empty where it is blank.
+    """
+
+    column: str
+    row: str
+    cell: str
+
+    @classmethod
+    def at(cls, sheet: Sheet, name: str, row: int) -> "Met":
+        """The cell of a sheet."""
+        place = f"{sheet.path}: column {name!r}", f"{sheet.unit} {sheet.lines[row]}"
+        return cls(*place, spelled(sheet.column(name), row))
+
+    def __str__(self) -> str:
+        return f"{self.column}, {self.row}" + (f": {self.cell!r}" if self.cell else "")
+
+
+@dataclass(frozen=True)
 class Tally:
     """What was counted of one column.
 
@@ -51,7 +75,7 @@ class Tally:
         units: The currencies and percent signs beside them.
         dates: Its cells as dates, by form and by part; a column of that type is in the form "ymd" or "clock".
         different: Whether it is called an identifier, and no number occurs twice.
-        first: Where the first cell of a kind stands, and the cell: "wrong", "blank", "large", "written" (in another
+        first: The first cell of a kind: "wrong", "blank", "large", "written" (in another
             notation), "grouped" (a number that is another one in another notation), "unit " and a unit, "mixed clock"
             (a time of two parts among some of three), or "not " and a notation or a form of dates.
         codes: How often numbers occur that often stand for no value, as -999, where one is the smallest or the largest.
@@ -67,7 +91,7 @@ class Tally:
     units: frozenset[str] = frozenset()
     dates: Mapping[str, Mapping[str, Moments]] = field(default_factory=dict)
     different: bool = True
-    first: Mapping[str, str] = field(default_factory=dict)
+    first: Mapping[str, Met] = field(default_factory=dict)
     codes: Mapping[float, int] = field(default_factory=dict)
     others: Moments = field(default_factory=Moments)
 
@@ -117,7 +141,7 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     """
     cells = sheet.column(name)
     empty = blanks(cells)
-    first = {"blank": sheet.place(name, int(np.argmax(empty)))} if empty.any() else {}
+    first = {"blank": Met.at(sheet, name, int(np.argmax(empty)))} if empty.any() else {}
     if isinstance(cells, np.ndarray) and cells.dtype.kind != "f":
         held = {
             "clock" if cells.dtype.kind == "m" else "ymd": _moments(
@@ -134,10 +158,10 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     strange = np.isnan(values) & ~empty
     beyond = np.abs(values) > LARGEST
     if beyond.any():
-        first["large"] = _cell(sheet, name, int(np.argmax(beyond)))
+        first["large"] = Met.at(sheet, name, int(np.argmax(beyond)))
         values = np.where(beyond, np.nan, values)
     if strange.any():
-        first["wrong"] = _cell(sheet, name, int(np.argmax(strange)))
+        first["wrong"] = Met.at(sheet, name, int(np.argmax(strange)))
     plain = Moments.of(values)
     notations: dict[str, Moments] = {}
     dates: dict[str, dict[str, Moments]] = {}
@@ -148,7 +172,7 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
         notations, units, found = _written(cells, typed)
         dates, no_dates = _dated(cells)
         found |= no_dates
-        first |= {what: _cell(sheet, name, row) for what, row in found.items()}
+        first |= {what: Met.at(sheet, name, row) for what, row in found.items()}
     known = values[~np.isnan(values)] if plain.whole and is_identifier(name) else values[:0]
     return Tally(
         plain,
@@ -171,11 +195,6 @@ def _codes(values: np.ndarray, plain: Moments) -> tuple[Mapping[float, int], Mom
         return {}, plain
     found = {code: int(np.count_nonzero(values == code)) for code in CODES}
     return +Counter(found), Moments.of(values[~np.isin(values, CODES)])
-
-
-def _cell(sheet: Sheet, name: str, row: int) -> str:
-    """Where a cell stands, and the cell."""
-    return f"{sheet.place(name, row)}: {spelled(sheet.column(name), row)!r}"
 
 
 def _written(cells: Texts, typed: bool) -> tuple[dict[str, Moments], frozenset[str], dict[str, int]]:
