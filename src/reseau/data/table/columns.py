@@ -111,7 +111,7 @@ class Texts:
             ways = np.array([self.dates(way) for way in MIXED[form]])
             self._read[key] = ways[np.argmin(np.isnat(ways), axis=0), np.arange(len(self.values) + 1)]
         elif key not in self._read:
-            self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT"))
+            self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT", "us"))
         return self._read[key]
 
 
