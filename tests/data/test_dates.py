@@ -38,6 +38,13 @@ def test_dates_in_texts_become_numbers(tmp_path, form):
     check(table, expected - pd.Timedelta(hours=2) if form == "zone" else expected)
 
 
+def read_in_turn(tmp_path, name, cells, rows, **settings):
+    """A table with a column of three cells, one after another."""
+    lines = (f"{cells[i % 3]};{i};{i % 2}\n" for i in range(rows))
+    (tmp_path / "t.csv").write_text(f"{name};n;y\n" + "".join(lines))
+    return data.read_csv(tmp_path / "t.csv", "y", **settings)
+
+
 def check(table, when):
     """The features are the parts of the dates, and the recipe says what they are."""
     parts = dict(zip([c.part for c in table.recipe.columns], table.features.T, strict=True))
@@ -166,9 +173,7 @@ SAID = {
 
 @pytest.mark.parametrize("how", SAID)
 def test_dates_in_the_words_of_others(tmp_path, how):
-    rows = "".join(f"{SAID[how][i % 3]};{i};{i % 2}\n" for i in range(12))
-    (tmp_path / "t.csv").write_text("when;n;y\n" + rows)
-    table = data.read_csv(tmp_path / "t.csv", "y")
+    table = read_in_turn(tmp_path, "when", SAID[how], 12)
     assert table.names[:4] == tuple(f"when ({part})" for part in ("year", "month", "weekday", "days"))
     assert table.features[:3, :4].tolist() == [[2022, 1, 0, 0], [2022, 3, 3, 73], [2023, 12, 4, 697]]
 
@@ -191,9 +196,7 @@ FIRST = {
 
 @pytest.mark.parametrize("how", COARSE)
 def test_months_quarters_and_weeks_are_their_first_day(tmp_path, how):
-    rows = "".join(f"{COARSE[how][i % 3]};{i};{i % 2}\n" for i in range(12))
-    (tmp_path / "t.csv").write_text("when;n;y\n" + rows)
-    table = data.read_csv(tmp_path / "t.csv", "y")
+    table = read_in_turn(tmp_path, "when", COARSE[how], 12)
     first = pd.to_datetime(pd.Series(FIRST.get(how.split()[0], ["2022-01-01", "2022-03-01", "2023-12-01"])))
     assert table.names[:3] == tuple(f"when ({part})" for part in ("year", "month", "days"))
     expected = np.stack([first.dt.year, first.dt.month, (first - first[0]) / pd.Timedelta(days=1)], axis=1)
@@ -208,15 +211,13 @@ def test_months_quarters_and_weeks_are_their_first_day(tmp_path, how):
     "cells", [["14h30", "7h05", "23h59"], ["14.30 Uhr", "7.05 Uhr", "23.59 Uhr"], ["2pm", "7 am", "12 a.m."]]
 )
 def test_times_of_day_in_other_words(tmp_path, cells):
-    (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
     hours = [14, 7, 0] if "pm" in cells[0] else [14.5, 7 + 5 / 60, 23 + 59 / 60]
-    assert data.read_csv(tmp_path / "t.csv", "y").features[:3, 0] == pytest.approx(hours, abs=1e-12)
+    assert read_in_turn(tmp_path, "a", cells, 24).features[:3, 0] == pytest.approx(hours, abs=1e-12)
 
 
 def test_a_range_of_times_is_no_time_with_a_zone(tmp_path):
     cells = ["10:30-12:00", "11:30-13:00", "9:30-14:00"]
-    (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
-    assert len(data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.columns[0].categories) == 3
+    assert len(read_in_turn(tmp_path, "a", cells, 24, text="one-hot").recipe.columns[0].categories) == 3
 
 
 def test_what_only_looks_like_a_month_is_none(tmp_path):
@@ -226,8 +227,7 @@ def test_what_only_looks_like_a_month_is_none(tmp_path):
         ["Q1", "Q2", "Q3"],
         ["10-20", "<10", ">20"],
     ):
-        (tmp_path / "t.csv").write_text("a;n;y\n" + "".join(f"{cells[i % 3]};{i};{i % 2}\n" for i in range(24)))
-        assert len(data.read_csv(tmp_path / "t.csv", "y", text="one-hot").recipe.columns[0].categories) == 3
+        assert len(read_in_turn(tmp_path, "a", cells, 24, text="one-hot").recipe.columns[0].categories) == 3
     (tmp_path / "t.csv").write_text("2022-01,2022-02,2022-03\n" + "".join(f"{i},{i % 7},{i % 2}\n" for i in range(24)))
     assert data.read_csv(tmp_path / "t.csv", "2022-03").names == ("2022-01", "2022-02")
 
