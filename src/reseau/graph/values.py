@@ -127,8 +127,7 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     array = given if isinstance(given, Array) else np.asarray(given)
     if node.source.dtype == "str":
         return read_texts(node, array)
-    small = jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)
-    if array.dtype.kind not in "fiub" and not small:
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
         raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
     if len(array.shape) != len(node.shape) or any(
         isinstance(n, int) and n != m for n, m in zip(node.shape, array.shape, strict=True)
