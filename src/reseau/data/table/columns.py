@@ -18,6 +18,7 @@ __all__ = [
     "NOTHING",
     "Cells",
     "Chosen",
+    "Met",
     "Sheet",
     "Texts",
     "as_dates",
@@ -143,6 +144,29 @@ Cells = np.ndarray | Texts
 
 
 @dataclass(frozen=True)
+class Met:
+    """A cell that was met: `str` says where it stands and what it holds.
+
+    Attributes:
+        column: The file and the column, in words.
+        row: The line of the file or the row, in words.
+        cell: The cell as it is spelled; empty where it is blank.
+    """
+
+    column: str
+    row: str
+    cell: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words."""
+        return f"{self.column}, {self.row}"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.cell!r}"
+
+
+@dataclass(frozen=True)
 class Sheet:
     """The columns of a table.
 
@@ -188,14 +212,16 @@ class Sheet:
     @property
     def shortened(self) -> str:
         """What is said of the rows that were left out; empty where none was."""
-        return f"{self.path}: rows with another number of cells are left out, {self.ragged} of them" * bool(self.ragged)
+        if not self.ragged:
+            return ""
+        return f"{self.path}: rows with another number of cells are left out, {self.ragged} of them"
 
     def column(self, name: str) -> Cells:
         return self.columns[self.places[name]]
 
-    def place(self, name: str, row: int) -> str:
-        """Where a cell stands, in words."""
-        return f"{self.path}: column {name!r}, {self.unit} {self.lines[row]}"
+    def met(self, name: str, row: int) -> Met:
+        """A cell, for messages."""
+        return Met(f"{self.path}: column {name!r}", f"{self.unit} {self.lines[row]}", spelled(self.column(name), row))
 
     def kept(self, rows: np.ndarray) -> "Sheet":
         """The rows for which `rows` is true."""
@@ -220,7 +246,7 @@ class Sheet:
             i = int(np.flatnonzero(large)[0])
             said = "is not finite" if isinf(values[i]) else f"is beyond {LARGEST:g}, the largest number that is read"
             cure = "correct the cell, or leave it blank" if isinf(values[i]) else "give the column in a larger unit"
-            raise DataError(f"{self.place(name, i)}: {spelled(cells, i)!r} {said}\n  fix: {cure}")
+            raise DataError(f"{self.met(name, i)} {said}\n  fix: {cure}")
         return values, wrong
 
 

@@ -67,8 +67,8 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         return Decided(problems=(*problems, doubt))
     if form:
         stray = t.known - t.as_dates(form)
-        problems += () if skip else _strays(t, stray, f"not {form}", "a date")
-        notes = _unread(t, stray, f"not {form}") if skip else ()
+        asked, notes = _unlike(t, stray, f"not {form}", "a date", skip)
+        problems += asked
         return Decided(_dated(name, t, form, t.blanks + stray), problems=problems, notes=notes)
     notation, doubt = notation_of(name, t, choices)
     if doubt:
@@ -77,16 +77,16 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         read = t.notations[notation]
         problems += unlike_units(name, t)
         stray = t.known - read.count
-        problems += () if skip else _strays(t, stray, f"not {notation}", "a number")
-        notes = _unread(t, stray, f"not {notation}") if skip else ()
+        asked, notes = _unlike(t, stray, f"not {notation}", "a number", skip)
+        problems += asked
         column = measured(Column(name, written=notation), read, t.blanks + stray)
         return Decided((column,), problems=problems, notes=notes)
     if t.wrong <= t.plain.count and not _few_grades(t, choices):
         if t.plain.whole and t.different and not t.wrong and t.plain.count >= FEWEST_NAMED:
             why = f"an identifier, another number in each of {t.plain.count} rows"
             return Decided(left_out=(LeftOut(name, "identifier", why),))
-        problems += () if skip else _strays(t, t.wrong, "wrong", "a number")
-        notes = _unread(t, t.wrong, "wrong") if skip else ()
+        asked, notes = _unlike(t, t.wrong, "wrong", "a number", skip)
+        problems += asked
         column = measured(Column(name), t.plain, t.blanks + t.wrong + t.large)
         return Decided((column,), problems=problems, notes=notes + _codes_for_none(t))
     if words := _words_among_numbers(t):
@@ -182,7 +182,7 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         fix = "missing='drop' (--missing drop) leaves such rows out"
         if choices.missing == "impute":
             fix = "auto=True (--auto) leaves such rows out, and fills in other blanks"
-        return _asked(f"{t.first['blank']}: the target is blank", fix)
+        return _asked(f"{t.first['blank'].place}: the target is blank", fix)
     if not t.known:
         return _asked(f"{who} is blank in every row", "choose another target")
     if t.large:
@@ -291,7 +291,7 @@ def _spoiled(name: str, t: Tally, choices: Choices) -> tuple[Problem, ...]:
     if t.blanks and choices.missing == "error":
         fix = "missing='impute' (--missing impute) learns from blanks, "
         fix += "missing='drop' (--missing drop) leaves such rows out"
-        said = f"{t.first['blank']}: the cell is blank"
+        said = f"{t.first['blank'].place}: the cell is blank"
         return (*found, Problem(said, fix, "--missing impute", "missing='impute'"))
     return found
 
@@ -303,6 +303,11 @@ def _large(t: Tally, name: str = "") -> Problem:
     if not infinite:
         return droppable(said, "give the column in a larger unit", name)
     return Problem(said, f"{fix}; --auto (auto=True) {BLANK}", "--auto", "auto=True") if name else Problem(said, fix)
+
+
+def _unlike(t: Tally, count: int, which: str, kind: str, skip: bool) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Of cells that are not what most of the column is: what is asked; or what is said, where they are blank then."""
+    return ((), _unread(t, count, which)) if skip else (_strays(t, count, which, kind), ())
 
 
 def _unread(t: Tally, count: int, which: str) -> tuple[str, ...]:

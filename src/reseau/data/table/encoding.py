@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
+from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label
 from reseau.data.table.dates import parts_of
 from reseau.data.table.decide import dashes_among
 from reseau.data.table.recipe import Column, Recipe, folded
@@ -100,7 +100,7 @@ def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndar
         odd = odd[~np.isnan(cells[odd])]
         if len(odd):
             raise DataError(
-                f"{sheet.place(name, int(odd[0]))}: {spelled(cells, int(odd[0]))!r} was read with a decimal point, the "
+                f"{sheet.met(name, int(odd[0]))} was read with a decimal point, the "
                 "training rows have a decimal comma\n  fix: read_sheet(path, decimal=','), or write it with a comma"
             )
     if recipe.unreadable == "blank":
@@ -110,8 +110,7 @@ def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndar
     if wrong:
         written = f" in the notation {column.written!r} of the training rows" if column.written else ""
         raise DataError(
-            f"{sheet.place(name, wrong[0])}: {spelled(cells, wrong[0])!r} is not a number{written}\n"
-            "  fix: correct the cell, or leave it blank"
+            f"{sheet.met(name, wrong[0])} is not a number{written}\n  fix: correct the cell, or leave it blank"
         )
     return values
 
@@ -122,7 +121,7 @@ def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarra
     dates, wrong = as_dates(cells, column.written)
     if wrong and recipe.unreadable == "error":
         raise DataError(
-            f"{sheet.place(name, wrong[0])}: {spelled(cells, wrong[0])!r} is not a date as those of the training rows\n"
+            f"{sheet.met(name, wrong[0])} is not a date as those of the training rows\n"
             "  fix: correct the cell, or leave it blank"
         )
     values: np.ndarray = parts_of(dates, clock=column.written == "clock")[column.part] - column.origin
@@ -165,7 +164,7 @@ def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.
     else:
         cure = "; missing='impute' (--missing impute) when it is trained learns from blanks"
     raise DataError(
-        f"{sheet.place(name, int(np.argmax(blank)))}: {said}\n"
+        f"{sheet.met(name, int(np.argmax(blank))).place}: {said}\n"
         f"  fix: fill=True (predict --missing impute) takes the mean in its place{cure}"
     )
 
@@ -197,15 +196,12 @@ def read_target(sheet: Sheet, name: str, recipe: Recipe) -> np.ndarray:
         if (found < 0).any():
             i = int(np.argmax(found < 0))
             raise DataError(
-                f"{sheet.place(name, i)}: {spelled(cells, i)!r} is not a class of the model\n"
+                f"{sheet.met(name, i)} is not a class of the model\n"
                 f"  fix: one of {', '.join(recipe.classes[:8])}{', ...' if len(recipe.classes) > 8 else ''}"
             )
         return found
     values, wrong = sheet.numbers(name, recipe.written, truths=False)
     bad = wrong[:1] or np.flatnonzero(blanks(cells))[:1].tolist()
     if bad:
-        raise DataError(
-            f"{sheet.place(name, bad[0])}: {spelled(cells, bad[0])!r} is not a number\n"
-            "  fix: correct the cell, or remove the row"
-        )
+        raise DataError(f"{sheet.met(name, bad[0])} is not a number\n  fix: correct the cell, or remove the row")
     return values

@@ -219,7 +219,7 @@ def _refuse_total(sheet: Sheet) -> None:
         if said.casefold().rstrip(" :") in TOTALS and np.count_nonzero(cells.codes == last) == 1:
             line = sheet.lines[len(sheet) - 1]
             raise DataError(
-                f"{sheet.place(name, len(sheet) - 1)}: {said!r} stands for all rows together, not for one of them\n"
+                f"{sheet.met(name, len(sheet) - 1)} stands for all rows together, not for one of them\n"
                 f"  fix: leave that line out: head -n {line - 1} {shlex.quote(sheet.path)} > table.csv"
             )
 

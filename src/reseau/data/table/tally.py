@@ -10,6 +10,7 @@ import numpy as np
 from reseau.data.table.columns import (
     LARGEST,
     Cells,
+    Met,
     Sheet,
     Texts,
     as_dates,
@@ -17,7 +18,6 @@ from reseau.data.table.columns import (
     as_texts,
     blanks,
     label,
-    spelled,
 )
 from reseau.data.table.dates import FORMS, MIXED, are_seasons, is_like_date, parts_of
 from reseau.data.table.families import FAMILIES, are_family, mixed_clock
@@ -34,30 +34,6 @@ COMPACT = 19000101, 20991231  # between which whole numbers may be dates
 CODES = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -1e20, -9.99e29, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 1e20, 1e30)
 """Numbers that often stand for no value."""
 IDENTIFIER = re.compile(r"(.*[ _\-.])?(id|ids|uuid|guid|index|idx|key|nr|rownum|row|unnamed: 0)|.*[a-z]I[dD]", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Met:
-    """A cell that was met: `str` says where it stands, and what it holds unless it is blank.
-
-    Attributes:
-        column: The file and the column, in words.
-        row: The line of the file or the row, in words.
-        cell: The cell as it is spelled; empty where it is blank.
-    """
-
-    column: str
-    row: str
-    cell: str
-
-    @classmethod
-    def at(cls, sheet: Sheet, name: str, row: int) -> "Met":
-        """The cell of a sheet."""
-        place = f"{sheet.path}: column {name!r}", f"{sheet.unit} {sheet.lines[row]}"
-        return cls(*place, spelled(sheet.column(name), row))
-
-    def __str__(self) -> str:
-        return f"{self.column}, {self.row}" + (f": {self.cell!r}" if self.cell else "")
 
 
 @dataclass(frozen=True)
@@ -141,7 +117,7 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     """
     cells = sheet.column(name)
     empty = blanks(cells)
-    first = {"blank": Met.at(sheet, name, int(np.argmax(empty)))} if empty.any() else {}
+    first = {"blank": sheet.met(name, int(np.argmax(empty)))} if empty.any() else {}
     if isinstance(cells, np.ndarray) and cells.dtype.kind != "f":
         held = {
             "clock" if cells.dtype.kind == "m" else "ymd": _moments(
@@ -158,10 +134,10 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     strange = np.isnan(values) & ~empty
     beyond = np.abs(values) > LARGEST
     if beyond.any():
-        first["large"] = Met.at(sheet, name, int(np.argmax(beyond)))
+        first["large"] = sheet.met(name, int(np.argmax(beyond)))
         values = np.where(beyond, np.nan, values)
     if strange.any():
-        first["wrong"] = Met.at(sheet, name, int(np.argmax(strange)))
+        first["wrong"] = sheet.met(name, int(np.argmax(strange)))
     plain = Moments.of(values)
     notations: dict[str, Moments] = {}
     dates: dict[str, dict[str, Moments]] = {}
@@ -172,7 +148,7 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
         notations, units, found = _written(cells, typed)
         dates, no_dates = _dated(cells)
         found |= no_dates
-        first |= {what: Met.at(sheet, name, row) for what, row in found.items()}
+        first |= {what: sheet.met(name, row) for what, row in found.items()}
     known = values[~np.isnan(values)] if plain.whole and is_identifier(name) else values[:0]
     return Tally(
         plain,
