@@ -77,8 +77,8 @@ def refuse_title(source: Source, shown: str, layout: Layout, found: Sequence[str
     """Refuse a header without names where a later line could be the header: what is above it is to be left out."""
     rows = csv.reader(shown.splitlines(), delimiter=layout.delimiter)
     full = next((i for i, row in enumerate(rows) if len(row) == len(found) and all(map(str.strip, row))), 0)
-    blank = [str(i + 1) for i, name in enumerate(found) if not name]
     if full:
+        blank = [str(i + 1) for i, name in enumerate(found) if not name]
         cure = without_head(source, full + 1)
         raise DataError(f"{source}: columns {', '.join(blank[:6])} have no name in line 1\n  fix: {cure}")
 
