@@ -22,6 +22,8 @@ X = np.random.default_rng(0).normal(size=(12, 2))
 Y = np.arange(12) % 2
 ROWS = "a,b,y\n" + "".join(f"{i}.5,{i * 7 % 5},{'no' if i % 2 else 'yes'}\n" for i in range(12))
 
+SAID = "a,b,y\n" + "".join(f'"say \\"hi, you\\" {i % 3}",{i % 7},{i % 2}\n' for i in range(40))
+
 
 def keywords(words):
     """`task='regression'` as a dict."""
@@ -103,6 +105,11 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             lambda program: table(
                 subprocess.check_output(["sed", program], input=(ROWS + '1,"a \\"b\\", c",no\n').encode()), auto=True
             ),
+        ),
+        "backslashes before quotes in every row": Cure(
+            lambda: table(SAID, text="one-hot"),
+            r"write two quotes: sed '(.+)' \S+ > table.csv",
+            lambda program: table(subprocess.check_output(["sed", program], input=SAID.encode()), text="one-hot"),
         ),
         "a line for Excel": Cure(
             lambda: table("sep=,\n" + ROWS), r"leave it out: tail -n \+2 \S+ > table.csv", lambda: table(ROWS)

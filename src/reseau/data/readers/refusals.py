@@ -104,6 +104,14 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
     shown = list(islice(every_line(source, layout), SHOWN_ROWS))
     usual = Counter(len(cells) for _, cells in shown).most_common(1)[0][0]
     begin = next((i for i, (_, cells) in enumerate(shown) if len(cells) == usual), 0)
+    line, cells = next((each for each in every_line(source, layout) if len(each[1]) != width), (0, []))
+    said = f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}"
+    if any("\\" in cell for cell in cells) and any('"' in cell for cell in cells):  # such a cell was cut in two
+        path = shlex.quote(str(source))
+        return DataError(
+            f"{said}; a backslash stands before quotes in its cells\n"
+            f'  fix: write two quotes: sed \'s/\\\\"/""/g\' {path} > table.csv'
+        )
     if (usual, begin) == (width + 1, 1):
         return DataError(
             f"{source}: line 1 has {width} cells, the others have {usual}: the first column has no name\n"
@@ -114,14 +122,6 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
         return DataError(
             f"{source}: line {shown[0][0]} has {width} cells, most lines have {usual}\n"
             f"  fix: {without_head(source, shown[begin - 1][0] + 1)}"
-        )
-    line, cells = next((each for each in every_line(source, layout) if len(each[1]) != width), (0, []))
-    said = f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}"
-    if any("\\" in cell for cell in cells):
-        path = shlex.quote(str(source))
-        return DataError(
-            f"{said}; a backslash stands before quotes in its cells\n"
-            f'  fix: write two quotes: sed \'s/\\\\"/""/g\' {path} > table.csv'
         )
     return DataError(
         f"{said}\n"
