@@ -159,9 +159,31 @@ def _quotient(a: Terms, b: Terms) -> Terms:
                 del rest[key]
         if set(rest) <= {()} and not factors:
             return _sum(exact, {(): Fraction(floor(rest[()] / factor))} if rest else {})
+    elif (whole := _factor(a, b)) is not None:
+        return whole
     if not rest:
         return exact
     return _sum(exact, {(f"{_wrapped(_said(rest))}//{_wrapped(_said(b))}",): Fraction(1)})
+
+
+def _factor(a: Terms, b: Terms) -> Terms | None:
+    """The polynomial by which the second makes the first, if there is one of few terms: long division."""
+    first = max(b, key=_rank)
+    found: Terms = {}
+    rest = a
+    while rest and len(found) <= len(a):
+        top = max(rest, key=_rank)
+        key, factor = _without(top, first), rest[top] / b[first]
+        if key is None or factor.denominator != 1:
+            return None
+        found[key] = factor
+        rest = _sum(rest, _product({key: -factor}, b))
+    return None if rest else found
+
+
+def _rank(key: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """The place of a product among others, kept when both are multiplied."""
+    return len(key), key
 
 
 def _extreme(kind: str, a: Terms, b: Terms) -> Terms:
