@@ -92,6 +92,6 @@ def _pooled(function: np.ufunc, x: np.ndarray, windows: Windows) -> np.ndarray:
     axes = zip(counts, windows.window, windows.dilation, windows.stride, strict=True)
     for axis, (m, k, d, s) in enumerate(axes, start=lead):
         starts = range(0, k * d, d)
-        before = (slice(None),) * axis
+        before: tuple[slice, ...] = (slice(None),) * axis
         x = reduce(function, [x[(*before, slice(o, o + (m - 1) * s + 1, s))] for o in starts])
     return x
