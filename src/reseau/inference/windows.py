@@ -76,7 +76,7 @@ def _padded(x: np.ndarray, windows: Windows, fill: float) -> np.ndarray:
     lengths = [n + b + a for n, (b, a) in zip(x.shape[lead:-1], windows.pads, strict=True)]
     padded = np.full((*x.shape[:lead], *lengths, x.shape[-1]), fill, x.dtype)
     inner = [slice(b, b + n) for n, (b, _) in zip(x.shape[lead:-1], windows.pads, strict=True)]
-    padded[(..., *inner, slice(None))] = x
+    padded[(slice(None),) * lead + tuple(inner)] = x
     return padded
 
 
@@ -92,6 +92,5 @@ def _pooled(function: np.ufunc, x: np.ndarray, windows: Windows) -> np.ndarray:
     axes = zip(counts, windows.window, windows.dilation, windows.stride, strict=True)
     for axis, (m, k, d, s) in enumerate(axes, start=lead):
         starts = range(0, k * d, d)
-        before: tuple[slice, ...] = (slice(None),) * axis
-        x = reduce(function, [x[(*before, slice(o, o + (m - 1) * s + 1, s))] for o in starts])
+        x = reduce(function, [x[(slice(None),) * axis + (slice(o, o + (m - 1) * s + 1, s),)] for o in starts])
     return x
