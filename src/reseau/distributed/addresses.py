@@ -23,7 +23,7 @@ def listen_where_others_reach(client: Any, rank: int, size: int, coordinator: st
         seconds: How long to wait for what the others say of it.
     """
     from jax._src import xla_bridge
-    from jax._src.lib import _jax
+    from jaxlib import _jax
 
     address = _reached(client, rank, size, coordinator, seconds)
     if address is None:
