@@ -40,7 +40,6 @@ def test_the_larger_of_a_length_and_a_part_of_it_is_that_length() -> None:
 
 def test_a_product_divided_by_one_of_its_factors_is_the_other() -> None:
     draw = random.Random(1)
-    divided = 0
     for _ in range(150):
         (a, said), (b, also) = expression(draw, 3), expression(draw, 2)
         for numbers in ({"n": 5, "m": 2, "batch": 3}, {"n": 2, "m": 31, "batch": 8}):
