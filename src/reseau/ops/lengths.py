@@ -6,6 +6,7 @@ texts. A word stands for a number of at least 1.
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
@@ -57,9 +58,8 @@ Terms = dict[tuple[str, ...], Fraction]
 def word(said: str, taken: Iterable[str] = ()) -> str:
     """A name in a file as a word that arithmetic can hold: letters, digits and underscores, not met before."""
     plain = re.sub(r"\W", "_", said) or "length"
-    plain = (
-        f"n{plain}" if plain[0].isdigit() or plain in ("min", "max", "and", "or", "not", "is", "in", "if") else plain
-    )
+    if plain[0].isdigit() or plain in ("min", "max", "and", "or", "not", "is", "in", "if"):
+        plain = f"n{plain}"
     try:
         ast.parse(plain, mode="eval")
     except SyntaxError:
@@ -167,23 +167,16 @@ def _quotient(a: Terms, b: Terms) -> Terms:
 
 
 def _factor(a: Terms, b: Terms) -> Terms | None:
-    """The polynomial by which the second makes the first, if there is one of few terms: long division."""
-    first = max(b, key=_rank)
+    """The polynomial by which the second makes the first, if there is one: long division."""
     found: Terms = {}
-    rest = a
-    while rest and len(found) <= len(a):
-        top = max(rest, key=_rank)
-        key, factor = _without(top, first), rest[top] / b[first]
+    while a:
+        top, first = (max(terms, key=lambda k: (len(k), k)) for terms in (a, b))
+        key, factor = _without(top, first), a[top] / b[first]
         if key is None or factor.denominator != 1:
             return None
         found[key] = factor
-        rest = _sum(rest, _product({key: -factor}, b))
-    return None if rest else found
-
-
-def _rank(key: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
-    """The place of a product among others, kept when both are multiplied."""
-    return len(key), key
+        a = _sum(a, _product({key: -factor}, b))
+    return found
 
 
 def _extreme(kind: str, a: Terms, b: Terms) -> Terms:
@@ -329,9 +322,7 @@ def _parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
 
 
 def _terms(length: Dim) -> Terms:
-    if isinstance(length, str):
-        return dict(_parsed(length))
-    return {(): Fraction(length)} if length else {}
+    return dict(_parsed(length)) if isinstance(length, str) else {(): Fraction(length)} if length else {}
 
 
 def _read(tree: ast.expr) -> Terms:
@@ -399,12 +390,9 @@ def _said(terms: Terms) -> Dim:
 
 def _without(key: tuple[str, ...], factors: tuple[str, ...]) -> tuple[str, ...] | None:
     """The product without some of its factors; `None` where it lacks one."""
-    left = list(key)
-    for f in factors:
-        if f not in left:
-            return None
-        left.remove(f)
-    return tuple(left)
+    left = Counter(key)
+    left.subtract(factors)
+    return None if min(left.values(), default=0) < 0 else tuple(sorted(left.elements()))
 
 
 def _wrapped(length: Dim) -> str:
