@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from itertools import chain
+from threading import Lock
 from typing import Any
 
 from reseau.data.readers.files import Source
@@ -24,7 +25,7 @@ class Feed:
     closed = False
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.source, self.reading = source, Lock()
         self.spaced = b""  # the delimiter, where spaces between it and a quote are to go
         self.text: Iterator[bytes] = iter(())
         self.again()
@@ -57,8 +58,18 @@ class Feed:
     def close(self) -> None:
         """Nothing is open between two pieces."""
 
+    def stop(self) -> None:
+        """End the text here: pyarrow reads ahead in a thread, which would abort a process that ends meanwhile."""
+        self.text = iter(())
+        with self.reading:
+            self.rest = b""
+
     def read(self, size: int = -1) -> bytes:
         """The next bytes, as many as `size` unless the file ends."""
+        with self.reading:
+            return self._read(size)
+
+    def _read(self, size: int) -> bytes:
         parts, count = [self.rest], len(self.rest)
         while size < 0 or count < size:
             part = next(self.text, None)
