@@ -159,6 +159,6 @@ def test_no_thread_but_the_reader_s_holds_a_file(tmp_path, monkeypatch, name):
         feather.write_feather(rows, tmp_path / "t", chunksize=100)
     else:
         pq.write_table(rows, tmp_path / "t", row_group_size=100)
-    monkeypatch.setattr(f"reseau.data.{module}.open", lambda *given: Watched(open(*given), threads), raising=False)
+    monkeypatch.setattr(f"reseau.data.{module}.open", lambda *given: Watched(open(*given), threads), raising=False)  # noqa: SIM115
     read(tmp_path / "t")
     assert threads == {threading.get_ident()}
