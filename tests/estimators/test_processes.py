@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.extend.core import Jaxpr
+from jax._src.interpreters.partial_eval import trace_to_jaxpr
 
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor, fit_many
@@ -190,7 +190,7 @@ def test_what_jax_traced_for_shapes_of_long_ago_is_let_go():
     kept, seen = Recent(most=4), []
     for n in range(1, 40):
         kept.get(n, lambda n=n: jax.eval_shape(lambda x: jnp.clip(x, 0, 1), np.zeros(n)))
-        seen.append(sum(isinstance(o, Jaxpr) for o in gc.get_objects()))
+        seen.append(trace_to_jaxpr.cache_info().currsize)
     assert max(seen[20:]) <= max(seen[:20])
 
 
