@@ -31,6 +31,7 @@ fuzz: .venv/develop  ## the property tests on thousands of fresh examples, for a
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile fuzz
 
 test-slow: .venv/develop  ## run the long tests too, in programs that are compiled as for users
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[notebook]"
 	XLA_FLAGS= $(BIN)/python -m pytest
 
 check: .venv/develop  ## lint, format, types, layers

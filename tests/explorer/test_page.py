@@ -1,6 +1,5 @@
 """The page in a real browser: its numbers are Python's, it asks nobody else, and nobody else may ask its server."""
 
-import shutil
 import threading
 
 import numpy as np
@@ -12,13 +11,11 @@ from reseau.explorer.export import page_of
 from reseau.explorer.problem import Problem, Shape, build
 from reseau.explorer.server import MOST_MESSAGE, listen, server_on
 from reseau.inspect.explain import digits, show
+from tools.browsers import CHROMIUM, FLAGS
 
-CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 FLOWERS = "length,width,kind\n" + "\n".join(f"{i}.5,{i * i % 7},{('iris', 'rose', 'tulip')[i % 3]}" for i in range(48))
 
 

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import reseau as rs
 from reseau import ops
 from reseau.errors import DataError, ForkError
 from reseau.graph import fork
 from reseau.inference.folding import frozen
+from reseau.inference.windows import MOST_OF_A_PRODUCT, product
 from tools.small_graphs import grow
 
 ROWS = (0, 1, 5)
@@ -105,17 +108,18 @@ def test_what_depends_on_no_input_is_computed_once():
     check_same(net, {"table": jax.numpy.eye(3, dtype="float32")}, drawn(net, 4))
 
 
-@pytest.mark.parametrize("kind", ["dense", "pictures"])
+@pytest.mark.parametrize("kind", ["computed by NumPy", "a program"])
 def test_other_numbers_of_rows_compile_nothing(kind):
     x = rs.input("x", (3,))
-    net = pictures() if kind == "pictures" else rs.Network(x, rs.softmax(rs.affine(rs.tanh(rs.affine(x, 8)), 4)))
+    h = rs.affine(rs.tanh(rs.affine(x, 8)), 4)
+    net = rs.Network(x, rs.softmax(h) if kind == "computed by NumPy" else rs.softplus(h))
     predict = net.compile(moved(net))
     with compilations() as met:
         whole = predict(*drawn(net, 64))
-        assert len(met) == (kind == "pictures")
+        assert len(met) == (kind == "a program")
         for rows in (33, 47, 64):
             np.testing.assert_allclose(predict(*(x[:rows] for x in drawn(net, 64))), whole[:rows], 1e-5, 1e-6)
-        assert len(met) == (kind == "pictures")
+        assert len(met) == (kind == "a program")
 
 
 def test_many_rows_are_computed_in_blocks():
@@ -171,9 +175,9 @@ def test_inputs_are_read_as_the_network_reads_them():
     params = moved(net)
     predict, rows, places = net.compile(params), drawn(net, 4)[0], np.arange(4)
     wanted = net(params, rows, places)
-    for given in (rows, rows.astype("float64"), rows.tolist(), jax.numpy.asarray(rows), np.asfortranarray(rows)):
+    for read in (rows, rows.astype("float64"), rows.tolist(), jax.numpy.asarray(rows), np.asfortranarray(rows)):
         for indices in (places, places.astype("int32"), places.astype("float64")):
-            np.testing.assert_allclose(predict(given, indices), wanted, 1e-6, 1e-6)
+            np.testing.assert_allclose(predict(read, indices), wanted, 1e-6, 1e-6)
     traced = jax.jit(lambda a: predict(a, places) * 2)(rows)
     np.testing.assert_allclose(traced, 2 * wanted, 1e-6, 1e-6)
     for wrong in ((rows,), (rows[:3], places), (rows[:, :2], places), (rows, places + 0.5), (rows, np.array(1))):
@@ -238,3 +242,48 @@ def test_it_agrees_with_onnxruntime(tmp_path):
             given = drawn(net, rows)[0]
             wanted = session.run(None, {session.get_inputs()[0].name: given})[0]
             np.testing.assert_allclose(predict(given), wanted, 1e-4, 1e-5)
+
+
+def over_places(draw):
+    """A convolution and a pooling of any setting, over one or two axes."""
+    rank = draw(st.integers(1, 2))
+    x = rs.input("x", (*(draw(st.integers(6, 9)) for _ in range(rank)), draw(st.sampled_from([1, 3, 5]))))
+    pairs = st.tuples(st.integers(0, 2), st.integers(0, 2))
+    padding = draw(st.sampled_from(["same", "valid"]) | st.tuples(*(pairs,) * rank))
+    kernel = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    stride, dilation = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    h = rs.conv(x, 4, kernel, stride=stride, dilation=dilation, padding=padding, bias=draw(st.booleans()))
+    window, apart = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    match draw(st.sampled_from(["max", "average", "mean"])):
+        case "max":
+            h = rs.max_pool(h, window, stride=apart, padding=draw(st.sampled_from(["same", "valid"])))
+        case "average":
+            h = rs.average_pool(h, window, stride=apart, padding=draw(st.sampled_from(["same", "valid"])))
+        case _:
+            h = rs.mean(h, tuple(range(1, rank + 1)), keepdims=draw(st.booleans()))
+    return rs.Network(x, rs.transpose(h, (0, *range(len(h.shape) - 1, 0, -1))))
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_windows_of_few_rows_are_computed_by_numpy(data):
+    net = over_places(data.draw)
+    dtype = data.draw(st.sampled_from(["float32", "float64"]))
+    params = moved(net, dtype)
+    predict = net.compile(params)
+    with compilations() as met:
+        found = [predict(*drawn(net, rows, dtype)) for rows in (1, 3)]
+    assert not met
+    for rows, mine in zip((1, 3), found, strict=True):
+        with jax.enable_x64(dtype == "float64"):
+            wanted = np.asarray(net(params, *drawn(net, rows, dtype)))
+        np.testing.assert_allclose(
+            mine, wanted, 2e-5 if dtype == "float32" else 1e-12, 1e-5 if dtype == "float32" else 1e-12
+        )
+
+
+def test_a_product_of_many_rows_is_cut_in_parts():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((700, 80)), rng.standard_normal((80, 64))
+    assert len(a) * b.size > 3 * MOST_OF_A_PRODUCT
+    np.testing.assert_allclose(product(a, b), a @ b, 1e-12, 1e-12)

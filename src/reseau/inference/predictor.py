@@ -15,19 +15,15 @@ from reseau.graph.fork import check_process
 from reseau.graph.rows import by_rows
 from reseau.graph.run import one_or_tuple
 from reseau.graph.values import filled_up, read_inputs, real_type
-from reseau.inference.dense import dense
 from reseau.inference.folding import frozen
 from reseau.inference.programs import with_parameters
+from reseau.inference.small import small
 
 __all__ = ["PROGRAMS", "ROWS_AT_ONCE", "Predictor"]
 
 PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 
 ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
-
-WORK_OF_NUMPY = 1 << 22
-"""Multiply-adds up to which a dense network is computed by NumPy: a row of 5-50×6-5 is 13,000. XLA's program is at
-least as fast from about twice as many on."""
 
 MOST_MET = 256  # shapes and types of inputs that are known to fit
 
@@ -61,12 +57,12 @@ class Predictor:
     ) -> None:
         self.graph, self.by_rows = graph, by_rows(graph)
         self._precision, self._wide, self._whole = precision, wide, whole
-        self._dense = None
+        self._small = None
         if whole is None:
             with self._bits():
                 made = frozen(graph, held)
                 self._make = with_parameters(made)
-            self._dense = dense(made, precision) if self.by_rows else None
+            self._small = small(made, precision) if self.by_rows else None
         self._programs: Recent[Any, Callable[..., Any]] = Recent(most=PROGRAMS)
         self._met: dict[Any, tuple[np.dtype[Any], ...]] = {}
 
@@ -109,8 +105,8 @@ class Predictor:
         elif wanted:
             arrays = [_as_type(x, t) for x, t in zip(inputs, wanted, strict=True)]
         rows = len(arrays[0]) if self.by_rows and arrays else 0
-        if self._dense is not None and rows * self._dense.work <= WORK_OF_NUMPY:
-            return one_or_tuple(self._dense(arrays))
+        if self._small is not None and rows <= self._small.most:
+            return one_or_tuple(self._small(arrays))
         with self._bits():
             if not self.by_rows or not arrays:
                 return one_or_tuple(self._run(arrays))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import prod
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -78,18 +79,18 @@ class AveragePool(Op):
         w = pooling_windows(self, x)
         return (x[0], *w.counts(x[1:-1]), x[-1])
 
-    def share(self, w: Windows, x: Array) -> Array:
+    def share(self, w: Windows, lengths: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         """What each entry of a window counts for: one over the number of them."""
-        sizes = prod(w.window) if self.count_padding else w.sizes(x.shape[1:-1])[..., None]
-        return jnp.asarray(1 / sizes, x.dtype)
+        sizes = prod(w.window) if self.count_padding else w.sizes(lengths)[..., None]
+        return np.asarray(1 / sizes, dtype)
 
     def forward(self, x: Array) -> Array:
         w = pooling_windows(self, x.shape)
-        return reduce(jnp.add, w.read(x)) * self.share(w, x)
+        return reduce(jnp.add, w.read(x)) * self.share(w, x.shape[1:-1], x.dtype)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         w, lengths = pooling_windows(self, x.shape), x.shape[1:-1]
-        share = g * self.share(w, x)
+        share = g * self.share(w, lengths, x.dtype)
         if w.disjoint:
             return (w.repeat(share, lengths),)
         return (reduce(jnp.add, (w.write(share, offset, lengths) for offset in w.offsets())),)
