@@ -1,4 +1,4 @@
-"""Numbers with units beside them: one unit is a number, several are asked about with their place, names stay texts."""
+"""Numbers with units beside them: units of one quantity are a number, others are asked about, names stay texts."""
 
 import math
 
@@ -45,9 +45,11 @@ def test_one_unit_is_a_column_of_numbers(tmp_path, cells, numbers):
 @pytest.mark.parametrize(
     ("cells", "units", "line"),
     [
-        (["5 kg", "300 g", "7 kg", "2 kg"], "g, kg", 3),
+        (["5 kg", "12 lb", "7 kg", "2 kg"], "kg, lb", 3),
+        (["5 kg", "300 g", "7", "2 kg"], "g, kg, and none", 3),
         (["5 kg", "7 kg", "3", "2 kg"], "kg, and none", 2),
-        (["12 ms", "3 s", "4 ms", "5 ms"], "ms, s", 3),
+        (["12 m", "3 min", "4 m", "5 m"], "m, min", 3),
+        (["2 gb", "512 mb", "4 gb", "1 gb"], "gb, mb", 3),  # of bits or of bytes
         (["5 MW", "7 MW", "300 mW", "2 MW"], "MW, mW", 4),
     ],
 )
@@ -66,6 +68,18 @@ def test_units_that_stand_for_one_quantity_together_are_numbers(tmp_path):
         (["$350K", "$1.2M", "$900", "$2B"], [350e3, 1.2e6, 900, 2e9]),
         (["48.9° N", "33.5° S", "0.5 N", "12° S"], [48.9, -33.5, 0.5, -12]),
         (["12.5E", "170.25W", "3 E", "7° W"], [12.5, -170.25, 3, -7]),
+        (["5 kg", "300 g", "1,5 t", "20mg"], [5, 0.3, 1500, 2e-5]),
+        (["3 lbs", "8 oz", "1.5 lb", "4 oz"], [3, 0.5, 1.5, 0.25]),
+        (["1.5 km", "300 m", "20 cm", "5mm"], [1500, 300, 0.2, 0.005]),
+        (["1.5 L", "500 ml", "33 cl", "2l"], [1.5, 0.5, 0.33, 2]),
+        (["1.2 s", "350 ms", "20µs", "3 seconds"], [1.2, 0.35, 2e-5, 3]),
+        (["2GB", "512 MB", "1.5 TB", "100 KB"], [2000, 512, 1.5e6, 0.1]),
+        (["5 kW", "300 W", "1.2 MW", "7 kW"], [5, 0.3, 1200, 7]),
+        (["5 kWh", "300 Wh", "1.2 MWh", "7 kWh"], [5, 0.3, 1200, 7]),
+        (["2.4 GHz", "900 MHz", "32 kHz", "50 Hz"], [2400, 900, 0.032, 5e-5]),
+        (["5 V", "300 mV", "1.2 kV", "7 V"], [5, 0.3, 1200, 7]),
+        (["5 A", "300 mA", "1.2 A", "7 mA"], [5, 0.3, 1.2, 0.007]),
+        (["1 bar", "1013 hPa", "300 kPa", "12 mbar"], [100, 101.3, 300, 1.2]),
         (["1:30:00", "26:00:00", "0:45:00", "100:15:00"], [1.5, 26, 0.75, 100.25]),
         (["59:48", "1:02:03", "48:00", "1:30:00"], [59.8, 62.05, 48, 90]),
         (["5:12 min/km", "6:30 min/km", "4:45 min/km", "5:00 min/km"], [5.2, 6.5, 4.75, 5]),

@@ -25,11 +25,6 @@ def start():
     return run
 
 
-def results(processes, i):
-    """What a process printed about the runs that ended."""
-    return [json.loads(line) for line in processes.said(i)[0].splitlines() if line[:1] == "{"]
-
-
 def write_files(folder, parts):
     """The rows of a stream, as many in each file as in a shard."""
     folder.mkdir()
@@ -50,7 +45,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
     write_files(tmp_path / "files", parts=6)
     with start(tmp_path, 1, by_six, both, stream, devices=2) as processes:
         assert processes.wait(SECONDS) == [0], processes.everything()
-        one, two_devices, streamed = results(processes, 0)
+        one, two_devices, streamed = processes.results(0)
     assert (one["steps"], one["processes"]) == (78, 1)
     assert two_devices == one
     assert len(streamed.pop("read")) == 12
@@ -61,7 +56,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
         processes.running[0].kill()
         assert processes.wait(40, but=[0]) == [LOST] * 3, processes.everything()
         for i in range(1, 4):
-            assert [found["processes"] for found in results(processes, i)] == [4]
+            assert [found["processes"] for found in processes.results(i)] == [4]
             assert "process 0 of 4 gives no sign of life" in processes.said(i)[1]
 
     # two go on with it, in the shards of its checkpoint; then one of them is given another seed, and both refuse
@@ -69,7 +64,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
     with start(tmp_path, 2, {"name": "handed over", "epochs": 6}, odd) as processes:
         assert processes.wait(SECONDS) == [1, 1], processes.everything()
         for i in range(2):
-            assert results(processes, i) == [one | {"processes": 2}]
+            assert processes.results(i) == [one | {"processes": 2}]
             said = processes.said(i)[1]
             assert "DataError: process 1 of 2 does not run what process 0 runs: seed, first parameters differ" in said
     assert not checkpoints(tmp_path, "odd")
@@ -83,7 +78,7 @@ def test_one_process_or_several_have_the_same_bits_and_name_what_goes_wrong(tmp_
         for i in range(2):
             parts = {0, 2 * i, 2 * i + 1}  # the first rows of all say what an example is
             own = sorted(f"{what}-{part}.npy" for what in "Xy" for part in parts)
-            assert results(processes, i) == [one | {"processes": 3}, streamed | {"processes": 3, "read": own}]
+            assert processes.results(i) == [one | {"processes": 3}, streamed | {"processes": 3, "read": own}]
             assert "process 2 of 3 gives no sign of life" in processes.said(i)[1]
             assert "fix: the same command again goes on from the last checkpoint" in processes.said(i)[1]
 
@@ -111,7 +106,7 @@ def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, 
     whole = {"epochs": 400, "compute": {"shards": 6}}
     with start(tmp_path, 1, whole | {"name": "alone"}) as processes:
         assert processes.wait(300) == [0], processes.everything()
-        (alone,) = results(processes, 0)
+        (alone,) = processes.results(0)
     for _ in range(20):
         count, before = chance.choice([2, 3]), checkpoints(tmp_path, "torn")[-1:]
         with start(tmp_path, count, whole | {"name": "torn"}) as processes:
@@ -124,7 +119,7 @@ def test_runs_killed_twenty_times_end_with_the_bits_of_one_left_alone(tmp_path, 
     assert set(ends) == {LOST}
     with start(tmp_path, 2, whole | {"name": "torn"}) as processes:
         assert processes.wait(300) == [0, 0], processes.everything()
-        assert [results(processes, i) for i in range(2)] == [[alone | {"processes": 2}]] * 2
+        assert [processes.results(i) for i in range(2)] == [[alone | {"processes": 2}]] * 2
 
 
 @pytest.mark.slow

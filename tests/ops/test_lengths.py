@@ -36,3 +36,14 @@ def test_the_larger_of_a_length_and_a_part_of_it_is_that_length() -> None:
     assert smaller("n", larger("n", "m")) == "n"
     assert larger(larger("n", "m"), "n") == larger("n", "m")
     assert larger("n", "m") not in ("n", "m")
+
+
+def test_a_product_divided_by_one_of_its_factors_is_the_other() -> None:
+    draw = random.Random(1)
+    for _ in range(150):
+        (a, said), (b, also) = expression(draw, 3), expression(draw, 2)
+        for numbers in ({"n": 5, "m": 2, "batch": 3}, {"n": 2, "m": 31, "batch": 8}):
+            if (by := value(b, numbers)) != 0:
+                assert value(divide(times(a, b), b), numbers) == value(a, numbers), (said, also)
+                assert value(divide(plus(times(a, b), 1), b), numbers) == (value(times(a, b), numbers) + 1) // by
+    assert divide(times(plus("n", 1), plus("m", 2), "batch"), times(plus("n", 1), plus("m", 2))) == "batch"

@@ -1,5 +1,6 @@
 """Copies of a script that train together, for tests: none is left behind, and what each said is kept."""
 
+import json
 import os
 import socket
 import subprocess
@@ -18,10 +19,11 @@ class Shared:
         running: The processes, in the order of their numbers.
     """
 
-    def __init__(self, folder, script, count, words, devices):
+    def __init__(self, folder, script, count, words, devices, machines):
         with socket.socket() as free:  # a port is asked for, never assumed
             free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+            port = free.getsockname()[1]
+        address = f"{'first' if machines else '127.0.0.1'}:{port}"
         environment = os.environ | {
             "JAX_PLATFORMS": "cpu",
             "JAX_NUM_CPU_DEVICES": str(devices),
@@ -31,12 +33,17 @@ class Shared:
         self.running = []
         for i, (out, err) in enumerate(self.outputs):
             with open(out, "w") as told, open(err, "w") as complained:
-                command = [sys.executable, HERE / script, address, f"{i}/{count}", *words]
+                there = machines[i].run if machines else ()
+                command = [*there, sys.executable, HERE / script, address, f"{i}/{count}", *words]
                 self.running.append(subprocess.Popen(command, env=environment, stdout=told, stderr=complained))
 
     def said(self, i):
         """What a process wrote on its standard output, and on its standard error."""
         return tuple(path.read_text() for path in self.outputs[i])
+
+    def results(self, i):
+        """What a process printed about the runs that ended."""
+        return [json.loads(line) for line in self.said(i)[0].splitlines() if line[:1] == "{"]
 
     def everything(self):
         """What all have said, for a person who looks for the fault."""
@@ -67,10 +74,10 @@ class Shared:
 
 
 @contextmanager
-def shared(folder, script, count, *words, devices=1):
-    """Start the processes; they are gone at the end, whatever happens."""
+def shared(folder, script, count, *words, devices=1, machines=None):
+    """Start the processes, each on its machine if there are several; they are gone at the end, whatever happens."""
     folder.mkdir(exist_ok=True)
-    started = Shared(folder, script, count, words, devices)
+    started = Shared(folder, script, count, words, devices, machines)
     try:
         yield started
     finally:

@@ -4,6 +4,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reseau.distributed.addresses import listen_where_others_reach
 from reseau.distributed.store import outliving
 from reseau.errors import DataError, ProcessError
 
@@ -54,7 +55,7 @@ def start(
     """
     _check(coordinator, processes, process, threads, timeout)
     import jax
-    from jax._src import xla_bridge
+    from jax._src import distributed, xla_bridge
 
     if xla_bridge.backends_are_initialized() or jax.distributed.is_initialized():
         raise DataError(
@@ -77,6 +78,9 @@ def start(
                 initialization_timeout=meet,
                 heartbeat_timeout_seconds=int(max(100, 4 * timeout)),  # ours are told by name first
             )
+            known = distributed.global_state
+            address = str(known.coordinator_address)
+            listen_where_others_reach(known.client, known.process_id, known.num_processes, address, meet)
     except (RuntimeError, ValueError, TypeError) as error:
         raise _refused(error, coordinator, processes, meet) from error
     _joined().watch.limit = timeout

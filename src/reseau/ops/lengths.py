@@ -6,6 +6,7 @@ texts. A word stands for a number of at least 1.
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
@@ -57,9 +58,8 @@ Terms = dict[tuple[str, ...], Fraction]
 def word(said: str, taken: Iterable[str] = ()) -> str:
     """A name in a file as a word that arithmetic can hold: letters, digits and underscores, not met before."""
     plain = re.sub(r"\W", "_", said) or "length"
-    plain = (
-        f"n{plain}" if plain[0].isdigit() or plain in ("min", "max", "and", "or", "not", "is", "in", "if") else plain
-    )
+    if plain[0].isdigit() or plain in ("min", "max", "and", "or", "not", "is", "in", "if"):
+        plain = f"n{plain}"
     try:
         ast.parse(plain, mode="eval")
     except SyntaxError:
@@ -159,9 +159,24 @@ def _quotient(a: Terms, b: Terms) -> Terms:
                 del rest[key]
         if set(rest) <= {()} and not factors:
             return _sum(exact, {(): Fraction(floor(rest[()] / factor))} if rest else {})
+    elif (whole := _factor(a, b)) is not None:
+        return whole
     if not rest:
         return exact
     return _sum(exact, {(f"{_wrapped(_said(rest))}//{_wrapped(_said(b))}",): Fraction(1)})
+
+
+def _factor(a: Terms, b: Terms) -> Terms | None:
+    """The polynomial by which the second makes the first, if there is one: long division."""
+    found: Terms = {}
+    while a:
+        top, first = (max(terms, key=lambda k: (len(k), k)) for terms in (a, b))
+        key, factor = _without(top, first), a[top] / b[first]
+        if key is None or factor.denominator != 1:
+            return None
+        found[key] = factor
+        a = _sum(a, _product({key: -factor}, b))
+    return found
 
 
 def _extreme(kind: str, a: Terms, b: Terms) -> Terms:
@@ -307,9 +322,7 @@ def _parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
 
 
 def _terms(length: Dim) -> Terms:
-    if isinstance(length, str):
-        return dict(_parsed(length))
-    return {(): Fraction(length)} if length else {}
+    return dict(_parsed(length)) if isinstance(length, str) else {(): Fraction(length)} if length else {}
 
 
 def _read(tree: ast.expr) -> Terms:
@@ -377,12 +390,9 @@ def _said(terms: Terms) -> Dim:
 
 def _without(key: tuple[str, ...], factors: tuple[str, ...]) -> tuple[str, ...] | None:
     """The product without some of its factors; `None` where it lacks one."""
-    left = list(key)
-    for f in factors:
-        if f not in left:
-            return None
-        left.remove(f)
-    return tuple(left)
+    left = Counter(key)
+    left.subtract(factors)
+    return None if min(left.values(), default=0) < 0 else tuple(sorted(left.elements()))
 
 
 def _wrapped(length: Dim) -> str:

@@ -19,9 +19,11 @@ from jax import Array, lax
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import differ
-from reseau.ops.quantization import Dequantize, Quantize
+from reseau.ops.quantization import Quantize
 
 __all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell", "QuantizedLongShortCell"]
+
+ROW_BY_ROW = 256  # units up to which onnxruntime's quantized cell gives each thread rows of its own
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda x: jnp.maximum(x, 0),
@@ -169,9 +171,9 @@ class QuantizedLongShortCell(Recurrent):
     """A `LongShortCell` whose products are those of levels, in 8 bits.
 
     The sequence is put on 256 levels of its range, the hidden state of each row on 256 levels of the range that it has
-    in that step. Further inputs: scale and zero of the levels of the input weights, then those of the state weights,
-    one for all or one for each of the gates × units; the zeros have the type of the levels. `backward` is a proxy:
-    rounding counts as the identity.
+    in that step; with more than 256 units those of all rows share one range, as onnxruntime's do. Further inputs: scale
+    and zero of the levels of the input weights, then those of the state weights, one for all or one for each of the
+    gates × units; the zeros have the type of the levels. `backward` is a proxy: rounding counts as the identity.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -189,14 +191,15 @@ class QuantizedLongShortCell(Recurrent):
     proxy: ClassVar[bool] = True
 
     def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
-        (h, cell), (r, peep) = states, weights
-        return long_short_step(self, x + on_own_levels(h, (1,)) @ r.T, cell, peep)
+        (h, cell), (r, r_scale, peep) = states, weights
+        together = (0, 1) if h.shape[1] > ROW_BY_ROW else (1,)
+        return long_short_step(self, x + of_levels(on_own_levels(h, together), (r, r_scale)), cell, peep)
 
     def forward(self, x: Array, w: Array, r: Array, *more: Array) -> Array:
         b, c, h, lengths, cell, peep, w_scale, w_zero, r_scale, r_zero = more
-        w, r = on_levels(w, w_scale, w_zero), on_levels(r, r_scale, r_zero)
-        from_x = on_own_levels(x, (0, 1, 2)) @ w.T + b + c
-        return chosen(self.output, *self.run(from_x, lengths, (h, cell), (r, peep)))
+        from_x = of_levels(on_own_levels(x, (0, 1, 2)), on_levels(w, w_scale, w_zero)) + b + c
+        state_weights = on_levels(r, r_scale, r_zero)
+        return chosen(self.output, *self.run(from_x, lengths, (h, cell), (*state_weights, peep)))
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
         return chosen_shape(self.output, super().shape(x, w, r, *rest))
@@ -224,18 +227,24 @@ def long_short_step(
     return cell.gate(0, o + at_output * state) * ACTIVATIONS[cell.activations[2]](state), state
 
 
-def on_levels(x: Array, scale: Array, zero: Array) -> Array:
-    """The array on a grid of levels, one for all or one for each row; its derivative is that of the identity."""
+def on_levels(x: Array, scale: Array, zero: Array) -> tuple[Array, Array]:
+    """How many levels from zero, and their scale, one for all or one for each row; rounding counts as the identity."""
     scale, zero = (jnp.reshape(v, (-1, *(1,) * (x.ndim - 1))) if v.ndim == 1 else v for v in (scale, zero))
+    scale = lax.stop_gradient(scale)
     whole = np.iinfo(zero.dtype if jnp.issubdtype(zero.dtype, jnp.integer) else np.uint8)
-    levels = Quantize("float", int(whole.min), int(whole.max)).forward(x, scale, zero)
-    value = Dequantize().forward(levels, scale, zero)
-    return lax.stop_gradient(value) + (x - lax.stop_gradient(x))
+    levels = Quantize("float", int(whole.min), int(whole.max)).forward(x, scale, zero) - zero.astype(x.dtype)
+    exact = x / scale
+    return lax.stop_gradient(levels) + (exact - lax.stop_gradient(exact)), scale
 
 
-def on_own_levels(x: Array, axes: tuple[int, ...]) -> Array:
+def on_own_levels(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """The array on 256 levels from its smallest to its largest entry along the axes, 0 among them."""
     low, high = jnp.minimum(x.min(axes, keepdims=True), 0), jnp.maximum(x.max(axes, keepdims=True), 0)
     scale = jnp.where(high == low, 1, (high - low) / 255)
     zero = Quantize("float", 0, 255).forward(-low, scale, jnp.zeros_like(scale))
-    return on_levels(x, lax.stop_gradient(scale), lax.stop_gradient(zero))
+    return on_levels(x, scale, lax.stop_gradient(zero))
+
+
+def of_levels(x: tuple[Array, Array], w: tuple[Array, Array]) -> Array:
+    """The product with weights (rows, inputs): that of whole numbers, the same in any order of its sums."""
+    return (x[0] @ w[0].T) * (x[1] * w[1].T)

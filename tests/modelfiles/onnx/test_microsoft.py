@@ -46,6 +46,20 @@ def test_a_convolution_with_its_activation(tmp_path: Path, settings: dict[str, A
     check_both_ways(tmp_path, m, {k: normal(2, *s[1:]) for k, (_, s) in inputs.items()})
 
 
+@pytest.mark.parametrize("kind", ["Elu", "HardSigmoid", "LeakyRelu", "Selu", "Softplus", "Softsign", "ThresholdedRelu"])
+def test_a_general_product_with_its_activation(tmp_path: Path, kind: str) -> None:
+    given = {"activation_alpha": 0.4} if kind not in ("Softplus", "Softsign") else {}
+    given |= {"HardSigmoid": {"activation_beta": 0.3}, "Selu": {"activation_gamma": 1.5}}.get(kind, {})
+    m = model(
+        [node("FusedGemm", "x", "w", "b", activation=kind, transB=1, alpha=0.5, **given)],
+        {"x": ("float", ["batch", 4])},
+        {"y": ("float", ["batch", 3])},
+        {"w": normal(3, 4), "b": normal(3)},
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": normal(20, 4)})
+
+
 @pytest.mark.parametrize(
     ("settings", "left", "right"),
     [

@@ -29,10 +29,12 @@ SCALES = {"s": np.float32(0.05), "z": np.uint8(120), "ys": np.float32(0.07), "yz
 
 
 # one row: onnxruntime takes one range for all rows or one for each, by its number of threads
-def recurrent(steps: int | str, direction: str, more: dict[str, np.ndarray], **settings: Any) -> Any:
+def recurrent(
+    steps: int | str, direction: str, more: dict[str, np.ndarray], units: int = 4, rows: int | str = 1, **settings: Any
+) -> Any:
     ways = 2 if direction == "bidirectional" else 1
     # weights of 7 bits: on processors without VNNI onnxruntime adds pairs of products of 8 bits in 16 bits
-    stored = {"w": levels(ways, 3, 16, low=64, high=192), "r": levels(ways, 4, 16, low=64, high=192)}
+    stored = {k: levels(ways, n, 4 * units, low=64, high=192) for k, n in (("w", 3), ("r", units))}
     stored |= {f"{k}s": np.full(ways, 0.01 * (i + 1), np.float32) for i, k in enumerate("wr")}
     stored |= {f"{k}z": np.full(ways, 128, np.uint8) for k in "wr"} | more
     names = [n if n in more else "" for n in ("b", "", "h", "c", "p")]
@@ -41,10 +43,10 @@ def recurrent(steps: int | str, direction: str, more: dict[str, np.ndarray], **s
         [
             node(
                 "DynamicQuantizeLSTM", "x", "w", "r", *names, "ws", "wz", "rs", "rz", outputs=outputs,
-                direction=direction, hidden_size=4, **settings,
+                direction=direction, hidden_size=units, **settings,
             )
         ],
-        {"x": ("float", [steps, 1, 3])},
+        {"x": ("float", [steps, rows, 3])},
         {name: ("float", None) for name in outputs},
         stored,
         com_microsoft=1,
@@ -72,6 +74,10 @@ def test_an_lstm_of_levels_over_any_number_of_steps(tmp_path: Path) -> None:
         x = normal(steps, 1, 3)
         agree(net(params, x), theirs(m, {"x": x}))
         agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}))
+
+
+def test_more_than_256_units_share_one_range_among_rows(tmp_path: Path) -> None:
+    check_both_ways(tmp_path, recurrent(4, "forward", {}, units=260, rows="rows"), {"x": normal(4, 3, 3)})
 
 
 def test_a_general_product_of_levels(tmp_path: Path) -> None:

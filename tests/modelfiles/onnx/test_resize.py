@@ -2,8 +2,11 @@
 
 import jax
 import numpy as np
+import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 
+import reseau as rs
 from tools.onnx_files import FLOAT, agree, made, node, value
 
 pytest.importorskip("onnxruntime")
@@ -50,3 +53,23 @@ def test_a_named_axis_is_resized(mode: str, how: str, target: str, tmp_path) -> 
     assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
     for sides, others in (((1, 1), (1, 1)), ((4, 2), (8, 1)), ((5, 6), (3, 4))):
         agree(path, {"x": draw(1, 2, *sides), "z": draw(*others)})
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT32])
+@pytest.mark.parametrize("named", [False, True])
+def test_whole_numbers_are_blended(kind: int, named: bool, tmp_path) -> None:
+    rows, columns = ("s", "t") if named else (3, 4)
+    scales = np.array([1, 1, 2, 4], np.float32)
+    nodes = [node("Resize", ["x", "", "scales"], ["y"], mode="linear", coordinate_transformation_mode="asymmetric")]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", kind, [1, 2, rows, columns])], ["y"], scales=scales)
+    x = np.random.default_rng(0).integers(0, 100, (1, 2, 3, 4)) - (0 if kind == onnx.TensorProto.UINT8 else 50)
+    agree(path, {"x": x.astype(onnx.helper.tensor_dtype_to_np_dtype(kind))}, tmp_path / "back.onnx")
+
+
+def test_whole_numbers_are_blended_by_cubics(tmp_path) -> None:
+    nodes = [node("Resize", ["x", "", "scales"], ["y"], mode="cubic")]
+    scales = np.array([1, 1, 2, 1.5], np.float32)
+    path = made(tmp_path / "a.onnx", nodes, [value("x", onnx.TensorProto.INT8, [1, 2, 3, 4])], ["y"], scales=scales)
+    x = np.random.default_rng(0).integers(-128, 128, (1, 2, 3, 4)).astype(np.int8)
+    net, params = rs.load(path)
+    np.testing.assert_array_equal(net(params, x), ReferenceEvaluator(str(path)).run(None, {"x": x})[0])

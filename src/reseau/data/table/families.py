@@ -1,4 +1,4 @@
-"""Families of units that stand for one quantity together: thousands and millions, north and south, hours, minutes."""
+"""Families of units that stand for one quantity together: thousands and millions, kg and g, north and south, hours."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,22 @@ from reseau.data.table.units import number_and_unit
 
 __all__ = ["FAMILIES", "are_family", "family_number", "lasted", "mixed_clock"]
 
-SCALES = {"": 1.0, "thousand": 1e3, "tsd": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9, "bn": 1e9, "mrd": 1e9}
+SCALES = {
+    "K/M": {"": 1.0, "thousand": 1e3, "tsd": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9, "bn": 1e9, "mrd": 1e9},
+    "kg g": {"t": 1e3, "kg": 1.0, "g": 1e-3, "mg": 1e-6, "µg": 1e-9, "кг": 1.0, "г": 1e-3},
+    "lb oz": {"lb": 1.0, "oz": 1 / 16},
+    "km m": {"km": 1e3, "m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "км": 1e3, "м": 1.0, "см": 1e-2, "мм": 1e-3},
+    "l ml": {"l": 1.0, "dl": 0.1, "cl": 1e-2, "ml": 1e-3, "л": 1.0, "мл": 1e-3},
+    "s ms": {"s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9},
+    "GB MB": {"TB": 1e6, "GB": 1e3, "MB": 1.0, "KB": 1e-3, "kB": 1e-3},
+    "kW W": {"gw": 1e6, "MW": 1e3, "kw": 1.0, "w": 1e-3},
+    "kWh Wh": {"gwh": 1e6, "MWh": 1e3, "kwh": 1.0, "wh": 1e-3},
+    "MHz kHz": {"ghz": 1e3, "mhz": 1.0, "khz": 1e-3, "hz": 1e-6},
+    "V mV": {"kv": 1e3, "v": 1.0, "mV": 1e-3},
+    "A mA": {"a": 1.0, "ma": 1e-3},
+    "kPa hPa": {"bar": 100.0, "mbar": 0.1, "MPa": 1e3, "kpa": 1.0, "hpa": 0.1, "pa": 1e-3},
+}
+"""What a number is multiplied by beside each unit, in the spelling of `units`; only K/M holds numbers without one."""
 SIDES = {
     "N/S": {"N": 1.0, "S": -1.0},
     "E/W": {"E": 1.0, "W": -1.0},
@@ -41,6 +56,18 @@ MANY = {
 
 FAMILIES = {
     "K/M": "numbers with K, M or B for thousands, millions and billions",
+    "kg g": "masses, in kg: 500 g is 0.5",
+    "lb oz": "masses, in lb: 8 oz is 0.5",
+    "km m": "lengths, in m: 1.5 km is 1500",
+    "l ml": "volumes, in l: 500 ml is 0.5",
+    "s ms": "durations, in s: 500 ms is 0.5",
+    "GB MB": "amounts of data, in MB: 1.5 GB is 1500",
+    "kW W": "powers, in kW: 500 W is 0.5",
+    "kWh Wh": "energies, in kWh: 500 Wh is 0.5",
+    "MHz kHz": "frequencies, in MHz: 1.5 GHz is 1500",
+    "V mV": "voltages, in V: 500 mV is 0.5",
+    "A mA": "currents, in A: 500 mA is 0.5",
+    "kPa hPa": "pressures, in kPa: 1013 hPa is 101.3",
     "N/S": "degrees, those of the north positive",
     "E/W": "degrees, those of the east positive",
     "°": "degrees",
@@ -59,8 +86,8 @@ def family_number(cell: str, family: str) -> tuple[str, float] | None:
     """The number in a cell and what it is multiplied by; nothing where the cell is none of the family.
 
     Example:
-        >>> family_number("$1.2M", "K/M"), family_number("33.9° S", "N/S"), family_number("1:30:00", "h:m:s")
-        (('$1.2', 1000000.0), ('33.9', -1.0), ('1', 1.5))
+        >>> family_number("$1.2M", "K/M"), family_number("33.9° S", "N/S"), family_number("5 g", "kg g")
+        (('$1.2', 1000000.0), ('33.9', -1.0), ('5', 0.001))
     """
     cell = cell.strip()
     if family == "()":
@@ -81,10 +108,10 @@ def family_number(cell: str, family: str) -> tuple[str, float] | None:
         if sided is None or sided["side"] not in SIDES[family]:
             return None
         return sided["number"], SIDES[family][sided["side"]]
-    measured = number_and_unit(cell)
+    measured, worth_of = number_and_unit(cell), SCALES[family]
     if measured is None:
-        return cell, 1.0
-    return (measured.number, SCALES[measured.unit]) if measured.unit in SCALES else None
+        return (cell, 1.0) if "" in worth_of else None
+    return (measured.number, worth_of[measured.unit]) if measured.unit in worth_of else None
 
 
 def are_family(values: Sequence[str], family: str) -> bool:

@@ -1,4 +1,4 @@
-"""Units beside numbers: `5 kg`, `12 ms`, `36 months`. One unit makes a column of numbers; several are asked about."""
+"""Units beside numbers: `5 kg`, `12 ms`, `36 months`. One unit makes a column of numbers; of several see `families`."""
 
 import re
 from functools import lru_cache

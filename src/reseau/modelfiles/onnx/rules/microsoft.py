@@ -18,19 +18,20 @@ __all__ = ["READ"]
 
 def activated(call: Call, y: Node) -> Node:
     """The value after the activation that is fused into a node."""
-    kind = call.attribute("activation", "")
-    given = [float(v) for v in call.attribute("activation_params") or ()]
-    if kind in ("", "Relu", "Tanh", "Sigmoid"):
-        plain = {"Relu": ops.Relu(), "Tanh": ops.Tanh(), "Sigmoid": ops.Sigmoid()}
-        return apply_op(plain[kind], y) if kind else y
-    if kind == "LeakyRelu":
-        return apply_op(ops.LeakyRelu(given[0] if given else call.attribute("activation_alpha", 0.01)), y)
-    if kind == "Clip":
-        return apply_op(ops.Clip(given[0], given[1]), y)
-    if kind == "HardSigmoid":
-        like = call.importer.dtype(y)
-        return apply_op(ops.Clip(0.0, 1.0), call.constant(given[0], like) * y + call.constant(given[1], like))
-    raise ValueError(f"its activation {kind!r} is not supported")
+    kind = str(call.attribute("activation", ""))
+    if not kind:
+        return y
+    if kind == "Softsign":
+        return y / (apply_op(ops.Abs(), y) + call.constant(1, call.importer.dtype(y)))
+    named = ("min", "max") if kind == "Clip" else ("alpha", "beta", "gamma")
+    said = dict(zip(named, call.attribute("activation_params") or (), strict=False))
+    said |= {n: call.attribute(f"activation_{n}") for n in named if f"activation_{n}" in call.attributes}
+    rule = call.importer.rules.get(kind)
+    if rule is None:
+        raise ValueError(f"its activation {kind!r} is not supported")
+    found = rule(replace(call, kind=kind, opset=min(call.opset, 10), inputs=(y,), attributes=said))
+    assert isinstance(found, Node)
+    return found
 
 
 def fused_conv(call: Call) -> Node:

@@ -36,8 +36,8 @@ DOMAIN = "com.microsoft"
 def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
     """Each direction by itself.
 
-    The range of the state is that of each row: no row changes another. In onnxruntime it is that of as many rows
-    as a thread computes, and on processors without VNNI it adds pairs of products with int8 weights in 16 bits.
+    Of up to 256 units, the range of the state is that of each row; in onnxruntime, of the rows that a thread computes.
+    On processors without VNNI it adds pairs of products with int8 weights in 16 bits.
     """
     ways = ways_of(call)
     named = [str(n).lower() for n in call.attribute("activations") or ("Sigmoid", "Tanh", "Tanh") * len(ways)]

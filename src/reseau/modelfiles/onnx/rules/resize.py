@@ -21,7 +21,8 @@ LARGEST_DENOMINATOR = 64  # of the scale of an axis that is only a word
 
 def resize(call: Call) -> Node:
     """`Resize`, and its forerunner `Upsample`."""
-    x = call[0]
+    blends = not call.real() and call.attribute("mode", "nearest") != "nearest"
+    x = apply_op(ops.Cast("float32"), call[0]) if blends else call[0]
     crops = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
     for axis, m, scale in targets(call):
         n = call[0].shape[axis]
@@ -31,7 +32,16 @@ def resize(call: Call) -> Node:
             x = along_axis(call, x, axis, m, m / n if scale is None else scale)
         else:
             x = along_named_axis(call, x, axis, m, scale)
-    return x
+    return made_whole(call, x) if blends else x
+
+
+def made_whole(call: Call, x: Node) -> Node:
+    """Blends of whole numbers: cut as onnxruntime does, or, of what it does not compute, to the nearest of the type."""
+    kind = str(call.dtype())
+    if call.attribute("mode") == "cubic" or call.attribute("antialias", 0):
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        return apply_op(ops.Quantize(kind, low, high), x, real(call, 1), call.like(0))
+    return apply_op(ops.Cast(kind), x)
 
 
 def targets(call: Call) -> list[tuple[int, Dim, float | None]]:
@@ -81,10 +91,11 @@ def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
             weights[j] = taps(call, mode, place, n, scale)
     letters = "abcdefgh"[: len(x.shape)]
     result = letters.replace(letters[axis], "z")
-    y = apply_op(ops.Einsum(f"{letters},z{letters[axis]}->{result}"), x, call.like(weights))
+    y = apply_op(ops.Einsum(f"{letters},z{letters[axis]}->{result}"), x, call.constant(weights, call.importer.dtype(x)))
     if outside.any():
         filling = np.where(outside, call.attribute("extrapolation_value", 0.0), 0.0)
-        y = y + call.like(filling.reshape(-1, *(1,) * (len(x.shape) - 1 - axis)))
+        filling = filling.reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
+        y = y + call.constant(filling, call.importer.dtype(x))
     return y
 
 
@@ -129,7 +140,7 @@ def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None
     if mode == "nearest":
         return taken(rounded_node(call, place))
     low = apply_op(ops.Floor(), place)
-    share = apply_op(ops.Cast(str(call.dtype())), place - low)
+    share = apply_op(ops.Cast(str(call.importer.dtype(x))), place - low)
     first, second = taken(low), taken(low + real(call, 1))
     return first + (second - first) * call.reshaped(share, (m, *(1,) * (len(x.shape) - 1 - axis)))
 
