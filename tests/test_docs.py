@@ -58,6 +58,21 @@ def test_a_page_outside_the_course_runs_and_says_what_it_prints(page, tmp_path, 
     assert figures.with_output(text, figures.run(text, page)) == text
 
 
+@pytest.mark.parametrize(
+    ("words", "picture"),
+    [
+        (["sin(3*x)", "--interval", "-1", "1", "--tolerance", "1e-2"], "approximation-sine.png"),
+        (["--csv", str(DOCS / "data/thermocouple-k.csv"), "--tolerance", "0.1"], "approximation-thermocouple.png"),
+    ],
+)
+def test_the_command_on_the_page_draws_the_page_s_picture(words, picture, tmp_path):
+    from reseau.cli import main
+
+    with matplotlib.rc_context():
+        assert main(["approximate", *words, "--plot", str(tmp_path / picture)]) == 0
+    same_picture(tmp_path / picture, DOCS / "images" / picture)
+
+
 def test_a_picture_with_another_word_or_a_line_elsewhere_is_found(tmp_path):
     kept = DOCS / "figures" / "vanishing.svg"
     text = kept.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import jax
+from jax._src.interpreters import partial_eval
 
 from reseau.compile_cache import Kept
 
@@ -35,9 +36,19 @@ class Recent(Generic[Key, Value]):
             if len(self.made) >= self.most:
                 for old in list(self.made)[: self.most // 2]:
                     del self.made[old]
+                _forget_traces()
                 gc.collect()
             self.made[key] = found
             return found
+
+
+def _forget_traces() -> None:
+    """Empty the one cache of JAX that has no bound: its own functions as traced for each shape, also for what is gone.
+
+    What is compiled stays so, and is not traced again.
+    """
+    traced = getattr(partial_eval, "trace_to_jaxpr", None)  # JAX promises nothing about its name
+    getattr(traced, "cache_clear", bool)()
 
 
 class Compiled:

@@ -215,7 +215,8 @@ class Network:
         """
         with bits(self._parameters.wide(run.values)):
             found = backprop(self.graph.nodes, run.values, self.given(run, d_output))
-            unused = {n: jnp.zeros_like(v) for n, v in run.values.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+            rest = ((n, v) for n, v in run.values.items() if n not in found)
+            unused = {n: jnp.zeros_like(v) for n, v in rest if jnp.issubdtype(v.dtype, jnp.floating)}
         return Gradients(self.graph, unused | found)
 
     def given(self, run: Run, d_output: Any) -> Values:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import sklearn.datasets
 
 from reseau import data
 from reseau.data.readers import csv as delimited
-from reseau.data.readers import files
+from reseau.data.readers import files, text
 from reseau.errors import DataError
 from tools.refusals import refused
 
@@ -309,3 +310,28 @@ def test_the_table_of_digits_that_scikit_learn_ships():
     np.testing.assert_array_equal(table.target, theirs.target)
     assert table.classes == tuple("0123456789")
     assert [c.mean for c in table.recipe.columns] == pytest.approx(theirs.data.mean(axis=0), rel=1e-14)
+
+
+@pytest.mark.parametrize("bad", ["1,2\n", '"1"x,2,3\n,4,5,6\n', "1,2,3,4\n"])
+def test_no_thread_reads_on_after_an_error(csv, monkeypatch, bad):
+    # pyarrow reads ahead: a process that ends meanwhile was aborted
+    monkeypatch.setattr(text, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(text, "SHOWN_BYTES", 1)
+    within, plain = [], text.utf8
+
+    def slowly(source):
+        for piece in plain(source):
+            for line in piece.splitlines(keepends=True):
+                within.append(True)
+                time.sleep(0.005)
+                within[-1] = False
+                yield line
+
+    monkeypatch.setattr(text, "utf8", slowly)
+    path = csv("a,b,y\n" + "1,2,3\n" * 9 + bad + "1,2,3\n" * 2000)
+    refused(data.read_csv, path, "y")
+    read = len(within)
+    assert not any(within)
+    time.sleep(0.03)
+    assert len(within) == read

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.interpreters.partial_eval import trace_to_jaxpr
 
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor, fit_many
@@ -181,6 +184,29 @@ def test_what_was_asked_for_last_is_kept():
     for key in "abcdaedbfaa":
         assert kept.get(key, key.upper) == key.upper()
     assert "".join(kept.made) == "dbfa"
+
+
+def test_what_jax_traced_for_shapes_of_long_ago_is_let_go():
+    kept, seen = Recent(most=4), []
+    for n in range(1, 40):
+        kept.get(n, lambda n=n: jax.eval_shape(lambda x: jnp.clip(x, 0, 1), np.zeros(n)))
+        seen.append(trace_to_jaxpr.cache_info().currsize)
+    assert max(seen[20:]) <= max(seen[:20])
+
+
+def test_what_was_compiled_is_not_compiled_again_when_others_go():
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(lambda event, _, **about: compiled.append(event))
+    own = jax.jit(lambda x: jnp.where(x > 0, x, 0).sum())
+    objective = rs.Objective(rs.Network(x := rs.input("x", (3,)), rs.affine(x, 2)), rs.losses.CrossEntropy())
+    for _ in range(2):
+        own(X), objective.value_and_grad(params := objective.network.init(0), X, SIDES), objective.network(params, X)
+        kept = Recent(most=2)
+        for key in range(4):
+            kept.get(key, list)
+        compiled.clear()
+    own(X), objective.value_and_grad(params, X, SIDES), objective.network(params, X)
+    assert compiled == []
 
 
 @pytest.mark.slow

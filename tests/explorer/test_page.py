@@ -1,6 +1,8 @@
 """The page in a real browser: its numbers are Python's, it asks nobody else, and nobody else may ask its server."""
 
+import json
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import reseau as rs
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.export import page_of
 from reseau.explorer.problem import Problem, Shape, build
-from reseau.explorer.server import MOST_MESSAGE, listen, server_on
+from reseau.explorer.server import MOST_MESSAGE, MOST_PAGES, listen, server_on
 from reseau.inspect.explain import digits, show
 from tools.browsers import CHROMIUM, FLAGS
 
@@ -29,6 +31,20 @@ def browser():
         opened.close()
 
 
+@contextmanager
+def serving(make):
+    """The address of a server in a thread of its own."""
+    with listen(0) as listening:
+        server, address = server_on(listening, make)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 @pytest.fixture(scope="module")
 def served():
     """The address, and the explorers of the pages that were opened."""
@@ -38,13 +54,8 @@ def served():
         made.append(Explorer(tell=tell))
         return made[-1]
 
-    with listen(0) as listening:
-        server, address = server_on(listening, make)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
+    with serving(make) as address:
         yield address, made
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +283,75 @@ def test_other_pages_and_wrong_tokens_and_huge_messages_are_refused(page, browse
     page.get_by_role("table").first.wait_for()  # the page beside it is still served
 
 
+def first_replies(page, address, count):
+    """What so many sockets, all open at once, are told when they ask what is explored."""
+    told = page.evaluate(
+        """async ([address, count]) => {
+            const sockets = Array.from({ length: count }, () => new WebSocket(address));
+            const told = await Promise.all(sockets.map((socket) => new Promise((done) => {
+                socket.binaryType = "arraybuffer";
+                socket.onopen = () => socket.send('{"command": "describe", "number": 1}');
+                socket.onmessage = ({ data }) => {
+                    done(new TextDecoder().decode(new Uint8Array(data, 4, new DataView(data).getUint32(0, true))));
+                };
+            })));
+            sockets.forEach((socket) => socket.close());
+            return told;
+        }""",
+        [address, count],
+    )
+    return [json.loads(text) for text in told]
+
+
+def test_of_fifty_pages_at_once_those_beyond_the_most_are_told_so_and_the_others_are_served(page, served):
+    socket = served[0].replace("http", "ws") + "socket"
+    told = first_replies(page, socket, 49)  # and the page itself
+    refused = [reply["data"]["text"] for reply in told if reply["kind"] == "closed"]
+    assert refused == [f"{MOST_PAGES} pages are open\n  fix: close some, then reload"] * (50 - MOST_PAGES)
+    assert [r["kind"] for r in told].count("describe") == MOST_PAGES - 1
+    page.get_by_role("button", name="Step", exact=True).click()
+    rested(page)
+    until(page, lambda: first_replies(page, socket, 1)[0]["kind"] == "describe")
+
+
+def chain(layers):
+    """A graph of four nodes a layer, and one more."""
+    x = h = rs.input("x", (2,))
+    for _ in range(layers):
+        h = rs.relu(rs.affine(h, 2))
+    return Problem("chain", rs.Network(x, h))
+
+
+COUNT = """() => {
+    const painter = CanvasRenderingContext2D.prototype;
+    const { clearRect, roundRect } = painter;
+    painter.clearRect = function (...words) { this.canvas.drawn = 0; return clearRect.apply(this, words); };
+    painter.roundRect = function (...words) { this.canvas.drawn += 1; return roundRect.apply(this, words); };
+}"""
+
+
+@pytest.mark.slow
+def test_of_ten_thousand_nodes_only_those_in_sight_are_drawn(browser):
+    problem = chain(2500)
+    assert len(problem.network.graph.nodes) == 10_001
+    with serving(lambda tell: Explorer(problem, tell=tell)) as address:
+        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        opened.set_default_timeout(120_000)
+        opened.add_init_script(f"({COUNT})()")
+        opened.goto(address + "#view=graph")
+        opened.get_by_label("fold repeated blocks").uncheck()
+        search = opened.get_by_role("searchbox")
+        search.fill("relu_2000")
+        opened.get_by_role("button", name="relu_2000").wait_for()
+        canvas = opened.locator("canvas[role=application]")
+        assert 1 < canvas.evaluate("it => it.drawn") < 60
+        assert opened.evaluate("document.querySelectorAll('*').length") < 2000
+        search.press("Enter")
+        opened.get_by_role("heading", name="relu_2000").wait_for()
+        assert 1 < canvas.evaluate("it => it.drawn") < 60
+        opened.close()
+
+
 def exported(browser, tmp_path, problem, params):
     (tmp_path / "page.html").write_text(page_of(problem, params))
     opened = browser.new_page()
@@ -323,16 +403,11 @@ def test_an_exported_page_opens_from_disk_and_computes_what_python_does(browser,
 
 
 def test_a_server_that_is_gone_is_told(browser):
-    with listen(0) as listening:
-        server, address = server_on(listening, lambda tell: Explorer(tell=tell))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        opened = browser.new_page()
+    opened = browser.new_page()
+    with serving(lambda tell: Explorer(tell=tell)) as address:
         opened.goto(address)
         opened.get_by_role("tab", name="Graph").wait_for()
-        server.should_exit = True
-        thread.join()
-        alert = opened.get_by_role("alert")
-        alert.wait_for()
-        assert "The server has stopped" in alert.inner_text()
-        opened.close()
+    alert = opened.get_by_role("alert")
+    alert.wait_for()
+    assert "The server has stopped" in alert.inner_text()
+    opened.close()

@@ -9,6 +9,7 @@ import pytest
 
 import reseau as rs
 from reseau.theory import balance, global_optimum, optimality_gap
+from tools.pages import DOCS, same_picture
 
 pytest.importorskip("clarabel")
 pytest.importorskip("matplotlib")
@@ -76,7 +77,7 @@ def test_random_features_tend_to_the_kernel_and_interpolate(example, tmp_path, m
     module = example("random_features")
     monkeypatch.setattr(sys, "argv", ["random_features.py", "--out", str(tmp_path / "features.png")])
     module.main()
-    assert (tmp_path / "features.png").read_bytes().startswith(b"\x89PNG")
+    same_picture(tmp_path / "features.png", DOCS / "images" / "random_features.png")
     measured = module.measure()
     apart = np.abs(measured.curves - measured.limit).max(axis=1)
     assert apart[-1] < 0.1 < apart[1]

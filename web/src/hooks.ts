@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Reply } from "./channel";
 import type { App } from "./state";
 
-const AT_ONCE = 100; // milliseconds of a reply after which looking rests, so that training has the machine
-const LONGEST_REST = 500;
+const SHARE = 0.09; // of each core that looking may take while training runs, so that a fit takes at most a tenth longer
+const LONGEST_REST = 2000; // milliseconds
 
 /** The reply to a command, asked again when `keys` change; at most one question is under way. */
 export function useReply(
@@ -33,8 +33,8 @@ export function useReply(
       const took = performance.now() - began;
       if (gone.current) return;
       setKept({ reply: found, problem });
-      if (now.current.running && took > AT_ONCE)
-        await new Promise((done) => setTimeout(done, Math.min(took - AT_ONCE, LONGEST_REST)));
+      const share = Math.min(SHARE * app.about.cores, 1);
+      if (now.current.running) await new Promise((done) => setTimeout(done, Math.min(took / share - took, LONGEST_REST)));
       busy.current = false;
       if (again.current) {
         again.current = false;

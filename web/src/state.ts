@@ -80,6 +80,7 @@ export interface Described {
   nodes: number;
   outputs: number[];
   trainable: boolean;
+  cores: number;
   loss: string | null;
   data: Rows | null;
   rows: number;

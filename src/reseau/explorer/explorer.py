@@ -14,7 +14,7 @@ from reseau.explorer.data_view import attribution, confusion, describe_data, lis
 from reseau.explorer.datasets import DATASETS, generate
 from reseau.explorer.export import page_of
 from reseau.explorer.files import model_bytes, python_script, read_table
-from reseau.explorer.graph_view import Statistician, draw_graph, inspect_node
+from reseau.explorer.graph_view import Inspector, Statistician, draw_graph
 from reseau.explorer.problem import PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
 from reseau.explorer.step_view import check_differences, explain_step
@@ -32,6 +32,7 @@ from reseau.explorer.theory_view import (
 from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
 from reseau.graph.cost import size
 from reseau.layers.hidden import ACTIVATIONS
+from reseau.training.checkpoint_file import cores
 
 __all__ = ["Explorer", "playground"]
 
@@ -112,6 +113,7 @@ class Explorer:
         self.trainer.moments = [*self.checkpoints, *self.trainer.moments]
         self.statistician: Statistician | None = None
         self.surveyor: Surveyor | None = None
+        self.inspector = Inspector(problem)
 
     def _progress(self, data: dict[str, Any]) -> None:
         self.tell(Reply("progress", data))
@@ -131,6 +133,7 @@ class Explorer:
             "nodes": len(graph.nodes),
             "outputs": list(graph.outputs[0].shape[1:]),
             "trainable": problem.loss is not None and problem.table is not None and bool(graph.parameters),
+            "cores": cores(),
             "loss": None if problem.loss is None else type(problem.loss).__name__,
             "data": describe_data(problem),
             "rows": problem.count,
@@ -316,7 +319,7 @@ ACTIONS: dict[type, Action] = {
     c.Curve: lambda e, k: e.progress("curve"),
     c.DrawGraph: lambda e, k: draw_graph(e.problem.walk.graph, k.folded),
     c.Statistics: Explorer.statistics,
-    c.Inspect: lambda e, k: inspect_node(e.problem, e.trainer.params, k.node, k.row),
+    c.Inspect: lambda e, k: e.inspector.inspect(e.trainer.params, k.node, k.row),
     c.Points: lambda e, k: points(e.problem, k.first, k.second),
     c.Surface: Explorer.surface,
     c.Measure: Explorer.measure,

@@ -89,6 +89,7 @@ def payload(problem: Problem, params: Mapping[str, Any]) -> dict[str, Any]:
         "nodes": len(graph.nodes),
         "outputs": list(own.outputs[0].shape[1:]),
         "trainable": False,
+        "cores": 1,
         "loss": None,
         "data": None if data is None else data | {"rows": len(shown), "held": len(held)},
         "rows": len(shown),

@@ -1,6 +1,7 @@
 """The graph view: where every box stands, what its node did on some rows, and its value and derivative for one row."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.graph import Graph, Input, Node
 from reseau.graph.backprop import Values, backprop, evaluate
+from reseau.graph.run import one_or_tuple
 from reseau.inspect.diagnose import diagnose
 from reseau.inspect.drawing.boxes import FAMILIES, Diagram, diagram
 from reseau.inspect.drawing.layout import assign_layers
@@ -20,7 +22,7 @@ from reseau.inspect.explain import formula
 from reseau.inspect.words import describe, plain
 from reseau.network import Network, mean_with_signs
 
-__all__ = ["Statistician", "check_rows", "draw_graph", "inspect_node"]
+__all__ = ["Inspector", "Statistician", "check_rows", "draw_graph", "scalar"]
 
 PAINTED = 600  # boxes that are laid out with care; more stand in plain rows
 ROWS = 256  # that statistics are taken on
@@ -154,38 +156,61 @@ def scalar(walk: Network, values: Mapping[Node, Any], *, mean: bool = False) -> 
     return found
 
 
-def inspect_node(problem: Problem, params: Mapping[str, Any], name: str, row: int) -> Reply:
-    """The value of a node for one row, and the derivative of that row's loss by it."""
-    walk = problem.walk
-    graph = walk.graph
-    by_plain = {plain(n): node for node, n in graph.names.items()}
-    if name not in by_plain:
-        raise DataError(f"the network has no node {name!r}\n  fix: choose another node")
-    node = by_plain[name]
-    run = walk.forward(params, *problem.rows(check_rows(problem, row, 1)))
-    value = np.asarray(run.values[node])
-    data: dict[str, Any] = {
-        "name": name,
-        "row": row,
-        "what": describe(node),
-        "formula": formula(graph, node),
-        "shape": list(value.shape),
-        "parameter": graph.names[node] in graph.parameters,
-        "reads": [plain(graph.names[p]) for p in node.parents],
-        "read_by": [plain(graph.names[c]) for c in graph.consumers[node]],
-        "scalar": "the loss of this row" if problem.loss is not None else "the sum of the outputs",
-    }
-    if value.dtype.kind not in "fiub":
-        return Reply("inspect", data | {"texts": [str(v) for v in value.ravel()[:64]]})
-    buffers = {"value": value.ravel()[:MOST_SENT]}
-    try:
-        derivative = walk.backward(run, _one_or_tuple(list(scalar(walk, run.values).values())))
-        if isinstance(node.source, Input) and node.source.dtype != "float":
-            raise DataError("indices have no derivative")
-        buffers["derivative"] = np.asarray(derivative[graph.names[node]]).ravel()[:MOST_SENT]
-    except ReseauError as error:
-        data["no_derivative"] = str(error).partition("\n")[0]
-    return Reply("inspect", data, buffers)
+class Inspector:
+    """One node after the other, for one row: the walk there and back is kept while parameters and row stay."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.params: Mapping[str, Any] | None = None
+        self.row = -1
+
+    def inspect(self, params: Mapping[str, Any], name: str, row: int) -> Reply:
+        """The value of a node for one row, and the derivative of that row's loss by it."""
+        problem, walk = self.problem, self.problem.walk
+        graph = walk.graph
+        if name not in self._by_plain:
+            raise DataError(f"the network has no node {name!r}\n  fix: choose another node")
+        node = self._by_plain[name]
+        if params is not self.params or row != self.row:
+            self._walk(params, row)
+        value = np.asarray(self.run.values[node])
+        data: dict[str, Any] = {
+            "name": name,
+            "row": row,
+            "what": describe(node),
+            "formula": formula(graph, node),
+            "shape": list(value.shape),
+            "parameter": graph.names[node] in graph.parameters,
+            "reads": [plain(graph.names[p]) for p in node.parents],
+            "read_by": [plain(graph.names[c]) for c in graph.consumers[node]],
+            "scalar": "the loss of this row" if problem.loss is not None else "the sum of the outputs",
+        }
+        if value.dtype.kind not in "fiub":
+            return Reply("inspect", data | {"texts": [str(v) for v in value.ravel()[:64]]})
+        buffers = {"value": value.ravel()[:MOST_SENT]}
+        derivative = self.cotangents.get(node)
+        if derivative is None or (isinstance(node.source, Input) and node.source.dtype != "float"):
+            data["no_derivative"] = self.why or "indices and labels have no derivative"
+        else:
+            buffers["derivative"] = np.asarray(derivative).ravel()[:MOST_SENT]
+        return Reply("inspect", data, buffers)
+
+    @cached_property
+    def _by_plain(self) -> dict[str, Node]:
+        return {plain(n): node for node, n in self.problem.walk.graph.names.items()}
+
+    def _walk(self, params: Mapping[str, Any], row: int) -> None:
+        """Forward and backward for one row; why there is no way back, where there is none."""
+        problem, walk = self.problem, self.problem.walk
+        self.run = walk.forward(params, *problem.rows(check_rows(problem, row, 1)))
+        self.cotangents: Values = {}
+        self.why = ""
+        try:
+            ones = one_or_tuple(list(scalar(walk, self.run.values).values()))
+            self.cotangents = walk.backward(self.run, ones).cotangents
+        except ReseauError as error:
+            self.why = str(error).partition("\n")[0]
+        self.params, self.row = params, row
 
 
 def check_rows(problem: Problem, row: int, rows: int) -> np.ndarray:
@@ -193,7 +218,3 @@ def check_rows(problem: Problem, row: int, rows: int) -> np.ndarray:
     if not 0 <= row < problem.count or not 1 <= rows <= 64:
         raise DataError(f"there is no row {row + 1}\n  fix: a row from 1 to {problem.count}, and up to 64 of them")
     return np.arange(row, min(row + rows, problem.count))
-
-
-def _one_or_tuple(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else tuple(values)

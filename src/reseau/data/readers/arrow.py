@@ -111,7 +111,8 @@ def parquet_sheet(
     def read(file: Any) -> Any:
         opened = parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
         asked = None if columns is None else {part for c in columns for part in (c, c.partition(".")[0])}
-        return opened.read(columns=None if asked is None else [n for n in opened.schema_arrow.names if n in asked])
+        names = None if asked is None else [n for n in opened.schema_arrow.names if n in asked]
+        return opened.read(columns=names, use_threads=False)  # a thread that holds a file of Python's aborts its end
 
     return _read(path, "Parquet", read, columns, without)
 

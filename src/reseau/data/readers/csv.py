@@ -199,6 +199,8 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], odd: list[Any], *, s
             raise ragged_rows(source, layout) from error
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is not CSV: {said}\n  fix: quote the cells that hold delimiters") from error
+    finally:
+        feed.stop()
 
 
 def _all_as_numbers(batch: Any) -> np.ndarray | None:

@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from itertools import chain
+from threading import Event, Lock
+from time import sleep
 from typing import Any
 
 from reseau.data.readers.files import Source
@@ -15,6 +17,7 @@ __all__ = ["BLOCK_BYTES", "Feed", "Pieces", "utf8"]
 
 SHOWN_BYTES = 1 << 18  # from which the layout is decided
 BLOCK_BYTES = 1 << 22
+PATIENCE = 0.05  # seconds
 MARKS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -24,7 +27,7 @@ class Feed:
     closed = False
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.source, self.reading, self.over = source, Lock(), Event()
         self.spaced = b""  # the delimiter, where spaces between it and a quote are to go
         self.text: Iterator[bytes] = iter(())
         self.again()
@@ -45,6 +48,7 @@ class Feed:
         """From the beginning."""
         self.text = utf8(self.source)
         self.rest, self.ends, self.begun, self.ended = b"", 0, False, True
+        self.over.clear()
 
     @property
     def lines(self) -> int:
@@ -57,8 +61,23 @@ class Feed:
     def close(self) -> None:
         """Nothing is open between two pieces."""
 
+    def stop(self) -> None:
+        """End the text here: pyarrow reads ahead in a thread, which would abort a process that ends meanwhile."""
+        self.text = iter(())
+        with self.reading:
+            self.rest = b""
+        if not self.over.is_set() and self.over.wait(PATIENCE):
+            sleep(PATIENCE / 10)  # the thread was told, and lets go of what it was given
+
     def read(self, size: int = -1) -> bytes:
         """The next bytes, as many as `size` unless the file ends."""
+        with self.reading:
+            given = self._read(size)
+        if size and not given:
+            self.over.set()
+        return given
+
+    def _read(self, size: int) -> bytes:
         parts, count = [self.rest], len(self.rest)
         while size < 0 or count < size:
             part = next(self.text, None)

@@ -77,7 +77,8 @@ class ParquetBlock:
                 size = max(BYTES_A_PART // (8 * max(len(names), 1)), 1)
                 size = min(size, self.rows)  # what is asked for is allocated
                 chosen = names if len(names) < len(every) else None  # to look each name up takes long
-                for batch in opened.iter_batches(size, row_groups=[self.group], columns=chosen):
+                # without threads: one that still holds a file of Python's when the process ends aborts it
+                for batch in opened.iter_batches(size, row_groups=[self.group], columns=chosen, use_threads=False):
                     batch.validate(full=True)  # offsets and texts of a damaged file may point anywhere
                     skipped, row = max(start - row, 0), row + batch.num_rows
                     if row > start:

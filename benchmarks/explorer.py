@@ -1,0 +1,264 @@
+"""What the explorer's page costs and bears; writes the table of docs/explorer.md (needs chromium).
+
+    python -m benchmarks.explorer [--rounds 5]
+
+A fit of 20-100-10 alone, and the same fit while the page looks at it, in turn, medians over the rounds; frames a second
+of a surface of 200 × 200 places with the statistics of all nodes; 50 pages at once; a graph of 10,000 nodes. Server,
+training and browser share the cores that the command is given.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import reseau as rs
+from benchmarks.table import between
+from reseau.explorer.explorer import Explorer
+from reseau.explorer.notebook import problem_of
+from reseau.explorer.problem import Problem
+from reseau.explorer.replies import Reply
+from reseau.explorer.server import MOST_PAGES, listen, server_on
+
+PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
+BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 60_000, 200, 0.1, 5.0
+LAYERS, TABS = 2500, 50
+
+COUNT_BOXES = """() => {
+    const painter = CanvasRenderingContext2D.prototype;
+    const { clearRect, roundRect } = painter;
+    painter.clearRect = function (...words) { this.canvas.drawn = 0; return clearRect.apply(this, words); };
+    painter.roundRect = function (...words) { this.canvas.drawn += 1; return roundRect.apply(this, words); };
+}"""
+TURN_WHEEL = """async (canvas) => {
+    const times = [];
+    for (let i = 0; i < 20; i++) {
+        const start = performance.now();
+        const deltaY = i % 2 ? 40 : -40;
+        canvas.dispatchEvent(new WheelEvent("wheel", { deltaY, bubbles: true, cancelable: true }));
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[10];
+}"""
+
+
+class Counted(Explorer):
+    """An explorer that counts what it was asked."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        self.asked: Counter[str] = Counter()
+        super().__init__(*words, **named)
+
+    def answer(self, message: Any, buffers: Any = ()) -> Reply:
+        """The reply."""
+        self.asked[message["command"]] += 1
+        return super().answer(message, buffers)
+
+
+def classifier() -> Problem:
+    """20-100-10 on rows that are drawn at random."""
+    rng = np.random.default_rng(0)
+    x = rs.input("x", (20,))
+    net = rs.Network(x, rs.affine(rs.tanh(rs.affine(x, 100, name="hidden")), 10, name="scores"))
+    return problem_of(net, net.init(seed=0), (rng.normal(size=(ROWS, 20)), rng.integers(0, 10, ROWS)))
+
+
+def deep(layers: int = LAYERS) -> Problem:
+    """A graph of four nodes a layer."""
+    x = h = rs.input("x", (2,))
+    for _ in range(layers):
+        h = rs.relu(rs.affine(h, 2))
+    return Problem("deep", rs.Network(x, h))
+
+
+@contextmanager
+def serving(make: Callable[[Callable[[Reply], None]], Explorer]) -> Iterator[str]:
+    """The address of a server in a thread of this process."""
+    with listen(0) as listening:
+        server, address = server_on(listening, make)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def fit_alone(problem: Problem, steps: int) -> float:
+    """Steps a second of `rs.fit`."""
+    objective = problem.objective("none")
+    assert objective is not None
+    assert problem.targets is not None
+    data = (problem.inputs[0][problem.train], problem.targets[problem.train])
+    how: dict[str, Any] = {"optimizer": rs.optimizers.Adam(0.001), "batches": rs.batches.Shuffled(BATCH)}
+    start = time.perf_counter()
+    rs.fit(objective, data, steps=steps, progress=False, **how)
+    return steps / (time.perf_counter() - start)
+
+
+def fit_watched(explorer: Explorer, steps: int) -> float:
+    """Steps a second of the explorer's training."""
+    trainer = explorer.trainer
+    start = time.perf_counter()
+    trainer.start(steps)
+    trainer.wait(600)
+    return steps / (time.perf_counter() - start)
+
+
+def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
+    """The same fit alone and watched, in turn; and how often a view was drawn."""
+    problem = classifier()
+    made: list[Counted] = []
+
+    def make(tell: Callable[[Reply], None]) -> Explorer:
+        made.append(Counted(problem, tell=tell))
+        return made[-1]
+
+    views = {"training": "curve", "data": "surface", "graph": "statistics"}
+    with serving(make) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{address}#view=training")
+        page.get_by_role("button", name="Start").wait_for()
+        explorer = made[-1]
+        fit_alone(problem, 1000)
+        apart = Counted(problem)
+        for watched in (explorer, apart):
+            fit_watched(watched, 1000)
+        speeds: dict[str, list[float]] = {"alone": [], "page closed": [], **{view: [] for view in views}}
+        frames: dict[str, list[float]] = {view: [] for view in views}
+        for _ in range(rounds):
+            speeds["alone"].append(fit_alone(problem, STEPS))
+            speeds["page closed"].append(fit_watched(apart, STEPS))
+            for view, command in views.items():
+                page.get_by_role("tab", name=view.title()).click()
+                page.wait_for_timeout(1500)
+                before = explorer.asked[command]
+                speeds[view].append(fit_watched(explorer, STEPS))
+                frames[view].append((explorer.asked[command] - before) * speeds[view][-1] / STEPS)
+            print({name: round(found[-1]) for name, found in speeds.items()}, flush=True)
+        page.close()
+        lines = [("20-100-10, batch 32, `rs.fit` alone", f"{median(speeds['alone']):,.0f} steps a second")]
+        for name, found in list(speeds.items())[1:]:
+            more = median(a / b - 1 for a, b in zip(speeds["alone"], found, strict=True))
+            told = f"{100 * more:+.0f} % time"
+            if name in views:
+                told += f", {median(frames[name]):.1f} times {views[name]} a second"
+            what = "its trainer, no page open" if name == "page closed" else f"the page open on *{name.title()}*"
+            lines.append((what, told))
+    return lines
+
+
+def frames() -> list[tuple[str, str]]:
+    """Surface and statistics together, asked for ten times a second: as they rest, and while it trains."""
+    explorer = Explorer(classifier())
+
+    def frame() -> float:
+        start = time.perf_counter()
+        for command in ({"command": "surface", "size": SIDE}, {"command": "statistics"}):
+            assert explorer.answer(command).kind != "error"
+        return time.perf_counter() - start
+
+    frame()
+    alone = median(frame() for _ in range(20))
+    explorer.trainer.start()
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS:
+        time.sleep(max(0.0, AIM - frame()))
+        count += 1
+    reached = count / (time.perf_counter() - start)
+    explorer.close()
+    return [
+        (f"surface of {SIDE} × {SIDE} and statistics of all nodes", f"{1000 * alone:.0f} ms"),
+        ("both, asked for 10 times a second while it trains", f"{reached:.1f} a second"),
+    ]
+
+
+def tabs(browser: Any) -> list[tuple[str, str]]:
+    """50 pages at once."""
+    with serving(lambda tell: Explorer(tell=tell)) as address:
+        pages = [browser.new_page() for _ in range(TABS)]
+        for page in pages:
+            page.goto(address, wait_until="commit")
+        told = Counter(state_of(page) for page in pages)
+        pages[0].get_by_role("button", name="Step", exact=True).click()
+        pages[0].locator("[data-status=step]", has_text="1").wait_for()
+        for page in pages:
+            page.close()
+    return [(f"{TABS} pages at once (at most {MOST_PAGES})", f"{told[True]} drawn, {told[False]} told why")]
+
+
+def state_of(page: Any) -> bool:
+    """Whether a page was drawn; if not, it must say why not."""
+    drawn, refused = page.get_by_role("button", name="Start"), page.get_by_text("pages are open")
+    drawn.or_(refused).first.wait_for(timeout=120_000)
+    return bool(drawn.count())
+
+
+def many_nodes(browser: Any) -> list[tuple[str, str]]:
+    """A graph of 10,000 nodes: until it is drawn, what is drawn of it, how long a drawing takes."""
+    problem = deep()
+    with serving(lambda tell: Explorer(problem, tell=tell)) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.add_init_script(f"({COUNT_BOXES})()")
+        start = time.perf_counter()
+        page.goto(f"{address}#view=graph")
+        page.locator("h1").wait_for(timeout=120_000)
+        first = time.perf_counter() - start
+        page.get_by_label("fold repeated blocks").uncheck(timeout=120_000)
+        canvas = page.locator("canvas[role=application]")
+        while not canvas.evaluate("it => it.drawn"):
+            page.wait_for_timeout(10)
+        graph = time.perf_counter() - start
+        page.get_by_role("searchbox").fill("relu_2000")  # there are boxes of all nodes
+        page.get_by_role("button", name="relu_2000").wait_for(timeout=120_000)
+        page.get_by_role("searchbox").fill("")
+        seen = canvas.evaluate("it => it.drawn")
+        elements = page.evaluate("document.querySelectorAll('*').length")
+        took = canvas.evaluate(TURN_WHEEL)
+        page.close()
+    nodes = len(problem.network.graph.nodes)
+    return [
+        (f"a graph of {nodes:,} nodes: the page, then the graph, is drawn", f"{first:.1f} s, {graph:.1f} s"),
+        ("boxes drawn of it at first, elements in the page", f"{seen}, {elements}"),
+        ("another look at it (a turn of the wheel)", f"{took:.0f} ms"),
+    ]
+
+
+def main() -> None:
+    """Measure all of it, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        lines = slowdown(browser, chosen.rounds)
+        lines += frames()
+        lines += many_nodes(browser)
+        lines += tabs(browser)
+        browser.close()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    table = "\n".join(["| measured | |", "|---|---:|", *(f"| {what} | {told} |" for what, told in lines)])
+    where = f"{cores} core{'s' if cores != 1 else ''} for all of it, the browser too; {platform.machine()}."
+    between(PAGE, BEGIN, END, f"{table}\n\n{where}\n")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
