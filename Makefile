@@ -64,9 +64,9 @@ links: .venv/develop  ## follow every link of the site that leads out of it (nee
 
 newest:  ## Python 3.13 and the newest version of every dependency: the smoke run, old files, training (minutes)
 	test -x .venv-newest/bin/uv || ($(NEWEST) -m venv .venv-newest && .venv-newest/bin/python -m pip install -q uv)
-	.venv-newest/bin/uv pip install -q --upgrade --python .venv-newest/bin/python -e ".[plot,data]" "pytest>=8" "hypothesis>=6.100" "optax>=0.2.5"
-	.venv-newest/bin/python -m pytest -m "not slow" tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py \
-		tests/training/test_training.py tests/data/test_streams.py
+	.venv-newest/bin/uv pip install -q --upgrade --python .venv-newest/bin/python -e ".[plot,data]" "pytest>=8" "pytest-xdist>=3.6" "hypothesis>=6.100" "optax>=0.2.5"
+	.venv-newest/bin/python -m pytest -n 2 -m "not slow" tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py \
+		tests/training/test_training.py tests/data/test_streams.py::test_divergence_is_found_by_replay
 
 notebooks:  ## write the pages of the course, in both languages, as notebooks into docs/_build/notebooks
 	$(PYTHON) docs/notebooks.py
