@@ -362,7 +362,7 @@ def load(
 def arrays_of(params: Mapping[str, np.ndarray]) -> dict[str, Array]:
     """Arrays of JAX, those of 64 bits whole."""
     with jax.enable_x64(any(str(v.dtype) in WIDE for v in params.values()) or jnp.result_type(float) == np.float64):
-        return {name: jnp.asarray(v) for name, v in params.items()}
+        return {name: jax.device_put(v) for name, v in params.items()}
 
 
 def _rebuilt(

@@ -136,6 +136,33 @@ def test_other_text_is_refused_with_its_place(text, message):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("min(x*x, x*x)", "x*x"),
+        ("max(x + sin(x), sin(x) + x)", "x + sin(x)"),
+        ("min(x^2, x*x)", "x^2"),
+        ("max(min(2*x, x*2), x*2) - 1", "2*x - 1"),
+        ("exp(max(-(x/3), -(x/3)))", "exp(-(x/3))"),
+        ("min(max(x, 1), max(1, x))", "max(x, 1)"),
+    ],
+)
+def test_the_larger_of_two_that_are_the_same_has_no_kink(text, same):
+    points = np.linspace(-3, 3, 101)
+    np.testing.assert_array_equal(parse(text)(points), parse(same)(points))
+    assert parse(text).enclose(0.25, 0.5) == parse(same).enclose(0.25, 0.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["min(x - 1, 1 - x)", "max(x/2, 2/x)", "min(x^3, 3^x)", "max(x, -x)", "min(x*x, x*x*x)"]
+)
+def test_two_that_differ_are_not_taken_for_one(text):
+    points, name = np.linspace(0.5, 3, 101), text[:3]
+    one, other = (parse(side)(points) for side in text[4:-1].split(","))
+    np.testing.assert_array_equal(parse(text)(points), (np.minimum if name == "min" else np.maximum)(one, other))
+    assert parse(text).program[-1] == name
+
+
 def test_a_long_sum_needs_no_stack():
     assert float(parse("+".join(["x"] * 20_000))(1.0)) == 20_000
 

@@ -153,11 +153,11 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
     dtype = next((v.dtype for v in params.values() if v.dtype.kind == "f"), np.dtype(np.float32))
     wide = is_wide(graph.nodes) or any(str(v.dtype) in WIDE for v in params.values())
     with jax.enable_x64(True) if wide else nullcontext():
-        sources: dict[Node, Any] = {n: jnp.asarray(params[name]) for name, n in graph.stored.items()}
+        sources: dict[Node, Any] = {n: jax.device_put(params[name]) for name, n in graph.stored.items()}
         for node, array in zip(graph.inputs, given, strict=True):
             assert isinstance(node.source, Input)
             kind = dtype if node.source.dtype == "float" else node.source.dtype
-            sources[node] = array if is_text(node) else jnp.asarray(array.astype(kind))
+            sources[node] = array if is_text(node) else jax.device_put(array.astype(kind))
 
         sources |= constants(graph.nodes, dtype)
         late = on_host(graph)

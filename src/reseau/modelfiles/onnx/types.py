@@ -48,6 +48,9 @@ KEEPING = tuple(
     )
 )
 
+# of one type these make the same, of whole numbers too
+CLOSED = (ops.Add, ops.Maximum, ops.Minimum, ops.Multiply, ops.Quotient, ops.Subtract)
+
 STAND_IN = 2  # for a word: of what is computed here only the type is kept
 
 
@@ -69,7 +72,8 @@ def type_of(op: Op, shapes: Sequence[Shape], types: Sequence[Type]) -> Type:
     if isinstance(op, ops.Embedding):
         return types[1]
     keeps = type(op).__module__ in KEEPING and not isinstance(op, ops.WindowArgMax)
-    if keeps and len(set(types)) == 1 and jnp.issubdtype(types[0], jnp.floating):
+    keeps = (keeps and jnp.issubdtype(types[0], jnp.floating)) or isinstance(op, CLOSED)
+    if keeps and len(set(types)) == 1:
         return types[0]
     stand_ins = [
         jax.ShapeDtypeStruct([n if isinstance(n, int) else STAND_IN for n in shape], dtype)

@@ -144,7 +144,7 @@ class _Parser:
         self.sum()
         if self.peek():
             raise self.error(f"unexpected {self.peek()!r}")
-        return tuple(self.program)
+        return _without_twins(self.program)
 
     def peek(self) -> str:
         return self.tokens[self.next][0] if self.next < len(self.tokens) else ""
@@ -231,6 +231,29 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
             raise DataError(f"expression: unknown character {text[place]!r} at position {place}; write it in x")
         yield found.group(found.lastindex or 0), found.start(found.lastindex or 0)
         place = found.end()
+
+
+def _without_twins(program: list[str]) -> tuple[str, ...]:
+    """`min(a, a)` and `max(a, a)` as `a`, sums and products in any order: each point would pass for a kink."""
+    known: dict[tuple[Any, ...], int] = {}
+    kept: list[str] = []
+    stack: list[tuple[int, int]] = []  # which expression it is, and where it begins
+    for name in program:
+        count = ARITY.get(name, 1 if name == "negative" else 2 if name in "+-*/^" else 0)
+        arguments = stack[len(stack) - count :]
+        del stack[len(stack) - count :]
+        which = [number for number, _ in arguments]
+        if name in {"min", "max"} and which[0] == which[1]:
+            del kept[arguments[1][1] :]
+            stack.append(arguments[0])
+            continue
+        begins = arguments[0][1] if arguments else len(kept)
+        kept.append(name)
+        key: tuple[Any, ...] = (name, *(sorted(which) if name in {"+", "*", "min", "max"} else which))
+        if name == "^" and which[1] == known.get(("2",)):
+            key = ("*", which[0], which[0])
+        stack.append((known.setdefault(key, len(known)), begins))
+    return tuple(kept)
 
 
 def _evaluate(
