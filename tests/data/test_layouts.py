@@ -213,6 +213,16 @@ def test_a_column_that_turns_out_to_be_text_far_down_is_text_from_the_top(file, 
     assert sheet.column("b").tolist() == [*range(500)]
 
 
+@pytest.mark.parametrize("mark", ":~^#/&@!")
+def test_a_rare_delimiter_is_advised_where_a_column_is_missed(file, mark):
+    path = file(f"a{mark}b{mark}y\n" + "".join(f"{i}{mark}{2 * i}{mark}{i % 2}\n" for i in range(20)))
+    (advised,) = re.findall(
+        r"there is no column 'y'\n  fix: delimiter='(.)' \(--delimiter '\1'\)", refused(data.read_csv, path, "y")
+    )
+    table, frame = data.read_csv(path, "y", delimiter=advised), pd.read_csv(path, sep=mark)
+    np.testing.assert_array_equal(table.features, frame[["a", "b"]])
+
+
 # JSON Lines, standard input
 
 
