@@ -29,11 +29,23 @@ def summed(first: list[onnx.NodeProto], **arrays: np.ndarray) -> tuple[list[onnx
             [node("MatMul", ["w", "v"], ["c"])], w=np.ones((2**15, 1), np.float32), v=np.ones((1, 2**15), np.float32)
         ),
         summed([node("Range", ["a", "b", "d"], ["c"])], a=np.array(0), b=np.array(2**40), d=np.array(1)),
+        summed(
+            [node("ConstantOfShape", ["s"], ["c"]), node("EyeLike", ["c"], ["e"], dtype=FLOAT)],
+            s=np.array([46_000, 46_000]),
+        ),
+        summed(
+            [
+                *(node("ConstantOfShape", ["s"], [f"c{k}"]) for k in range(20)),
+                node("Concat", [f"c{k}" for k in range(20)], ["c"], axis=0),
+            ],
+            s=np.array([2**24]),
+        ),
+        summed([node("Resize", ["w", "", "", "s"], ["c"])], w=np.ones((1, 4), np.float32), s=np.array([10**9, 4])),
     ],
 )
 def test_an_array_that_a_small_file_asks_for_is_refused_before_it_is_made(nodes, arrays, tmp_path) -> None:
     path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
-    with pytest.raises(ModelFileError, match=r"node 'c' .*more than a file of this size(.|\n)*fix:"):
+    with pytest.raises(ModelFileError, match=r"node 'c\d*' .*more than a file of this size(.|\n)*fix:"):
         rs.load(path)
 
 
@@ -49,6 +61,23 @@ def test_functions_that_call_each_other_twice_end(tmp_path) -> None:
     path = tmp_path / "a.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=9), path)
     with pytest.raises(ModelFileError, match=r"node .*is one of too many(.|\n)*fix:"):
+        rs.load(path)
+
+
+@pytest.mark.parametrize("calls", [["f", "f"], ["g", "f"], ["f"]])
+def test_functions_that_call_themselves_are_refused(tmp_path, calls) -> None:
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    body = [node(kind, [f"a{k}"], [f"a{k + 1}"], domain="own") for k, kind in enumerate(calls)]
+    back = [node("f", ["a0"], ["a1"], domain="own")]
+    functions = [
+        helper.make_function("own", "f", ["a0"], [f"a{len(calls)}"], body, opsets),
+        helper.make_function("own", "g", ["a0"], ["a1"], back, opsets),
+    ]
+    x, y = value("x", FLOAT, ["n", 4]), onnx.ValueInfoProto(name="y")
+    graph = helper.make_graph([node("f", ["x"], ["y"], domain="own")], "graph", [x], [y])
+    path = tmp_path / "a.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=9), path)
+    with pytest.raises(ModelFileError, match=r"its definition does not end(.|\n)*fix:"):
         rs.load(path)
 
 
