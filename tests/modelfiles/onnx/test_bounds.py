@@ -1,6 +1,10 @@
 """A small file cannot ask for much: one budget of bytes and of nodes for a reading, and the error names the node."""
 
 import os
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from types import FrameType
 
 import numpy as np
 import onnx
@@ -85,3 +89,62 @@ def test_a_pipe_is_no_model_file(tmp_path) -> None:
     os.mkfifo(tmp_path / "a.onnx")
     with pytest.raises(ModelFileError, match=r"a folder or a device(.|\n)*fix:"):
         rs.load(tmp_path / "a.onnx")
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called, which the load of the machine does not change."""
+    count = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def chained(kind: str, count: int) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """A chain of so many nodes from `x` to `y`."""
+    ends = ["x", *(f"h{k}" for k in range(1, count)), "y"]
+    pairs, arrays = list(pairwise(ends)), {}
+    if kind == "BatchNormalization":
+        arrays = {f"{part}{k}": np.ones(4, np.float32) for k in range(count) for part in "abmv"}
+        return [node(kind, [a, *(f"{p}{k}" for p in "abmv")], [b]) for k, (a, b) in enumerate(pairs)], arrays
+    if kind == "Relu":
+        return [node(kind, [a], [b]) for a, b in pairs], arrays
+    return [node(kind, [a, "one"], [b]) for a, b in pairs], {"one": np.ones(4, np.float32)}
+
+
+@pytest.mark.parametrize("kind", ["Relu", "Add", "BatchNormalization"])
+def test_reading_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
+    work = []
+    for count in (10, 40, 100):
+        nodes, arrays = chained(kind, count)
+        path = made(tmp_path / f"{count}.onnx", nodes, [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
+        work.append(calls(lambda path=path: rs.load(path)))
+    assert work[2] - work[1] < 2.3 * (work[1] - work[0])  # 60 nodes more, and 30 more
+
+
+WRITTEN = {
+    "tanh": lambda h, k: rs.tanh(h) if k % 2 else h + 0.5,
+    "affine": lambda h, k: rs.affine(h, 4),
+    "joined": lambda h, k: h + rs.relu(h),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_writing_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
+    work = []
+    for count in (10, 40, 100):
+        h = x = rs.input("x", (4,))
+        for k in range(count):
+            h = WRITTEN[kind](h, k)
+        net = rs.Network(x, h)
+        params = net.init(0)
+        work.append(calls(lambda net=net, params=params: net.save(tmp_path / "a.onnx", params)))
+    assert work[2] - work[1] < 2.3 * (work[1] - work[0])
