@@ -406,5 +406,5 @@ MAKERS: Sequence[Callable[[Grown], None]] = (
         resized,
         chosen,
     ),
-    *(looped,),
+    *(chosen, looped),
 )
