@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,7 +34,7 @@ from reseau.explorer.server import MOST_PAGES, listen, server_on
 PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
 BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--renderer-process-limit=4"]
 ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 60_000, 200, 0.1, 5.0
 LAYERS, TABS = 2500, 50
 
@@ -99,25 +100,39 @@ def serving(make: Callable[[Callable[[Reply], None]], Explorer]) -> Iterator[str
             thread.join()
 
 
-def fit_alone(problem: Problem, steps: int) -> float:
-    """Steps a second of `rs.fit`."""
+@dataclass(frozen=True)
+class Cost:
+    """Of a fit: seconds, and the processor's seconds of this process, in which the browser does not count."""
+
+    seconds: float
+    processor: float
+
+
+def cost(fit: Callable[[], object]) -> Cost:
+    """What a fit takes."""
+    start, used = time.perf_counter(), time.process_time()
+    fit()
+    return Cost(time.perf_counter() - start, time.process_time() - used)
+
+
+def fit_alone(problem: Problem, steps: int) -> Cost:
+    """A call of `rs.fit`."""
     objective = problem.objective("none")
     assert objective is not None
     assert problem.targets is not None
     data = (problem.inputs[0][problem.train], problem.targets[problem.train])
     how: dict[str, Any] = {"optimizer": rs.optimizers.Adam(0.001), "batches": rs.batches.Shuffled(BATCH)}
-    start = time.perf_counter()
-    rs.fit(objective, data, steps=steps, progress=False, **how)
-    return steps / (time.perf_counter() - start)
+    return cost(lambda: rs.fit(objective, data, steps=steps, progress=False, **how))
 
 
-def fit_watched(explorer: Explorer, steps: int) -> float:
-    """Steps a second of the explorer's training."""
-    trainer = explorer.trainer
-    start = time.perf_counter()
-    trainer.start(steps)
-    trainer.wait(600)
-    return steps / (time.perf_counter() - start)
+def fit_watched(explorer: Explorer, steps: int) -> Cost:
+    """The same steps by the explorer's trainer."""
+
+    def fit() -> None:
+        explorer.trainer.start(steps)
+        explorer.trainer.wait(600)
+
+    return cost(fit)
 
 
 def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
@@ -130,36 +145,39 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         return made[-1]
 
     views = {"training": "curve", "data": "surface", "graph": "statistics"}
+    costs: dict[str, list[Cost]] = {"alone": [], "closed": [], **{view: [] for view in views}}
+    shown: dict[str, list[float]] = {view: [] for view in views}
     with serving(make) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"{address}#view=training")
         page.get_by_role("button", name="Start").wait_for()
-        explorer = made[-1]
+        explorer, apart = made[-1], Counted(problem)
         fit_alone(problem, 1000)
-        apart = Counted(problem)
         for watched in (explorer, apart):
             fit_watched(watched, 1000)
-        speeds: dict[str, list[float]] = {"alone": [], "page closed": [], **{view: [] for view in views}}
-        frames: dict[str, list[float]] = {view: [] for view in views}
         for _ in range(rounds):
-            speeds["alone"].append(fit_alone(problem, STEPS))
-            speeds["page closed"].append(fit_watched(apart, STEPS))
+            costs["alone"].append(fit_alone(problem, STEPS))
+            costs["closed"].append(fit_watched(apart, STEPS))
             for view, command in views.items():
                 page.get_by_role("tab", name=view.title()).click()
                 page.wait_for_timeout(1500)
                 before = explorer.asked[command]
-                speeds[view].append(fit_watched(explorer, STEPS))
-                frames[view].append((explorer.asked[command] - before) * speeds[view][-1] / STEPS)
-            print({name: round(found[-1]) for name, found in speeds.items()}, flush=True)
+                costs[view].append(fit_watched(explorer, STEPS))
+                shown[view].append((explorer.asked[command] - before) / costs[view][-1].seconds)
+            print({name: found[-1] for name, found in costs.items()}, flush=True)
         page.close()
-        lines = [("20-100-10, batch 32, `rs.fit` alone", f"{median(speeds['alone']):,.0f} steps a second")]
-        for name, found in list(speeds.items())[1:]:
-            more = median(a / b - 1 for a, b in zip(speeds["alone"], found, strict=True))
-            told = f"{100 * more:+.0f} % time"
-            if name in views:
-                told += f", {median(frames[name]):.1f} times {views[name]} a second"
-            what = "its trainer, no page open" if name == "page closed" else f"the page open on *{name.title()}*"
-            lines.append((what, told))
+    lines = [
+        ("20-100-10, batch 32: `rs.fit`", f"{STEPS / median(c.seconds for c in costs['alone']):,.0f} steps a second")
+    ]
+    for name, found in list(costs.items())[1:]:
+        pairs = list(zip(costs["alone"], found, strict=True))
+        longer = median(b.seconds / a.seconds - 1 for a, b in pairs)
+        more = median(b.processor / a.processor - 1 for a, b in pairs)
+        told = f"{100 * longer:+.0f} % time, {100 * more:+.0f} % of the processor's"
+        if name in views:
+            told += f"; {median(shown[name]):.1f} times {views[name]} a second"
+        what = "its trainer, no page open" if name == "closed" else f"the page open on *{name.title()}*"
+        lines.append((what, told))
     return lines
 
 

@@ -23,6 +23,9 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme, html_title = "furo", f"reseau {release}"
 html_static_path, html_css_files = ["_static"], ["site.css"]
+MATHJAX = FOLDER.parent / "build/mathjax/node_modules/mathjax/es5/tex-svg.js"
+if MATHJAX.exists():  # `make docs` puts it there where npm can: then the site needs no network
+    html_static_path, mathjax_path = [*html_static_path, str(MATHJAX)], MATHJAX.name
 myst_enable_extensions, myst_heading_anchors = ["dollarmath"], 3
 autodoc_typehints_format, autodoc_member_order, napoleon_use_ivar = "short", "bysource", True
 

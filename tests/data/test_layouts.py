@@ -6,9 +6,11 @@ import gzip
 import io
 import json
 import lzma
+import os
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -17,6 +19,7 @@ import pytest
 
 from reseau import data
 from reseau.data.readers import csv as reader
+from reseau.data.readers import files
 from reseau.errors import DataError
 from tools.refusals import refused
 
@@ -210,6 +213,16 @@ def test_a_column_that_turns_out_to_be_text_far_down_is_text_from_the_top(file, 
     assert sheet.column("b").tolist() == [*range(500)]
 
 
+@pytest.mark.parametrize("mark", ":~^#/&@!")
+def test_a_rare_delimiter_is_advised_where_a_column_is_missed(file, mark):
+    path = file(f"a{mark}b{mark}y\n" + "".join(f"{i}{mark}{2 * i}{mark}{i % 2}\n" for i in range(20)))
+    (advised,) = re.findall(
+        r"there is no column 'y'\n  fix: delimiter='(.)' \(--delimiter '\1'\)", refused(data.read_csv, path, "y")
+    )
+    table, frame = data.read_csv(path, "y", delimiter=advised), pd.read_csv(path, sep=mark)
+    np.testing.assert_array_equal(table.features, frame[["a", "b"]])
+
+
 # JSON Lines, standard input
 
 
@@ -229,6 +242,32 @@ def test_standard_input():
     result = subprocess.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
     frame = pd.read_csv(io.StringIO(TABLE))
     assert result.stdout.decode().split() == ["40", str(frame["age"].mean())]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress], ids=["plain", "gz", "bz2", "xz"])
+def test_a_pipe_is_read_once_and_kept(tmp_path, pack):
+    # the cells tell only at the end that the column holds texts, for which the rows are read again
+    text = "a,b\n" + "".join(f"{i if i < 9_000 else 'x'},{i}\n" for i in range(10_000))
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[pack(text.encode())])
+    writer.start()
+    sheet = data.read_sheet(tmp_path / "pipe")
+    writer.join()
+    assert sheet.column("b").tolist() == [*range(10_000)]
+    assert sheet.column("a").values[-2:] == ("8999", "x")
+
+
+def test_the_pipe_of_a_shell_is_read():
+    code = "from reseau import data; t = data.read_csv('/dev/stdin', 'y', text='one-hot'); print(len(t), t.target[-1])"
+    result = subprocess.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
+    assert result.stdout.split() == [b"40", b"1"]
+
+
+def test_devices_that_are_empty_or_never_end_are_one_error(monkeypatch):
+    monkeypatch.setattr(files, "MOST_UNPACKED", 1000)
+    assert "it is empty" in refused(data.read_sheet, "/dev/null")
+    assert "it gives more than 1000 bytes\n  fix: write them to a file first" in refused(data.read_sheet, "/dev/zero")
 
 
 # Memory

@@ -169,6 +169,14 @@ CASES = {
         "the same outputs, or a new estimator",
         lambda: (regress(warm_start=True).fit(X, NUMBERS), regress(y=np.c_[NUMBERS, NUMBERS])),
     ),
+    "another network between parts": Cure(
+        lambda: part(model=part(classes=[0, 1]).set_params(hidden_layer_sizes=(5,))),
+        "the settings of the network as they were, or a new estimator",
+        lambda: (
+            part(model=part(classes=[0, 1])),
+            part(model=NetworkClassifier(**QUICK | {"hidden_layer_sizes": (5,)}), classes=[0, 1]),
+        ),
+    ),
     "a network of other scores": other_outputs(5),
     "steps too long": Cure(
         lambda: regress(solver="sgd", learning_rate_init=1e200),

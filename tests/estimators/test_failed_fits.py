@@ -144,6 +144,29 @@ def test_another_solver_between_parts_starts_afresh_from_the_same_parameters(bef
         np.testing.assert_array_equal(w, v)
 
 
+@pytest.mark.parametrize("change", [{"activation": "tanh"}, {"activation": "logistic"}, {"activation": "identity"}])
+@pytest.mark.parametrize("again", ["partial_fit", "fit"])
+def test_another_activation_between_parts_is_the_one_that_predicts(change, again):
+    found = []
+    for kind in (MLPClassifier, NetworkClassifier):
+        model = kind(**QUICK | {"max_iter": 1}, shuffle=False, warm_start=True)
+        model.partial_fit(X, SIDES, classes=[0, 1]).set_params(**change)
+        found.append(getattr(model, again)(X, SIDES))
+    theirs, ours = found
+    theirs.coefs_, theirs.intercepts_ = ours.coefs_, ours.intercepts_
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-12)
+
+
+def test_other_layers_between_parts_are_told():
+    model = NetworkClassifier(**QUICK).partial_fit(X, SIDES, classes=[0, 1])
+    found = model.predict_proba(X)
+    for sizes in ((5,), (4, 4), ()):
+        with pytest.raises(DataError, match=r"another network .*\n  fix: the settings of the network as they were"):
+            model.set_params(hidden_layer_sizes=sizes).partial_fit(X, SIDES)
+        np.testing.assert_array_equal(model.predict_proba(X), found)
+    model.set_params(hidden_layer_sizes=QUICK["hidden_layer_sizes"]).partial_fit(X, SIDES)  # the cure
+
+
 def test_other_momentum_between_parts_is_taken_up():
     model = NetworkClassifier(**QUICK, solver="sgd", momentum=0.0).partial_fit(X, SIDES, classes=[0, 1])
     for momentum in (0.9, 0.0, 0.5):

@@ -296,8 +296,9 @@ def test_classes_of_partial_fit_are_checked():
 
 @pytest.mark.parametrize("missing", [None, np.nan, float("nan"), pd.NA], ids=repr)
 @pytest.mark.parametrize("kind", [list, lambda y: np.array(y, object), lambda y: pd.Series(y, dtype=object)])
-def test_a_missing_label_among_texts_is_said_to_be_missing(missing, kind):
-    y = kind(["a", "b", missing] * (len(X) // 3))
+@pytest.mark.parametrize("known", [["a", "b"], [True, False], [np.int64(1), np.int64(0)]], ids=repr)
+def test_a_missing_label_is_said_to_be_missing(missing, kind, known):
+    y = kind([*known, missing] * (len(X) // 3))
     with pytest.raises(ValueError, match=r"y contains NaN: there is no label in row 2") as caught:
         NetworkClassifier(**QUICK).fit(X[: len(y)], y)
     assert "str(label)" not in str(caught.value)

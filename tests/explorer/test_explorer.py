@@ -167,6 +167,12 @@ def test_training_runs_beside_and_a_kept_moment_can_be_put_back(line):
     assert ask(line, "rewind", moment=len(told.data["kept"]) - 1).data["step"] == latest
 
 
+def test_after_a_single_step_training_goes_on_in_long_chunks(line):
+    take(line, 1)
+    take(line, 600)
+    assert line.trainer.run.most_epochs > 50
+
+
 def test_a_loss_that_leaves_the_finite_numbers_is_told_and_training_can_go_on():
     explorer = Explorer()
     ask(explorer, "build", data="saddle", rows=40, hidden=[])

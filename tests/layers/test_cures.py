@@ -171,6 +171,11 @@ CASES = {
         r"(net\.init\(.*\))",
         lambda text: (net := line())(eval(text, {"net": net}), np.ones((1, 3))),
     ),
+    "parameters of another shape": Cure(
+        lambda: (net := line())({n: np.ones(7) for n in net.init(0)}, np.ones((1, 3))),
+        r"the parameters of this network, such as (.*)",
+        lambda text: (net := line())(eval(text, {"net": net}), np.ones((1, 3))),
+    ),
     "one row without the batch": Cure(
         lambda: (net := line())(net.init(0), np.ones(3)),
         r"add the batch axis: (.*)",

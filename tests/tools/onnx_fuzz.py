@@ -145,6 +145,8 @@ def reduced(g: Grown) -> None:
     x, kind = g.value("fi", (1, 4)), g.pick(*REDUCE)
     if kind == "ReduceLogSumExp" and g.values[x].dtype.kind == "i":
         raise LookupError("onnxruntime rounds the exponentials of whole numbers")
+    if 0 in g.shape_of(x):
+        raise LookupError("the mean of nothing is 0 in onnxruntime, no number in ONNX's reference")
     rank = g.values[x].ndim
     axes = None if g.pick(0, 0, 1) else [int(a) for a in g.rng.permutation(rank)[: int(g.rng.integers(1, rank + 1))]]
     inside = g.opset >= (13 if kind == "ReduceSum" else 18)
@@ -334,6 +336,25 @@ def windowed(g: Grown) -> None:
         g.add(kind, [x, *vectors[: 4 if kind == "BatchNormalization" else 2]])
 
 
+def resized(g: Grown) -> None:
+    x = g.value("fi", (1, 4))
+    rank = g.values[x].ndim
+    settings = {"mode": g.pick("nearest", "linear")}
+    if g.opset > 10:
+        settings["coordinate_transformation_mode"] = g.pick("half_pixel", "asymmetric", "align_corners")
+        settings["nearest_mode"] = g.pick("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
+    if g.opset < 13 or g.pick(0, 1):
+        # onnxruntime takes the whole length for the ends of an axis, ONNX's reference the one that is not whole
+        corners = settings.get("coordinate_transformation_mode") == "align_corners"
+        choices = (1.0, 2.0) if corners else (1.0, 1.0, 2.0, 0.5, 1.5)
+        scales = g.stored([g.pick(*choices) for _ in range(rank)], np.float32)
+        g.add("Resize", [x, scales] if g.opset < 11 else [x, scales, scales], **settings)
+    else:
+        (lengths,) = g.add("Shape", [x])
+        (lengths,) = g.add(g.pick("Add", "Mul"), [lengths, g.stored([g.pick(1, 1, 2) for _ in range(rank)])])
+        g.add("Resize", [x, "", "", lengths], **settings)
+
+
 def chosen(g: Grown) -> None:
     """An If whose condition is the length of an axis, or a number of an input."""
     x = g.value("f", (1, 3))
@@ -371,5 +392,6 @@ def looped(g: Grown) -> None:
 
 MAKERS: Sequence[Callable[[Grown], None]] = (
     *(unary, binary, binary, where, cast, reduced, along, turned, unsqueezed, squeezed, reshaped, reshaped, expanded),
-    *(filled, counted, cut, cut, gathered, gathered, joined, parted, padded, tiled, products, windowed, chosen, looped),
+    *(filled, counted, cut, cut, gathered, gathered, joined, parted, padded, tiled, products, windowed, resized),
+    *(chosen, looped),
 )

@@ -109,7 +109,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         if first:
             self._begin(rows, design, objective.network, random)
         else:
-            self._standing = self._standing.copy()
+            self._take_up(objective.network)
             if not incremental or differs(self.solver, self._standing.solver):
                 # a warm start, like another solver, keeps the parameters, and nothing of the optimizer
                 self._standing.begin(self.solver, float(self.learning_rate_init))
@@ -144,6 +144,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         self.network_, self.params_, self.n_outputs_ = network, params, design.outputs
         self.n_layers_ = 1 + sum(len(n.shape) > 1 for n in network.graph.parameters.values())
         self._standing = Standing(params, float(self.learning_rate_init), self.solver)
+
+    def _take_up(self, network: Network) -> None:
+        """The parameters of the last fit, in the network that the settings ask for now."""
+        held = {name: np.shape(value) for name, value in self.params_.items()}
+        if held != {name: node.shape for name, node in network.graph.stored.items()}:
+            raise DataError(
+                f"{type(self).__name__}: its settings ask for another network than the one that was fitted, whose "
+                f"parameters have the shapes {', '.join(map(str, held.values()))}\n"
+                "  fix: the settings of the network as they were, or a new estimator"
+            )
+        self.network_, self._standing = network, self._standing.copy()
 
     # the solvers
 

@@ -115,7 +115,7 @@ def check_labels(y: Any, what: str = "y") -> None:
         labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
     texts = sum(isinstance(label, str) for label in labels)
     missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
-    if texts and missing is not None:
+    if missing is not None and not all(type(label) in {int, float} for label in labels):
         raise DataError(
             f"{what} contains NaN: there is no label in row {missing}, but {labels[missing]!r}\n"
             f"  fix: leave such rows out: known = ~pandas.isna({what}), and give X[known] and {what}[known]"

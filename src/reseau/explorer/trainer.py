@@ -16,7 +16,7 @@ from reseau.explorer.problem import PENALTIES, Problem
 from reseau.objective import Examples, Objective
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.training.feed import Resident
-from reseau.training.program import StepSettings
+from reseau.training.program import EPOCHS_IN_TURN, StepSettings
 from reseau.training.run import TrainingRun
 
 __all__ = ["OPTIMIZERS", "Moment", "Settings", "Trainer"]
@@ -250,7 +250,6 @@ class Trainer:
         try:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
-            most = run.most_epochs
             before, seen, due, looked = run.step, time.perf_counter(), 0.0, self.step
             for record in run.records(last):
                 now = time.perf_counter()
@@ -259,7 +258,8 @@ class Trainer:
                 self.speed = (record.step - before) / max(now - seen, 1e-9)
                 before, seen = record.step, now
                 ends = self.stopping.is_set() or record.step == last
-                run.most_epochs = min(most, 1 + record.epoch // 4)  # short chunks first: a curve has points there
+                # short chunks first: a curve has points there
+                run.most_epochs = min(EPOCHS_IN_TURN, 1 + record.epoch // 4)
                 if ends or now >= due or (self.step > APART * looked and self.step < FIRST):
                     self._look(run, validation, ends)
                     looked = self.step

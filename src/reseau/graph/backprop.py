@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isqrt
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -120,5 +121,5 @@ def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
     if value.dtype.kind == "O":
         return value
     if value.dtype.kind == "f" and not source.exact:
-        return jnp.asarray(value, dtype)
-    return jnp.asarray(in_bits(value, f"a constant of {node.label}"))
+        return jax.device_put(value.astype(dtype))
+    return jax.device_put(in_bits(value, f"a constant of {node.label}"))

@@ -95,7 +95,8 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
     for name, node in own.items():
         if np.shape(params[name]) != node.shape:
             raise DataError(
-                f"parameter {name!r} has the shape {np.shape(params[name])}, the network wants {node.shape}"
+                f"parameter {name!r} has the shape {np.shape(params[name])}, the network wants {node.shape}\n"
+                "  fix: the parameters of this network, such as net.init(seed=0)"
             )
 
 

@@ -20,7 +20,7 @@ from reseau.optimizers import Optimizer
 from reseau.optimizers.wrappers import with_rate
 from reseau.training.kernel import PROGRAMS, Kernel
 
-__all__ = ["Carry", "Plan", "Program", "StepSettings"]
+__all__ = ["EPOCHS_IN_TURN", "Carry", "Plan", "Program", "StepSettings"]
 
 
 class Carry(NamedTuple):

@@ -371,3 +371,9 @@ def test_a_length_counts_from_the_end(tmp_path) -> None:
     path = made(tmp_path / "a.onnx", nodes, inputs, ["y"], far=np.array([2**62]))
     for length, cut in ((4, 3), (3, 3), (2, 3)):
         agree(path, {"x": draw(length), "z": draw(cut)}, tmp_path / "back.onnx")
+
+
+def test_an_array_without_entries_keeps_its_axes(tmp_path) -> None:
+    nodes = [node("Concat", ["x", "none"], ["y"], axis=0)]
+    path = made(tmp_path / "m.onnx", nodes, [value("x", INT64, ["s", 1])], ["y"], none=np.zeros((0, 1), np.int64))
+    agree(path, {"x": np.array([[3], [5]])}, tmp_path / "back.onnx")

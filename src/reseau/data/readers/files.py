@@ -4,6 +4,8 @@ import bz2
 import gzip
 import io
 import lzma
+import os
+import stat
 import sys
 import zipfile
 import zlib
@@ -28,10 +30,10 @@ FAILURES = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZ
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table comes from: a path, or standard input, which is read once and kept.
+    """Where a table comes from: a file, or a pipe, which is read once and kept.
 
     Attributes:
-        path: The file; "-" for standard input.
+        path: The file or the pipe, such as `/dev/stdin`; "-" for standard input.
     """
 
     path: str | PathLike[str]
@@ -41,8 +43,17 @@ class Source:
 
     @cached_property
     def content(self) -> bytes | None:
-        """What standard input holds; nothing for a file."""
-        return sys.stdin.buffer.read() if str(self.path) == "-" else None
+        """What a pipe holds; nothing for a file, which can be read again."""
+        if str(self.path) == "-":
+            return sys.stdin.buffer.read()
+        status = os.stat(self.path)
+        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            return None
+        with open(self.path, "rb") as pipe:
+            held = pipe.read(MOST_UNPACKED + 1)
+        if len(held) > MOST_UNPACKED:
+            raise DataError(f"{self}: it gives more than {MOST_UNPACKED} bytes\n  fix: write them to a file first")
+        return held
 
     def open(self) -> BinaryIO:
         """The bytes as they stand."""

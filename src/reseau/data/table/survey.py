@@ -234,6 +234,9 @@ def _no_column(sheet: Sheet, name: str, option: str) -> DataError:
     names = ", ".join(sheet.names[:12]) + (", ..." if len(sheet.names) > 12 else "")
     close = get_close_matches(name, sheet.names, n=1)
     cure = f"{option} {close[0]}" if close else f"one of {names}"
+    only = sheet.names[0] if len(sheet.names) == 1 and sheet.unit == "line" else ""
+    if between := next((mark for mark in ":~^#/&@!" if mark in only and name in only.split(mark)), ""):
+        cure = f"delimiter={between!r} (--delimiter {between!r}) if that stands between the cells of {only!r}"
     if not sheet.header:
         cure = (
             f"its first row holds numbers, so columns are called 1 to {len(sheet.names)}: {option} {sheet.names[-1]}; "

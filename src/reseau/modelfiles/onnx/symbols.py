@@ -26,8 +26,7 @@ def as_symbols(array: np.ndarray) -> Symbols | None:
     """A constant as such an array; nothing where it holds what no length is."""
     if array.size > LARGEST or array.dtype.kind not in "iubf" or not np.isfinite(array).all():
         return None
-    found = np.empty(array.shape, object)
-    found[...] = array.tolist() if array.ndim else array.item()
+    found = array.astype(object)
     return entrywise(_number)(found) if array.dtype.kind == "f" else found
 
 
