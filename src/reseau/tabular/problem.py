@@ -123,7 +123,7 @@ class Problem:
         if self.unit is None or not len(held):
             return result
         of_mean = np.asarray(
-            self.objective.loss.forward(jnp.zeros((len(held), 1)), jnp.asarray(self.target[held, None]))
+            loss_for(self.shape, 0).forward(jnp.zeros((len(held), 1)), jnp.asarray(self.target[held, None]))
         )
         weight = None if self.sample_weight is None else self.sample_weight[held]
         if np.min(result.history["validation_loss"], initial=np.inf) < np.average(of_mean, weights=weight):
