@@ -6,6 +6,8 @@
     python -m benchmarks.tables --models "reseau,reseau dropout=0.0,reseau members=1" --tables concrete
     python -m benchmarks.tables --validation --out choice.json --models "reseau,reseau smoothing=0.0"   # to choose
     python -m benchmarks.tables --show --page docs/tabular.md --page README.md    # only write what was found
+    python -m benchmarks.tables --show --out benchmarks/tables_networks.json --models reseau,RealMLP \
+        --page docs/tabular.md --parts "tables beside networks"
 
 The score is R² for numbers and accuracy for classes, on a fifth of the rows that no model has seen. Results are kept
 after every fit: a run that was stopped goes on, and several may write into one file.
@@ -120,9 +122,8 @@ def main() -> None:
     short = "\n".join([*lines[:2], *lines[-SUMMARY:]])
     for page in arguments.page:
         told = page.read_text()
-        for what, part in (("tables", text), ("tables in short", short), ("tables removed", text)):
-            if what in arguments.parts:
-                told = put(told, what, part)
+        for what in arguments.parts:
+            told = put(told, what, short if what.endswith("in short") else text)
         page.write_text(told)
 
 

@@ -170,6 +170,20 @@ def test_two_fits_with_one_log_do_not_mix_their_rows(tmp_path, suffix):
     fit(log=tmp_path / f"other{suffix}")
 
 
+def test_one_log_under_several_names_is_one(tmp_path):
+    path = tmp_path / "h.csv"
+    with logs.Csv(path).writing(("epoch", "loss"), []) as write:
+        write([{"epoch": 1, "loss": 2.0}])
+        (tmp_path / "symbolic.csv").symlink_to(path)
+        (tmp_path / "hard.csv").hardlink_to(path)
+        (tmp_path / "folder").symlink_to(tmp_path)
+        before = path.read_bytes()
+        for name in ("symbolic.csv", "hard.csv", "folder/h.csv"):
+            with pytest.raises(DataError, match="another fit writes its log there"):
+                fit(log=tmp_path / name)
+        assert path.read_bytes() == before
+
+
 def test_fits_in_threads_with_one_log_leave_the_rows_of_one(tmp_path):
     path, refused = tmp_path / "h.csv", []
 

@@ -89,7 +89,19 @@ def test_a_file_that_changes_while_it_is_read_is_one_clear_error(folder, tmp_pat
         tables.arrays()
 
 
-@pytest.mark.parametrize("shape", ["'shape': ((40, 3 , ", "'shape': [40, 3", "'shape': (40, 3), }}\\"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "'shape': ((40, 3 , ",
+        "'shape': [40, 3",
+        "'shape': (40, 3), }}\\",
+        "'shape': (40.0, 3), }",
+        "'shape': (10**12, 3), }",
+        "'shape': __import__('os').getpid(), }",
+        f"'shape': {'(' * 200}{')' * 200}, }}",
+        "'shape': (40, 3)\0}",
+    ],
+)
 def test_a_header_that_is_no_literal_is_one_clear_error(tmp_path, shape):
     np.save(tmp_path / "y.npy", np.zeros(40))
     text = f"{{'descr': '<f8', 'fortran_order': False, {shape}".encode()
