@@ -439,7 +439,8 @@ def test_by_default_writing_takes_little_time(tmp_path, caplog):
     assert 2 <= len(wrote) < 100
 
 
-def test_a_disk_full_of_checkpoints_has_room_again_when_fewer_are_kept(tmp_path):
+@pytest.mark.parametrize("keep", [1, 2, 3, 4])
+def test_a_disk_full_of_checkpoints_has_room_again_when_fewer_are_kept(tmp_path, keep):
     fit(tmp_path, keep=5, every=1, epochs=5)
     assert len(names(tmp_path)) == 5
 
@@ -449,11 +450,11 @@ def test_a_disk_full_of_checkpoints_has_room_again_when_fewer_are_kept(tmp_path)
     left, written = [], checkpoints.write_checkpoint
     checkpoints.write_checkpoint = lambda *given: (seen(*given), written(*given))
     try:
-        same(fit(tmp_path, keep=1, every=1, epochs=6), fit(epochs=6))
+        same(fit(tmp_path, keep=keep, every=1, epochs=6), fit(epochs=6))
     finally:
         checkpoints.write_checkpoint = written
-    assert left == [1]
-    assert len(names(tmp_path)) == 1
+    assert left == [keep]
+    assert len(names(tmp_path)) == keep
 
 
 @pytest.mark.parametrize("again", [False, True])

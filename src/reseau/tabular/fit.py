@@ -1,6 +1,8 @@
 """Training the default network of a table: members that hold out different rows, then one network of all of them."""
 
 import time
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -13,6 +15,7 @@ from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
 from reseau.network import Network
 from reseau.tabular.network import joined, member_network, named_apart
+from reseau.tabular.pace import paced
 from reseau.tabular.problem import Problem
 from reseau.tabular.settings import SECONDS, TableSettings, settings_for
 from reseau.training import FitResult
@@ -40,8 +43,8 @@ class TableFit:
     Example:
         >>> import numpy as np, reseau as rs
         >>> X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-        >>> quick = rs.tabular.TableSettings(members=1, epochs=2, held_out=0.2, batch=32, hidden=(8,))
-        >>> found = rs.tabular.fit_table(rs.data.from_arrays(X, X[:, 0] * X[:, 1]), settings=quick, progress=False)
+        >>> quick = rs.tabular.TableSettings(members=1, epochs=20, held_out=0.2, batch=32, hidden=(8,))
+        >>> found = rs.tabular.fit_table(rs.data.from_arrays(X, X[:, 0] - X[:, 1]), settings=quick, progress=False)
         >>> len(found.members), found.settings.hidden
         (1, (8,))
     """
@@ -68,7 +71,8 @@ def fit_table(
     """Train the default for tables on all rows of a table; nothing needs to be chosen.
 
     Small tables get several members, each trained without another part of the rows, on which its best epoch is
-    chosen; they are averaged in one network, which is saved, drawn and exported like any other. Ctrl-C ends the
+    chosen; they are averaged in one network, which is saved, drawn and exported like any other. One that is no better
+    than the mean of the target on those rows gives the mean, with a warning. Ctrl-C ends the
     member that is running, and those that are there are averaged. The same seed gives the same bits, unless a clock
     decided, see `seconds`.
 
@@ -111,6 +115,11 @@ def averaged(
 ) -> TableFit:
     """Train the members that the settings ask for, until the time is over, and join them."""
     results: list[FitResult] = []
+    if seconds is not None:
+        settings, left, ended = paced(problem, settings, seconds, checkpoint)
+        if ended is not None:
+            return _joined(problem, settings, [ended], began)
+        seconds = left
     for i in range(settings.members):
         spent = sum(r.seconds for r in results)
         if seconds is not None and i and seconds - spent < spent / i / 2:
@@ -126,6 +135,19 @@ def averaged(
         )
         if results[-1].stopped in ("interrupted", "time"):
             break
+    return _joined(problem, settings, results, began)
+
+
+def _joined(problem: Problem, settings: TableSettings, found: Sequence[FitResult], began: float) -> TableFit:
+    """The members in one network, those that learned nothing as the mean of the targets."""
+    results = [problem.at_least_the_mean(result, i) for i, result in enumerate(found)]
+    without = sum(new is not old for new, old in zip(results, found, strict=True))
+    if without:
+        warnings.warn(
+            f"{without} of {len(results)} members are no better than the mean of the target on the rows that they held "
+            "out, and give it\n  fix: give more time (--time, seconds=), or columns that say more",
+            stacklevel=4,
+        )
     trained, kept = joined(problem.member, len(results), problem.unit)
     params = kept.init(problem.seed) | named_apart([r.params for r in results], problem.member)
     done = replace(settings, members=len(results))

@@ -1,9 +1,10 @@
 """A table to be learned by members of one shape: their network, objective and rows, made once for all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 
+import jax.numpy as jnp
 import numpy as np
 
 from reseau.batches import Shuffled
@@ -68,6 +69,10 @@ class Problem:
         classes = self.table.target if self.table.classes else None
         return held_out_parts(len(self.table), self.shape, self.seed, classes)
 
+    def steps_an_epoch(self, number: int) -> int:
+        """Steps in which a member sees each of its rows once."""
+        return -(-(len(self.table) - len(self.parts[number])) // self.shape.batch)
+
     @cached_property
     def _read(self) -> Network:
         return what_layers_read(self.member)
@@ -93,7 +98,7 @@ class Problem:
         held = self.parts[number]
         stay = np.setdiff1d(np.arange(len(self.table)), held)
         own, X, weight = (self.seed + number) % 2**32, self.table.features, self.sample_weight
-        steps = -(-len(stay) // self.shape.batch) * settings.epochs
+        steps = self.steps_an_epoch(number) * settings.epochs
         return fit(
             self.objective,
             (X[stay], self.target[stay]),
@@ -111,6 +116,20 @@ class Problem:
             keep=1,
             progress=progress,
         )
+
+    def at_least_the_mean(self, result: FitResult, number: int) -> FitResult:
+        """The member, or where the mean of the targets does better on the rows that it held out, one that gives it."""
+        held = self.parts[number]
+        if self.unit is None or not len(held):
+            return result
+        of_mean = np.asarray(
+            loss_for(self.shape, 0).forward(jnp.zeros((len(held), 1)), jnp.asarray(self.target[held, None]))
+        )
+        weight = None if self.sample_weight is None else self.sample_weight[held]
+        if np.min(result.history["validation_loss"], initial=np.inf) < np.average(of_mean, weights=weight):
+            return result
+        flat = {name: jnp.zeros_like(result.params[name]) for name in ("scores.weight", "scores.bias")}
+        return replace(result, params={**result.params, **flat})
 
 
 def loss_for(settings: TableSettings, classes: int) -> Loss:

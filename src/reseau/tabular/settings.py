@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 from reseau.errors import DataError
 
-__all__ = ["TableSettings", "settings_for"]
+__all__ = ["TableSettings", "divided", "settings_for"]
 
 MULTIPLY_ADDS_A_SECOND = 3e10  # of a training step with all that is around the products, on two CPU cores
 SECONDS_A_STEP = 1e-3
 SECONDS = 30.0  # that the default takes at most, for 20,000 rows
-EPOCHS = (24, 48, 128)  # the fewest, those below which no second member is worth its time, and the most
+EPOCHS = (
+    24,
+    48,
+    128,
+)  # the fewest that are planned, those below which no second member is worth its time, and the most
 MOST_MEMBERS = 5
 
 
@@ -77,9 +81,14 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
     batch = 256
     an_epoch = 3 * rows * work / MULTIPLY_ADDS_A_SECOND + SECONDS_A_STEP * -(-rows // batch)
-    passes = seconds / an_epoch
-    members = int(min(max(passes // EPOCHS[1], 1), MOST_MEMBERS))
-    epochs = int(min(max(passes / members, EPOCHS[0]), EPOCHS[2]))
+    members, epochs = divided(seconds / an_epoch)
+    epochs = max(epochs, EPOCHS[0])
     held_out = 0.2 if rows < 10_000 else 0.1
     rate, dropout = (0.04, 0.15) if classes else (0.2, 0.0)
     return TableSettings(members, epochs, held_out, batch, rate=rate, dropout=dropout)
+
+
+def divided(passes: float) -> tuple[int, int]:
+    """Members and the epochs of each, for so many passes over the rows altogether."""
+    members = int(min(max(passes // EPOCHS[1], 1), MOST_MEMBERS))
+    return members, int(min(passes / members, EPOCHS[2]))

@@ -1,6 +1,10 @@
 """A small file cannot ask for much: one budget of bytes and of nodes for a reading, and the error names the node."""
 
 import os
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from types import FrameType
 
 import numpy as np
 import onnx
@@ -29,11 +33,23 @@ def summed(first: list[onnx.NodeProto], **arrays: np.ndarray) -> tuple[list[onnx
             [node("MatMul", ["w", "v"], ["c"])], w=np.ones((2**15, 1), np.float32), v=np.ones((1, 2**15), np.float32)
         ),
         summed([node("Range", ["a", "b", "d"], ["c"])], a=np.array(0), b=np.array(2**40), d=np.array(1)),
+        summed(
+            [node("ConstantOfShape", ["s"], ["c"]), node("EyeLike", ["c"], ["e"], dtype=FLOAT)],
+            s=np.array([46_000, 46_000]),
+        ),
+        summed(
+            [
+                *(node("ConstantOfShape", ["s"], [f"c{k}"]) for k in range(20)),
+                node("Concat", [f"c{k}" for k in range(20)], ["c"], axis=0),
+            ],
+            s=np.array([2**24]),
+        ),
+        summed([node("Resize", ["w", "", "", "s"], ["c"])], w=np.ones((1, 4), np.float32), s=np.array([10**9, 4])),
     ],
 )
 def test_an_array_that_a_small_file_asks_for_is_refused_before_it_is_made(nodes, arrays, tmp_path) -> None:
     path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
-    with pytest.raises(ModelFileError, match=r"node 'c' .*more than a file of this size(.|\n)*fix:"):
+    with pytest.raises(ModelFileError, match=r"node 'c\d*' .*more than a file of this size(.|\n)*fix:"):
         rs.load(path)
 
 
@@ -52,7 +68,83 @@ def test_functions_that_call_each_other_twice_end(tmp_path) -> None:
         rs.load(path)
 
 
+@pytest.mark.parametrize("calls", [["f", "f"], ["g", "f"], ["f"]])
+def test_functions_that_call_themselves_are_refused(tmp_path, calls) -> None:
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    body = [node(kind, [f"a{k}"], [f"a{k + 1}"], domain="own") for k, kind in enumerate(calls)]
+    back = [node("f", ["a0"], ["a1"], domain="own")]
+    functions = [
+        helper.make_function("own", "f", ["a0"], [f"a{len(calls)}"], body, opsets),
+        helper.make_function("own", "g", ["a0"], ["a1"], back, opsets),
+    ]
+    x, y = value("x", FLOAT, ["n", 4]), onnx.ValueInfoProto(name="y")
+    graph = helper.make_graph([node("f", ["x"], ["y"], domain="own")], "graph", [x], [y])
+    path = tmp_path / "a.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=9), path)
+    with pytest.raises(ModelFileError, match=r"its definition does not end(.|\n)*fix:"):
+        rs.load(path)
+
+
 def test_a_pipe_is_no_model_file(tmp_path) -> None:
     os.mkfifo(tmp_path / "a.onnx")
     with pytest.raises(ModelFileError, match=r"a folder or a device(.|\n)*fix:"):
         rs.load(tmp_path / "a.onnx")
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called, which the load of the machine does not change."""
+    count = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def chained(kind: str, count: int) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """A chain of so many nodes from `x` to `y`."""
+    ends = ["x", *(f"h{k}" for k in range(1, count)), "y"]
+    pairs, arrays = list(pairwise(ends)), {}
+    if kind == "BatchNormalization":
+        arrays = {f"{part}{k}": np.ones(4, np.float32) for k in range(count) for part in "abmv"}
+        return [node(kind, [a, *(f"{p}{k}" for p in "abmv")], [b]) for k, (a, b) in enumerate(pairs)], arrays
+    if kind == "Relu":
+        return [node(kind, [a], [b]) for a, b in pairs], arrays
+    return [node(kind, [a, "one"], [b]) for a, b in pairs], {"one": np.ones(4, np.float32)}
+
+
+@pytest.mark.parametrize("kind", ["Relu", "Add", "BatchNormalization"])
+def test_reading_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
+    work = []
+    for count in (5, 30, 60, 120):  # the first one loads what is loaded once
+        nodes, arrays = chained(kind, count)
+        path = made(tmp_path / f"{count}.onnx", nodes, [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
+        work.append(calls(lambda path=path: rs.load(path)))
+    assert work[3] - work[2] < 2.3 * (work[2] - work[1])
+
+
+WRITTEN = {
+    "tanh": lambda h, k: rs.tanh(h) if k % 2 else h + 0.5,
+    "affine": lambda h, k: rs.affine(h, 4),
+    "joined": lambda h, k: h + rs.relu(h),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_writing_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
+    work = []
+    for count in (5, 30, 60, 120):  # the first one loads what is loaded once
+        h = x = rs.input("x", (4,))
+        for k in range(count):
+            h = WRITTEN[kind](h, k)
+        net = rs.Network(x, h)
+        params = net.init(0)
+        work.append(calls(lambda net=net, params=params: net.save(tmp_path / "a.onnx", params)))
+    assert work[3] - work[2] < 2.3 * (work[2] - work[1])
