@@ -75,6 +75,8 @@ def test_a_cell_shows_the_widget_and_a_click_reaches_python(lab):
         asked = []
         page.on("request", lambda r: asked.append(r.url))
         page.goto(lab)
+        # a key that is pressed before the kernel answers runs nothing
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
         page.locator(".jp-CodeCell").first.click()
         page.keyboard.press("Shift+Enter")
         shown = page.locator(".reseau.cell")
