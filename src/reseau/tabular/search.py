@@ -101,8 +101,8 @@ def tune(
     Example:
         >>> import numpy as np, reseau as rs
         >>> X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-        >>> quick = rs.tabular.TableSettings(members=2, epochs=8, held_out=0.2, hidden=(8,))
-        >>> found = rs.tune(rs.data.from_arrays(X, X[:, 0] * X[:, 1]), settings=quick, progress=False)
+        >>> quick = rs.tabular.TableSettings(members=2, epochs=20, held_out=0.2, hidden=(8,))
+        >>> found = rs.tune(rs.data.from_arrays(X, X[:, 0] - X[:, 1]), settings=quick, progress=False)
         >>> len(found.trials), found.fit.settings.members
         (21, 2)
     """

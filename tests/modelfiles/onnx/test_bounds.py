@@ -126,7 +126,7 @@ def test_reading_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
     for count in (5, 30, 60, 120):  # the first one loads what is loaded once
         nodes, arrays = chained(kind, count)
         path = made(tmp_path / f"{count}.onnx", nodes, [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
-        work.append(calls(lambda path=path: rs.load(path)))
+        work.append(min(calls(lambda path=path: rs.load(path)) for _ in range(2)))
     assert work[3] - work[2] < 2.3 * (work[2] - work[1])
 
 
@@ -146,5 +146,6 @@ def test_writing_takes_work_in_proportion_to_the_nodes(tmp_path, kind) -> None:
             h = WRITTEN[kind](h, k)
         net = rs.Network(x, h)
         params = net.init(0)
-        work.append(calls(lambda net=net, params=params: net.save(tmp_path / "a.onnx", params)))
+        # the less of two: a cache that is full by then is emptied in one of them
+        work.append(min(calls(lambda n=net, p=params: n.save(tmp_path / "a.onnx", p)) for _ in range(2)))
     assert work[3] - work[2] < 2.3 * (work[2] - work[1])
