@@ -175,7 +175,7 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         more = median(b.processor / a.processor - 1 for a, b in pairs)
         told = f"{100 * longer:+.0f} % time, {100 * more:+.0f} % of the processor's"
         if name in views:
-            told += f"; {median(shown[name]):.1f} times {views[name]} a second"
+            told += f"; {views[name]} {median(shown[name]):.1f} times a second"
         what = "its trainer, no page open" if name == "closed" else f"the page open on *{name.title()}*"
         lines.append((what, told))
     return lines
