@@ -249,13 +249,13 @@ def _(op: ops.Conv, node: Node, fixed: Fixed) -> Step | None:
     if weight is None or (len(fixed) == 3 and bias is None) or op.groups > 1 or op.flip:
         return None
     found = op.correlation(node.parents[0].shape, weight.shape[:-2]).windows
-    return windows.convolution(found, weight, bias) if _grows(found) else None
+    return windows.convolution(found, node.shape[1:-1], weight, bias) if _grows(found) else None
 
 
 @step_of.register
 def _(op: ops.MaxPool, node: Node, fixed: Fixed) -> Step | None:
     found = pooling_windows(op, node.parents[0].shape)
-    return windows.max_pool(found) if _grows(found) else None
+    return windows.max_pool(found, node.shape[1:-1]) if _grows(found) else None
 
 
 @step_of.register
@@ -263,7 +263,7 @@ def _(op: ops.AveragePool, node: Node, fixed: Fixed) -> Step | None:
     shape = node.parents[0].shape
     found, lengths = pooling_windows(op, shape), tuple(int(n) for n in shape[1:-1])
     share = op.share(found, lengths, np.dtype(np.float64))
-    return windows.average_pool(found, share) if _grows(found) else None
+    return windows.average_pool(found, node.shape[1:-1], share) if _grows(found) else None
 
 
 def _grows(found: Windows) -> bool:

@@ -8,6 +8,7 @@ from functools import reduce
 
 import numpy as np
 
+from reseau.ops.base import Shape
 from reseau.ops.windows import Windows
 
 __all__ = ["MOST_OF_A_PRODUCT", "average_pool", "convolution", "max_pool", "product"]
@@ -34,16 +35,15 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
-def convolution(windows: Windows, weight: np.ndarray, bias: np.ndarray | None) -> Map:
-    """The correlation with a weight (*kernel, in, out): the windows are written out, and multiplied."""
+def convolution(windows: Windows, counts: Shape, weight: np.ndarray, bias: np.ndarray | None) -> Map:
+    """The correlation with a weight (*kernel, in, out): so many windows are written out, and multiplied."""
     rows, few = weight.reshape(-1, weight.shape[-1]), weight.shape[-2] <= FEW_CHANNELS
 
     def convolved(x: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(_padded(x, windows, 0.0))
-        lead = x.ndim - len(windows.window) - 1
+        lead = x.ndim - len(counts) - 1
         steps = x.strides[lead:-1]
-        counts = _counts(x.shape[lead:-1], windows)
-        places = (*x.shape[:lead], *counts)
+        places = (*x.shape[:lead], *map(int, counts))
         to_place = (*x.strides[:lead], *(s * n for s, n in zip(windows.stride, steps, strict=True)))
         entries = (*windows.window, x.shape[-1])
         to_entry = (*(d * n for d, n in zip(windows.dilation, steps, strict=True)), x.strides[-1])
@@ -59,14 +59,14 @@ def convolution(windows: Windows, weight: np.ndarray, bias: np.ndarray | None) -
     return convolved
 
 
-def max_pool(windows: Windows) -> Map:
-    """The largest entry of each window."""
-    return lambda x: _pooled(np.maximum, _padded(x, windows, -np.inf), windows)
+def max_pool(windows: Windows, counts: Shape) -> Map:
+    """The largest entry of each window, of which there are so many along each axis."""
+    return lambda x: _pooled(np.maximum, _padded(x, windows, -np.inf), windows, counts)
 
 
-def average_pool(windows: Windows, share: np.ndarray) -> Map:
+def average_pool(windows: Windows, counts: Shape, share: np.ndarray) -> Map:
     """The sum of each window times its share, which is rounded to the type of the value."""
-    return lambda x: _pooled(np.add, _padded(x, windows, 0.0), windows) * share.astype(x.dtype)
+    return lambda x: _pooled(np.add, _padded(x, windows, 0.0), windows, counts) * share.astype(x.dtype)
 
 
 def _padded(x: np.ndarray, windows: Windows, fill: float) -> np.ndarray:
@@ -80,17 +80,10 @@ def _padded(x: np.ndarray, windows: Windows, fill: float) -> np.ndarray:
     return padded
 
 
-def _counts(lengths: tuple[int, ...], windows: Windows) -> list[int]:
-    """How many windows there are along each axis of what is padded."""
-    return [(n - e) // s + 1 for n, e, s in zip(lengths, windows.extent, windows.stride, strict=True)]
-
-
-def _pooled(function: np.ufunc, x: np.ndarray, windows: Windows) -> np.ndarray:
+def _pooled(function: np.ufunc, x: np.ndarray, windows: Windows, counts: Shape) -> np.ndarray:
     """The function of all entries of each window of what is padded, an axis after the other."""
-    lead = x.ndim - len(windows.window) - 1
-    counts = _counts(x.shape[lead:-1], windows)
-    axes = zip(counts, windows.window, windows.dilation, windows.stride, strict=True)
-    for axis, (m, k, d, s) in enumerate(axes, start=lead):
+    axes = zip(map(int, counts), windows.window, windows.dilation, windows.stride, strict=True)
+    for axis, (m, k, d, s) in enumerate(axes, start=x.ndim - len(counts) - 1):
         starts = range(0, k * d, d)
         x = reduce(function, [x[(slice(None),) * axis + (slice(o, o + (m - 1) * s + 1, s),)] for o in starts])
     return x
