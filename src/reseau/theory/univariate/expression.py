@@ -233,13 +233,18 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
         place = found.end()
 
 
+def _arguments(name: str) -> int:
+    """How many arguments what stands in a program takes; none if it is x or a number."""
+    return ARITY.get(name, 1 if name == "negative" else 2 if name in "+-*/^" else 0)
+
+
 def _without_twins(program: list[str]) -> tuple[str, ...]:
     """`min(a, a)` and `max(a, a)` as `a`, sums and products in any order: each point would pass for a kink."""
     known: dict[tuple[Any, ...], int] = {}
     kept: list[str] = []
     stack: list[tuple[int, int]] = []  # which expression it is, and where it begins
     for name in program:
-        count = ARITY.get(name, 1 if name == "negative" else 2 if name in "+-*/^" else 0)
+        count = _arguments(name)
         arguments = stack[len(stack) - count :]
         del stack[len(stack) - count :]
         which = [number for number, _ in arguments]
@@ -263,7 +268,7 @@ def _evaluate(
     stack: list[Any] = []
     for name in program:
         if name in rules:
-            count = ARITY.get(name, 1 if name == "negative" else 2)
+            count = _arguments(name)
             arguments = stack[-count:]
             del stack[-count:]
             stack.append(rules[name](*arguments))
