@@ -11,11 +11,9 @@ import argparse
 import os
 import platform
 import shutil
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -29,7 +27,7 @@ from reseau.explorer.explorer import Explorer
 from reseau.explorer.notebook import problem_of
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
-from reseau.explorer.server import MOST_PAGES, listen, server_on
+from reseau.explorer.server import MOST_PAGES, serving
 
 PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
 BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
@@ -84,20 +82,6 @@ def deep(layers: int = LAYERS) -> Problem:
     for _ in range(layers):
         h = rs.relu(rs.affine(h, 2))
     return Problem("deep", rs.Network(x, h))
-
-
-@contextmanager
-def serving(make: Callable[[Callable[[Reply], None]], Explorer]) -> Iterator[str]:
-    """The address of a server in a thread of this process."""
-    with listen(0) as listening:
-        server, address = server_on(listening, make)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """The page in a real browser: its numbers are Python's, it asks nobody else, and nobody else may ask its server."""
 
 import json
-import threading
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ import reseau as rs
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.export import page_of
 from reseau.explorer.problem import Problem, Shape, build
-from reseau.explorer.server import MOST_MESSAGE, MOST_PAGES, listen, server_on
+from reseau.explorer.server import MOST_MESSAGE, MOST_PAGES, serving
 from reseau.inspect.explain import digits, show
 from tools.browsers import CHROMIUM, FLAGS
 
@@ -29,20 +27,6 @@ def browser():
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
-
-
-@contextmanager
-def serving(make):
-    """The address of a server in a thread of its own."""
-    with listen(0) as listening:
-        server, address = server_on(listening, make)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")

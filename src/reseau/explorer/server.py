@@ -10,9 +10,10 @@ import json
 import secrets
 import socket
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from reseau.errors import DataError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.websockets import WebSocket
 
-__all__ = ["MOST_MESSAGE", "MOST_PAGES", "application", "listen", "serve", "server_on"]
+__all__ = ["MOST_MESSAGE", "MOST_PAGES", "application", "listen", "serve", "server_on", "serving"]
 
 MOST_MESSAGE = MOST_BYTES + 2**16  # bytes of a message, the file that it brings among them
 MOST_PAGES = 32  # that are open at once
@@ -226,6 +227,20 @@ def serve(
     if browser:
         webbrowser.open(address)
     server.run(sockets=[listening])
+
+
+@contextmanager
+def serving(make: Callable[[Callable[[Reply], None]], Explorer]) -> Iterator[str]:
+    """The address of a page whose server runs in a thread of this process, at a free port, until the block ends."""
+    with listen(0) as listening:
+        server, address = server_on(listening, make)
+        thread = Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def server_on(
