@@ -10,11 +10,11 @@ from reseau.disk import replace_file
 from reseau.tabular.problem import Problem
 from reseau.tabular.settings import TableSettings, divided
 from reseau.training import FitResult
+from reseau.training.fit import SHARE_FOR_STEPS
 
 __all__ = ["paced"]
 
 TRIED = 0.1  # share of the time for each of two trials: the first compiles, the second is measured
-FOR_STEPS = 0.2  # share of the time that steps have, however long compiling took
 FEWEST_STEPS = 50  # below which a network of the default's rate is no better than the mean of the targets
 SPARE = 0.8
 FILE = "pace.json"
@@ -47,7 +47,7 @@ def paced(
         if trial.stopped == "interrupted":
             return settings, seconds, trial
     a_step, in_epoch = trial.seconds / max(trial.steps, 1), problem.steps_an_epoch(0)
-    left = max(seconds - (time.perf_counter() - began), FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
+    left = max(seconds - (time.perf_counter() - began), SHARE_FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
     members, epochs = divided(SPARE * left / (a_step * in_epoch))
     members, epochs = min(members, settings.members), min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)
     if file is not None:

@@ -9,11 +9,7 @@ __all__ = ["TableSettings", "divided", "settings_for"]
 MULTIPLY_ADDS_A_SECOND = 3e10  # of a training step with all that is around the products, on two CPU cores
 SECONDS_A_STEP = 1e-3
 SECONDS = 30.0  # that the default takes at most, for 20,000 rows
-EPOCHS = (
-    24,
-    48,
-    128,
-)  # the fewest that are planned, those below which no second member is worth its time, and the most
+EPOCHS = (24, 48, 128)  # the fewest of a plan, those below which no second member is worth its time, and the most
 MOST_MEMBERS = 5
 
 

@@ -43,7 +43,7 @@ from reseau.training.shown import history_html
 from reseau.training.standing import stand_together, versions
 from reseau.training.streamed_feed import Streamed
 
-__all__ = ["FitResult", "Record", "fit", "train"]
+__all__ = ["SHARE_FOR_STEPS", "FitResult", "Record", "fit", "train"]
 
 logger = logging.getLogger("reseau")
 
