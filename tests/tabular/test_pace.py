@@ -51,3 +51,11 @@ def test_a_slow_machine_makes_fewer_epochs(sugar, monkeypatch, tmp_path):
     monkeypatch.undo()  # on a quick machine a run that goes on keeps to what was found
     assert pace.paced(problem, settings, 30.0, tmp_path)[0] == chosen
     assert pace.paced(problem, settings, 30.0, None)[0] == settings
+
+
+@pytest.mark.parametrize("damage", ["", "[1", "[1, 2, 3]", "7", '["a", 1]', "[99, 1]", "[1, 0]", "\udcff"])
+def test_a_damaged_plan_is_made_anew(sugar, tmp_path, damage):
+    settings = rs.tabular.TableSettings(members=2, epochs=3, held_out=0.2, hidden=(4,))
+    (tmp_path / pace.FILE).write_bytes(damage.encode("utf-8", "surrogateescape"))
+    assert pace.paced(Problem(sugar, settings, 0), settings, 30.0, tmp_path)[0] == settings
+    assert (tmp_path / pace.FILE).read_text() == "[2, 3]"

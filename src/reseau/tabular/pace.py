@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -39,8 +40,10 @@ def paced(
     """
     file = None if checkpoint is None else Path(checkpoint) / FILE
     if file is not None and file.exists():
-        members, epochs = json.loads(file.read_text())
-        return replace(settings, members=int(members), epochs=int(epochs)), seconds, None
+        with suppress(ValueError, TypeError):  # one that was damaged is found anew
+            members, epochs = (int(n) for n in json.loads(file.read_text()))
+            if 1 <= members <= settings.members and 1 <= epochs <= settings.epochs:
+                return replace(settings, members=members, epochs=epochs), seconds, None
     began = time.perf_counter()
     for epochs in (1, settings.epochs):
         trial = problem.train(replace(settings, epochs=epochs), 0, seconds=TRIED * seconds)
