@@ -15,10 +15,6 @@ from playwright.sync_api import TimeoutError, sync_playwright
 from tools.browsers import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.slow
-if CHROMIUM is None:
-    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
-if find_spec("jupyterlab") is None:
-    pytest.skip("JupyterLab is not installed (pip install '.[notebook]')", allow_module_level=True)
 
 SHOW = """import numpy as np, reseau as rs
 x = rs.input("x", (2,))
@@ -42,6 +38,10 @@ def notebook(*cells):
 @pytest.fixture
 def lab(tmp_path):
     """The address of a JupyterLab that serves an empty folder with one notebook, and knows nobody's settings."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    if find_spec("jupyterlab") is None:
+        pytest.skip("JupyterLab is not installed (pip install '.[notebook]')")
     folder, token = tmp_path / "work", secrets.token_urlsafe(24)
     folder.mkdir()
     (folder / "cells.ipynb").write_text(notebook(SHOW, READ), encoding="utf-8")
