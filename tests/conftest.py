@@ -28,6 +28,8 @@ jax.config.update("jax_traceback_in_locations_limit", 0)  # where each operation
 
 share_contexts()
 
+pytest.register_assert_rewrite("tools.pages")  # a page that prints something else is shown where it does
+
 # the same examples in every run, so that a failure is a change of the code; `make fuzz` draws others, for long
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=5000, deadline=None)

@@ -19,7 +19,7 @@ def test_the_tutorial_on_tables_runs_and_says_what_it_prints(tmp_path, monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = (DOCS / "tables.md").read_text(encoding="utf-8")
     again = figures.with_output(text, figures.run(text, "tables.md"))
-    same_but_for_rounding(again, text)
+    same_but_for_rounding(again, text, within=2e-3)  # a calibration error of 0.0046 moves by more than a tenth
     accuracy, r2 = re.search(r"test accuracy: ([\d.]+) %", again)[1], re.search(r"held out: ([\d.]+)", again)[1]
     assert float(accuracy) > 85
     assert float(r2) > 0.78
