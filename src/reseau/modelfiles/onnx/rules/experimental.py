@@ -63,6 +63,7 @@ def trilu(call: Call) -> Node:
     """The part above a diagonal, or below it; the rest is 0."""
     rows, columns = call.known(call[0].shape[-2:])
     k = 0 if call.get(1) is None else int(call.array(1).item())
+    call.afford(rows * columns, 1)
     kept = (np.triu if call.attribute("upper", 1) else np.tril)(np.ones((rows, columns), bool), k)
     return apply_op(ops.Where(), call.constant(kept), call[0], call.like(0))
 
