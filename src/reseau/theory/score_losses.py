@@ -60,7 +60,9 @@ LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
                 curvature=lambda y, u: np.ones_like(u),
                 conjugate=lambda y, s: 0.5 * s**2 + s * y,
                 lipschitz=lambda score, target: score + target,
-                largest=lambda score, target: 0.5 * (score + target) ** 2,
+                largest=lambda score, target: 0.5
+                * (score + target)
+                * (score + target),  # `**` raises where it overflows
                 smoothness=1.0,
                 binary=False,
             ),
