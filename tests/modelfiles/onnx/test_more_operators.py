@@ -115,7 +115,8 @@ def test_triangles(tmp_path: Path, kind: str, upper: int, k: int) -> None:
         {"y": (kind, shape), "z": (kind, shape)},
         {"k": np.array(k)},
     )
-    feeds = [{"x": (normal(2, 3, n) * 2).astype("float32" if kind == "float" else kind), "d": np.array(k - 1)} for n in (4, 2)]
+    dtype = np.dtype("float32" if kind == "float" else kind)
+    feeds = [{"x": (normal(2, 3, n) * 2).astype(dtype), "d": np.array(k - 1)} for n in (4, 2)]
     net, _ = check_both_ways(tmp_path, m, *feeds)
     assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
 
