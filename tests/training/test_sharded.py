@@ -8,6 +8,7 @@ import reseau as rs
 from reseau.data.streams.parquet_blocks import ParquetBlock
 from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError, DivergenceError
+from reseau.training.pairwise import Sums
 from reseau.training.sharded import Cut
 from reseau.training.sharded_feed import ShardedStream
 
@@ -161,13 +162,29 @@ def test_a_stream_of_fewer_rows_than_shards_or_processes_is_refused_with_a_cure(
     run((problem[0], stream), {"shards": 3}, epochs=1)
 
 
-@pytest.mark.parametrize("size", range(1, 9))
-def test_each_process_has_a_shard_and_each_shard_a_process(size):
-    cuts = [Cut(8, True, Team(rank, size), ()) for rank in range(size)]
-    assert [shard for cut in cuts for shard in cut.own] == list(range(8))
-    assert all(cut.own for cut in cuts)
-    gathered = [shard for cut in cuts for shard in [*cut.own, *[None] * (cut.each - len(cut.own))]]
-    assert [gathered[place] for place in cuts[0].places] == list(range(8))
+@pytest.mark.parametrize("shards", range(1, 20))
+def test_shards_are_added_in_one_order_however_many_processes_have_them(shards):
+    def by_halves(first, size):
+        if size == 1:
+            return str(first)
+        if first + size // 2 >= shards:  # there is no right half
+            return by_halves(first, size // 2)
+        return f"({by_halves(first, size // 2)} + {by_halves(first + size // 2, size // 2)})"
+
+    for size in range(1, shards + 1):
+        cuts = [Cut(shards, True, Team(rank, size), ()) for rank in range(size)]
+        assert [shard for cut in cuts for shard in cut.own] == list(range(shards))
+        received = Sums("({} + {})".format)
+        for rank, cut in enumerate(cuts):
+            sums = Sums("({} + {})".format)
+            for shard in cut.own:
+                sums.add(shard, str(shard))
+            assert 1 <= len(sums.blocks) <= cut.most_sent
+            assert [(block.first, block.size) for block in sums.blocks] == cut.sent(rank)
+            for block in sums.blocks:
+                received.add(block.first, block.value, block.size)
+        assert received.total() == by_halves(0, 32)
+    assert Cut(8, True, Team(0, 2), ()).most_sent == Cut(8, True, Team(0, 8), ()).most_sent == 1
 
 
 def test_a_step_that_diverges_is_named_as_without_shards(problem):
