@@ -38,7 +38,7 @@ def train_shared(arguments: Train, words: Sequence[str]) -> int:
     with team.failing_together():
         if arguments.resume:
             arguments, own = earlier(arguments, own)
-            team.each("has read it")  # before process 0 locks the folder
+        team.compare({"--resume": str(arguments.resume is not None)})  # all have read it: process 0 may lock the folder
         status = train(arguments, own, writes=team.rank == 0)
         team.agreed()  # that process 0 has written everything
     return status

@@ -8,6 +8,7 @@ from scipy.integrate import quad
 from scipy.special import logsumexp
 
 from reseau.theory import (
+    CertificateSettings,
     Monitor,
     ShallowNetwork,
     binomial_upper,
@@ -136,9 +137,9 @@ def test_a_certificate_at_all_times_names_itself_and_is_the_anytime_bound():
     found = certify(f, x, y, holdout=(x + 1e-3, y), sequential=True)
     assert "hold-out, at all times: at most" in found.explain()
     assert found.holdout.bound > certify(f, x, y, holdout=(x + 1e-3, y)).holdout.bound
-    squared = {"loss": "squared", "clip": 1.0, "target_bound": 1.0, "holdout": (x, y)}
+    squared = CertificateSettings(loss="squared", clip=1.0, target_bound=1.0)
     loss = 0.5 * (y - x.clip(0, 1)) ** 2
-    assert certify(f, x, y, sequential=True, **squared).holdout.bound == pytest.approx(
+    assert certify(f, x, y, squared, holdout=(x, y), sequential=True).holdout.bound == pytest.approx(
         sequential_mean_upper(loss, 2.0), rel=1e-9
     )
     assert "holdout=" in refused(certify, f, x, y, sequential=True)

@@ -186,7 +186,7 @@ def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolera
         low, high = _interval(interval)
         x, y = x[(x >= low) & (x <= high)], y[(x >= low) & (x <= high)]
         if len(x) < 2:
-            raise DataError(f"approximate: fewer than two points lie in ({low}, {high}); widen the interval")
+            raise DataError(f"approximate: fewer than two points lie in ({low}, {high})\n  fix: widen the interval")
     chords = Chords(x, y, 0.0, "the error is that at the points; between them nothing is claimed")
     return _approximation(chords, tolerance, "samples")
 
@@ -231,7 +231,9 @@ def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mod
 
 def _refuse_rounding(margin: float, tolerance: float) -> None:
     if 0 < tolerance <= margin:
-        raise DataError(f"approximate: a tolerance of {tolerance:g} is below the rounding of the values; raise it")
+        raise DataError(
+            f"approximate: a tolerance of {tolerance:g} is below the rounding of the values\n  fix: raise it"
+        )
 
 
 def _distance(chords: Chords, pwl: PWL, mode: Where) -> float:
@@ -286,7 +288,9 @@ def _interval(interval: tuple[float, float] | None) -> tuple[float, float]:
     except (TypeError, ValueError) as error:
         raise DataError(f"approximate: the interval is {interval!r}\n  fix: give two numbers (low, high)") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise DataError(f"approximate: the interval ({low}, {high}) is reversed, empty or not finite; give low < high")
+        raise DataError(
+            f"approximate: the interval ({low}, {high}) is reversed, empty or not finite\n  fix: give low < high"
+        )
     return low, high
 
 
@@ -296,13 +300,15 @@ def _tolerance(tolerance: float, *, zero: bool) -> float:
     except (TypeError, ValueError) as error:
         raise DataError(f"approximate: the tolerance is {tolerance!r}\n  fix: give one positive number") from error
     if not math.isfinite(wanted) or wanted < 0 or (wanted == 0 and not zero):
-        raise DataError(f"approximate: tolerance {tolerance!r} must be a positive finite number")
+        raise DataError(f"approximate: tolerance {tolerance!r}\n  fix: give a positive finite number")
     return wanted
 
 
 def _bounds(f: Function, curvature: float | None, lipschitz: float | None) -> None:
     given = [bound for bound in (curvature, lipschitz) if bound is not None]
     if given and isinstance(f, str | Expression):
-        raise DataError("approximate: an expression is bounded by itself; leave out curvature and lipschitz")
+        raise DataError("approximate: an expression is bounded by itself\n  fix: leave out curvature and lipschitz")
     if len(given) > 1 or any(not (math.isfinite(bound) and bound >= 0) for bound in given):
-        raise DataError(f"approximate: curvature={curvature}, lipschitz={lipschitz}; give one of them, not negative")
+        raise DataError(
+            f"approximate: curvature={curvature}, lipschitz={lipschitz}\n  fix: give one of them, not negative"
+        )

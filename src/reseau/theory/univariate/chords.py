@@ -61,7 +61,7 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
     y, doubt = np.array([v for v, _ in values]), max(error for _, error in values)
     if not (np.isfinite(y).all() and math.isfinite(doubt)):
         t = float(x[int(np.flatnonzero(~np.isfinite(y))[0])]) if not np.isfinite(y).all() else low
-        raise DataError(f"approximate: {expression.text} has no value at x = {t:.12g}; choose another interval")
+        raise DataError(f"approximate: {expression.text} has no value at x = {t:.12g}\n  fix: choose another interval")
     return Chords(x, y, stray + doubt, "ball arithmetic bounds the expression between the samples")
 
 
@@ -142,7 +142,9 @@ def of_callable(
     most = curvature * float(np.diff(x).max()) if curvature is not None else float(lipschitz or 0)
     if (bend > most * (1 + 1e-9) + 4 * noise).any():
         i = int(np.argmax(bend))
-        raise DataError(f"approximate: the function breaks its given bound near x = {x[i]:.12g}; raise the bound")
+        raise DataError(
+            f"approximate: the function breaks its given bound near x = {x[i]:.12g}\n  fix: raise the bound"
+        )
     return Chords(x, y, stray, f"the {bound} was given; the rounding inside the callable is not bounded")
 
 
@@ -162,8 +164,8 @@ def _observed(f: Callable[[FloatArray], FloatArray], interval: tuple[float, floa
     jump = abs(float(y[i + 1] - y[i]))
     if jump > 0.97 * steepest:  # halving the steps of a continuous function lowers its largest step
         raise DataError(
-            f"approximate: the function jumps by {jump:.6g} between x = {x[i]:.12g} and {x[i + 1]:.12g}; "
-            "a network is continuous: choose an interval without that point"
+            f"approximate: the function jumps by {jump:.6g} between x = {x[i]:.12g} and {x[i + 1]:.12g}, and a network "
+            "is continuous\n  fix: choose an interval without that point"
         )
     return Chords(x, y, math.nan, reason)
 
@@ -174,12 +176,12 @@ def _values(f: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
         y = np.full(x.shape, float(y))
     if y.shape != x.shape:
         raise DataError(
-            f"approximate: the function gave shape {y.shape} for {x.shape} points; "
-            "write it with NumPy operations, one value for each point"
+            f"approximate: the function gave shape {y.shape} for {x.shape} points\n"
+            "  fix: write it with NumPy operations, one value for each point"
         )
     if not np.isfinite(y).all():
         i = int(np.flatnonzero(~np.isfinite(y))[0])
-        raise DataError(f"approximate: f({x[i]:.12g}) is {y[i]}; choose an interval where it is finite")
+        raise DataError(f"approximate: f({x[i]:.12g}) is {y[i]}\n  fix: choose an interval where it is finite")
     return y
 
 

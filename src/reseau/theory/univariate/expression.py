@@ -140,7 +140,7 @@ class _Parser:
 
     def whole(self) -> tuple[str, ...]:
         if not self.tokens:
-            raise DataError("expression: the text is empty; write for example sin(3*x)")
+            raise DataError("expression: the text is empty\n  fix: write for example sin(3*x)")
         self.sum()
         if self.peek():
             raise self.error(f"unexpected {self.peek()!r}")
@@ -228,7 +228,7 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
         found = TOKEN.match(text, place)
         if found is None:
             place += len(text[place:]) - len(text[place:].lstrip())
-            raise DataError(f"expression: unknown character {text[place]!r} at position {place}; write it in x")
+            raise DataError(f"expression: unknown character {text[place]!r} at position {place}\n  fix: write it in x")
         yield found.group(found.lastindex or 0), found.start(found.lastindex or 0)
         place = found.end()
 
