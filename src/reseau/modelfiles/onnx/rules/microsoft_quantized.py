@@ -112,13 +112,13 @@ def matmul_of_few_bits(call: Call) -> Node:
     if call.get(4) is not None:
         raise ValueError("its groups in another order (g_idx) are not supported")
     blocks = -(-width // block)
+    call.afford(rows * blocks * block)
     stored = unpacked(call.array(1).reshape(rows * blocks, -1), bits)[:, :block]
     center = np.full(rows * blocks, 2.0 ** (bits - 1))
     if call.get(3) is not None:
         zeros = call.array(3)
         packed = zeros.dtype == np.uint8
         center = (unpacked(zeros.reshape(rows, -1), bits)[:, :blocks] if packed else zeros).reshape(-1)
-    call.afford(rows * blocks * block)
     scale = call.array(2).astype(np.float64).reshape(-1, 1)
     weight = ((stored - center.astype(np.float64)[:, None]) * scale).reshape(rows, -1)[:, :width].T
     name = f"{call.within}{call.outputs[0]}.weight"
