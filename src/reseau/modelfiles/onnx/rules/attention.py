@@ -80,8 +80,8 @@ def group_query_attention(call: Call) -> tuple[Node | None, ...]:
     place = apply_op(ops.Maximum(), last + one - apply_op(ops.ShapeOf(2, 3), q), zero) + counted(call, steps)
     if call.attribute("do_rotary", 0):
         at = place if call.get(9) is None else call[9]
-        table = [call.reshaped(t, (t.shape[0], 1, *t.shape[1:])) for t in rows_of(call, (7, 8), at)]
-        q, k = (turned(call, x, *table, bool(call.attribute("rotary_interleaved", 0))) for x in (q, k))
+        table, interleaved = angles(call, 7, at), bool(call.attribute("rotary_interleaved", 0))
+        q, k = turned(call, q, table, interleaved), turned(call, k, table, interleaved)
     if call.get(3) is not None:
         k, v = (kept(call, call[i], new, place) for i, new in ((3, k), (4, v)))
     wide = (batch, groups, heads // groups, steps, width)
@@ -136,18 +136,20 @@ def rotary_embedding(call: Call) -> Node:
     y = apart(call, x, heads)
     if at.shape == (1,):
         at = call.reshaped(at, (1, 1)) + counted(call, y.shape[2])
-    table = (call.reshaped(t, (t.shape[0], 1, *t.shape[1:])) for t in rows_of(call, (2, 3), at))
-    y = turned(call, y, *table, bool(call.attribute("interleaved", 0)))
+    y = turned(call, y, angles(call, 2, at), bool(call.attribute("interleaved", 0)))
     return together(call, y) if len(x.shape) == 3 else y
 
 
-def rows_of(call: Call, inputs: Sequence[int], places: Node) -> list[Node]:
-    """The rows of tables at these places."""
-    return [apply_op(ops.Take(0), call[i], places) for i in inputs]
+def angles(call: Call, i: int, places: Node) -> tuple[Node, Node]:
+    """Cosines and sines (batch, 1, length, pairs) at these places of the tables that are inputs `i` and `i + 1`."""
+    cosine, sine = (apply_op(ops.Take(0), call[k], places) for k in (i, i + 1))
+    rows, *rest = cosine.shape
+    return call.reshaped(cosine, (rows, 1, *rest)), call.reshaped(sine, (rows, 1, *rest))
 
 
-def turned(call: Call, x: Node, cosine: Node, sine: Node, interleaved: bool) -> Node:
+def turned(call: Call, x: Node, table: tuple[Node, Node], interleaved: bool) -> Node:
     """The array (batch, heads, length, width), the first of its features in pairs that are turned."""
+    cosine, sine = table
     half, width = int(cosine.shape[3]), int(x.shape[3])
     pairs = [(i, 2 * half, 2) for i in (0, 1)] if interleaved else [(0, half, 1), (half, 2 * half, 1)]
     a, b = (cut(call, x, 3, *pair) for pair in pairs)
