@@ -36,6 +36,16 @@ def test_a_place_that_is_none_is_refused(reseau, place):
     assert "is not a place such as 0/4" in result.err
 
 
+@pytest.mark.parametrize(
+    ("option", "cure"),
+    [("--process=0/2", "--coordinator HOST:PORT too"), ("--coordinator=here:8476", "--process 0/2 too, or")],
+)
+def test_half_a_place_is_refused(reseau, option, cure):
+    result = reseau(*WORDS, option)
+    assert result.status == 2
+    assert f"\n  fix: {cure}" in result.err
+
+
 @pytest.mark.parametrize(("option", "value"), [("--time", "5"), ("--cv", "3")])
 def test_what_trains_several_networks_is_refused(reseau, option, value):
     result = reseau("train", "t.csv", option, value, "--processes", "2")

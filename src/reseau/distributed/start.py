@@ -163,7 +163,8 @@ def _refused(error: Exception, coordinator: str | None, meet: int) -> ProcessErr
     if isinstance(error, ValueError | TypeError):
         return ProcessError(
             f"nothing here says which processes train together: {first}\n"
-            "  fix: rs.distributed.start('HOST:PORT', processes=N, process=I), or start them with SLURM's srun"
+            "  fix: rs.distributed.start('HOST:PORT', processes=N, process=I), in a command --coordinator HOST:PORT "
+            "--process I/N; or SLURM's srun, which says it"
         )
     return ProcessError(f"{_apart(coordinator, meet)}: {first}\n{TOGETHER}")
 
