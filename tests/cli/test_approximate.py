@@ -139,7 +139,7 @@ WORDS = {
     "empty interval": (["x", "--interval", "1", "1", "--tolerance", "1"], "reversed, empty"),
     "nan interval": (["x", "--interval", "nan", "1", "--tolerance", "1"], "not finite"),
     "negative": (["x", "--interval", "0", "1", "--tolerance", "-1e-3"], "'-1e-3' is not a number from 0"),
-    "zero": (["x", "--interval", "0", "1", "--tolerance", "0"], "tolerance 0.0 must be a positive"),
+    "zero": (["x", "--interval", "0", "1", "--tolerance", "0"], "tolerance 0.0\n  fix: give a positive"),
     "nan tolerance": (["x", "--interval", "0", "1", "--tolerance", "nan"], "'nan' is not a number from 0"),
     "name": (["y+1", "--interval", "0", "1", "--tolerance", "1"], "unknown name 'y' at position 0; use x, pi"),
     "code": (["__import__(os)", "--interval", "0", "1", "--tolerance", "1"], "unknown name '__import__'"),

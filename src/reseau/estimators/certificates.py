@@ -1,12 +1,12 @@
 """Risk bounds of fitted estimators: from the sample for one hidden layer of ReLU, from unseen rows for any network."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from reseau.errors import DataError, GraphError
-from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors, certify_network
-from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
+from reseau.theory import ANY_UNIT, Certificate, certify_errors, certify_network
 
 __all__ = ["certify_classes", "certify_numbers"]
 
@@ -29,7 +29,8 @@ def certify_classes(model: Any, sample: Examples, holdout: Examples | None, delt
     ]
     assert numbered[0] is not None
     try:
-        return certify_network(model.network_, model.params_, *numbered[0], delta, holdout=numbered[1])
+        settings = replace(ANY_UNIT, delta=delta)
+        return certify_network(model.network_, model.params_, *numbered[0], settings, holdout=numbered[1])
     except GraphError as error:
         return _by_unseen(model, holdout, delta, str(error))
 
@@ -55,11 +56,8 @@ def certify_numbers(
     """
     if model.n_outputs_ != 1:
         raise DataError(f"certify: bounds are of one output, this model has {model.n_outputs_}")
-    f = ShallowNetwork.from_network(model.network_, model.params_)
-    return certify(
-        f, *sample, delta=delta, loss="squared", clip=clip, target_bound=target_bound,
-        radius=WIDE_RADII, grid=WIDE_GRID, holdout=holdout,
-    )  # fmt: skip
+    settings = replace(ANY_UNIT, delta=delta, loss="squared", clip=clip, target_bound=target_bound)
+    return certify_network(model.network_, model.params_, *sample, settings, holdout=holdout)
 
 
 def _by_unseen(model: Any, holdout: Examples | None, delta: float, why: str) -> Certificate:
