@@ -113,8 +113,12 @@ def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
         raise DataError(f"sample_weight is {given.dtype}, not numbers\n  fix: one number of at least 0 for each row")
     weights = np.asarray(given, np.float64)
     if weights.shape != (n,):
-        raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
+        raise DataError(
+            f"sample_weight has the shape {weights.shape}, the data has {n} rows\n  fix: one weight for each row"
+        )
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
+        raise DataError(
+            "sample_weight has an entry below 0 or not finite, or is 0 everywhere\n  fix: finite weights, some above 0"
+        )
     shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
     return np.asarray(shares * (n / shares.sum()))

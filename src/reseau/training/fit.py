@@ -388,8 +388,10 @@ def feed_of(
 def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
     """Steps to take, from the one of `epochs` and `steps` that is given."""
     if (epochs is None) == (steps is None):
-        raise DataError("say how long to train: epochs=20, or steps=10_000, one of the two")
+        raise DataError(
+            "it is not said how long to train, or said twice\n  fix: epochs=20, or steps=10_000, one of the two"
+        )
     asked = steps if epochs is None else epochs
     if not isinstance(asked, int | np.integer) or asked < 1:
-        raise DataError(f"{'steps' if epochs is None else 'epochs'} must be a whole number from 1 on, got {asked!r}")
+        raise DataError(f"{'steps' if epochs is None else 'epochs'}={asked!r}\n  fix: a whole number from 1 on")
     return int(asked) * (1 if epochs is None else in_epoch)
