@@ -20,12 +20,12 @@ TWO = ShallowNetwork(F.weights, F.biases, [[1.0, 0.0], [0.0, 1.0]])
 CASES = {
     "more errors than rows": Cure(
         lambda: theory.binomial_upper(5, 4),
-        "use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1",
+        "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
         lambda: theory.binomial_upper(4, 4),
     ),
     "a risk below 0": Cure(
         lambda: theory.hoeffding_upper(-0.1, 10, 1.0),
-        "use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1",
+        "use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1",
         lambda: theory.hoeffding_upper(0.0, 10, 1.0),
     ),
     "no such variant": Cure(
@@ -71,7 +71,7 @@ CASES = {
     ),
     "more errors than rows so far": Cure(
         lambda: theory.sequential_upper(3, 2),
-        "0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers",
+        "whole numbers 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers",
         lambda: theory.sequential_upper(2, 2),
     ),
     "a loss above the largest": Cure(

@@ -2,6 +2,8 @@
 
 import atexit
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +17,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from reseau.distributed.watch import Watch
+from reseau.distributed.watch import LOST, Watch
 from reseau.errors import DataError, ProcessError
 
 __all__ = ["ALONE", "Team"]
@@ -175,9 +177,13 @@ class Team:
         watch, until = self.watch, time.monotonic() + most
         with suppress(Exception):  # the store may be gone
             watch.say("left", "")
-            while len(watch.left | {self.rank}) < self.size and time.monotonic() < until:
-                time.sleep(0.05)
+        while len(watch.left | watch.lost | {self.rank}) < self.size and time.monotonic() < until:
+            time.sleep(0.05)
         watch.over = True
+        if watch.lost - watch.left:  # the runtime would wait for them, and then abort this process
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(LOST)
         return len(watch.left | {self.rank}) == self.size
 
     def _tell(self, message: str) -> None:
@@ -203,13 +209,13 @@ class Team:
         return f"reseau/word/{self.words}"
 
     def _waited(self, key: str) -> str:
-        """The word under a key, once it is there."""
+        """The word under a key, once it is there: it counts before what failed since, as all shall find the same."""
         while True:
-            self._raise_failure()
             gone = self.watch.left.copy()
             try:
                 return str(self.client.blocking_key_value_get(key, TURN))
             except Exception as error:
+                self._raise_failure()
                 if gone:
                     self.told()
                     raise ProcessError(

@@ -49,6 +49,10 @@ def _entropy(y: FloatArray, s: FloatArray) -> FloatArray:
     return value
 
 
+def _half_square(u: float) -> float:
+    return 0.5 * u * u  # a power of Python's raises where it overflows
+
+
 LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
     {
         loss.name: loss
@@ -60,7 +64,7 @@ LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
                 curvature=lambda y, u: np.ones_like(u),
                 conjugate=lambda y, s: 0.5 * s**2 + s * y,
                 lipschitz=lambda score, target: score + target,
-                largest=lambda score, target: 0.5 * (score + target) ** 2,
+                largest=lambda score, target: _half_square(score + target),
                 smoothness=1.0,
                 binary=False,
             ),

@@ -93,13 +93,39 @@ def test_the_smallest_delta_has_a_bound():
     assert probability(0.5) == "0.5"
 
 
-def test_two_bounds_at_once_have_no_negative_probability():
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        (0.9, "nothing is claimed of both at once"), (0.5, "nothing is claimed of both at once"),
+        (1 - 2**-53, "nothing is claimed of both at once"), (0.499, "both at once, with 0.002"),
+        (0.05, "both at once, with 0.9"), (1e-20, "both at once, with 1 - 2e-20"),
+        (5e-324, "both at once, with 1 - 9.88131e-324"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("loss", [{}, {"loss": "hinge", "clip": 1.0}])
+def test_two_bounds_at_once_have_a_probability_that_is_one(delta, said, loss):
     f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
-    assert (
-        "nothing is claimed of both at once"
-        in certify(f, X, Y, CertificateSettings(delta=0.9), holdout=(X, Y)).explain()
-    )
-    assert "both at once, with 0.9" in certify(f, X, Y, CertificateSettings(delta=0.05), holdout=(X, Y)).explain()
+    assert said in certify(f, X, Y, CertificateSettings(delta=delta, **loss), holdout=(X, Y)).explain()
+
+
+@pytest.mark.parametrize(
+    ("loss", "clip", "target_bound"),
+    [("squared", 1e200, 1.0), ("squared", 1.0, 1e300), ("squared", 1e308, 1e308), ("absolute", 1.7e308, 1.7e308)],
+)
+def test_a_range_of_the_loss_that_overflows_is_infinite_and_the_bound_says_nothing(loss, clip, target_bound):
+    f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
+    settings = CertificateSettings(loss=loss, clip=clip, target_bound=target_bound)
+    found = certify(f, X, Y, settings, holdout=(X, Y))
+    assert (found.bound, found.largest, found.vacuous) == (math.inf, math.inf, True)
+    assert found.holdout.vacuous
+    assert json.loads(found.to_json())["bound"] == "inf"
+
+
+@pytest.mark.parametrize("complexity", ["sample", "ball", "simulated"])
+@pytest.mark.parametrize("delta", [5e-324, 3e-323, 1e-310])
+def test_a_delta_that_underflows_when_it_is_shared_proves_nothing(complexity, delta):
+    f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
+    assert certify(f, X, Y, CertificateSettings(delta=delta, complexity=complexity, radius=(1.0, 2.0))).vacuous
 
 
 def test_the_seed_of_the_simulated_signs_is_committed_and_assumed():

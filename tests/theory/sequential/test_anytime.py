@@ -56,6 +56,28 @@ def test_the_bound_is_where_the_evidence_reaches_its_limit_and_above_the_binomia
     assert sequential_upper(0, 100) / binomial_upper(0, 100) == pytest.approx(1.49, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("errors", "count", "prior"),
+    [(0, 10, (1e4, 1.0)), (5, 10, (1e5, 1.0)), (10, 1000, (2000.0, 1.0)), (1, 5, (1e300, 2.0))],
+)  # fmt: skip
+def test_a_law_beforehand_whose_share_underflows_is_no_evidence(errors, count, prior):
+    flint = pytest.importorskip("flint")
+    upper = sequential_upper(errors, count, prior=prior)
+    assert upper > errors / count + 1e-3
+    if upper < 1:
+        with flint.ctx.workprec(500):
+            p, (a, b) = flint.arb(upper), (flint.arb(v) for v in prior)
+            share = p.beta_lower(a + errors, b + (count - errors)).log() - p.beta_lower(a, b).log()
+            assert share - errors * p.log() - (count - errors) * (1 - p).log() >= math.log(1 / 0.05)
+
+
+@pytest.mark.parametrize(
+    "given", [(2.5, 10), (0, math.inf), (5, 10, 0.05, (math.inf, 1.0)), (5, 10, 0.05, (1.0, math.nan)), (math.nan, 10)]
+)
+def test_what_is_no_count_and_no_law_is_refused(given):
+    assert "whole numbers 0 <= errors <= count" in refused(sequential_upper, *given)
+
+
 def test_a_monitor_does_not_care_how_its_rows_are_cut():
     errors = (np.random.default_rng(0).random(500) < 0.12).astype(int)
     whole = Monitor(0.05).update(errors)

@@ -1,5 +1,6 @@
 """Certify a network that was trained: choose the theorem, spend delta, check what can be checked."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -186,6 +187,8 @@ def _unit_complexity(
         return sample_complexity(1.0, 1.0, constants["Q"], n, outputs), constants
     method = "supremum" if points.shape[1] <= 2 else "dual"
     share = settings.simulated_delta / len(settings.radii)
+    if not share:  # a delta that underflows leaves nothing for the signs, of which then nothing is known
+        return math.inf, constants | {"simulated": math.inf}
     estimate = rademacher(points, 1.0, radius, method=method, delta=share, seed=settings.seed)
     return product_up(2.0, estimate.upper), constants | {"simulated": estimate.upper}
 

@@ -1,6 +1,7 @@
 """Operators of the first years that were never made standard, which programs still run; and triangles of arrays."""
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 
@@ -67,7 +68,9 @@ def trilu(call: Call) -> Node:
     fixed = call.get(1) is None or call.importer.is_fixed(call[1])
     k = int(call.array(1).item()) if fixed and call.get(1) is not None else 0
     if fixed and not words_of(rows, columns):
-        side = np.ones(call.known((rows, columns)), bool)
+        lengths = call.known((rows, columns))
+        call.afford(prod(lengths), 1)
+        side = np.ones(lengths, bool)
         kept = call.constant((np.triu if upper else np.tril)(side, k))
     else:
         edge = call.sized(lambda places: ops.Range(k, plus(rows, k), places=places), (rows,))
