@@ -14,6 +14,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -86,17 +87,34 @@ def deep(layers: int = LAYERS) -> Problem:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a fit: seconds, and the processor's seconds of this process, in which the browser does not count."""
+    """Of a fit: seconds, the processor's seconds of this process, and those of the browser."""
 
     seconds: float
     processor: float
+    browser: float
 
 
 def cost(fit: Callable[[], object]) -> Cost:
     """What a fit takes."""
-    start, used = time.perf_counter(), time.process_time()
+    start, used, shown = time.perf_counter(), time.process_time(), of_children()
     fit()
-    return Cost(time.perf_counter() - start, time.process_time() - used)
+    return Cost(time.perf_counter() - start, time.process_time() - used, of_children() - shown)
+
+
+def of_children() -> float:
+    """The processor's seconds of the processes that this one has started, and those have; Linux alone tells them."""
+    children: dict[int, list[tuple[int, float]]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # a process that has just ended
+            told = path.read_text().rpartition(")")[2].split()
+            spent = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+            children.setdefault(int(told[1]), []).append((int(path.parent.name), spent))
+    seconds, waiting = 0.0, [os.getpid()]
+    while waiting:
+        for child, spent in children.get(waiting.pop(), ()):
+            seconds += spent
+            waiting.append(child)
+    return seconds
 
 
 def fit_alone(problem: Problem, steps: int) -> Cost:
@@ -159,7 +177,8 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         more = median(b.processor / a.processor - 1 for a, b in pairs)
         told = f"{100 * longer:+.0f} % time, {100 * more:+.0f} % of the processor's"
         if name in views:
-            told += f"; {views[name]} {median(shown[name]):.1f} times a second"
+            drawing = median(b.browser / a.processor for a, b in pairs)
+            told += f", the browser {100 * drawing:.0f} %; {views[name]} {median(shown[name]):.1f} times a second"
         what = "its trainer, no page open" if name == "closed" else f"the page open on *{name.title()}*"
         lines.append((what, told))
     return lines

@@ -115,6 +115,24 @@ def test_the_command_on_the_page_draws_the_page_s_picture(words, picture, tmp_pa
     same_picture(tmp_path / picture, DOCS / "images" / picture)
 
 
+def test_every_picture_that_a_page_shows_is_compared_by_a_test():
+    """Those of the course, the guides and the gallery by the tests that run them; the others by name."""
+    by_name = {
+        "random_features.png",
+        "width_and_optimum.png",
+        "approximation-sine.png",
+        "approximation-thermocouple.png",
+    }
+    by_name |= {f"explorer-{view}.png" for view in ("data", "digits", "graph", "step", "theory", "training")}
+    assert {p.name for p in (DOCS / "images").glob("*.png")} == by_name
+    run = [*PAGES, DOCS / "gallery.md", DOCS / "index.md", DOCS / "deployment.md", *DOCS.glob("guides/*.md")]
+    shown = {
+        Path(p).name for page in run for p in re.findall(r"\]\((figures/[^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    reasons = {"reasons.svg"}  # tests/test_guarantees_page.py
+    assert {p.name for p in (DOCS / "figures").iterdir()} == shown | reasons
+
+
 def test_a_picture_with_another_word_or_a_line_elsewhere_is_found(tmp_path):
     kept = DOCS / "figures" / "vanishing.svg"
     text = kept.read_text(encoding="utf-8")
