@@ -34,7 +34,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
 BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--renderer-process-limit=4"]
-ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 60_000, 200, 0.1, 5.0
+ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 200_000, 200, 0.1, 5.0
 LAYERS, TABS = 2500, 50
 
 COUNT_BOXES = """() => {

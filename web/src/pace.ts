@@ -1,6 +1,6 @@
 /** How often a page looks at a fit that runs: what it takes is measured, and kept within a share of the time. */
 
-const SHARE = 0.06; // of each core; with what the trainer takes to look, a fit takes less than a tenth longer
+const SHARE = 0.05; // of each core; with what the trainer takes to look, a fit takes less than a tenth longer
 const LONGEST_SILENCE = 1000; // milliseconds after which at least the step and the loss are told
 
 const OUT_OF_SIGHT = 2; // times what is seen of drawing that drawing takes: other threads and processes paint

@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 LAST_STEP = 2**31 - 2**24  # steps are numbered by 32 bits
 CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
-SHARE = 0.02  # of the time that looking may take; the page takes 0.06 of the cores (web/src/pace.ts)
+SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
 PAUSE = 0.08  # seconds between what is told
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
