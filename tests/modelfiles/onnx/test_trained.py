@@ -79,3 +79,23 @@ def test_half_weights_between_floats_are_trained(tmp_path) -> None:
     assert result.params["w"].dtype == np.float16
     np.testing.assert_allclose(result.params["w"], moved, atol=4e-3)
     np.testing.assert_allclose(result.history["loss"][0], objective.value_and_grad(params, x, y)[0], rtol=1e-3)
+
+
+def test_whole_numbers_of_64_bits_beside_floats_are_trained(tmp_path) -> None:
+    nodes = [
+        node("MatMul", ["x", "w"], ["h"]),
+        node("Gather", ["h", "places"], ["g"], axis=1),
+        node("ArgMax", ["h"], ["a"], axis=1, keepdims=1),
+        node("Add", ["a", "places"], ["p"]),
+        node("Cast", ["p"], ["c"], to=FLOAT),
+        node("Mul", ["g", "c"], ["y"]),
+    ]
+    stored = {"w": draw(3, 2), "places": np.array([1, 0])}
+    net, params = rs.load(made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["b", 3])], ["y"], **stored))
+    x, y = draw(4, 3), draw(4, 2)
+    with jax.enable_x64(False):  # as programs start
+        _, grads = rs.Objective(net, loss=rs.losses.SquaredError()).value_and_grad(params, x, y)
+    h = x @ params["w"]
+    scale = h.argmax(1, keepdims=True) + np.array([1, 0])
+    right = x.T @ ((h[:, ::-1] * scale - y) * scale)[:, ::-1] / 4
+    np.testing.assert_allclose(grads["w"], right, rtol=1e-4, atol=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import microsoft, reductions, windows
+from reseau.modelfiles.onnx.rules import attention, microsoft, reductions, windows
 from reseau.modelfiles.onnx.rules.quantized import (
     back,
     plain_levels,
@@ -100,7 +100,7 @@ def q_attention(call: Call) -> tuple[Node | None, ...]:
         raise ValueError("its past is not supported")
     x, weight = plain_levels(call, 0, 6), plain_levels(call, 1, 7, -1)
     scale = scale_of(call, 3) * scale_of(call, 4)
-    return microsoft.attention(replace(call, inputs=(x * scale, weight, call[2], call.get(5))))
+    return attention.attention(replace(call, inputs=(x * scale, weight, call[2], call.get(5))))
 
 
 def matmul_of_few_bits(call: Call) -> Node:
