@@ -2,7 +2,9 @@
 
     python -m benchmarks.run [--cases a b c d d2 d3 e f] [--rounds 5] [--no-compiled]
 
-Absolute times differ between machines and hours; the ratios, taken round by round in one run, are the result.
+Absolute times differ between machines and hours; the ratios, taken round by round in one run, are the result. Where JAX
+finds a GPU, all but NumPy and scikit-learn compute on it, once with TF32 and once without, and the README's other table
+is written. With XLA_FLAGS=--xla_gpu_deterministic_ops=true its programs give the same bits each time.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import CASES, Case
+from benchmarks.devices import allow_tf32, described
 from benchmarks.table import write_table
 
 HERE = Path(__file__).parent
@@ -113,8 +116,9 @@ def bench_process(rounds: int) -> dict[str, dict[str, object]]:
     return {name: told(name, values, times["reseau"], "seconds") for name, values in times.items()}
 
 
-def machine(rate: float) -> dict[str, object]:
+def machine(rate: float, tf32: bool) -> dict[str, object]:
     """What the numbers were measured on."""
+    gpu = described()
     names = ("jax", "numpy", "torch", "flax", "optax", "scikit-learn")
     return {
         "processor": processor(),
@@ -122,7 +126,7 @@ def machine(rate: float) -> dict[str, object]:
         "sgemm_gflops": 2e-9 * rate,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in names},
-    }
+    } | ({"gpu": gpu, "tf32": tf32, "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")} if gpu else {})
 
 
 def processor() -> str:
@@ -138,10 +142,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-compiled", action="store_true", help="leave torch.compile out (it takes minutes)")
     asked = parser.parse_args()
-    results = HERE / "results.json"
+    for tf32 in (True, False) if described() else (False,):
+        allow_tf32(tf32)
+        measure(asked, tf32)
+
+
+def measure(asked: argparse.Namespace, tf32: bool) -> None:
+    """Time the cases that are asked for."""
+    on = f"-gpu-{'tf32' if tf32 else 'float32'}" if described() else ""
+    results = HERE / f"results{on}.json"
     found = json.loads(results.read_text()) if results.exists() else {"cases": {}}
     rate = sgemm_rate()
-    found["machine"] = machine(rate)
+    found["machine"] = machine(rate, tf32)
+    print(found["machine"], flush=True)
     for case in CASES:
         if case.key in asked.cases:
             print(f"({case.key}) {case.title}", flush=True)

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from reseau.distributed.team import Team
+from reseau.training.sharded import Cut, ShardedProgram, Spread
+
 WIDTH, BATCH = 512, 1024
-SIZES = (1_000, 700_000)  # numbers in a row that is gathered
+SIZES = (1_000, 700_000)  # numbers in a row that is added over the processes
 STEPS = 2_000  # that are simulated
 SPREAD = 0.05  # relative, of the processes' times
 PROCESSES = (1, 2, 4, 8, 64, 512)
@@ -30,8 +33,8 @@ class Constants:
     Attributes:
         parameters: Of the network.
         shard: Seconds for the derivatives of a shard, by its rows.
-        adding: Seconds to add one number of one row.
-        latency: Of a round of the ring, in seconds.
+        adding: Seconds to add one number to another.
+        latency: Of a round between neighbours, in seconds.
         bandwidth: In bytes a second.
     """
 
@@ -58,10 +61,11 @@ def simulated(found: Constants, processes: int, network: tuple[float, float] | N
     computing = each * found.computing(batch / shards) * times.mean()
     if processes == 1:
         return float(computing)
-    rows = shards if exact else 2
+    cut = Cut(shards, exact, Team(0, processes), ())
+    rows = (cut.most_sent if exact else 1) + 1
     sent = 4 * found.parameters * rows * (processes - 1) / processes / bandwidth
-    adding = found.adding * found.parameters * (shards if exact else each)
-    return float(computing + (processes - 1) * latency + sent + adding)
+    adding = found.adding * found.parameters * (each + rows - 1)
+    return float(computing + 2 * (processes - 1) * latency + sent + adding)
 
 
 def fastest(run: object, times: int) -> float:
@@ -82,7 +86,6 @@ def in_a_process(address: str, number: int) -> dict[str, float]:
     import reseau as rs
     from reseau.distributed.start import team_here
     from reseau.training.program import AS_THEY_ARE, Program
-    from reseau.training.sharded import Cut, ShardedProgram, Spread
 
     rs.distributed.start(address, 2, number)
     team = team_here()
@@ -107,11 +110,11 @@ def in_a_process(address: str, number: int) -> dict[str, float]:
         found[f"shard {rows}"] = fastest(lambda given=given: program.row(*given).block_until_ready(), 20)
     for size in SIZES:
         row = jax.numpy.ones((1, size), "f4")
-        team.gather(row)
-        found[f"gather {size}"] = fastest(lambda row=row: team.gather(row), 30)
-    rows = jax.numpy.ones((8, SIZES[1]), "f4")
-    program.in_order(rows).block_until_ready()
-    found["adding"] = fastest(lambda: program.in_order(rows).block_until_ready(), 20) / (8 * SIZES[1])
+        program.in_order(row)
+        found[f"over {size}"] = fastest(lambda row=row: program.in_order(row), 30)
+    add = jax.jit(jax.numpy.add)
+    add(row[0], row[0]).block_until_ready()
+    found["adding"] = fastest(lambda: add(row[0], row[0]).block_until_ready(), 20) / SIZES[1]
     return found
 
 
@@ -124,12 +127,12 @@ def measured() -> Constants:
     running = [subprocess.Popen([*command, str(i)], stdout=subprocess.PIPE, text=True) for i in range(2)]
     said = [process.communicate()[0] for process in running]
     found = json.loads(next(line for line in said[0].splitlines() if line[:1] == "{"))
-    short, long = (found[f"gather {size}"] for size in SIZES)
+    short, long = (found[f"over {size}"] for size in SIZES)
     return Constants(
         int(found["parameters"]),
         {rows: found[f"shard {rows}"] for rows in (2, 16, 128, 1024)},
         found["adding"],
-        short,
+        short / 2,
         4 * (SIZES[1] - SIZES[0]) / max(long - short, 1e-6),
     )
 

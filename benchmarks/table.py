@@ -6,12 +6,17 @@ from typing import Any
 __all__ = ["between", "write_table"]
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+ON_GPU = "<!-- benchmarks on a GPU, {}: {} -->"
 PEERS = ("NumPy", "PyTorch eager", "PyTorch compiled", "JAX by hand", "Flax + optax", "scikit-learn")
 
 
 def write_table(found: dict[str, Any], readme: Path) -> None:
     """Put the table in place of what stands between the marks."""
-    between(readme, BEGIN, END, table(found))
+    begin, end = BEGIN, END
+    if "gpu" in found["machine"]:
+        what = "TF32" if found["machine"]["tf32"] else "float32"
+        begin, end = (ON_GPU.format(what, side) for side in ("begin", "end"))
+    between(readme, begin, end, table(found))
 
 
 def between(readme: Path, begin: str, end: str, lines: str) -> None:
@@ -38,7 +43,10 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"{machine['cores']} cores ({machine['processor']}), sgemm {machine['sgemm_gflops']:.0f} GFLOP/s; {versions}.",
     ]
-    if "e" in found["cases"]:
+    if "gpu" in machine:
+        products = "TF32" if machine["tf32"] else "float32"
+        lines[-1] = f"{machine['gpu']}, products in {products}, XLA_FLAGS={machine['XLA_FLAGS']!r}; {lines[-1]}"
+    elif "e" in found["cases"]:
         lines[-1] += f" Case (e) runs at {100 * found['cases']['e']['share_of_sgemm']:.0f} % of the sgemm rate."
     return "\n".join(lines) + "\n"
 

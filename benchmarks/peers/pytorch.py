@@ -1,19 +1,21 @@
-"""PyTorch on the CPU, eager and compiled: the usual loop, the loss kept as a tensor for the history."""
+"""PyTorch, eager and compiled: the usual loop, the loss kept as a tensor for the history."""
 
 from collections.abc import Callable
 
 import torch
 
 from benchmarks.cases import Block, Case
+from benchmarks.devices import of_torch
 
 
 def prepare(case: Case, *, compiled: bool = False) -> Callable[[int], object]:
-    data, targets = (torch.from_numpy(a) for a in case.data)
+    device = of_torch()
+    data, targets = (torch.from_numpy(a).to(device) for a in case.data)
     if case.filters or case.blocks:
         data = data.permute(0, 3, 1, 2).contiguous()
     if case.outputs > 1:
         targets = targets.long()
-    model = build(case)
+    model = build(case).to(device)
     loss_of = half_squared if case.outputs == 1 else torch.nn.functional.cross_entropy
     optimizer = torch.optim.SGD(model.parameters(), lr=case.rate)
 
@@ -26,11 +28,11 @@ def prepare(case: Case, *, compiled: bool = False) -> Callable[[int], object]:
 
     def run(steps: int) -> object:
         losses = []
-        for rows in torch.from_numpy(case.batches(steps)).long():
+        for rows in torch.from_numpy(case.batches(steps)).long().to(device):
             optimizer.zero_grad(set_to_none=True)
             losses.append(step(data[rows], targets[rows]))
             optimizer.step()
-        return torch.stack(losses)
+        return torch.stack(losses).cpu()  # which waits for a GPU
 
     return run
 

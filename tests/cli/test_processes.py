@@ -36,6 +36,16 @@ def test_a_place_that_is_none_is_refused(reseau, place):
     assert "is not a place such as 0/4" in result.err
 
 
+@pytest.mark.parametrize(
+    ("option", "cure"),
+    [("--process=0/2", "--coordinator HOST:PORT too"), ("--coordinator=here:8476", "--process 0/2 too, or")],
+)
+def test_half_a_place_is_refused(reseau, option, cure):
+    result = reseau(*WORDS, option)
+    assert result.status == 2
+    assert f"\n  fix: {cure}" in result.err
+
+
 @pytest.mark.parametrize(("option", "value"), [("--time", "5"), ("--cv", "3")])
 def test_what_trains_several_networks_is_refused(reseau, option, value):
     result = reseau("train", "t.csv", option, value, "--processes", "2")
@@ -67,6 +77,8 @@ def test_two_processes_write_the_model_of_one_and_a_killed_run_goes_on_in_one():
     assert Path("one/model.safetensors").read_bytes() == Path("two/model.safetensors").read_bytes()
     assert "wrote two/" in two.stdout
     assert "| processes | 2 |" in Path("two/report.md").read_text()
+    assert run(*WORDS, "--out", "inexact", "--processes", "2", "--inexact").returncode == 0
+    assert "2 shards, in no fixed order: other bits for other processes" in Path("inexact/report.md").read_text()
 
     long = [*WORDS[:-4], "--epochs", "20000", "--out", "long"]
     process = subprocess.Popen(command(*long, "--processes", "2"), env=environment, stderr=subprocess.PIPE, text=True)

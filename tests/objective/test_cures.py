@@ -5,16 +5,18 @@ from tempfile import TemporaryDirectory
 
 import jax
 import numpy as np
-import onnx
 import pytest
 
 import reseau as rs
 from reseau import layers, losses, penalties
 from reseau.errors import DataError
-from reseau.graph import apply_op
+from reseau.graph import Input, Node, apply_op
 from reseau.losses import classes, loss, members, numbers, quantile, sides
 from reseau.objective import examples, objective
 from tools.cures import Cure, cured, raises_without_a_case
+from tools.onnx_files import FLOAT, INT64, node
+from tools.onnx_files import made as made_file
+from tools.onnx_files import value as info
 
 KNOWN = {"np": np, "rs": rs, "losses": losses, "penalties": penalties, **vars(losses), **vars(penalties)}
 X = np.random.RandomState(0).randn(6, 3)
@@ -61,6 +63,32 @@ def by_members(scores):
     return rs.Objective(rs.Network(x, scores(x)), losses.MeanOverMembers(losses.CrossEntropy()))
 
 
+def total():
+    """The sum of all scores: one number for all rows."""
+    x = rs.input("x", (3,))
+    return rs.Network(x, apply_op(rs.ops.Sum((0,)), rs.affine(x, 2, name="scores")))
+
+
+def differentiated(read, cure):
+    """Both cures: rows that a file names otherwise, and the derivative of an output that is no row."""
+    with TemporaryDirectory() as folder:
+        path = rows_by_another_name(folder)
+        with pytest.raises(DataError, match="reads one row an example"):
+            rs.Objective(rs.load(path)[0], losses.SquaredError())
+        net, _ = value(read, path=path)
+    rs.Objective(net, losses.SquaredError())
+    net = total()
+    value(cure, jax=jax, jnp=jax.numpy, net=net, params=net.init(0, "float32"), x=X.astype(np.float32))
+
+
+def along_time(places):
+    """Scores at five open places of each row, and the targets at as many places as are given."""
+    x = Node(None, (), ("batch", "time", 3), "x", Input())
+    net = rs.Network(x, apply_op(rs.ops.Matmul(), x, rs.parameter("w", (3, 1), rs.initializers.Fill(1.0))))
+    thing = rs.Objective(net, losses.SquaredError())
+    return thing.value_and_grad(net.init(0, "float32"), np.zeros((2, 5, 3)), np.zeros((2, places, 1)))
+
+
 def labels():
     """Scores, the largest of them, and its name: a text."""
     scores = rs.affine(x := rs.input("x", (3,)), 2, name="scores")
@@ -69,21 +97,21 @@ def labels():
 
 def shape_that_is_an_input(folder):
     """A file whose rows are put in a shape that is asked for at every call."""
-    numbers, whole = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [
-            onnx.helper.make_node("MatMul", ["x", "w"], ["h"]),
-            onnx.helper.make_node("Reshape", ["h", "shape"], ["y"]),
-        ],
-        "graph",
-        [info("x", numbers, ["batch", 3]), info("shape", whole, [2])],
-        [info("y", numbers, ["batch", 2])],
-        [onnx.numpy_helper.from_array(np.ones((3, 2), np.float32), "w")],
-    )
-    path = Path(folder) / "model.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
+    nodes = [node("MatMul", ["x", "w"], ["h"]), node("Reshape", ["h", "shape"], ["y"])]
+    inputs = [info("x", FLOAT, ["batch", 3]), info("shape", INT64, [2])]
+    outputs = [info("y", FLOAT, ["batch", 2])]
+    return made_file(Path(folder) / "model.onnx", nodes, inputs, outputs, w=np.ones((3, 2), np.float32))
+
+
+def rows_by_another_name(folder):
+    """A file that joins rows and places for its product and takes them apart again."""
+    nodes = [
+        node("Reshape", ["x", "all"], ["r"]),
+        node("MatMul", ["r", "w"], ["h"]),
+        node("Reshape", ["h", "rows"], ["y"]),
+    ]
+    stored = {"w": np.ones((3, 2), np.float32), "all": np.array([-1, 3]), "rows": np.array([-1, 4, 2])}
+    return made_file(Path(folder) / "model.onnx", nodes, [info("x", FLOAT, ["s77", 4, 3])], ["y"], **stored)
 
 
 def trained_in_part(part, read):
@@ -136,6 +164,12 @@ CASES = {
         r"train the part before it, (rs\.Network\(.*?\)), or give the numbers where an ONNX file is read, (.*)",
         trained_in_part,
     ),
+    "an output that is no row": Cure(
+        lambda: rs.Objective(total(), losses.SquaredError()),
+        r"(rs\.load\(path, batch=True\)) where a file calls the rows otherwise, or, .*, (jax\.grad\(.*\)\(params\))",
+        differentiated,
+    ),
+    "targets at other places": Cure(lambda: along_time(1), "give one target for each score", lambda: along_time(5)),
     "members by name": Cure(lambda: losses.MeanOverMembers("cross-entropy"), "(MeanOverMembers.*)", value),
     "scores without members": Cure(
         lambda: losses.MeanOverMembers(losses.CrossEntropy()).target_shape(("batch", 2)),
@@ -171,6 +205,21 @@ CASES = {
     "rows of other lengths": Cure(
         lambda: read([[1.0, 2.0], [1.0]]), "give rows of the same length", lambda: read([[1.0, 2.0, 3.0]] * 6)
     ),
+    "weights of other rows": Cure(
+        lambda: read(sample_weight=np.ones(3)),
+        "one number for each row",
+        lambda: read(sample_weight=np.ones(len(X))),
+    ),
+    "a weight below 0": Cure(
+        lambda: read(sample_weight=-np.eye(len(X))[1] + 1e-9),
+        "finite weights of at least 0; (0) leaves a row out",
+        lambda least: read(sample_weight=np.maximum(-np.eye(len(X))[1] + 1e-9, float(least))),
+    ),
+    "rows that weigh nothing": Cure(
+        lambda: read(sample_weight=np.zeros(len(X))),
+        "a (sample_weight), or a class_weight, above 0 for the rows that count",
+        lambda name: read(**{name: np.ones(len(X))}),
+    ),
     "weights that are texts": Cure(
         lambda: read(sample_weight=["a"] * 6),
         "one number of at least 0 for each row",
@@ -202,6 +251,21 @@ CASES = {
             read(y=Y + 1, loss=losses.CrossEntropy(), outputs=3),
         ),
     ),
+    "no row": Cure(lambda: read(X[:0], X[:0, 0]), "at least one row", lambda: read(X[:1], X[:1, 0])),
+    "two targets for one loss": Cure(
+        lambda: read(y=(X[:, 0], X[:, 0])),
+        "a tuple, one array for each loss",
+        lambda: read(y=(X[:, 0],)),
+    ),
+    "a target too few": Cure(lambda: read(y=X[:5, 0]), "as many rows in each", lambda: read(X[:5], X[:5, 0])),
+    "labels that are smoothed away": Cure(
+        lambda: losses.SmoothedCrossEntropy(smoothing=1.0),
+        "a share from 0 to below 1",
+        lambda: losses.SmoothedCrossEntropy(smoothing=0.0),
+    ),
+    "no margin": Cure(lambda: losses.Ramp(0.0), "a positive margin", lambda: losses.Ramp(1.0)),
+    "no width": Cure(lambda: losses.Huber(0.0), "a positive width", lambda: losses.Huber(1.0)),
+    "a strength below 0": Cure(lambda: penalties.L2(-1.0), "a finite number, at least 0", lambda: penalties.L2(0.0)),
     "counts": Cure(
         lambda: read(y=-np.abs(X[:, 0]), loss=losses.Poisson()),
         "counts start at 0",

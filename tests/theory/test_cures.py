@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reseau import theory
-from reseau.theory import ShallowNetwork, approximate, certify, frank_wolfe, frank_wolfe_penalized, global_optimum
+from reseau.theory import ShallowNetwork, approximate, frank_wolfe, frank_wolfe_penalized, global_optimum
 from reseau.theory.optimum.objective import objective
 from tools.cures import Cure, cured, raises_without_a_case
 
@@ -15,21 +15,17 @@ Y = np.sign(X + 0.1)
 PLANE = np.stack([X, X**2], axis=1)
 SPACE = np.stack([X, X**2, X**3], axis=1)
 F = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.5], [1.0, -1.0])
+TWO = ShallowNetwork(F.weights, F.biases, [[1.0, 0.0], [0.0, 1.0]])
 
 CASES = {
-    "sequential without rows in order": Cure(
-        lambda: certify(F, X, Y, sequential=True),
-        r"(holdout)=\(X, y\), in their order",
-        lambda name: certify(F, X, Y, sequential=True, **{name: (X, Y)}),
-    ),
     "more errors than rows": Cure(
         lambda: theory.binomial_upper(5, 4),
-        "use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1",
+        "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
         lambda: theory.binomial_upper(4, 4),
     ),
     "a risk below 0": Cure(
         lambda: theory.hoeffding_upper(-0.1, 10, 1.0),
-        "use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1",
+        "use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1",
         lambda: theory.hoeffding_upper(0.0, 10, 1.0),
     ),
     "no such variant": Cure(
@@ -75,7 +71,7 @@ CASES = {
     ),
     "more errors than rows so far": Cure(
         lambda: theory.sequential_upper(3, 2),
-        "0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers",
+        "whole numbers 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers",
         lambda: theory.sequential_upper(2, 2),
     ),
     "a loss above the largest": Cure(
@@ -124,6 +120,58 @@ CASES = {
         "give one positive number",
         lambda: approximate("x", (0.0, 1.0), 0.1),
     ),
+    "no point in the interval": Cure(
+        lambda: approximate((X, Y), (2.0, 3.0), 0.1),
+        "widen the interval",
+        lambda: approximate((X, Y), (-1.0, 3.0), 0.1),
+    ),
+    "a tolerance below the rounding": Cure(
+        lambda: approximate((X, 1e20 * Y), None, 1e-10), "raise it", lambda: approximate((X, 1e20 * Y), None, 1e10)
+    ),
+    "an interval the other way": Cure(
+        lambda: approximate("x", (1.0, 0.0), 0.1), "give low < high", lambda: approximate("x", (0.0, 1.0), 0.1)
+    ),
+    "a tolerance below 0": Cure(
+        lambda: approximate("x", (0.0, 1.0), -0.1),
+        "give a positive finite number",
+        lambda: approximate("x", (0.0, 1.0), 0.1),
+    ),
+    "an expression with a bound": Cure(
+        lambda: approximate("x", (0.0, 1.0), 0.1, curvature=1.0),
+        "leave out curvature and lipschitz",
+        lambda: approximate("x", (0.0, 1.0), 0.1),
+    ),
+    "two bounds": Cure(
+        lambda: approximate(np.sin, (0.0, 1.0), 0.1, curvature=1.0, lipschitz=1.0),
+        "give one of them, not negative",
+        lambda: approximate(np.sin, (0.0, 1.0), 0.1, curvature=1.0),
+    ),
+    "fewer neurons of several outputs": Cure(
+        lambda: theory.fewer_neurons(TWO, X),
+        "call it for one output at a time",
+        lambda: [theory.fewer_neurons(ShallowNetwork(TWO.weights, TWO.biases, c), X) for c in TWO.outputs.T],
+    ),
+    "a kernel of another degree": Cure(
+        lambda: theory.arc_cosine(X, X, degree=2),
+        r"use (0) or (1), and one of (\(.*\))",
+        lambda low, high, laws: [theory.arc_cosine(X, X, degree=int(high), law=law) for law in eval(laws)],
+    ),
+    "a kernel between other spaces": Cure(
+        lambda: theory.arc_cosine(X, PLANE), "give as many on both sides", lambda: theory.arc_cosine(PLANE, PLANE)
+    ),
+    "no such law": Cure(
+        lambda: theory.random_neurons(2, 1, seed=0, law="uniform"),
+        r"use count >= 0, dimension >= 1 and one of (\(.*\))",
+        lambda laws: [theory.random_neurons(0, 1, seed=0, law=law) for law in eval(laws)],
+    ),
+    "no neuron": Cure(
+        lambda: theory.random_ridge(X, Y, 0.1, width=0, seed=0),
+        "give one neuron or more",
+        lambda: theory.random_ridge(X, Y, 0.1, width=1, seed=0),
+    ),
+    "targets of other rows in a kernel": Cure(
+        lambda: theory.kernel_ridge(X, Y[:3], 0.1), "give one finite each", lambda: theory.kernel_ridge(X, Y, 0.1)
+    ),
 }  # fmt: skip
 
 
@@ -134,7 +182,7 @@ def test_a_cure_works(name):
 
 def test_every_error_of_these_files_with_a_cure_has_a_case():
     files = """
-        generalization.certify generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective
+        generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective
         sequential.anytime sequential.monitor shallow.random_features univariate.approximation
     """
     modules = [import_module(f"reseau.theory.{file}") for file in files.split()]

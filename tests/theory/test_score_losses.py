@@ -52,9 +52,9 @@ def test_conjugate_is_the_supremum_of_lines_minus_the_loss(name):
 
 
 def test_targets_and_names_are_checked():
-    with pytest.raises(DataError, match="'zero' is not known here; use one of squared, absolute"):
+    with pytest.raises(DataError, match=r"'zero' is not known here\n  fix: use one of squared, absolute"):
         score_loss("zero", np.zeros(1))
-    with pytest.raises(DataError, match=r"needs -1 and \+1, and there is 0.0"):
+    with pytest.raises(DataError, match=r"there is 0.0 for the .* loss\n  fix: use -1 and \+1"):
         score_loss("hinge", np.zeros(1))
     with pytest.raises(DataError, match="entry 0 is not finite"):
         score_loss("squared", np.array([np.nan]))

@@ -2,11 +2,12 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -19,11 +20,9 @@ class Shared:
         running: The processes, in the order of their numbers.
     """
 
-    def __init__(self, folder, script, count, words, devices, machines):
-        with socket.socket() as free:  # a port is asked for, never assumed
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        address = f"{'first' if machines else '127.0.0.1'}:{port}"
+    def __init__(self, folder, script, count, words, devices, machines, cluster):
+        port = free_port() if cluster is None else free_port_of_clusters()
+        address = "auto" if cluster else f"{'first' if machines else '127.0.0.1'}:{port}"
         environment = os.environ | {
             "JAX_PLATFORMS": "cpu",
             "JAX_NUM_CPU_DEVICES": str(devices),
@@ -35,7 +34,8 @@ class Shared:
             with open(out, "w") as told, open(err, "w") as complained:
                 there = machines[i].run if machines else ()
                 command = [*there, sys.executable, HERE / script, address, f"{i}/{count}", *words]
-                self.running.append(subprocess.Popen(command, env=environment, stdout=told, stderr=complained))
+                own = environment | (cluster(i, count, port) if cluster else {})
+                self.running.append(subprocess.Popen(command, env=own, stdout=told, stderr=complained))
 
     def said(self, i):
         """What a process wrote on its standard output, and on its standard error."""
@@ -73,11 +73,46 @@ class Shared:
             time.sleep(0.02)
 
 
+def free_port(port=0):
+    """A port that is asked for, never assumed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", port))
+        return free.getsockname()[1]
+
+
+FIRST = 2**16 - 2**12
+"""The first of the ports of which JAX takes one by the number of a cluster's job."""
+
+
+def free_port_of_clusters():
+    """One of them that is free."""
+    for port in random.sample(range(FIRST, 2**16), 100):
+        with suppress(OSError):
+            return free_port(port)
+    raise AssertionError(f"no port from {FIRST} on is free")
+
+
+def slurm(i, count, port):
+    """What SLURM's srun tells a process."""
+    told = {"JOB_ID": port - FIRST, "NTASKS": count, "PROCID": i, "LOCALID": i, "STEP_NUM_NODES": 1}
+    return {"SLURM_STEP_NODELIST": "127.0.0.1"} | {f"SLURM_{name}": str(value) for name, value in told.items()}
+
+
+def open_mpi(i, count, port):
+    """What Open MPI's mpirun tells a process."""
+    told = {"SIZE": count, "RANK": i, "LOCAL_RANK": i}
+    uri = f"{(port - FIRST) * 2**12}.0;tcp://127.0.0.1:9"
+    return {"OMPI_MCA_orte_hnp_uri": uri} | {f"OMPI_COMM_WORLD_{name}": str(value) for name, value in told.items()}
+
+
 @contextmanager
-def shared(folder, script, count, *words, devices=1, machines=None):
-    """Start the processes, each on its machine if there are several; they are gone at the end, whatever happens."""
+def shared(folder, script, count, *words, devices=1, machines=None, cluster=None):
+    """Start the processes, each on its machine if there are several; they are gone at the end, whatever happens.
+
+    With a `cluster`, `slurm` or `open_mpi`, that alone tells them where they meet and which is which.
+    """
     folder.mkdir(exist_ok=True)
-    started = Shared(folder, script, count, words, devices, machines)
+    started = Shared(folder, script, count, words, devices, machines, cluster)
     try:
         yield started
     finally:

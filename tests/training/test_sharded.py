@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import reseau as rs
+from reseau.data.streams.parquet_blocks import ParquetBlock
 from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError, DivergenceError
+from reseau.training.pairwise import Sums
 from reseau.training.sharded import Cut
 from reseau.training.sharded_feed import ShardedStream
 
@@ -122,13 +124,67 @@ def test_each_row_of_a_stream_comes_once_an_epoch(problem, tmp_path):
     assert feed.share(0, feed.in_epoch) == 1
 
 
-@pytest.mark.parametrize("size", range(1, 9))
-def test_each_process_has_a_shard_and_each_shard_a_process(size):
-    cuts = [Cut(8, True, Team(rank, size), ()) for rank in range(size)]
-    assert [shard for cut in cuts for shard in cut.own] == list(range(8))
-    assert all(cut.own for cut in cuts)
-    gathered = [shard for cut in cuts for shard in [*cut.own, *[None] * (cut.each - len(cut.own))]]
-    assert [gathered[place] for place in cuts[0].places] == list(range(8))
+def test_each_process_reads_the_row_groups_of_its_shards_alone(problem, tmp_path, monkeypatch):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = np.arange(120, dtype="f4")
+    table = pa.table({name: rows for name in "abcy"})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=10)
+    stream = rs.data.stream(tmp_path / "t.parquet", target="y", task="regression", window=20 * 16 * 6)
+    assert stream.recipe is not None  # learned of all rows, once
+    read, batches = [], ParquetBlock.batches
+
+    def counted(block, start, columns):
+        for batch, first in batches(block, start, columns):
+            read.extend(range(first, first + batch.num_rows))
+            yield batch, first
+
+    monkeypatch.setattr(ParquetBlock, "batches", counted)
+    for rank in range(3):
+        cut = Cut(6, True, Team(rank, 3), tuple(jax.local_devices()[:1]))
+        feed = ShardedStream(problem[0], stream, rs.batches.Shuffled(12), 0, np.dtype("f4"), cut)
+        assert set(read) <= set(range(10))  # the first rows say what an example is
+        read.clear()
+        for step in range(feed.in_epoch):
+            feed.examples(step, feed.in_epoch)
+        feed.close()
+        assert sorted(read) == list(range(40 * rank, 40 * rank + 40))
+        read.clear()
+
+
+def test_a_stream_of_fewer_rows_than_shards_or_processes_is_refused_with_a_cure(problem, tmp_path):
+    np.save(tmp_path / "X.npy", np.ones((3, 3), "f4"))
+    np.save(tmp_path / "y.npy", np.ones(3, "f4"))
+    stream = rs.data.stream(tmp_path)
+    for size, cure in ((2, "shards=3 or fewer"), (4, "3 processes and devices or fewer, with shards=3")):
+        cut = Cut(8, True, Team(0, size), tuple(jax.local_devices()[:1]))
+        with pytest.raises(DataError, match=f"3 rows cannot be cut in 8 shards\n  fix: {cure}"):
+            ShardedStream(problem[0], stream, rs.batches.Shuffled(2), 0, np.dtype("f4"), cut)
+    run((problem[0], stream), {"shards": 3}, epochs=1)
+
+
+@pytest.mark.parametrize("shards", range(1, 20))
+def test_shards_are_added_in_one_order_however_many_processes_have_them(shards):
+    def by_halves(first, size):
+        if size == 1:
+            return str(first)
+        if first + size // 2 >= shards:  # there is no right half
+            return by_halves(first, size // 2)
+        return f"({by_halves(first, size // 2)} + {by_halves(first + size // 2, size // 2)})"
+
+    for size in range(1, shards + 1):
+        cuts = [Cut(shards, True, Team(rank, size), ()) for rank in range(size)]
+        assert [shard for cut in cuts for shard in cut.own] == list(range(shards))
+        received = Sums("({} + {})".format)
+        for rank, cut in enumerate(cuts):
+            sums = Sums("({} + {})".format)
+            for shard in cut.own:
+                sums.add(shard, str(shard))
+            assert 1 <= len(sums.blocks) <= cut.most_sent
+            assert [(block.first, block.size) for block in sums.blocks] == cut.sent(rank)
+            for block in sums.blocks:
+                received.add(block.first, block.value, block.size)
+        assert received.total() == by_halves(0, 32)
+    assert Cut(8, True, Team(0, 2), ()).most_sent == Cut(8, True, Team(0, 8), ()).most_sent == 1
 
 
 def test_a_step_that_diverges_is_named_as_without_shards(problem):

@@ -46,7 +46,7 @@ def bounds(
         [[0.0], [3.0]]
     """
     if without_rule not in ("refuse", "unbounded"):
-        raise DataError(f'without_rule is "refuse" or "unbounded", got {without_rule!r}')
+        raise DataError(f'without_rule={without_rule!r}\n  fix: "refuse" or "unbounded"')
     found = stored_and_constant(graph, params)
     found |= {n: _box(n, low, high, len(graph.inputs)) for n in graph.inputs}
     for node in graph.nodes:

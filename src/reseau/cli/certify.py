@@ -24,7 +24,7 @@ def certify(arguments: Certify) -> int:
     name_of(arguments)
     path = find_model(arguments.run)
     from reseau.cli.model import read_model
-    from reseau.theory import certify_network
+    from reseau.theory import ANY_UNIT, certify_network
 
     model = read_model(path)
     if (arguments.within is None) != bool(model.recipe.classes):
@@ -50,7 +50,7 @@ def certify(arguments: Certify) -> int:
             model.network,
             model.params,
             *_pair(sample),
-            arguments.delta,
+            replace(ANY_UNIT, delta=arguments.delta),
             holdout=None if unseen is None else _pair(unseen),
             sequential=arguments.sequential and unseen is not None,
         )

@@ -32,13 +32,20 @@ def train_shared(arguments: Train, words: Sequence[str]) -> int:
             out = arguments.resume.removesuffix("/").removesuffix(".partial")
             own = [*without_places(words_of(Path(out))), "--out", out, "--resume"]
         return launch(own, asked)
+    if process is not None and arguments.coordinator is None:
+        raise DataError("--process says which one this is, and not where they meet\n  fix: --coordinator HOST:PORT too")
+    if process is None and arguments.coordinator not in (None, "auto"):
+        raise DataError(
+            "--coordinator says where they meet, and not which one this is\n"
+            "  fix: --process 0/2 too, or --coordinator auto under SLURM"
+        )
     coordinator = None if arguments.coordinator == "auto" else arguments.coordinator
     start(coordinator, processes or asked, process)
     team = team_here()
     with team.failing_together():
         if arguments.resume:
             arguments, own = earlier(arguments, own)
-            team.each("has read it")  # before process 0 locks the folder
+        team.compare({"--resume": str(arguments.resume is not None)})  # all have read it: process 0 may lock the folder
         status = train(arguments, own, writes=team.rank == 0)
         team.agreed()  # that process 0 has written everything
     return status

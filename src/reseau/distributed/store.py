@@ -104,6 +104,9 @@ def main(text: str) -> None:
     until = time.monotonic() + grace
     while is_taken(place[0]) and time.monotonic() < until:
         time.sleep(0.1)
+    if is_taken(place[0]):
+        sys.stdout.write(json.dumps("its port is already in use") + "\n")
+        return
     try:
         service = _jax.get_distributed_runtime_service(*place, **options)
     except Exception as error:

@@ -2,10 +2,12 @@
 
 import atexit
 import json
+import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from math import inf
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from reseau.distributed.watch import Watch
+from reseau.distributed.watch import LOST, Watch
 from reseau.errors import DataError, ProcessError
 
 __all__ = ["ALONE", "Team"]
@@ -55,18 +57,30 @@ class Team:
 
     def gather(self, rows: Any) -> Any:
         """The rows of all processes, in the order of their numbers; each gives as many."""
-        return rows if self.size == 1 else self._collective(rows, _collected)
+        return rows if self.size == 1 else self._collective(rows, _collected(self.mesh))
 
     def total(self, rows: Array) -> Array:
         """The sum of these rows over all processes, in whatever order the runtime takes it."""
-        return rows if self.size == 1 else self._collective(rows[None], _added)
+        return rows if self.size == 1 else self._collective(rows[None], _added(self.mesh))
+
+    def placewise(self, combine: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        """What `combine` gives of the rows of all processes, on each; it computes every place of a row by itself.
+
+        Each process combines a part of the places. So it receives about two rows for each that it gives, however many
+        processes there are.
+
+            rows of each process     (k, length)
+            rows of all, given to `combine`      (k · processes, places)     which gives (places,)
+        """
+        run = jax.jit(partial(_by_place, self.mesh, combine), out_shardings=NamedSharding(self.mesh, PartitionSpec()))
+        return lambda rows: self._collective(rows, run)
 
     def _collective(self, rows: Array, run: Any) -> Array:
         try:
             mine = jax.device_put(rows, self.mesh.local_devices[0])
             whole = (self.size * mine.shape[0], *mine.shape[1:])
             spread = NamedSharding(self.mesh, PartitionSpec("process"))
-            found = run(self.mesh)(jax.make_array_from_single_device_arrays(whole, spread, [mine]))
+            found = run(jax.make_array_from_single_device_arrays(whole, spread, [mine]))
             return found.addressable_data(0).block_until_ready()
         except (RuntimeError, ValueError) as error:  # another process is gone: the judge will say which
             self._await_verdict()
@@ -163,9 +177,13 @@ class Team:
         watch, until = self.watch, time.monotonic() + most
         with suppress(Exception):  # the store may be gone
             watch.say("left", "")
-            while len(watch.left | {self.rank}) < self.size and time.monotonic() < until:
-                time.sleep(0.05)
+        while len(watch.left | watch.lost | {self.rank}) < self.size and time.monotonic() < until:
+            time.sleep(0.05)
         watch.over = True
+        if watch.lost - watch.left:  # the runtime would wait for them, and then abort this process
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(LOST)
         return len(watch.left | {self.rank}) == self.size
 
     def _tell(self, message: str) -> None:
@@ -191,13 +209,13 @@ class Team:
         return f"reseau/word/{self.words}"
 
     def _waited(self, key: str) -> str:
-        """The word under a key, once it is there."""
+        """The word under a key, once it is there: it counts before what failed since, as all shall find the same."""
         while True:
-            self._raise_failure()
             gone = self.watch.left.copy()
             try:
                 return str(self.client.blocking_key_value_get(key, TURN))
             except Exception as error:
+                self._raise_failure()
                 if gone:
                     self.told()
                     raise ProcessError(
@@ -222,3 +240,12 @@ def _collected(mesh: Mesh) -> Any:
 def _added(mesh: Mesh) -> Any:
     """What brings the sum over all devices to each."""
     return jax.jit(lambda rows: rows.sum(axis=0), out_shardings=NamedSharding(mesh, PartitionSpec()))
+
+
+def _by_place(mesh: Mesh, combine: Callable[[Array], Array], rows: Array) -> Array:
+    """Rows that are spread over the processes become columns that are, are combined, and come to each."""
+    length, parts = rows.shape[1], mesh.size
+    places = jnp.pad(rows, ((0, 0), (0, -length % parts))).reshape(len(rows), parts, -1)
+    column = NamedSharding(mesh, PartitionSpec(None, "process"))
+    mine = jax.lax.with_sharding_constraint(places, column)
+    return combine(mine.reshape(len(rows), -1))[:length]

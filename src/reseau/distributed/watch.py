@@ -36,6 +36,7 @@ class Watch:
         self.answered, self.failed_at = now, now
         self.signs = {other: ("", now) for other in range(size) if other != rank}
         self.left: set[int] = set()
+        self.lost: set[int] = set()  # who ended since this process, or another, has failed
         self.hearers: set[int] = set()  # who know that this process has failed
         self.verdict = ""  # about a lost process, by whoever saw it first
         for work in (self.talk, self.judge):
@@ -93,22 +94,26 @@ class Watch:
             if self.launcher and str(os.getppid()) != self.launcher:  # it was killed: nobody else would end this one
                 self.launcher = ""
                 os.kill(os.getpid(), signal.SIGTERM)
-            if self.verdict and not self.told:
-                self.end(self.verdict)
             silent = now - self.answered
+            late = {rank for rank, (_, heard) in self.signs.items() if now - heard > self.limit} - self.left
+            if self.told:  # the main thread is on its way to the end
+                self.lost |= self.signs.keys() if silent > self.limit else late
+                continue
+            if self.verdict:
+                self.end(self.verdict)
             if silent > self.limit:
                 self.end(
                     f"the machine of process 0, where the {self.size} processes meet at {self.address}, "
                     f"does not answer since {silent:.0f} s"
                 )
-            for rank, (text, heard) in self.signs.items():
-                if now - heard > self.limit and rank not in self.left and rank not in self.failures:
-                    step = text.partition(" ")[2] or "0"
-                    self.end(
-                        f"process {rank} of {self.size} gives no sign of life since {now - heard:.0f} s; "
-                        f"it had taken {step} steps"
-                    )
-            if self.failures and not self.told and now - self.failed_at > self.limit / 3:
+            for rank in sorted(late - self.failures.keys()):
+                text, heard = self.signs[rank]
+                step = text.partition(" ")[2] or "0"
+                self.end(
+                    f"process {rank} of {self.size} gives no sign of life since {now - heard:.0f} s; "
+                    f"it had taken {step} steps"
+                )
+            if self.failures and now - self.failed_at > self.limit / 3:
                 self.end(self.failure())
 
     def failure(self) -> str:

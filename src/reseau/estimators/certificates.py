@@ -1,12 +1,12 @@
 """Risk bounds of fitted estimators: from the sample for one hidden layer of ReLU, from unseen rows for any network."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from reseau.errors import DataError, GraphError
-from reseau.theory import Certificate, ShallowNetwork, certify, certify_errors, certify_network
-from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
+from reseau.theory import ANY_UNIT, Certificate, certify_errors, certify_network
 
 __all__ = ["certify_classes", "certify_numbers"]
 
@@ -23,13 +23,17 @@ def certify_classes(model: Any, sample: Examples, holdout: Examples | None, delt
         delta: Probability that the bound fails.
     """
     if model.multilabel_:
-        raise DataError("certify: an error rate is of one class a row, this model gives several labels")
+        raise DataError(
+            "certify: an error rate is of one class a row, this model gives several labels\n"
+            "  fix: certify a model of each label"
+        )
     numbered = [
         None if rows is None else (rows[0], np.searchsorted(model.classes_, rows[1])) for rows in (sample, holdout)
     ]
     assert numbered[0] is not None
     try:
-        return certify_network(model.network_, model.params_, *numbered[0], delta, holdout=numbered[1])
+        settings = replace(ANY_UNIT, delta=delta)
+        return certify_network(model.network_, model.params_, *numbered[0], settings, holdout=numbered[1])
     except GraphError as error:
         return _by_unseen(model, holdout, delta, str(error))
 
@@ -54,12 +58,12 @@ def certify_numbers(
         target_bound: The largest absolute target there will ever be.
     """
     if model.n_outputs_ != 1:
-        raise DataError(f"certify: bounds are of one output, this model has {model.n_outputs_}")
-    f = ShallowNetwork.from_network(model.network_, model.params_)
-    return certify(
-        f, *sample, delta=delta, loss="squared", clip=clip, target_bound=target_bound,
-        radius=WIDE_RADII, grid=WIDE_GRID, holdout=holdout,
-    )  # fmt: skip
+        raise DataError(
+            f"certify: bounds are of one output, this model has {model.n_outputs_}\n"
+            "  fix: certify a model of each output"
+        )
+    settings = replace(ANY_UNIT, delta=delta, loss="squared", clip=clip, target_bound=target_bound)
+    return certify_network(model.network_, model.params_, *sample, settings, holdout=holdout)
 
 
 def _by_unseen(model: Any, holdout: Examples | None, delta: float, why: str) -> Certificate:

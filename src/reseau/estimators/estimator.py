@@ -18,6 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from reseau.batches import Batches, Cyclic, Shuffled
+from reseau.console import say
 from reseau.errors import DataError, DivergenceError
 from reseau.estimators.automatic import fit_automatic
 from reseau.estimators.design import Design, design_of, first_params, objective_of, optimizer_of
@@ -35,7 +36,6 @@ from reseau.losses import Loss
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.objective.examples import Examples, finite
-from reseau.training.progress import say
 from reseau.training.run import TrainingRun
 
 __all__ = ["NetworkEstimator"]

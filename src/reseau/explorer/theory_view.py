@@ -17,17 +17,20 @@ from reseau.network import Network
 from reseau.ops.activations import Relu
 from reseau.ops.linear import Affine
 from reseau.theory import (
+    CertificateSettings,
+    Gap,
     ShallowNetwork,
     balance,
-    certify,
+    certify_network,
     complexity_chain,
     global_optimum,
     merge,
     network_to_pwl,
-    optimality_gap,
+    objective,
     prune,
     rescale,
 )
+from reseau.theory.generalization.certify_network import one_score
 
 __all__ = [
     "Layers",
@@ -233,7 +236,7 @@ def optimum(problem: Problem, params: Mapping[str, Any], strength: float) -> Rep
     f = shallow_of(problem, params)
     x, y = problem.inputs[0][problem.train], problem.targets[problem.train].ravel()
     best = global_optimum(x, y, strength, radius=radius)
-    gap = optimality_gap(f, x, y, strength)
+    gap = Gap(objective(f, x, y, strength), best.primal, best.dual)
     places = np.linspace(-radius, radius, 401)
     data = {
         "objective": gap.objective,
@@ -256,28 +259,24 @@ def certificate(problem: Problem, params: Mapping[str, Any], delta: float) -> Re
         raise DataError("a certificate is about labeled rows\n  fix: give rows with their target")
     if not 0 < delta < 1:
         raise DataError(f"delta={delta:g} is no probability\n  fix: 0.05")
-    radius = radius_of(problem)
-    f = shallow_of(problem, params)
-    x, y = problem.inputs[0][problem.train], np.asarray(problem.targets[problem.train], np.float64).ravel()
-    given: dict[str, Any] = {"radius": RADII}
+    radius, f = radius_of(problem), shallow_of(problem, params)
+    inputs, targets = problem.inputs[0], np.asarray(problem.targets, np.float64)
+    if not isinstance(problem.loss, CrossEntropy | SquaredError):
+        targets = (targets + 1) / 2  # a loss of one score reads -1 and +1
+    sample = inputs[problem.train], targets[problem.train].ravel()
+    settings = CertificateSettings(delta=delta, radius=RADII)
     warnings: tuple[str, ...] = ()
-    if isinstance(problem.loss, CrossEntropy):
-        y = y.astype(int)
-        if len(problem.classes) == 2:  # two scores are one: their difference
-            f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0], radius)
-            y = 2 * y - 1
-    elif isinstance(problem.loss, SquaredError):
-        reach = float(np.ceil(np.abs(y).max() * 10) / 10)
-        given |= {"loss": "squared", "clip": reach, "target_bound": reach}
+    if isinstance(problem.loss, SquaredError):
+        reach = float(np.ceil(np.abs(sample[1]).max() * 10) / 10)
+        settings = replace(settings, loss="squared", clip=reach, target_bound=reach)
         warnings = (f"the bound {reach:g} on the targets was read off these rows; it must hold for all others",)
+    else:
+        f = one_score(f)
     held = None
     if problem.held is not None and len(problem.held):
-        unseen = problem.targets[problem.held].ravel()
-        if isinstance(problem.loss, CrossEntropy):
-            unseen = 2 * unseen.astype(int) - 1 if len(problem.classes) == 2 else unseen.astype(int)
-        held = (problem.inputs[0][problem.held], unseen)
-    found = certify(f, x, y, delta, holdout=held, **given)
-    chain = complexity_chain(x, max(f.path_norm, 1e-12), radius, draws=20)
+        held = inputs[problem.held], targets[problem.held].ravel()
+    found = certify_network(problem.network, params, *sample, settings, holdout=held)
+    chain = complexity_chain(sample[0], max(f.path_norm, 1e-12), radius, draws=20)
     data = {
         "text": found.explain(),
         "bound": found.bound,

@@ -68,7 +68,7 @@ def value_and_grad(
             more forward pass (Chen, Xu, Zhang and Guestrin, *Training Deep Nets with Sublinear Memory Cost*, 2016).
     """
     if keep not in ("all", "sqrt"):
-        raise DataError(f'keep is "all" or "sqrt", got {keep!r}')
+        raise DataError(f'keep={keep!r}\n  fix: "all" or "sqrt"')
     steps = [n for n in order((root, *also)) if n.op is not None]
     size = len(steps) if keep == "all" else max(isqrt(len(steps)), 1)
     segments = [steps[i : i + size] for i in range(0, len(steps), max(size, 1))]
@@ -122,4 +122,6 @@ def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
         return value
     if value.dtype.kind == "f" and not source.exact:
         return jax.device_put(value.astype(dtype))
-    return jax.device_put(in_bits(value, f"a constant of {node.label}"))
+    kept = in_bits(value, f"a constant of {node.label}")
+    # while a program is traced, JAX would leave numbers of 64 bits among those of 32
+    return jax.device_put(kept.astype(jax.dtypes.canonicalize_dtype(kept.dtype), copy=False))

@@ -129,7 +129,7 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     if node.source.dtype == "str":
         return read_texts(node, array)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
-        raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
+        raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}\n  fix: an array of numbers")
     if len(array.shape) != len(node.shape) or any(
         isinstance(n, int) and n != m for n, m in zip(node.shape, array.shape, strict=True)
     ):
@@ -161,7 +161,10 @@ def _converted(node: Node, array: np.ndarray, wanted: np.dtype[Any]) -> np.ndarr
 
 
 def read_inputs(nodes: Sequence[Node], given: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
-    """The arrays for all inputs; a word in their shapes stands for one number."""
+    """The arrays for all inputs, of which there are as many; a word in their shapes stands for one number."""
+    if len(given) != len(nodes):
+        names = ", ".join(str(node.name) for node in nodes)
+        raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give {names}, in this order")
     arrays = tuple(read_input(node, array, precision) for node, array in zip(nodes, given, strict=True))
     met: dict[str, tuple[int, Node]] = {}
     for node, array in zip(nodes, arrays, strict=True):

@@ -1,5 +1,6 @@
 """The data of a fit as checked arrays: inputs, targets and weights, row by row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from reseau.errors import DataError
 from reseau.graph import Input, Node
 from reseau.graph.values import read_input, real_type
 from reseau.losses import Loss
-from reseau.ops.base import BATCH, Shape
+from reseau.ops.base import BATCH, Shape, show_shape
+from reseau.ops.lengths import differ, value, words_of
 
 __all__ = ["Examples", "finite"]
 
@@ -28,13 +30,23 @@ class Examples:
         return len(self.weights)
 
 
-def _rest(shape: Shape) -> tuple[int, ...]:
-    if shape[:1] != (BATCH,) or not all(isinstance(d, int) for d in shape[1:]):
-        raise DataError(f"a loss reads one row an example, (batch, ...), got {shape}")
-    return tuple(int(d) for d in shape[1:])
+def target(name: str, output: Node, loss: Loss) -> Node:
+    """The input of the objective that holds the targets of an output."""
+    shape = loss.target_shape(output.shape)
+    if shape[:1] != (BATCH,):
+        raise DataError(
+            f"output {output.label} has the shape {show_shape(output.shape)}, and a loss reads one row an example, "
+            "(batch, ...)\n"
+            "  fix: rs.load(path, batch=True) where a file calls the rows otherwise, or, for any output as a whole, "
+            "jax.grad(lambda params: jnp.mean(net(params, x) ** 2))(params)"
+        )
+    return Node(None, (), shape, name, Input(loss.target_dtype))
 
 
-def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, precision: np.dtype[Any]) -> Array:
+def _read_target(
+    loss: Loss, node: Node, scores: Shape, given: np.ndarray, precision: np.dtype[Any], words: Mapping[str, int]
+) -> Array:
+    """The targets of an output; `words` are the lengths of the inputs' open axes, which targets share."""
     if given.dtype.kind not in "fiub":
         raise DataError(
             f"the targets are {given.dtype}, not numbers\n  fix: number the classes: np.unique(y, return_inverse=True)"
@@ -45,6 +57,12 @@ def _read_target(loss: Loss, node: Node, scores: Shape, given: np.ndarray, preci
     elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
         given = given[..., 0]
     given = np.asarray(finite(given, "the target", _dtype_of(node, precision)))
+    wanted = tuple(value(n, words) if set(words_of(n)) <= words.keys() else n for n in node.shape[1:])
+    if given.ndim == len(node.shape) and any(map(differ, given.shape[1:], wanted)):
+        raise DataError(
+            f"the target has the shape {given.shape}, and its output {show_shape((BATCH, *wanted))} for these inputs\n"
+            "  fix: give one target for each score"
+        )
     loss.check(given, scores)
     return read_input(node, given, precision)
 
@@ -95,8 +113,19 @@ def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
         raise DataError(f"sample_weight is {given.dtype}, not numbers\n  fix: one number of at least 0 for each row")
     weights = np.asarray(given, np.float64)
     if weights.shape != (n,):
-        raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
+        raise DataError(
+            f"sample_weight has the shape {weights.shape}, the data has {n} rows\n  fix: one number for each row"
+        )
+    odd = ~(np.isfinite(weights) & (weights >= 0))
+    if odd.any():
+        row = int(odd.argmax())
+        raise DataError(
+            f"sample_weight is {weights[row]:g} in row {row}\n  fix: finite weights of at least 0; 0 leaves a row out"
+        )
+    if not weights.any():
+        raise DataError(
+            "every row has the weight 0, so there is nothing to learn from\n"
+            "  fix: a sample_weight, or a class_weight, above 0 for the rows that count"
+        )
     shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
     return np.asarray(shares * (n / shares.sum()))

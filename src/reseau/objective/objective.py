@@ -22,7 +22,7 @@ from reseau.graph.values import check_params, filled_up, precision_of, read_inpu
 from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE
 from reseau.losses import Loss
 from reseau.network import PARTS, Network
-from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, _rest, finite, unmasked
+from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, finite, target, unmasked
 from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
 from reseau.optimizers.schedules import Schedule
@@ -123,11 +123,7 @@ class Objective:
     def targets(self) -> tuple[Node, ...]:
         """The inputs of F that hold the targets."""
         return tuple(
-            input(
-                "target" if len(self.losses) == 1 else f"target {i}",
-                _rest(loss.target_shape(n.shape)),
-                loss.target_dtype,
-            )
+            target("target" if len(self.losses) == 1 else f"target {i}", n, loss)
             for i, (loss, n) in enumerate(zip(self.losses, self.network.graph.outputs, strict=True))
         )
 
@@ -366,15 +362,23 @@ class Objective:
         )
         n = inputs[0].shape[0]
         if n == 0:
-            raise DataError("there is no row in the data")
+            raise DataError("there is no row in the data\n  fix: at least one row")
         wanted = y if isinstance(y, tuple) else (y,)
         if len(wanted) != len(self.losses):
-            raise DataError(f"the objective has {len(self.losses)} targets, got {len(wanted)}")
+            raise DataError(
+                f"the objective has {len(self.losses)} targets, got {len(wanted)}\n"
+                "  fix: a tuple, one array for each loss"
+            )
+        words = {d: m for node, x in zip(nodes, inputs, strict=True) for d, m in zip(node.shape, x.shape, strict=True)}
+        lengths = {d: m for d, m in words.items() if isinstance(d, str)}
         targets = tuple(
-            _read_target(loss, node, out.shape, unmasked(t, "the target"), precision)
+            _read_target(loss, node, out.shape, unmasked(t, "the target"), precision, lengths)
             for loss, node, out, t in zip(self.losses, self.targets, self.network.graph.outputs, wanted, strict=True)
         )
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
             if any(r != n for r in rows):
-                raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
+                raise DataError(
+                    f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}\n"
+                    "  fix: as many rows in each"
+                )
         return Examples(inputs, targets, _read_weights(sample_weight, n))

@@ -26,9 +26,19 @@ from reseau.layers import (
 from reseau.network import Network
 from reseau.ops import Affine
 from reseau.tabular.features import table_features
+from reseau.tabular.screening import CHOSEN, screened, shares_explained
 from reseau.tabular.settings import TableSettings
 
-__all__ = ["ACTIVATIONS", "first_values", "joined", "member_network", "named_apart", "what_layers_read"]
+__all__ = [
+    "ACTIVATIONS",
+    "chosen_features",
+    "first_values",
+    "joined",
+    "member_network",
+    "named_apart",
+    "what_is_screened",
+    "what_layers_read",
+]
 
 ACTIVATIONS: dict[str, Callable[..., Node]] = {"mish": mish, "relu": relu, "selu": selu, "silu": silu}
 ROWS_READ = 1024  # by which first values are chosen
@@ -41,7 +51,7 @@ def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Ne
     Gorishniy, Rubachev and Babenko, *On Embeddings for Numerical Features in Tabular Deep Learning*, 2022.
     """
     x, h = table_features(recipe, X, settings)
-    h = scale(h, name="front")
+    h = scale(screened(h, X.shape[1], len(X)), name="front")
     for i, units in enumerate(settings.hidden):
         h = ntk_affine(h, units, name=f"hidden{i + 1}")
         h = ACTIVATIONS[settings.activation](h, name=f"active{i + 1}")
@@ -54,13 +64,40 @@ def what_layers_read(member: Network) -> Network:
     return Network(member.graph.inputs, [node.parents[0] for node in _affine(member).values()])
 
 
+def what_is_screened(member: Network) -> Network | None:
+    """The network whose output is all features of a member that chooses among them."""
+    chosen = [node for node in member.graph.nodes if member.graph.names[node] == "chosen"]
+    return Network(member.graph.inputs, chosen[0].parents[0]) if chosen else None
+
+
+def chosen_features(
+    screened: Network | None, params: dict[str, Array], X: np.ndarray, targets: np.ndarray
+) -> dict[str, Array]:
+    """The parameters with the places of the features that say most about the targets, in their order.
+
+    Args:
+        screened: `what_is_screened(member)`.
+        params: Parameters of the member.
+        X: The rows that it will train on.
+        targets: The number, or 0 and 1 by class, of each of them: (rows, targets).
+    """
+    if screened is None:
+        return params
+    features = np.asarray(screened({k: params[k] for k in screened.graph.stored}, X))
+    like = params[CHOSEN]
+    best = np.argsort(-shares_explained(features, targets), kind="stable")[: like.size]
+    return params | {CHOSEN: device_put(np.sort(best).astype(like.dtype))}
+
+
 def _affine(member: Network) -> dict[str, Node]:
     """The affine layers by name, from the first to the last."""
     return {member.graph.names[node]: node for node in member.graph.nodes if isinstance(node.op, Affine)}
 
 
-def first_values(member: Network, read: Network, X: np.ndarray, seed: int) -> dict[str, Array]:
-    """First parameters of a member, drawn from its rows: each unit has deviation 1 on them, and its kink among them.
+def first_values(
+    member: Network, read: Network, params: Mapping[str, Array], X: np.ndarray, seed: int
+) -> dict[str, Array]:
+    """First parameters of a member, scaled by its rows: each unit has deviation 1 on them, and its kink among them.
 
     The weights of a unit are divided by the deviation of its values. Its bias is minus a random mean of five of them,
     the weights of the mean uniform on a simplex.
@@ -68,6 +105,7 @@ def first_values(member: Network, read: Network, X: np.ndarray, seed: int) -> di
     Args:
         member: What `member_network` made.
         read: `what_layers_read(member)`, made once for all members, since it is compiled.
+        params: Its parameters as they are drawn without rows.
         X: The rows that it will train on; 1,024 of them are read.
         seed: The same seed gives the same values.
 
@@ -77,7 +115,7 @@ def first_values(member: Network, read: Network, X: np.ndarray, seed: int) -> di
     random = np.random.default_rng(seed)
     rows = X[random.permutation(len(X))[:ROWS_READ]]
     rows = rows[np.arange(ROWS_READ) % len(rows)]  # one compiled program for every member
-    params = member.init(seed)
+    params = dict(params)
     for i, name in enumerate(_affine(member)):
         weight = np.asarray(params[f"{name}.weight"])
         values = np.asarray(read({k: params[k] for k in read.graph.stored}, rows)[i]) @ weight
@@ -123,9 +161,9 @@ def joined(member: Network, count: int, target: tuple[float, float, float, float
 
 
 def named_apart(params: Sequence[Mapping[str, Array]], member: Network) -> dict[str, Array]:
-    """The parameters of all members under the names that they have in the joined network; states are shared."""
-    own = member.graph.parameters
-    found = {name: params[0][name] for name in member.graph.states}
+    """The parameters of all members under the names that they have in the joined network; other states are shared."""
+    own = [name for name in member.graph.stored if name in member.graph.parameters or name == CHOSEN]
+    found = {name: params[0][name] for name in member.graph.states if name not in own}
     for i, values in enumerate(params):
         found |= {f"{prefix(i, len(params))}{name}": values[name] for name in own}
     return found
@@ -140,7 +178,7 @@ def _copied(graph: Graph, before: str) -> Node:
     """The output of a copy with parameters of its own; what depends on none of them is shared."""
 
     def own(node: Node, parents: tuple[Node, ...]) -> Node | None:
-        if isinstance(node.source, Parameter) and before:
+        if before and (isinstance(node.source, Parameter) or (node.source and graph.names[node] == CHOSEN)):
             return Node(None, (), node.shape, f"{before}{graph.names[node]}", node.source)
         if parents == node.parents:
             return None

@@ -6,6 +6,7 @@ from os import PathLike
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from reseau.batches import Shuffled
 from reseau.data.splits import split
@@ -13,7 +14,13 @@ from reseau.data.table.table import Table
 from reseau.losses import AbsoluteError, CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective
-from reseau.tabular.network import first_values, member_network, what_layers_read
+from reseau.tabular.network import (
+    chosen_features,
+    first_values,
+    member_network,
+    what_is_screened,
+    what_layers_read,
+)
 from reseau.tabular.optimizer import TableOptimizer
 from reseau.tabular.settings import TableSettings
 from reseau.training import FitResult, fit
@@ -77,6 +84,17 @@ class Problem:
     def _read(self) -> Network:
         return what_layers_read(self.member)
 
+    @cached_property
+    def _screened(self) -> Network | None:
+        return what_is_screened(self.member)
+
+    def first(self, rows: np.ndarray, seed: int) -> dict[str, Array]:
+        """The first parameters of a member that trains on these rows."""
+        X, target, classes = self.table.features[rows], self.target[rows], len(self.table.classes)
+        targets = np.eye(classes)[target.astype(int)] if classes else target[:, None]
+        params = chosen_features(self._screened, self.member.init(seed), X, targets)
+        return first_values(self.member, self._read, params, X, seed) if self.shape.fitted_start else params
+
     def train(
         self,
         settings: TableSettings,
@@ -102,7 +120,7 @@ class Problem:
         return fit(
             self.objective,
             (X[stay], self.target[stay]),
-            params=first_values(self.member, self._read, X[stay], own) if self.shape.fitted_start else None,
+            params=self.first(stay, own),
             sample_weight=None if weight is None else weight[stay],
             validation=(X[held], self.target[held], None if weight is None else weight[held]),
             patience=settings.patience,

@@ -10,6 +10,7 @@ from reseau.theory.compression.bound import compression_bound
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify, certify_errors, commitment
 from reseau.theory.generalization.certify_network import certify_network
+from reseau.theory.generalization.certify_settings import ANY_UNIT, CertificateSettings
 from reseau.theory.generalization.chain import Chain, complexity_chain
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import Estimate, rademacher
@@ -68,12 +69,14 @@ if TYPE_CHECKING:
     from reseau.theory.stochastic.pac_bayes import PacBayes, pac_bayes
 
 __all__ = [
+    "ANY_UNIT",
     "PWL",
     "Approximation",
     "Audit",
     "Balanced",
     "CanonicalForm",
     "Certificate",
+    "CertificateSettings",
     "Chain",
     "Comparison",
     "Decomposition",

@@ -26,6 +26,7 @@ __all__ = [
     "squares_up",
     "sum_up",
     "up",
+    "whole",
 ]
 
 EPS = float(np.finfo(np.float64).eps)
@@ -43,6 +44,15 @@ def up(value: float, ulps: int = 1) -> float:
     for _ in range(ulps):
         value = math.nextafter(value, math.inf)
     return value
+
+
+def whole(*counts: float) -> bool:
+    """Whether these are whole numbers, as counts are: a theorem about 2 errors says nothing of 2.5.
+
+    >>> whole(2, 3.0), whole(2.5), whole(math.inf)
+    (True, False, False)
+    """
+    return all(math.isfinite(count) and count == int(count) for count in counts)
 
 
 def sum_up(values: npt.ArrayLike) -> float:

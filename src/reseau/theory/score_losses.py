@@ -49,6 +49,10 @@ def _entropy(y: FloatArray, s: FloatArray) -> FloatArray:
     return value
 
 
+def _half_square(u: float) -> float:
+    return 0.5 * u * u  # a power of Python's raises where it overflows
+
+
 LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
     {
         loss.name: loss
@@ -60,7 +64,7 @@ LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
                 curvature=lambda y, u: np.ones_like(u),
                 conjugate=lambda y, s: 0.5 * s**2 + s * y,
                 lipschitz=lambda score, target: score + target,
-                largest=lambda score, target: 0.5 * (score + target) ** 2,
+                largest=lambda score, target: _half_square(score + target),
                 smoothness=1.0,
                 binary=False,
             ),
@@ -112,9 +116,9 @@ def score_loss(name: str, y: FloatArray) -> ScoreLoss:
     0.25
     """
     if name not in LOSSES:
-        raise DataError(f"loss {name!r} is not known here; use one of {', '.join(LOSSES)}")
+        raise DataError(f"loss {name!r} is not known here\n  fix: use one of {', '.join(LOSSES)}")
     if not np.isfinite(y).all():
-        raise DataError(f"targets: entry {int(np.flatnonzero(~np.isfinite(y))[0])} is not finite; drop its row")
+        raise DataError(f"targets: entry {int(np.flatnonzero(~np.isfinite(y))[0])} is not finite\n  fix: drop its row")
     if LOSSES[name].binary and not np.isin(y, (-1.0, 1.0)).all():
-        raise DataError(f"targets: the {name} loss needs -1 and +1, and there is {y[~np.isin(y, (-1, 1))][0]}")
+        raise DataError(f"targets: there is {y[~np.isin(y, (-1, 1))][0]} for the {name} loss\n  fix: use -1 and +1")
     return LOSSES[name]

@@ -27,7 +27,7 @@ from reseau.training.fingerprint import digest
 from reseau.training.history import Best
 from reseau.training.program import Carry
 
-__all__ = ["Checkpoint", "cores", "read_checkpoint", "read_shards", "write_checkpoint"]
+__all__ = ["Checkpoint", "cores", "engine", "read_checkpoint", "read_shards", "write_checkpoint"]
 
 logger = logging.getLogger("reseau")
 

@@ -28,7 +28,7 @@ from reseau.logs import Log, as_log, writing
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
 from reseau.training.checkpoints import Save, checkpoints_in, shards_of
-from reseau.training.checks import check_batches, check_seed, pair, start_of
+from reseau.training.checks import check_batches, check_seed, pair, start_of, total_steps
 from reseau.training.compute import Compute
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
@@ -40,7 +40,7 @@ from reseau.training.run import Record, TrainingRun
 from reseau.training.sharded import Cut, cut_of
 from reseau.training.sharded_feed import ShardedArrays, ShardedStream
 from reseau.training.shown import history_html
-from reseau.training.standing import stand_together, versions
+from reseau.training.standing import compare, stand_together
 from reseau.training.streamed_feed import Streamed
 
 __all__ = ["SHARE_FOR_STEPS", "FitResult", "Record", "fit", "train"]
@@ -257,8 +257,12 @@ def fit(
     batches = Shuffled(32) if batches is None else batches
     compute, team = compute or Compute(), team_here()
     with team.failing_together():
-        if compute.shards is None and checkpoint is not None:
-            compute = replace(compute, shards=team.agreed(shards_of(checkpoint) if team.rank == 0 else None))
+        begun_in = None
+        if compute.shards is None and checkpoint is not None and team.rank == 0:
+            begun_in = shards_of(checkpoint)
+        begun_in = team.agreed(begun_in)
+        if compute.shards is None:
+            compute = replace(compute, shards=begun_in)
         cut, exact = cut_of(compute, team), compute.exact
         start = start_of(objective, params, seed)
         precision = precision_of(start)
@@ -292,7 +296,8 @@ def fit(
                 **further,
                 **({"watched_losses": objective.watch} if objective.watch else {}),
             )
-        team.compare(fingerprint | versions() | {"epochs or steps": str(total)})
+        limits = {"epochs or steps": str(total), "seconds": str(seconds), "checkpoint": str(checkpoint is not None)}
+        compare(team, fingerprint | limits, exact=exact)
         saving: AbstractContextManager[Save] = nullcontext(lambda record, last: None)
         logs = [as_log(each) for each in (log if isinstance(log, tuple) else (log,))]
         if team.rank > 0:
@@ -383,13 +388,3 @@ def feed_of(
     if cut is None:
         return Streamed(objective, data, batches, seed, precision)
     return ShardedStream(objective, data, batches, seed, precision, cut)
-
-
-def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
-    """Steps to take, from the one of `epochs` and `steps` that is given."""
-    if (epochs is None) == (steps is None):
-        raise DataError("say how long to train: epochs=20, or steps=10_000, one of the two")
-    asked = steps if epochs is None else epochs
-    if not isinstance(asked, int | np.integer) or asked < 1:
-        raise DataError(f"{'steps' if epochs is None else 'epochs'} must be a whole number from 1 on, got {asked!r}")
-    return int(asked) * (1 if epochs is None else in_epoch)

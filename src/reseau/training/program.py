@@ -214,7 +214,7 @@ class Program:
         number = t if earlier is None else t + earlier
         params, state = optimizer.update(carry.params, named, carry.optimizer, number)
         states = carry.states | dict(zip(self.updates, news, strict=True))
-        return Carry(params, states, state, carry.loss + share * value)
+        return Carry(params, states, state, carry.loss + (share * value).astype(carry.loss.dtype))
 
     def _one(
         self,

@@ -88,7 +88,8 @@ class TrainingRun:
         graph = objective.network.graph
         check_params(graph.stored, params)
         self.objective, self.feed, self.seed, self.settings = objective, feed, seed, settings
-        self.dtype = precision_of(params)
+        # parameters of 16 bits may stand in a graph of 32, and their losses are summed in 32 in any case
+        self.dtype = np.promote_types(precision_of(params), np.float32)
         self.whole: Program = objective.programs.get(optimizer, lambda: Program(objective, optimizer))
         self.program: Any = self.whole
         if cut is not None:

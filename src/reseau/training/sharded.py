@@ -1,11 +1,12 @@
 """Steps whose result does not depend on how many processes or devices compute them.
 
-A batch is cut into K shards. One compiled program computes the derivatives of a shard, wherever that is done; all K
-come together in every process, which adds them in the order of the shards and makes the same step as the others. So
-the bits are those of K, and not those of the number of processes.
+A batch is cut into K shards. One compiled program computes the derivatives of a shard, wherever that is done. They are
+added in pairs, and pairs of pairs (`training/pairwise.py`): a process adds those of its own that belong together;
+these sums are added in the same order, each process for a part of the parameters, and every process makes the same step
+with the result. So the bits are those of K, and not those of the number of processes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from reseau.errors import DataError
 from reseau.graph.backprop import Values
 from reseau.objective.examples import Examples
 from reseau.training.compute import Compute
+from reseau.training.pairwise import Sums
 from reseau.training.program import Carry, Chunk, Plan, Program, StepSettings
 
 __all__ = ["Cut", "ShardedProgram", "Shares", "Spread", "cut_of"]
@@ -31,8 +33,8 @@ class Cut:
 
     Attributes:
         shards: Shards of a batch, K.
-        exact: Whether their derivatives are added in the order of the shards; else each process adds its own, and the
-            runtime adds those sums.
+        exact: Whether their derivatives are added in the order of the shards; else each process adds all its own, and
+            the runtime adds those sums.
         team: The processes; some may have one shard more than others.
         devices: Those of this process that compute.
     """
@@ -43,11 +45,6 @@ class Cut:
     devices: tuple[Any, ...]
 
     @property
-    def each(self) -> int:
-        """The most shards that a process has."""
-        return -(-self.shards // self.team.size)
-
-    @property
     def own(self) -> range:
         """The shards of this process."""
         return self.of(self.team.rank)
@@ -56,10 +53,17 @@ class Cut:
         """The shards of a process: at least one, where there are as many as processes."""
         return range(self.shards * rank // self.team.size, self.shards * (rank + 1) // self.team.size)
 
+    def sent(self, rank: int) -> list[tuple[int, int]]:
+        """The first shard and the size of each sum that a process sends."""
+        sums = Sums[None](lambda *_: None)
+        for shard in self.of(rank):
+            sums.add(shard, None)
+        return [block[:2] for block in sums.blocks]
+
     @property
-    def places(self) -> list[int]:
-        """Where the shards stand, in their order, when `each` rows of every process are put together."""
-        return [rank * self.each + i for rank in range(self.team.size) for i in range(len(self.of(rank)))]
+    def most_sent(self) -> int:
+        """The most sums that a process sends; the others send zeros too."""
+        return max(len(self.sent(rank)) for rank in range(self.team.size))
 
     def device(self, shard: int) -> Any:
         """The device that computes a shard of this process."""
@@ -100,8 +104,12 @@ class ShardedProgram:
         self.program, self.cut, self.work = program, cut, program.work
         self.row = jax.jit(self._row, compiler_options=program.options)
         self.plus = jax.jit(jnp.add, donate_argnums=0)
-        self.in_order = jax.jit(self._in_order)
         self.update = jax.jit(self._update, donate_argnums=0)
+
+    @cached_property
+    def in_order(self) -> Callable[[Array], Array]:
+        """The sum of what all processes give, each as many rows."""
+        return self.cut.team.placewise(self._in_order)
 
     @cached_property
     def alone(self) -> "ShardedProgram":
@@ -123,26 +131,24 @@ class ShardedProgram:
     ) -> Carry:
         """One step."""
         cut, drawn = self.cut, (np.int32(t), np.uint32(seed))
-        home, placed, rows = cut.devices[0], dict[Any, Any](), []
+        home, placed, sums = cut.devices[0], dict[Any, Any](), Sums[Array](self.plus)
         for shard in cut.own:
             device = cut.device(shard)
             if device not in placed:
                 placed[device] = jax.device_put((carry.params, carry.states), device)
             row = self.row(*placed[device], self.spread(examples, batch, shard), *drawn, settings)
-            rows.append(row if device is home else jax.device_put(row, home))
-        total = self.added(rows)
+            sums.add(shard, row if device is home else jax.device_put(row, home))
+        total = self.added(sums)
         return self.update(carry, total, batch.shares, np.int32(t), np.bool_(fresh), settings)
 
-    def added(self, rows: list[Array]) -> Array:
+    def added(self, sums: Sums[Array]) -> Array:
         """The sum of the derivatives of all shards, from those of this process."""
         cut = self.cut
         if cut.team.size > 1 and cut.exact:
-            missing = [jnp.zeros_like(rows[0])] * (cut.each - len(rows))
-            return self.in_order(cut.team.gather(jnp.stack([*rows, *missing])))
-        total, *others = rows
-        for row in others:
-            total = self.plus(total, row)
-        return cut.team.total(total)
+            own = [block.value for block in sums.blocks]
+            missing = [jnp.zeros_like(own[0])] * (cut.most_sent - len(own))
+            return self.in_order(jnp.stack([*own, *missing]))
+        return cut.team.total(sums.total())
 
     def spread(self, examples: Shares, batch: Plan, shard: int) -> Spread:
         """The rows of a shard."""
@@ -183,11 +189,11 @@ class ShardedProgram:
         return jnp.concatenate([jnp.ravel(a).astype(value.dtype) for a in (*derivatives, *shared, value)])
 
     def _in_order(self, rows: Array) -> Array:
-        first, *others = self.cut.places
-        total = rows[first]
-        for place in others:
-            total = total + rows[place]
-        return total
+        cut, sums = self.cut, Sums[Array](jnp.add)
+        for rank in range(cut.team.size):
+            for i, (first, size) in enumerate(cut.sent(rank)):
+                sums.add(first, rows[rank * cut.most_sent + i], size)
+        return sums.total()
 
     def _update(self, carry: Carry, total: Array, share: Any, t: Array, fresh: Array, settings: StepSettings) -> Carry:
         graph, at, parts = self.program.graph, 0, []

@@ -72,7 +72,9 @@ class ShardedStream(Feed):
             )
         n, shards = len(stream), cut.shards
         if n < shards:
-            raise DataError(f"{n} rows cannot be cut in {shards} shards\n  fix: shards={n} or fewer")
+            fewest = cut.team.size * len(cut.devices)
+            cure = f"shards={n} or fewer" if fewest <= n else f"{n} processes and devices or fewer, with shards={n}"
+            raise DataError(f"{n} rows cannot be cut in {shards} shards\n  fix: {cure}")
         self.stream, self.shards, self.dtype = stream, shards, dtype
         self.size = -(-batches.size(n) // shards)  # rows of a shard in a batch
         self.places = self.size * shards

@@ -1,21 +1,36 @@
-"""One standing for all processes: what process 0 found in the checkpoints, brought to the others to the last bit."""
+"""One standing for all processes: the same settings, and what process 0 found in the checkpoints, to the last bit."""
 
+import logging
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
 
+from reseau.distributed.team import Team
+from reseau.training.checkpoint_file import cores, engine
 from reseau.training.history import Best, History
 from reseau.training.program import Carry
 from reseau.training.run import TrainingRun
 
-__all__ = ["stand_together", "versions"]
+__all__ = ["compare", "stand_together"]
+
+logger = logging.getLogger("reseau")
 
 
-def versions() -> dict[str, str]:
-    """What has to be the same in all processes besides the settings of the run."""
-    return {name: version(name) for name in ("reseau", "jax", "jaxlib", "numpy")}
+def compare(team: Team, settings: Mapping[str, str], *, exact: bool) -> None:
+    """Refuse, in every process, settings, versions or threads that are not those of process 0; warn of other devices.
+
+    Only where sums are `exact` do threads and devices matter: the bits then depend on which of them computes what.
+    """
+    if team.size == 1:
+        return
+    same = {name: version(name) for name in ("reseau", "jax", "jaxlib", "numpy")}
+    team.compare({**settings, **same, **({"threads": str(cores())} if exact else {})})
+    engines = dict.fromkeys(team.each(engine()))
+    if exact and team.rank == 0 and len(engines) > 1:
+        logger.warning("the processes compute on %s: the bits depend on which computes what", " and ".join(engines))
 
 
 def stand_together(run: TrainingRun, history: History) -> None:

@@ -65,7 +65,7 @@ def sign_search(chain: Chain, case: Case, until: float, float32: bool, replay: R
     def look(points: FloatArray) -> tuple[Witness | None, bool]:
         return _tried(chain, case, rows, np.clip(points, low[:, None], high[:, None]), replay)
 
-    found, real_only = look(_descents(chain, rows, low, high))
+    found, real_only = look(_descents(chain, rows, low, high, until))
     if found is not None:
         return Found("sat", found, 1)
     ended = refute(region_of(chain, box_around(low, high), float32, UNIT_STEPS), rows, until, look)
@@ -169,7 +169,7 @@ def _halves(parts: _Parts) -> _Parts:
     return _Parts(signs, twice.slopes, twice.multipliers, twice.row, twice.unit)
 
 
-def _descents(chain: Chain, rows: Rows, low: FloatArray, high: FloatArray) -> FloatArray:
+def _descents(chain: Chain, rows: Rows, low: FloatArray, high: FloatArray, until: float) -> FloatArray:
     """Points where a descent ended, for each conjunction by itself."""
     generator = np.random.default_rng(0)
     random = generator.uniform(size=(len(low), STARTS))
@@ -186,6 +186,7 @@ def _descents(chain: Chain, rows: Rows, low: FloatArray, high: FloatArray) -> Fl
                 low[:, None],
                 high[:, None],
                 starts,
+                until,
             )
         )
     return np.concatenate(found, 1)

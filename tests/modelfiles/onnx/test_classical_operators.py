@@ -77,6 +77,19 @@ def test_every_comparison_of_a_tree_and_where_no_number_goes(tmp_path: Path, mod
     check_both_ways(tmp_path, m, {"x": x})
 
 
+def test_trees_of_rows_in_64_bits_give_32_and_a_target_without_a_leaf_is_0(tmp_path: Path) -> None:
+    tree = node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain=ML, n_targets=3, base_values=[0.25, 0.5, 0.75],
+        nodes_treeids=[0] * 3, nodes_nodeids=[0, 1, 2], nodes_featureids=[0] * 3,
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_values=[0.5, 0, 0],
+        nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+        target_treeids=[0] * 4, target_nodeids=[1, 1, 2, 2], target_ids=[0, 2] * 2, target_weights=[1.0, 2.0, 4.0, 8.0],
+    )  # fmt: skip
+    m = model([tree], {"x": ("float64", ["batch", 1])}, {"y": ("float", ["batch", 3])}, ai_onnx_ml=3)
+    net, params = check_both_ways(tmp_path, m, {"x": np.array([[0.0], [1.0]])})
+    assert np.asarray(net(params, np.zeros((1, 1)))).dtype == np.float32
+
+
 def test_a_tree_that_compares_in_64_bits(tmp_path: Path) -> None:
     """Two numbers that are one in 32 bits fall on different sides, read and written back."""
     tree = node(
@@ -134,6 +147,30 @@ def test_support_vectors_of_scikit_learn(tmp_path: Path, kernel: str, kind: str)
     y = np.sin(x).sum(1) if kind != "SVC" else RNG.integers(0, 3, 60)
     m = fitted(getattr(svm, kind)(kernel=kernel), x, y, **({"zipmap": False} if kind == "SVC" else {}))
     check_both_ways(tmp_path, m, {"X": normal(8, 3)})
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("transform", ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"])
+def test_scores_of_support_vectors(tmp_path: Path, classes: int, transform: str) -> None:
+    count, pairs = 3 * classes, classes * (classes - 1) // 2
+    machine = helper.make_node(
+        "SVMClassifier",
+        ["x"],
+        ["label", "scores"],
+        domain="ai.onnx.ml",
+        classlabels_ints=[7, 5, 9][:classes],
+        coefficients=normal((classes - 1) * count).tolist(),
+        kernel_params=[0.3, 0.1, 2.0],
+        kernel_type="RBF",
+        post_transform=transform,
+        rho=normal(pairs).tolist(),
+        support_vectors=normal(count * 2).tolist(),
+        vectors_per_class=[3] * classes,
+    )
+    outputs = {"label": ("int64", ["batch"]), "scores": ("float", None)}
+    check_both_ways(
+        tmp_path, model([machine], {"x": ("float", ["batch", 2])}, outputs, ai_onnx_ml=1), {"x": normal(40, 2)}
+    )
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

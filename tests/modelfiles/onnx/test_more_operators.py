@@ -106,14 +106,19 @@ def test_bits(tmp_path: Path, direction: str) -> None:
 
 
 @pytest.mark.parametrize(("upper", "k"), [(1, 0), (0, 0), (1, 2), (0, -1)])
-def test_triangles(tmp_path: Path, upper: int, k: int) -> None:
+@pytest.mark.parametrize("kind", ["float", "int64", "bool"])
+def test_triangles(tmp_path: Path, kind: str, upper: int, k: int) -> None:
+    shape: list[int | str] = ["batch", "rows", "columns"]
     m = model(
-        [node("Trilu", ["x", "k"], ["y"], upper=upper)],
-        {"x": ("float", ["batch", 3, 4])},
-        {"y": ("float", ["batch", 3, 4])},
+        [node("Trilu", ["x", "k"], ["y"], upper=upper), node("Trilu", ["x", "d"], ["z"], upper=upper)],
+        {"x": (kind, shape), "d": ("int64", [])},
+        {"y": (kind, shape), "z": (kind, shape)},
         {"k": np.array(k)},
     )
-    check_both_ways(tmp_path, m, {"x": normal(2, 3, 4)})
+    dtype = np.dtype("float32" if kind == "float" else kind)
+    feeds = [{"x": (normal(2, 3, n) * 2).astype(dtype), "d": np.array(k - 1)} for n in (4, 2)]
+    net, _ = check_both_ways(tmp_path, m, *feeds)
+    assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
 
 
 def test_random_numbers_follow_their_law_and_are_the_same_at_every_call(tmp_path: Path) -> None:

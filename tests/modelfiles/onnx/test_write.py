@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.errors import DataError, ModelFileError, UnsupportedError
+from reseau.graph import apply_op
 from reseau.modelfiles.onnx.writing import to_model
 from reseau.ops.base import BATCH
 
@@ -49,6 +50,13 @@ def joined() -> rs.Network:
     return rs.Network(x, rs.layers.slice(rs.softmax(h), 3, 1, 7, 2))
 
 
+def turned_twice() -> rs.Network:
+    x = rs.input("x", (3, 3, 3))
+    h = rs.tanh(x)
+    a, b = rs.transpose(h, (0, 2, 1, 3)), rs.transpose(h, (0, 2, 3, 1))
+    return rs.Network(x, (apply_op(rs.ops.Matmul(), a, b), rs.reshape(a, (27,)), rs.reshape(b, (27,))))
+
+
 def tokens() -> rs.Network:
     x = rs.input("tokens", (5,), "int32")
     h = rs.embedding(x, 10, 4)
@@ -68,7 +76,7 @@ def shared() -> rs.Network:
     return rs.Network(x, rs.conv(first, 2, 3, weight=weight, name="second"))
 
 
-NETWORKS = [convolutional, transformer_like, two_outputs, reshaped, joined, tokens, flipped, shared]
+NETWORKS = [convolutional, transformer_like, two_outputs, reshaped, joined, turned_twice, tokens, flipped, shared]
 
 
 def batch_for(net: rs.Network, rows: int = 3) -> np.ndarray:

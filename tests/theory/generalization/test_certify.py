@@ -9,7 +9,7 @@ import pytest
 
 from reseau.errors import DataError
 from reseau.theory.generalization.certify import certify, commitment
-from reseau.theory.generalization.certify_settings import GRID
+from reseau.theory.generalization.certify_settings import GRID, CertificateSettings
 from reseau.theory.generalization.terms import evaluation_error, path_norm_up, ramp_risk
 from reseau.theory.optimum.frank_wolfe import frank_wolfe_penalized
 from reseau.theory.shallow.network import ShallowNetwork
@@ -64,9 +64,7 @@ def test_error_certificates_cover_the_known_risk(complexity, repetitions):
             step_network(threshold, sign=sign),
             x,
             y,
-            delta,
-            grid=(2.0, 4.0),
-            complexity=complexity,
+            CertificateSettings(delta=delta, grid=(2.0, 4.0), complexity=complexity),
             holdout=line_law(rng, 100, noise),
         )
         risk = step_risk(threshold, sign, noise)
@@ -94,7 +92,7 @@ def test_multiclass_certificate_covers_the_known_risk(repetitions):
         right, left = (1 if np.mean(y[x == side]) > 0.5 else -1 for side in (1, -1))
         f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [[-right, right], [-left, left]])
         risk = 0.2 + 0.3 * (right < 0) + 0.3 * (left > 0)
-        certificate = certify(f, x, y, 0.1, grid=(1.5,), holdout=(x[:100], y[:100]))
+        certificate = certify(f, x, y, CertificateSettings(delta=0.1, grid=(1.5,)), holdout=(x[:100], y[:100]))
         assert not certificate.vacuous
         violations += certificate.bound < risk
         holdouts += certificate.holdout.bound < risk
@@ -126,7 +124,13 @@ def test_loss_certificates_cover_the_known_risk(loss, regression, repetitions):
             risk = np.mean(value)  # the law is uniform: the mean over a fine grid is the risk
             continue
         certificate = certify(
-            f, x, y, 0.2, loss=loss, clip=0.9, target_bound=1.0 if regression else None, grid=(1.0, 2.0), holdout=(x, y)
+            f,
+            x,
+            y,
+            CertificateSettings(
+                delta=0.2, loss=loss, clip=0.9, target_bound=1.0 if regression else None, grid=(1.0, 2.0)
+            ),
+            holdout=(x, y),
         )
         assert certificate.empirical == pytest.approx(np.mean(value), rel=1e-9)
         violations += certificate.bound < risk
@@ -141,7 +145,7 @@ def test_every_term_is_recomputed_from_the_constants():
     x, y = line_law(rng, 3000, 0.05)
     f = step_network(0.25, slope=2.0)
     for complexity, factor, times in (("sample", None, 3), ("ball", 3 * math.sqrt(2), 1), ("simulated", None, 3)):
-        c = certify(f, x, y, 0.05, complexity=complexity)
+        c = certify(f, x, y, CertificateSettings(delta=0.05, complexity=complexity))
         k = c.constants
         assert k["K"] == 81
         assert k["rho"] == pytest.approx(k["D"] / k["kappa"], rel=1e-14)
@@ -167,7 +171,7 @@ def test_the_margin_is_the_best_of_the_grid():
     x, y = line_law(rng, 5000, 0.0)
     f = step_network(0.2)
     whole = certify(f, x, y)
-    singles = [certify(f, x, y, 0.05 / 81, grid=(kappa,)).bound for kappa in GRID]
+    singles = [certify(f, x, y, CertificateSettings(delta=0.05 / 81, grid=(kappa,))).bound for kappa in GRID]
     assert whole.bound == pytest.approx(min(singles), rel=1e-12)
 
 
@@ -175,10 +179,10 @@ def test_multiclass_constant_is_six_root_c():
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (3000, 1))
     f = ShallowNetwork(rng.normal(size=(4, 1)), rng.normal(size=4), rng.normal(size=(4, 3)))
-    c = certify(f, x, np.argmax(f(x), axis=1), grid=(2.0,))
+    c = certify(f, x, np.argmax(f(x), axis=1), CertificateSettings(grid=(2.0,)))
     assert c.complexity == pytest.approx(6 * math.sqrt(3) * 2 * math.sqrt(np.sum(x**2) + 3000) / 3000, rel=1e-12)
     assert c.constants["D"] == pytest.approx(f.path_norm, rel=1e-12)
-    ball = certify(f, x, np.argmax(f(x), axis=1), grid=(2.0,), complexity="ball")
+    ball = certify(f, x, np.argmax(f(x), axis=1), CertificateSettings(grid=(2.0,), complexity="ball"))
     assert ball.complexity == pytest.approx(6 * math.sqrt(2) * math.sqrt(3) * 2 / math.sqrt(3000), rel=1e-12)
 
 
@@ -217,7 +221,7 @@ def test_bound_moves_the_right_way():
     x, y = line_law(rng, 8000, 0.0)
     f = step_network(0.2)
     base = certify(f, x, y)
-    assert certify(f, x, y, 0.01).bound > base.bound
+    assert certify(f, x, y, CertificateSettings(delta=0.01)).bound > base.bound
     assert certify(f, x[:2000], y[:2000]).bound > base.bound
     wasteful = ShallowNetwork(
         np.concatenate([f.weights, [[0.0], [0.0]]]),
@@ -227,13 +231,13 @@ def test_bound_moves_the_right_way():
     assert certify(wasteful, x, y).bound > base.bound  # the same function with a larger path norm
     scaled = ShallowNetwork(f.weights, f.biases, 1000 * f.outputs)
     assert certify(scaled, x, y).bound == pytest.approx(base.bound, rel=1e-9)  # only D / rho matters
-    assert certify(f, x, y, radius=(0.5, 1.0, 2.0)).constants["K"] == 243
+    assert certify(f, x, y, CertificateSettings(radius=(0.5, 1.0, 2.0))).constants["K"] == 243
 
 
 def test_classical_constants_would_be_larger():
     # 8/3 on the expected excess means 4/3 on the complexity: 2 sqrt 2 against 3 / sqrt 2.
     x, y = line_law(np.random.default_rng(9), 5000, 0.0)
-    c = certify(step_network(0.2), x, y, complexity="ball", grid=(4.0,))
+    c = certify(step_network(0.2), x, y, CertificateSettings(complexity="ball", grid=(4.0,)))
     assert c.complexity < 2 * 2 * math.sqrt(2) * 4 / math.sqrt(5000)
     assert c.complexity == pytest.approx(0.75 * 2 * 2 * math.sqrt(2) * 4 / math.sqrt(5000), rel=1e-12)
 
@@ -245,7 +249,7 @@ def test_typical_gaps(n, kappa, ball, sample):
     x = (np.arange(n) + 0.5) * 2 / n - 1  # uniform on [-1, 1]
     f, y = step_network(0.0), np.sign(x)
     for complexity, value in (("ball", ball), ("sample", sample)):
-        c = certify(f, x, y, grid=(kappa,), complexity=complexity)
+        c = certify(f, x, y, CertificateSettings(grid=(kappa,), complexity=complexity))
         assert c.complexity + c.concentration == pytest.approx(value, abs=6e-4)
 
 
@@ -253,7 +257,12 @@ def test_ball_bound_is_vacuous_beyond_root_n():
     n = 1000
     x = np.linspace(-1, 1, n)
     kappa = math.sqrt(n) / (3 * math.sqrt(2))
-    c = certify(step_network(0.0, slope=1e6), x, np.where(x > 0, 1.0, -1.0), grid=(kappa,), complexity="ball")
+    c = certify(
+        step_network(0.0, slope=1e6),
+        x,
+        np.where(x > 0, 1.0, -1.0),
+        CertificateSettings(grid=(kappa,), complexity="ball"),
+    )
     assert c.vacuous
     assert c.bound == 1.0
     assert c.explain().startswith("VACUOUS: ")
@@ -272,7 +281,7 @@ def test_end_to_end_certificates(gap, flipped, documented):
         solution = frank_wolfe_penalized(x[:300], y[:300], 1.5e-2, tolerance=1e-5)
         assert solution.certified
         assert solution.gap <= 1e-5
-        certificate = certify(solution.network, x, y, 0.05)
+        certificate = certify(solution.network, x, y, CertificateSettings(delta=0.05))
         bounds.append(certificate.bound)
         fresh = rng.uniform(-1, 1, 10_000)
         fresh = fresh + gap * np.sign(fresh - 0.2)
@@ -290,7 +299,9 @@ def test_edges():
     assert certify(step_network(0.0), [1.0], [1.0]).vacuous
     ties = ShallowNetwork([[1.0]], [0.0], [[1.0, 1.0]])
     assert certify(ties, [1.0], [0], holdout=([1.0], [0])).holdout.constants["errors"] == 1  # a tie is an error
-    beyond = certify(step_network(0.0), [0.5], [0.5], loss="squared", clip=1.0, target_bound=1.0, grid=(0.1,))
+    beyond = certify(
+        step_network(0.0), [0.5], [0.5], CertificateSettings(loss="squared", clip=1.0, target_bound=1.0, grid=(0.1,))
+    )
     assert beyond.vacuous
     assert "D of the grid" not in beyond.constants
 
@@ -364,44 +375,46 @@ def test_suspicious_data_are_pointed_out():
         "150 of 200 inputs repeat" in w for w in certify(f, np.tile(X[:50], (4, 1)), np.tile(y[:50], 4)).warnings
     )
     largest = float(np.linalg.norm(X, axis=1).max())
-    assert any("was it chosen on them" in w for w in certify(f, X, y, radius=largest).warnings)
+    assert any("was it chosen on them" in w for w in certify(f, X, y, CertificateSettings(radius=largest)).warnings)
 
 
 def test_commitment_depends_on_the_settings_and_not_on_the_parameters():
     f, g = step_network(0.2), step_network(-0.5, slope=3.0)
     assert commitment(f) == commitment(g)
     changed = [
-        commitment(f, 0.01),
-        commitment(f, radius=2.0),
-        commitment(f, grid=(1.0,)),
-        commitment(f, complexity="ball"),
-        commitment(f, loss="logistic", clip=1.0),
+        commitment(f, CertificateSettings(delta=0.01)),
+        commitment(f, CertificateSettings(radius=2.0)),
+        commitment(f, CertificateSettings(grid=(1.0,))),
+        commitment(f, CertificateSettings(complexity="ball")),
+        commitment(f, CertificateSettings(loss="logistic", clip=1.0)),
     ]
     assert len({commitment(f), *changed}) == 6
-    assert certify(f, [0.5], [1.0], 0.01).commitment == changed[0]
+    assert certify(f, [0.5], [1.0], CertificateSettings(delta=0.01)).commitment == changed[0]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"y": [1.0]}, r"2 rows of inputs against targets of shape \(1,\)"),
-        ({"y": [1.0, 0.0]}, r"there is a target 0.0; use -1 and \+1"),
-        ({"delta": 0.0}, "delta=0.0 must be a probability"),
-        ({"grid": ()}, "grid must be positive finite numbers"),
-        ({"radius": -1.0}, "radius must be positive finite numbers"),
+        ({"y": [1.0, 0.0]}, r"there is a target 0.0\n  fix: use -1 and \+1"),
+        ({"delta": 0.0}, "delta=0.0\n  fix: a probability"),
+        ({"grid": ()}, r"grid=\(\)\n  fix: positive finite numbers"),
+        ({"radius": -1.0}, "radius=-1.0\n  fix: positive finite numbers"),
         ({"complexity": "exact"}, "complexity 'exact'"),
         ({"chosen_on_sample": ("seed",)}, "use names among"),
         ({"loss": "squared"}, "give clip > 0"),
-        ({"loss": "squared", "clip": 1.0}, "needs target_bound"),
+        ({"loss": "squared", "clip": 1.0}, "give target_bound"),
         ({"loss": "squared", "clip": 1.0, "target_bound": 0.5}, "above target_bound=0.5"),
         ({"loss": "zero"}, "loss 'zero' is not known"),
         ({"complexity": "ball", "radius": 0.1}, "row 1 has norm 0.5 > R"),
     ],
 )
 def test_what_cannot_be_certified_is_refused(changes, message):
-    arguments = {"f": step_network(0.0), "X": [0.25, 0.5], "y": [1.0, 1.0]} | changes
+    arguments = {"f": step_network(0.0), "X": [0.25, 0.5], "y": [1.0, 1.0]}
+    settings = {name: value for name, value in changes.items() if name not in {"y", "chosen_on_sample"}}
+    arguments |= {name: value for name, value in changes.items() if name not in settings}
     with pytest.raises(DataError, match=message):
-        certify(**arguments)
+        certify(**arguments, settings=CertificateSettings(**settings))
 
 
 def test_multiclass_restrictions():
@@ -409,6 +422,6 @@ def test_multiclass_restrictions():
     with pytest.raises(DataError, match="classes from 0 to 1"):
         certify(f, [1.0], [2])
     with pytest.raises(DataError, match="is for one output"):
-        certify(f, [1.0], [0], complexity="simulated")
+        certify(f, [1.0], [0], CertificateSettings(complexity="simulated"))
     with pytest.raises(DataError, match=r"shape \(m, 1\)"):
         certify(ShallowNetwork([[1.0]], [0.0], [[1.0]]), [1.0], [0])

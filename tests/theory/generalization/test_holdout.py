@@ -1,8 +1,10 @@
 """The binomial bound inverts the binomial tail, and covers exactly as promised."""
 
+import math
+
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from reseau.errors import DataError
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
@@ -44,6 +46,23 @@ def test_coverage_is_exact_by_summation():
         assert closest > 0.05  # not needlessly wide either
 
 
+@pytest.mark.parametrize(("errors", "count", "delta"), [(1, 10**9, 0.05), (2, 10**7, 1e-10), (56, 10**7, 1e-10)])
+def test_the_tail_at_the_bound_is_below_delta_in_ball_arithmetic(errors, count, delta):
+    flint = pytest.importorskip("flint")
+    bound = binomial_upper(errors, count, delta)
+    with flint.ctx.workprec(300):
+        tail = (1 - flint.arb(bound)).beta_lower(flint.arb(count - errors), flint.arb(errors + 1), regularized=1)
+        assert tail <= flint.arb(delta)
+
+
+@pytest.mark.parametrize("count", [10**12, 10**13, 10**14, 10**16, 10**18])
+@pytest.mark.parametrize(("share", "delta"), [(0.5, 0.05), (0.1, 1e-10), (0.01, 1e-300)])
+def test_the_bound_of_a_huge_count_is_not_below_that_of_the_normal_law(count, share, delta):
+    errors = int(share * count)
+    spread = norm.isf(delta) * math.sqrt(share * (1 - share) / count)  # a skewness of 1e-6 at most
+    assert share + spread * (1 - 1e-4) <= binomial_upper(errors, count, delta) <= share + 12 * spread
+
+
 def test_several_models_share_delta():
     assert binomial_upper(5, 100, 0.05, models=10) == binomial_upper(5, 100, 0.005)
     assert binomial_upper(5, 100, models=2) > binomial_upper(5, 100)
@@ -58,10 +77,13 @@ def test_binomial_is_tighter_than_hoeffding():
 
 @pytest.mark.parametrize(
     ("arguments", "keywords"),
-    [((-1, 10), {}), ((11, 10), {}), ((0, 0), {}), ((0, 1, 0.0), {}), ((0, 1, 1.0), {}), ((0, 1), {"models": 0})],
-)
+    [
+        ((-1, 10), {}), ((11, 10), {}), ((0, 0), {}), ((0, 1, 0.0), {}), ((0, 1, 1.0), {}), ((0, 1), {"models": 0}),
+        ((2.5, 10), {}), ((2, 10.5), {}), ((0, math.inf), {}), ((math.nan, 10), {}), ((1, 9), {"models": 1.5}),
+    ],
+)  # fmt: skip
 def test_impossible_counts_are_refused(arguments, keywords):
-    with pytest.raises(DataError, match="use 0 <= errors <= count"):
+    with pytest.raises(DataError, match="use whole numbers 0 <= errors <= count"):
         binomial_upper(*arguments, **keywords)
 
 

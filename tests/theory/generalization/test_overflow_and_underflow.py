@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from reseau.theory import ShallowNetwork, binomial_upper, certify, certify_errors, commitment, hoeffding_upper
+from reseau.theory import (
+    CertificateSettings,
+    ShallowNetwork,
+    binomial_upper,
+    certify,
+    certify_errors,
+    commitment,
+    hoeffding_upper,
+)
 from reseau.theory.generalization.certificate import probability
 from reseau.theory.generalization.terms import evaluation_error, path_norm_up
 from reseau.theory.rounding import divide_up, product_up, squares_up, sum_up, up
@@ -22,7 +30,7 @@ Y = np.sign(X)
 @pytest.mark.parametrize("complexity", ["sample", "ball", "simulated"])
 def test_a_path_norm_that_overflows_gives_the_trivial_bound_marked_vacuous(w, eta, complexity):
     f = ShallowNetwork([[w], [-w]], [0, 0], [eta, -eta])
-    found = certify(f, X, Y, complexity=complexity, holdout=(X, Y))
+    found = certify(f, X, Y, CertificateSettings(complexity=complexity), holdout=(X, Y))
     assert (found.bound, found.vacuous, found.valid) == (1.0, True, True)
     assert "nan" not in found.explain()
     assert json.loads(found.to_json())["bound"] == 1.0
@@ -31,7 +39,8 @@ def test_a_path_norm_that_overflows_gives_the_trivial_bound_marked_vacuous(w, et
 def test_a_loss_of_scores_that_overflow_is_its_largest():
     f = ShallowNetwork([[1e200], [-1e200]], [0, 0], [1e200, -1e200])
     for loss, more in (("squared", {"target_bound": 1.0}), ("logistic", {}), ("hinge", {})):
-        found = certify(f, X, Y, loss=loss, clip=2.0, grid=(1.0,), holdout=(X, Y), **more)
+        settings = CertificateSettings(loss=loss, clip=2.0, grid=(1.0,), **more)
+        found = certify(f, X, Y, settings, holdout=(X, Y))
         assert found.vacuous
         assert found.bound == found.largest
         assert found.holdout.bound <= found.holdout.largest
@@ -84,20 +93,49 @@ def test_the_smallest_delta_has_a_bound():
     assert probability(0.5) == "0.5"
 
 
-def test_two_bounds_at_once_have_no_negative_probability():
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        (0.9, "nothing is claimed of both at once"), (0.5, "nothing is claimed of both at once"),
+        (1 - 2**-53, "nothing is claimed of both at once"), (0.499, "both at once, with 0.002"),
+        (0.05, "both at once, with 0.9"), (1e-20, "both at once, with 1 - 2e-20"),
+        (5e-324, "both at once, with 1 - 9.88131e-324"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("loss", [{}, {"loss": "hinge", "clip": 1.0}])
+def test_two_bounds_at_once_have_a_probability_that_is_one(delta, said, loss):
     f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
-    assert "nothing is claimed of both at once" in certify(f, X, Y, 0.9, holdout=(X, Y)).explain()
-    assert "both at once, with 0.9" in certify(f, X, Y, 0.05, holdout=(X, Y)).explain()
+    assert said in certify(f, X, Y, CertificateSettings(delta=delta, **loss), holdout=(X, Y)).explain()
+
+
+@pytest.mark.parametrize(
+    ("loss", "clip", "target_bound"),
+    [("squared", 1e200, 1.0), ("squared", 1.0, 1e300), ("squared", 1e308, 1e308), ("absolute", 1.7e308, 1.7e308)],
+)
+def test_a_range_of_the_loss_that_overflows_is_infinite_and_the_bound_says_nothing(loss, clip, target_bound):
+    f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
+    settings = CertificateSettings(loss=loss, clip=clip, target_bound=target_bound)
+    found = certify(f, X, Y, settings, holdout=(X, Y))
+    assert (found.bound, found.largest, found.vacuous) == (math.inf, math.inf, True)
+    assert found.holdout.vacuous
+    assert json.loads(found.to_json())["bound"] == "inf"
+
+
+@pytest.mark.parametrize("complexity", ["sample", "ball", "simulated"])
+@pytest.mark.parametrize("delta", [5e-324, 3e-323, 1e-310])
+def test_a_delta_that_underflows_when_it_is_shared_proves_nothing(complexity, delta):
+    f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
+    assert certify(f, X, Y, CertificateSettings(delta=delta, complexity=complexity, radius=(1.0, 2.0))).vacuous
 
 
 def test_the_seed_of_the_simulated_signs_is_committed_and_assumed():
     f = ShallowNetwork([[1.0], [-1.0]], [0, 0], [1.0, -1.0])
-    found = certify(f, X[:30], Y[:30], complexity="simulated", seed=7)
-    assert found.commitment == commitment(f, complexity="simulated", seed=7)
-    assert found.commitment != commitment(f, complexity="simulated", seed=8)
+    found = certify(f, X[:30], Y[:30], CertificateSettings(complexity="simulated", seed=7))
+    assert found.commitment == commitment(f, CertificateSettings(complexity="simulated", seed=7))
+    assert found.commitment != commitment(f, CertificateSettings(complexity="simulated", seed=8))
     assert any("seed 7" in text for text in found.assumed)
     # Where no sign is drawn the seed is no setting.
-    assert commitment(f, seed=1) == commitment(f, seed=2) == commitment(f)
+    assert commitment(f, CertificateSettings(seed=1)) == commitment(f, CertificateSettings(seed=2)) == commitment(f)
 
 
 def test_the_arithmetic_is_guarded():

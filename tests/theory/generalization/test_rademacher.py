@@ -143,7 +143,7 @@ def test_edges(method):
     [
         (([[np.nan]], 1.0), {}, "row 0 has an entry that is not finite"),
         ((np.zeros((0, 1)), 1.0), {}, "the sample is empty"),
-        (([[1.0]], -1.0), {}, "bound must be a finite number at least 0"),
+        (([[1.0]], -1.0), {}, "bound=-1.0\n  fix: give a finite number at least 0"),
         (([[1.0]], 1.0, 0.0), {}, "radius: must be a positive finite number"),
         (([[1.0]], 1.0), {"method": "guess"}, "method 'guess'"),
         (([[1.0]], 1.0), {"method": "dual", "draws": 0}, "draws=0"),

@@ -258,7 +258,7 @@ def test_separable_classes_with_free_functions_have_no_minimum():
         (([0.0, 1.0], [1.0, 1.0], 0.1), {"radius": -1.0}, "give positive finite"),
         (([0.0, 1.0], [1.0, 1.0], 0.1), {"bias": "none"}, "bias 'none'"),
         (([0.0, 1.0], [1.0, 1.0], 0.1), {"loss": "cubic"}, "loss 'cubic'"),
-        (([0.0, 1.0], [1.0, 0.5], 0.1), {"loss": "hinge"}, "needs -1 and \\+1"),
+        (([0.0, 1.0], [1.0, 0.5], 0.1), {"loss": "hinge"}, "there is 0.5 for the hinge loss\n  fix: use -1 and"),
         ((np.zeros((2, 3)), [1.0, 0.5], 0.1), {}, "3 inputs"),
         ((np.zeros((2, 2)), [1.0, 0.5], 0.1), {"bias": "free"}, "2 inputs"),
     ],

@@ -8,6 +8,7 @@ from scipy.integrate import quad
 from scipy.special import logsumexp
 
 from reseau.theory import (
+    CertificateSettings,
     Monitor,
     ShallowNetwork,
     binomial_upper,
@@ -53,6 +54,28 @@ def test_the_bound_is_where_the_evidence_reaches_its_limit_and_above_the_binomia
             assert min(evidence) >= math.log(1 / 0.05)
     assert sequential_upper(100, 10_000) == pytest.approx(0.0134, abs=5e-5)
     assert sequential_upper(0, 100) / binomial_upper(0, 100) == pytest.approx(1.49, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("errors", "count", "prior"),
+    [(0, 10, (1e4, 1.0)), (5, 10, (1e5, 1.0)), (10, 1000, (2000.0, 1.0)), (1, 5, (1e300, 2.0))],
+)  # fmt: skip
+def test_a_law_beforehand_whose_share_underflows_is_no_evidence(errors, count, prior):
+    flint = pytest.importorskip("flint")
+    upper = sequential_upper(errors, count, prior=prior)
+    assert upper > errors / count + 1e-3
+    if upper < 1:
+        with flint.ctx.workprec(500):
+            p, (a, b) = flint.arb(upper), (flint.arb(v) for v in prior)
+            share = p.beta_lower(a + errors, b + (count - errors)).log() - p.beta_lower(a, b).log()
+            assert share - errors * p.log() - (count - errors) * (1 - p).log() >= math.log(1 / 0.05)
+
+
+@pytest.mark.parametrize(
+    "given", [(2.5, 10), (0, math.inf), (5, 10, 0.05, (math.inf, 1.0)), (5, 10, 0.05, (1.0, math.nan)), (math.nan, 10)]
+)
+def test_what_is_no_count_and_no_law_is_refused(given):
+    assert "whole numbers 0 <= errors <= count" in refused(sequential_upper, *given)
 
 
 def test_a_monitor_does_not_care_how_its_rows_are_cut():
@@ -114,9 +137,9 @@ def test_a_certificate_at_all_times_names_itself_and_is_the_anytime_bound():
     found = certify(f, x, y, holdout=(x + 1e-3, y), sequential=True)
     assert "hold-out, at all times: at most" in found.explain()
     assert found.holdout.bound > certify(f, x, y, holdout=(x + 1e-3, y)).holdout.bound
-    squared = {"loss": "squared", "clip": 1.0, "target_bound": 1.0, "holdout": (x, y)}
+    squared = CertificateSettings(loss="squared", clip=1.0, target_bound=1.0)
     loss = 0.5 * (y - x.clip(0, 1)) ** 2
-    assert certify(f, x, y, sequential=True, **squared).holdout.bound == pytest.approx(
+    assert certify(f, x, y, squared, holdout=(x, y), sequential=True).holdout.bound == pytest.approx(
         sequential_mean_upper(loss, 2.0), rel=1e-9
     )
     assert "holdout=" in refused(certify, f, x, y, sequential=True)

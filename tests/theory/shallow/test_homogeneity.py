@@ -42,7 +42,7 @@ def test_powers_of_two_leave_outputs_bit_identical(outputs):
 @pytest.mark.parametrize("alpha", [0.0, -1.0, np.nan, np.inf, [1.0, -1.0]])
 def test_only_positive_factors_are_accepted(alpha):
     f = ShallowNetwork([[1.0], [1.0]], [0.0, 1.0], [1.0, 1.0])
-    with pytest.raises(DataError, match="must be positive and finite"):
+    with pytest.raises(DataError, match="use positive and finite factors"):
         rescale(f, alpha)
 
 
@@ -57,7 +57,7 @@ def test_a_negative_factor_would_be_another_function():
 
 def test_wrong_number_of_factors_and_overflow_are_named():
     f = ShallowNetwork([[1.0], [1.0]], [0.0, 1.0], [1.0, 1.0])
-    with pytest.raises(DataError, match=r"alpha has shape \(3,\).*each of 2 neurons"):
+    with pytest.raises(DataError, match=r"alpha has shape \(3,\)\n  fix: .*each of 2 neurons"):
         rescale(f, [1.0, 1.0, 1.0])
     with pytest.raises(DataError, match="weights: entry"):
         rescale(ShallowNetwork([[1e300]], [0.0], [1.0]), 1e-300)

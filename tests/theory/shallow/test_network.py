@@ -82,7 +82,7 @@ def test_neurons_round_trip():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1.0], [1.0], [1.0]), r"weights: the shape must be \(m, d\).*weights\[:, None\]"),
+        (([1.0], [1.0], [1.0]), r"weights: the shape must be \(m, d\).*\n  fix: .*weights\[:, None\]"),
         (([[1.0]], [1.0, 2.0], [1.0]), r"biases: 1 rows of weights need the shape \(1,\), not \(2,\)"),
         (([[1.0]], [1.0], [1.0, 2.0]), r"outputs: 1 rows .* not \(2,\)"),
         (([[math.nan]], [1.0], [1.0]), r"weights: entry \(0, 0\) is nan"),
@@ -103,7 +103,7 @@ def test_radius_is_a_positive_number(radius):
 def test_inputs_name_the_bad_row():
     with pytest.raises(DataError, match="row 1 has an entry that is not finite"):
         inputs_of([[0.0], [math.nan]])
-    with pytest.raises(DataError, match="neurons: the shape"):
+    with pytest.raises(DataError, match=r"neurons: shape .*\n  fix: give \(m, d \+ 1\)"):
         ShallowNetwork.from_neurons([1.0], [1.0])
 
 

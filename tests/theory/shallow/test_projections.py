@@ -36,7 +36,7 @@ def test_l1_projection_edges():
     assert not np.any(project_l1([1.0, -2.0], 0.0))
     assert project_l1([], 1.0).shape == (0,)
     for bad in (-1.0, np.nan, np.inf):
-        with pytest.raises(DataError, match="bound must be a finite number at least 0"):
+        with pytest.raises(DataError, match=r"bound=.*\n  fix: give a finite number at least 0"):
             project_l1([1.0], bad)
     with pytest.raises(DataError, match="entry is not finite"):
         project_l1([np.nan], 1.0)

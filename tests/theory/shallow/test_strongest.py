@@ -158,7 +158,7 @@ def test_edges(dimension):
 
 
 def test_what_cannot_be_maximized_is_refused():
-    with pytest.raises(DataError, match=r"the shape must be \(2,\)"):
+    with pytest.raises(DataError, match=r"give shape \(2,\)"):
         strongest_neuron([1.0], [0.0, 1.0])
     with pytest.raises(DataError, match="entry 1 is not finite"):
         strongest_neuron([1.0, np.nan], [0.0, 1.0])

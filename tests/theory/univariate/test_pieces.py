@@ -63,7 +63,7 @@ def test_rounding_joins_what_meets():
     [
         (((0.5, 0.2), (1.0, 2.0, 3.0), (0.0, 0.0), (0.0, 1.0)), "0.2 at position 1 does not follow 0.5"),
         (((0.5, 0.5), (1.0, 2.0, 3.0), (0.0, 0.0), (0.0, 1.0)), "increase strictly"),
-        (((0.0,), (1.0, 2.0), (0.0, 0.0), (0.0, 1.0)), "strictly inside the domain"),
+        (((0.0,), (1.0, 2.0), (0.0, 0.0), (0.0, 1.0)), "increase strictly, inside the domain"),
         (((2.0,), (1.0, 2.0), (0.0, 0.0), (0.0, 1.0)), "inside the domain"),
         (((), (1.0,), (0.0, 0.0), (1.0, 0.0)), "reversed or empty"),
         (((), (1.0,), (5.0, 0.0), (0.0, 1.0)), "outside the domain"),

@@ -88,7 +88,7 @@ def test_knots_stay_distinct_where_nothing_bends():
 
 
 def test_refusals():
-    with pytest.raises(DataError, match="lipschitz: must be a positive"):
+    with pytest.raises(DataError, match=r"lipschitz=.*\n  fix: give a positive finite number"):
         lipschitz_rate(-1.0, 1.0, 3)
     with pytest.raises(DataError, match="pieces >= 2"):
         variation_rate(1.0, 1.0, 1)

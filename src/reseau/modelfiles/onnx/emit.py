@@ -216,7 +216,7 @@ class Emitter:
         if value.axes == axes:
             return value.name
         perm = tuple(value.axes.index(a) for a in axes)
-        key = f"{value.name}/{''.join(map(str, axes))}"
+        key = f"{value.name}/{''.join(map(str, perm))}"  # several nodes may be this value in orders of their own
         if key not in self.taken:
             self.node("Transpose", [value.name], [key], key, {"perm": perm})
         return key

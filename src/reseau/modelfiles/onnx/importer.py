@@ -63,10 +63,8 @@ class Call:
 
     def inner(self, graph: onnx.GraphProto, inputs: Sequence[Value | None], again: int = 0) -> tuple[Value | None, ...]:
         """The outputs of a graph inside this node, which also sees the values around it."""
-        scope = dict(self.scope)
-        for tensor in graph.initializer:
-            array = self.importer.arrays.read(tensor, f"initializer {tensor.name!r}")
-            scope[tensor.name] = self.importer.constant(array)
+        arrays = self.importer.arrays
+        scope = dict(self.scope) | {t.name: self.importer.constant(arrays.once(t)) for t in graph.initializer}
         scope |= {declared.name: node for declared, node in zip(graph.input, inputs, strict=True)}
         where = f"{self.within}{next(iter(self.outputs), '')}/{again}/"
         self.importer.walk(graph.node, scope, self.importer.opsets, where)
@@ -139,7 +137,7 @@ class Call:
 
     def afford(self, entries: int, itemsize: int = 8) -> None:
         """Ask before an array is made; see `tensors.Budget`."""
-        self.importer.budget.spend(entries * itemsize)
+        self.importer.budget.spend(max(entries, 0) * itemsize)
 
     def sized(self, op: Callable[[Places], Op], lengths: Iterable[Dim | None], *parents: Node) -> Node:
         """An operation whose settings hold lengths: its words are read off its inputs, or off those of the graph."""
@@ -306,7 +304,7 @@ class Importer(Known):
         if node.op is None or self.at_once:
             return node
         if self.is_unfed(node) and not self.is_fixed(node):
-            grown = entries(node.shape) - sum(entries(p.shape) for p in node.parents)
+            grown = entries(node.shape) - sum(entries(n.shape) for n in call.inputs if isinstance(n, Node))
             self.budget.spend(max(grown, 0) * self.dtype(node).itemsize)
         if self.is_fixed(node):
             value = self.array(node)

@@ -46,6 +46,11 @@ class Known:
         self.stored[node] = value
         return node
 
+    def below(self, n: int) -> np.ndarray:
+        """The whole numbers below `n`, which are asked for first."""
+        self.budget.spend(8 * max(n, 0))
+        return np.arange(n)
+
     def inputs_of(self, node: Node) -> tuple[str, ...]:
         """Names of the inputs that a node's value depends on."""
         return tuple(sorted(str(n.name) for n in order((node,)) if isinstance(n.source, Input)))
@@ -113,7 +118,8 @@ class Known:
     def compute(self, node: Node) -> None:
         """Evaluate a node and what it needs."""
         for n in self.ancestors(node, self.stored):
-            self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize)
+            read = sum(self.stored[p].nbytes for p in n.parents)
+            self.budget.spend(prod(int(m) for m in n.shape) * self.dtype(n).itemsize, read)
             assert n.op is not None
             found = numpy_value(n.op, [self.stored[p] for p in n.parents])
             if found is not None:

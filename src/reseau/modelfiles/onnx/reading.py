@@ -35,7 +35,7 @@ NEWEST_OPSET = 28
 DOCUMENTATION, GRAPH_DOCUMENTATION = origin.DOCUMENTATION
 
 NOTHING: Mapping[str, Any] = {}
-AMPLE = Budget(2**40, 10**7)  # for values that are computed when data come, as any other call computes them
+AMPLE = Budget(2**40, 10**7, 2**60)  # for values that are computed when data come, as any other call computes them
 
 Model = tuple[Graph, dict[str, np.ndarray], dict[str, str]]
 
@@ -99,7 +99,7 @@ def imported(
                 if found is not None:
                     return found
         except (ModelFileError, GraphError, Needs):
-            if way is ways[-1]:
+            if way is ways[-1] or budget.over:
                 raise
     raise ModelFileError(
         f"{arrays.path}: the first axis of its inputs is not the batch, since rows of its outputs are computed from "

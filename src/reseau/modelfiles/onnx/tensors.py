@@ -19,6 +19,7 @@ from reseau.modelfiles.onnx.weights import Weights, without_weights
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
 
 LARGEST_CONSTANT = 2**31  # entries that an array of a graph may have
+LESS = "fix: give large arrays as weights of the file or as inputs, not as something to compute"
 
 
 @dataclass
@@ -28,24 +29,30 @@ class Budget:
     Attributes:
         memory: Bytes of arrays that may still be computed.
         nodes: Nodes that may still be walked, those within functions and loops included.
+        reads: Bytes of arrays that may still be read to compute others.
+        over: Whether something was refused.
     """
 
     memory: int
     nodes: int
+    reads: int
+    over: bool = False
 
-    def spend(self, size: int) -> None:
-        """Ask for an array of this many bytes."""
+    def spend(self, size: int, read: int = 0) -> None:
+        """Ask for an array of this many bytes, computed from so many; what is refused is not spent."""
+        self.over |= size > self.memory or read > self.reads
+        if size > self.memory:
+            raise ValueError(f"it wants an array of {size} bytes, more than a file of this size may ask for\n  {LESS}")
+        if read > self.reads:
+            raise ValueError(f"it reads {read} bytes once more, more than a file of this size may ask for\n  {LESS}")
         self.memory -= size
-        if self.memory < 0:
-            raise ValueError(
-                f"it wants an array of {size} bytes, more than a file of this size may ask for\n"
-                "  fix: give large arrays as weights of the file or as inputs, not as something to compute"
-            )
+        self.reads -= read
 
     def node(self, proto: onnx.NodeProto) -> None:
         """Ask for one more node."""
         self.nodes -= 1
         if self.nodes < 0:
+            self.over = True
             raise ModelFileError(
                 f"node {proto.name or next(iter(proto.output), '')!r} ({proto.op_type}) is one of too many: the "
                 "functions and loops of the file write it out again and again\n  fix: export the model without them"
@@ -55,7 +62,7 @@ class Budget:
 def budget_of(model: onnx.ModelProto, size: int) -> Budget:
     """The budget for a model: it grows with the bytes of its file and with its nodes."""
     nodes = len(model.graph.node) + sum(len(f.node) for f in model.functions)
-    return Budget(2**28 + 6 * size, 40_000 + 10 * nodes)
+    return Budget(2**28 + 6 * size, 40_000 + 10 * nodes, 2**34 + 100 * size)
 
 
 def open_model(path: Path) -> tuple[onnx.ModelProto, "Arrays"]:
@@ -93,6 +100,13 @@ class Arrays:
 
     def __init__(self, path: Path, size: int, weights: Weights) -> None:
         self.path, self.size, self.weights = path, size, weights
+        self.inside: dict[int, tuple[onnx.TensorProto, np.ndarray]] = {}
+
+    def once(self, tensor: onnx.TensorProto) -> np.ndarray:
+        """The array of an initializer inside a loop, which is read at the first step alone."""
+        if id(tensor) not in self.inside:  # the message is held, so that no other one has its place in memory
+            self.inside[id(tensor)] = tensor, self.read(tensor, f"initializer {tensor.name!r}")
+        return self.inside[id(tensor)][1]
 
     def read(self, tensor: onnx.TensorProto, what: str) -> np.ndarray:
         """The array of a tensor.

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from reseau.theory.generalization.certify_settings import Settings
+from reseau.theory.generalization.certify_settings import CertificateSettings
 from reseau.theory.shallow.network import FloatArray, row_norms
 
 __all__ = ["assumed", "checked", "delta_split", "formula", "kind", "suspicions"]
 
 
-def kind(settings: Settings, outputs: int) -> str:
+def kind(settings: CertificateSettings, outputs: int) -> str:
     """The theorem used."""
     subject = {"error": "margin" if outputs == 1 else "multiclass margin"}.get(settings.loss, settings.loss)
     source = {
@@ -19,7 +19,7 @@ def kind(settings: Settings, outputs: int) -> str:
     return f"path norm, {subject}, {source}"
 
 
-def formula(settings: Settings, outputs: int) -> str:
+def formula(settings: CertificateSettings, outputs: int) -> str:
     """The inequality, in the letters of `constants`."""
     if settings.loss == "error":
         left, slope = "error rate <= (1/n) sum_i min(1, (1 - margin_i/rho)_+)", "kappa"
@@ -37,7 +37,7 @@ def formula(settings: Settings, outputs: int) -> str:
     return f"{left} + {complexity} + {times}{largest}sqrt(log(K/{share})/(2n))"
 
 
-def delta_split(settings: Settings) -> dict[str, float]:
+def delta_split(settings: CertificateSettings) -> dict[str, float]:
     """Where delta went."""
     deviations = settings.delta - settings.simulated_delta
     points = f"the deviations, equally over {settings.cells} grid points"
@@ -47,7 +47,7 @@ def delta_split(settings: Settings) -> dict[str, float]:
     return split
 
 
-def checked(settings: Settings, points: FloatArray) -> tuple[str, ...]:
+def checked(settings: CertificateSettings, points: FloatArray) -> tuple[str, ...]:
     """What the computation verified on this network and these examples."""
     texts = [
         "the path norm and every term of the bound, in float64 rounded up",
@@ -62,7 +62,7 @@ def checked(settings: Settings, points: FloatArray) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def assumed(settings: Settings) -> tuple[str, ...]:
+def assumed(settings: CertificateSettings) -> tuple[str, ...]:
     """What no computation on these examples can verify."""
     texts = [
         "the examples are independent draws from one law, that of future examples",
@@ -79,7 +79,7 @@ def assumed(settings: Settings) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def suspicions(points: FloatArray, settings: Settings) -> tuple[str, ...]:
+def suspicions(points: FloatArray, settings: CertificateSettings) -> tuple[str, ...]:
     """Signs that an assumption is false."""
     n = len(points)
     texts = []

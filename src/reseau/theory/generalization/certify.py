@@ -1,5 +1,6 @@
 """Certify a network that was trained: choose the theorem, spend delta, check what can be checked."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.theory.deprecation import keywords_gathered
 from reseau.theory.generalization import certificate_text as wording
 from reseau.theory.generalization.certificate import Certificate
-from reseau.theory.generalization.certify_settings import CHOICES, GRID, Settings, settings_of
+from reseau.theory.generalization.certify_settings import CHOICES, CertificateSettings
 from reseau.theory.generalization.holdout import binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import moment, rademacher
 from reseau.theory.generalization.terms import (
@@ -44,50 +46,33 @@ class _Cell:
         return up(up(self.empirical + self.complexity) + self.concentration)
 
 
+@keywords_gathered(CertificateSettings)
 def certify(
     f: ShallowNetwork,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    delta: float = 0.05,
+    settings: CertificateSettings | None = None,
     *,
-    loss: str = "error",
-    clip: float | None = None,
-    target_bound: float | None = None,
-    radius: float | Sequence[float] | None = None,
-    grid: Sequence[float] = GRID,
-    complexity: str = "sample",
     holdout: Examples | None = None,
     sequential: bool = False,
     chosen_on_sample: Sequence[str] = (),
-    seed: int = 0,
 ) -> Certificate:
     """Bound the risk of `f` on new examples, from the very examples it may have been trained on.
 
     The bound holds for all networks at once, so `f` may depend on the examples in any way; its path
-    norm `D` and the margin `rho` are chosen afterwards among the ratios of `grid`, each of which
+    norm `D` and the margin `rho` are chosen afterwards among the ratios of `settings.grid`, each of which
     receives an equal share of delta.
 
     Args:
         X: Shape (n, d), or (n,) for d = 1; independent draws from one law.
         y: Shape (n,): -1 or +1 for one output; the index of the class for C outputs; numbers for a loss.
-        delta: Probability that the bound fails.
-        loss: `"error"`, the error rate, through the ramp loss of the margin (scores of 0 and ties count
-            as errors); or `"squared"` (half of the square), `"absolute"`, `"logistic"`, `"hinge"`, for the
-            predictor whose single output is clipped to `[-clip, clip]`.
-        clip: `U`, for a loss other than `"error"`.
-        target_bound: `|y| <= target_bound` for every example there will ever be; with `"squared"` and
-            `"absolute"`.
-        radius: `R`, the scale of a bias, or several to choose from; that of `f` by default.
-        grid: Ratios `D / rho`, or path norms `D` for a loss other than `"error"`.
-        complexity: `"sample"` (no assumption on the inputs); `"ball"`, if all inputs have `|x| <= R`,
-            now and later; `"simulated"` (one output): random signs, exact for d <= 2, on a tenth of delta.
+        settings: What was fixed before the examples were seen: delta, the loss, the grid, the scale of a bias;
+            `CertificateSettings()` by default, the error rate with delta = 0.05.
         holdout: Examples `(X, y)` kept out of training and of every choice; their bound is put beside.
         sequential: Whether that bound holds at all times at once, so that one may look at it after every example and
             stop when one likes.
         chosen_on_sample: Which of `"radius"`, `"grid"`, `"preprocessing"` were chosen by looking at these
             examples: the result then says that it is no certificate.
-        seed: Of the random signs; part of the commitment, since the best of several would be a choice made on the
-            examples.
 
     Raises:
         DataError: If an argument is out of its range, or examples and network do not fit.
@@ -102,14 +87,14 @@ def certify(
     Source: F. Bach, *Learning Theory from First Principles*, chapters 4 and 9, with the constants of
     `complexity_chain`; structural risk minimization over the grid; A. Maurer, 2016, for several outputs.
     """
-    settings = settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity, seed)
+    settings = _completed(settings, f)
     if sequential and holdout is None:
         raise DataError("certify: sequential=True is about the hold-out bound\n  fix: holdout=(X, y), in their order")
     if not set(chosen_on_sample) <= set(CHOICES):
-        raise DataError(f"certify: chosen_on_sample={tuple(chosen_on_sample)}; use names among {CHOICES}")
+        raise DataError(f"certify: chosen_on_sample={tuple(chosen_on_sample)}\n  fix: use names among {CHOICES}")
     points, targets = _examples(X, y, f, settings)
     outputs, largest = _outputs(f), settings.slope_and_range[1]
-    cells = _margin_cells if loss == "error" else _loss_cells
+    cells = _margin_cells if settings.loss == "error" else _loss_cells
     best = min(cells(f, points, targets, settings), key=lambda cell: cell.total)
     return Certificate(
         kind=wording.kind(settings, outputs),
@@ -119,7 +104,7 @@ def certify(
         complexity=best.complexity,
         concentration=best.concentration,
         largest=largest,
-        delta=delta,
+        delta=settings.delta,
         delta_split=wording.delta_split(settings),
         formula=wording.formula(settings, outputs),
         constants=best.constants,
@@ -132,30 +117,31 @@ def certify(
     )
 
 
-def commitment(
-    f: ShallowNetwork,
-    delta: float = 0.05,
-    *,
-    loss: str = "error",
-    clip: float | None = None,
-    target_bound: float | None = None,
-    radius: float | Sequence[float] | None = None,
-    grid: Sequence[float] = GRID,
-    complexity: str = "sample",
-    seed: int = 0,
-) -> str:
+@keywords_gathered(CertificateSettings)
+def commitment(f: ShallowNetwork, settings: CertificateSettings | None = None) -> str:
     """SHA-256 of the settings of `certify`, to record before the examples are seen.
 
-    Of `f`, only the number of outputs and (when `radius` is not given) the radius are used.
+    Of `f`, only the number of outputs and (when `settings.radius` is not given) the radius are used.
 
     >>> f = ShallowNetwork([[1.0]], [0.0], [1.0])
     >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
     True
     """
-    return settings_of(f, delta, loss, clip, target_bound, radius, grid, complexity, seed).digest
+    return _completed(settings, f).digest
 
 
-def _margin_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> list[_Cell]:
+def _completed(settings: CertificateSettings | None, f: ShallowNetwork) -> CertificateSettings:
+    if not isinstance(settings, CertificateSettings | None):
+        raise DataError(
+            f"certify: settings={settings!r} cannot be used\n"
+            "  fix: settings=CertificateSettings(delta=0.01), for instance"
+        )
+    return (settings or CertificateSettings()).of(f)
+
+
+def _margin_cells(
+    f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: CertificateSettings
+) -> list[_Cell]:
     margins, deviation, outputs = _margins(f, points, targets), _deviation(points, settings), _outputs(f)
     cells = []
     for radius in settings.radii:
@@ -169,7 +155,9 @@ def _margin_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, se
     return cells
 
 
-def _loss_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> list[_Cell]:
+def _loss_cells(
+    f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: CertificateSettings
+) -> list[_Cell]:
     slope, largest = settings.slope_and_range
     empirical, deviation = _clipped_risk(f, points, targets, settings), _deviation(points, settings)
     cells = []
@@ -187,7 +175,7 @@ def _loss_cells(f: ShallowNetwork, points: FloatArray, targets: FloatArray, sett
 
 
 def _unit_complexity(
-    points: FloatArray, settings: Settings, radius: float, outputs: int
+    points: FloatArray, settings: CertificateSettings, radius: float, outputs: int
 ) -> tuple[float, dict[str, float]]:
     """Complexity term for a slope and a path norm of one, and the constants in it."""
     n = len(points)
@@ -199,11 +187,13 @@ def _unit_complexity(
         return sample_complexity(1.0, 1.0, constants["Q"], n, outputs), constants
     method = "supremum" if points.shape[1] <= 2 else "dual"
     share = settings.simulated_delta / len(settings.radii)
+    if not share:  # a delta that underflows leaves nothing for the signs, of which then nothing is known
+        return math.inf, constants | {"simulated": math.inf}
     estimate = rademacher(points, 1.0, radius, method=method, delta=share, seed=settings.seed)
     return product_up(2.0, estimate.upper), constants | {"simulated": estimate.upper}
 
 
-def _deviation(points: FloatArray, settings: Settings) -> float:
+def _deviation(points: FloatArray, settings: CertificateSettings) -> float:
     delta = settings.delta - settings.simulated_delta
     largest = settings.slope_and_range[1]
     return concentration(len(points), delta, settings.cells, largest, from_sample=settings.from_sample)
@@ -231,11 +221,13 @@ def _margins_in_floats(f: ShallowNetwork, points: FloatArray, targets: FloatArra
     return lower
 
 
-def _clipped_risk(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> float:
+def _clipped_risk(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: CertificateSettings) -> float:
     return divide_up(sum_up(_clipped_losses(f, points, targets, settings)), len(points))
 
 
-def _clipped_losses(f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: Settings) -> FloatArray:
+def _clipped_losses(
+    f: ShallowNetwork, points: FloatArray, targets: FloatArray, settings: CertificateSettings
+) -> FloatArray:
     """Upper bounds on the loss of every example, shape (n,)."""
     slope, largest = settings.slope_and_range
     with np.errstate(over="ignore", invalid="ignore"):
@@ -248,7 +240,7 @@ def _clipped_losses(f: ShallowNetwork, points: FloatArray, targets: FloatArray, 
 
 
 def _holdout(
-    f: ShallowNetwork, points: FloatArray, holdout: Examples, settings: Settings, sequential: bool
+    f: ShallowNetwork, points: FloatArray, holdout: Examples, settings: CertificateSettings, sequential: bool
 ) -> Certificate:
     unseen, targets = _examples(*holdout, f, settings)
     n, delta = len(unseen), settings.delta
@@ -344,7 +336,7 @@ def _from_unseen(
     )
 
 
-def _quantity(settings: Settings) -> str:
+def _quantity(settings: CertificateSettings) -> str:
     return "the error rate" if settings.loss == "error" else f"the mean {settings.loss} loss of the clipped network"
 
 
@@ -353,27 +345,30 @@ def _outputs(f: ShallowNetwork) -> int:
 
 
 def _examples(
-    X: npt.ArrayLike, y: npt.ArrayLike, f: ShallowNetwork, settings: Settings
+    X: npt.ArrayLike, y: npt.ArrayLike, f: ShallowNetwork, settings: CertificateSettings
 ) -> tuple[FloatArray, FloatArray]:
     points, targets = inputs_of(X, f.dimension), np.asarray(y, dtype=np.float64)
     if targets.shape != (len(points),) or not len(points):
         raise DataError(
-            f"certify: {len(points)} rows of inputs against targets of shape {targets.shape}; give one each"
+            f"certify: {len(points)} rows of inputs against targets of shape {targets.shape}\n  fix: give one each"
         )
     if settings.complexity == "ball" and float(row_norms(points).max()) > min(settings.radii):
         row = int(np.argmax(row_norms(points)))
         raise DataError(
-            f"certify: complexity='ball', but row {row} has norm {row_norms(points)[row]:.6g} > R; scale the "
-            "inputs into the ball inside the predictor, or use complexity='sample'"
+            f"certify: complexity='ball', but row {row} has norm {row_norms(points)[row]:.6g} > R\n"
+            "  fix: scale the inputs into the ball inside the predictor, or use complexity='sample'"
         )
     if settings.loss != "error":
         score_loss(settings.loss, targets)
         limit = settings.target_bound if settings.target_bound is not None else 1.0
         if float(np.abs(targets).max()) > limit:
-            raise DataError(f"certify: a target is {np.abs(targets).max():.6g} in size, above target_bound={limit:g}")
+            raise DataError(
+                f"certify: a target is {np.abs(targets).max():.6g} in size, above target_bound={limit:g}\n"
+                "  fix: a target_bound that holds for every target there will ever be"
+            )
         return points, targets
     wanted = (-1.0, 1.0) if f.outputs.ndim == 1 else tuple(range(_outputs(f)))
     if not np.isin(targets, wanted).all():
         cure = "-1 and +1" if f.outputs.ndim == 1 else f"classes from 0 to {_outputs(f) - 1}"
-        raise DataError(f"certify: there is a target {targets[~np.isin(targets, wanted)][0]}; use {cure}")
+        raise DataError(f"certify: there is a target {targets[~np.isin(targets, wanted)][0]}\n  fix: use {cure}")
     return points, targets

@@ -1,4 +1,4 @@
-"""Certify a trained network: the error rate of a classifier, in any unit of its features."""
+"""Certify a trained network, in any unit of its features."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,13 +7,13 @@ import numpy as np
 
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify
-from reseau.theory.generalization.certify_settings import WIDE_GRID, WIDE_RADII
+from reseau.theory.generalization.certify_settings import ANY_UNIT, CertificateSettings
 from reseau.theory.shallow.network import ShallowNetwork
 
 if TYPE_CHECKING:
     from reseau.network import Network
 
-__all__ = ["certify_network"]
+__all__ = ["certify_network", "one_score"]
 
 Examples = tuple[np.ndarray, np.ndarray]
 
@@ -23,23 +23,24 @@ def certify_network(
     params: Mapping[str, Any],
     X: np.ndarray,
     y: np.ndarray,
-    delta: float = 0.05,
+    settings: CertificateSettings = ANY_UNIT,
     *,
     holdout: Examples | None = None,
     sequential: bool = False,
 ) -> Certificate:
-    """Bound the error rate of a trained network of one hidden layer of ReLU, from the rows it was trained on.
+    """Bound the risk of a trained network of one hidden layer of ReLU, from the rows it was trained on.
 
     This is `certify` with radii and ratios wide enough for features in any unit; for two scores their difference is
     what decides, and is bounded.
 
     Args:
-        network: One score for two classes, or one score a class.
+        network: One score for two classes, one score a class, or one number.
         params: Its parameters and states.
         X: Rows as the network reads them; axes beyond the second are flattened.
-        y: The number of each row's class.
-        delta: Probability that the bound fails.
-        holdout: Rows and class numbers that nothing was chosen on: their bound is put beside.
+        y: The number of each row's class; for a loss other than `"error"`, the target of each row.
+        settings: What was fixed before the rows were seen: `ANY_UNIT`, the error rate with delta = 0.05, or
+            `replace(ANY_UNIT, delta=0.01)`, for instance.
+        holdout: Rows and targets that nothing was chosen on: their bound is put beside.
         sequential: Whether that bound holds at all times at once.
 
     Raises:
@@ -58,20 +59,20 @@ def certify_network(
         True
     """
     f = ShallowNetwork.from_network(network, params)
-    if f.outputs.ndim == 2 and f.outputs.shape[1] == 2:
-        f = ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0])
-    binary = f.outputs.ndim == 1
+    classes = settings.loss == "error"
+    f = one_score(f) if classes else f
+    signs = classes and f.outputs.ndim == 1
 
-    def read(rows: np.ndarray, numbers: np.ndarray) -> Examples:
+    def read(rows: np.ndarray, targets: np.ndarray) -> Examples:
         flat = np.asarray(rows, np.float64).reshape(len(rows), -1)
-        return flat, 2.0 * np.asarray(numbers) - 1 if binary else np.asarray(numbers)
+        return flat, 2.0 * np.asarray(targets) - 1 if signs else np.asarray(targets)
 
-    return certify(
-        f,
-        *read(X, y),
-        delta=delta,
-        radius=WIDE_RADII,
-        grid=WIDE_GRID,
-        holdout=None if holdout is None else read(*holdout),
-        sequential=sequential,
-    )
+    unseen = None if holdout is None else read(*holdout)
+    return certify(f, *read(X, y), settings, holdout=unseen, sequential=sequential)
+
+
+def one_score(f: ShallowNetwork) -> ShallowNetwork:
+    """The network whose sign decides: of two scores their difference, and others as they are."""
+    if f.outputs.ndim == 1 or f.outputs.shape[1] != 2:
+        return f
+    return ShallowNetwork(f.weights, f.biases, f.outputs[:, 1] - f.outputs[:, 0], f.radius)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,37 +13,104 @@ from reseau.theory.rounding import up
 from reseau.theory.score_losses import score_loss
 from reseau.theory.shallow.network import ShallowNetwork
 
-__all__ = ["CHOICES", "GRID", "WIDE_GRID", "WIDE_RADII", "Settings", "settings_of"]
+__all__ = ["ANY_UNIT", "CHOICES", "GRID", "CertificateSettings"]
 
 GRID = tuple(2.0 ** (k / 4) for k in range(-20, 61))
 """Ratios `kappa = D / rho` of path norm to margin tried by default: 81, from 1/32 to 32768."""
-
-WIDE_GRID = tuple(2.0 ** (k / 4) for k in range(-80, 61))
-WIDE_RADII = (0.1, 1.0, 10.0, 100.0, 1000.0)
-"""Ratios, and scales of a bias, for features in any unit; each of them costs delta."""
 
 COMPLEXITIES = ("sample", "ball", "simulated")
 CHOICES = ("radius", "grid", "preprocessing")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The arguments of `certify` that must not depend on the examples.
+class CertificateSettings:
+    """What `certify` must know before the examples are seen: a choice made on them would void the bound.
 
     Attributes:
-        radii: Scales of a bias, among which the best is kept.
-        seed: Of the random signs, for the complexity by simulation.
-        grid: Ratios of path norm to margin, or path norms for a loss other than `"error"`.
+        delta: Probability that the bound fails.
+        loss: `"error"`, the error rate, through the ramp loss of the margin (scores of 0 and ties count
+            as errors); or `"squared"` (half of the square), `"absolute"`, `"logistic"`, `"hinge"`, for the
+            predictor whose single output is clipped to `[-clip, clip]`.
+        clip: `U`, for a loss other than `"error"`.
+        target_bound: `|y| <= target_bound` for every example there will ever be; with `"squared"` and
+            `"absolute"`.
+        radius: `R`, the scale of a bias, or several to choose from; that of the network by default.
+        grid: Ratios `D / rho`, or path norms `D` for a loss other than `"error"`.
+        complexity: `"sample"` (no assumption on the inputs); `"ball"`, if all inputs have `|x| <= R`,
+            now and later; `"simulated"` (one output): random signs, exact for d <= 2, on a tenth of delta.
+        seed: Of the random signs; a setting, since the best of several would be a choice made on the examples.
+
+    Raises:
+        DataError: If one is out of its range.
+
+    Example:
+        >>> from reseau.theory import CertificateSettings, ShallowNetwork, certify, commitment
+        >>> settings = CertificateSettings(delta=0.01, loss="squared", clip=1.0, target_bound=1.0)
+        >>> f = ShallowNetwork([[1.0]], [0.0], [0.5])
+        >>> promised = commitment(f, settings)      # recorded before the examples are seen
+        >>> certify(f, [0.2, 1.0], [0.3, 0.4], settings).commitment == promised
+        True
     """
 
-    delta: float
-    loss: str
-    clip: float | None
-    target_bound: float | None
-    radii: tuple[float, ...]
-    grid: tuple[float, ...]
-    complexity: str
+    delta: float = 0.05
+    loss: str = "error"
+    clip: float | None = None
+    target_bound: float | None = None
+    radius: float | Sequence[float] | None = None
+    grid: Sequence[float] = GRID
+    complexity: str = "sample"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < 1:
+            raise DataError(f"CertificateSettings: delta={self.delta}\n  fix: a probability between 0 and 1")
+        if self.complexity not in COMPLEXITIES:
+            raise DataError(f"CertificateSettings: complexity {self.complexity!r}\n  fix: use one of {COMPLEXITIES}")
+        plain = {
+            "delta": float(self.delta),
+            "clip": None if self.clip is None else float(self.clip),
+            "target_bound": None if self.target_bound is None else float(self.target_bound),
+            "radius": None if self.radius is None else _positive(self.radius, "radius"),
+            "grid": _positive(self.grid, "grid"),
+            "seed": int(self.seed),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+        if self.loss != "error":
+            self._check_loss()
+
+    def _check_loss(self) -> None:
+        loss = score_loss(self.loss, np.zeros(0))
+        if not (math.isfinite(self.cap) and self.cap > 0):
+            raise DataError(
+                f"CertificateSettings: the {loss.name} loss is bounded for a clipped score only\n  fix: give clip > 0"
+            )
+        target = self.target_bound
+        if not loss.binary and not (target is not None and math.isfinite(target) and target >= 0):
+            raise DataError(
+                f"CertificateSettings: the {loss.name} loss has no largest value while targets have none\n"
+                "  fix: give target_bound, a bound on |y| known beforehand"
+            )
+
+    def of(self, f: ShallowNetwork) -> "CertificateSettings":
+        """The settings with the radius of the network, where none was given.
+
+        Raises:
+            DataError: If they do not fit the outputs of the network.
+        """
+        if f.outputs.ndim == 2 and f.outputs.shape[1] == 1:
+            raise DataError("certify: outputs of shape (m, 1) have no margin between classes\n  fix: use shape (m,)")
+        if f.outputs.ndim == 2 and (self.loss != "error" or self.complexity == "simulated"):
+            raise DataError(
+                f"certify: loss {self.loss!r} with complexity {self.complexity!r} is for one output, and this network "
+                f"has {f.outputs.shape[1]}\n  fix: use loss='error' and complexity='sample' or 'ball'"
+            )
+        return self if self.radius is not None else replace(self, radius=f.radius)
+
+    @property
+    def radii(self) -> tuple[float, ...]:
+        """Scales of a bias, among which the best is kept."""
+        return () if self.radius is None else _positive(self.radius, "radius")
 
     @property
     def cells(self) -> int:
@@ -82,59 +149,14 @@ class Settings:
         return up(loss.lipschitz(self.cap, target)), up(loss.largest(self.cap, target), 4)
 
 
-def settings_of(
-    f: ShallowNetwork,
-    delta: float,
-    loss: str,
-    clip: float | None,
-    target_bound: float | None,
-    radius: float | Sequence[float] | None,
-    grid: Sequence[float],
-    complexity: str,
-    seed: int = 0,
-) -> Settings:
-    """Check the settings and complete them with the radius of `f`.
-
-    Raises:
-        DataError: If one is out of its range, or does not fit the outputs of the network.
-    """
-    settings = Settings(
-        delta=float(delta),
-        loss=loss,
-        clip=None if clip is None else float(clip),
-        target_bound=None if target_bound is None else float(target_bound),
-        radii=_numbers(f.radius if radius is None else radius, "radius"),
-        grid=_numbers(grid, "grid"),
-        complexity=complexity,
-        seed=int(seed),
-    )
-    if not 0 < settings.delta < 1:
-        raise DataError(f"certify: delta={delta} must be a probability between 0 and 1")
-    if complexity not in COMPLEXITIES:
-        raise DataError(f"certify: complexity {complexity!r}; use one of {COMPLEXITIES}")
-    if f.outputs.ndim == 2 and f.outputs.shape[1] == 1:
-        raise DataError("certify: outputs of shape (m, 1) have no margin between classes; use shape (m,)")
-    if f.outputs.ndim == 2 and (loss != "error" or complexity == "simulated"):
-        raise DataError(
-            f"certify: loss {loss!r} with complexity {complexity!r} is for one output; with "
-            f"{f.outputs.shape[1]}, use loss='error' and complexity='sample' or 'ball'"
-        )
-    if loss != "error":
-        _check_loss(settings)
-    return settings
-
-
-def _check_loss(settings: Settings) -> None:
-    loss = score_loss(settings.loss, np.zeros(0))
-    if not (math.isfinite(settings.cap) and settings.cap > 0):
-        raise DataError(f"certify: the {loss.name} loss is bounded for a clipped score only; give clip > 0")
-    target = settings.target_bound
-    if not loss.binary and not (target is not None and math.isfinite(target) and target >= 0):
-        raise DataError(f"certify: the {loss.name} loss needs target_bound, a bound on |y| known beforehand")
-
-
-def _numbers(value: float | Sequence[float], place: str) -> tuple[float, ...]:
+def _positive(value: float | Sequence[float], place: str) -> tuple[float, ...]:
     numbers = tuple(float(v) for v in np.atleast_1d(np.asarray(value, dtype=np.float64)))
     if not numbers or not all(math.isfinite(v) and v > 0 for v in numbers):
-        raise DataError(f"certify: {place} must be positive finite numbers, not {value!r}")
+        raise DataError(f"CertificateSettings: {place}={value!r}\n  fix: positive finite numbers")
     return numbers
+
+
+ANY_UNIT = CertificateSettings(
+    radius=(0.1, 1.0, 10.0, 100.0, 1000.0), grid=tuple(2.0 ** (k / 4) for k in range(-80, 61))
+)
+"""Ratios, and scales of a bias, for features in any unit; each of them costs delta."""

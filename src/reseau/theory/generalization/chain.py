@@ -96,7 +96,7 @@ def complexity_chain(
     """
     points = inputs_of(X)
     if not (math.isfinite(lipschitz) and lipschitz >= 0):
-        raise DataError(f"complexity_chain: lipschitz must be a finite number at least 0, not {lipschitz!r}")
+        raise DataError(f"complexity_chain: lipschitz={lipschitz!r}\n  fix: give a finite number at least 0")
     n, dimension = points.shape
     exact = dimension <= 2 and n <= 10
     supremum = rademacher(points, bound, radius, method="enumeration" if exact else "supremum", draws=draws, seed=seed)

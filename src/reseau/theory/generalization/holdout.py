@@ -2,12 +2,15 @@
 
 import math
 
-from scipy.special import bdtr, betainccinv
+from scipy.special import betaincc, betainccinv
 
 from reseau.errors import DataError
-from reseau.theory.rounding import divide_up, log_ratio_up, product_up, root_up, up
+from reseau.theory.rounding import divide_up, log_ratio_up, product_up, root_up, up, whole
 
 __all__ = ["binomial_interval", "binomial_upper", "hoeffding_upper"]
+
+MOST_COUNTED = 2**40
+"""Examples up to which the binomial tail is computed: its rounding grows with them, by about 1e-17 of it for each."""
 
 
 def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1) -> float:
@@ -29,14 +32,17 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
     Source: J. Langford, *Tutorial on practical prediction theory for classification*, 2005; the
     binomial tail is a beta integral (Clopper and Pearson, 1934).
     """
-    if not (count >= 1 and 0 <= errors <= count and 0 < delta < 1 and models >= 1):
+    counted = whole(errors, count, models)
+    if not (counted and count >= 1 and 0 <= errors <= count and 0 < delta < 1 and models >= 1):
         raise DataError(
             f"binomial_upper: errors={errors}, count={count}, delta={delta}, models={models}\n"
-            "  fix: use 0 <= errors <= count, count >= 1, 0 < delta < 1 and models >= 1"
+            "  fix: use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1"
         )
     share = delta / models
     if errors == count or share == 0:
         return 1.0
+    if errors and count > MOST_COUNTED:  # the tail in floats is no number any more; this bound is above it
+        return min(up(errors / count + root_up(divide_up(log_ratio_up(1.0, share), 2 * count))), 1.0)
     if errors == 0:
         rate = -math.expm1(math.log(share) / count)
     else:
@@ -44,7 +50,8 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
         rate = float(betainccinv(errors + 1, count - errors, share))
     # Rounded up until the tail itself, evaluated with a margin for its own rounding, is small enough.
     step = 1e-14
-    while rate < 1 and bdtr(errors, count, rate) > share * (1 - 1e-10):
+    allowed = share * (1 - 1e-10 - 1e-14 * count)
+    while rate < 1 and not betaincc(errors + 1, count - errors, rate) <= allowed:
         rate = min(rate * (1 + step), 1.0)
         step *= 2
     return min(up(rate), 1.0)
@@ -69,10 +76,10 @@ def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05
 
     Source: W. Hoeffding, 1963.
     """
-    if not (count >= 1 and largest >= 0 and risk >= 0 and 0 < delta < 1 and models >= 1):
+    if not (whole(count, models) and count >= 1 and largest >= 0 and risk >= 0 and 0 < delta < 1 and models >= 1):
         raise DataError(
             f"hoeffding_upper: risk={risk}, count={count}, largest={largest}, delta={delta}, models={models}\n"
-            "  fix: use numbers at least 0, count >= 1, 0 < delta < 1 and models >= 1"
+            "  fix: use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1"
         )
     width = root_up(divide_up(log_ratio_up(models, delta), 2 * count))
     return up(risk + product_up(largest, width))

@@ -165,16 +165,17 @@ def _confidence(values: FloatArray, points: FloatArray, bound: float, radius: fl
 def _check(points: FloatArray, bound: float, method: str, draws: int, delta: float, norm: str) -> None:
     n, dimension = points.shape
     if n == 0:
-        raise DataError("rademacher: the sample is empty; give at least one row")
+        raise DataError("rademacher: the sample is empty\n  fix: give at least one row")
     if not (np.isfinite(bound) and bound >= 0):
-        raise DataError(f"rademacher: bound must be a finite number at least 0, not {bound!r}")
+        raise DataError(f"rademacher: bound={bound!r}\n  fix: give a finite number at least 0")
     if method not in METHODS or norm not in {"l2", "w"}:
-        raise DataError(f"rademacher: method {method!r} with norm {norm!r}; use one of {METHODS}, l2 or w")
+        raise DataError(f"rademacher: method {method!r} with norm {norm!r}\n  fix: use one of {METHODS}, l2 or w")
     if draws < 1 or not 0 < delta < 1:
-        raise DataError(f"rademacher: draws={draws} and delta={delta}; use draws >= 1 and 0 < delta < 1")
+        raise DataError(f"rademacher: draws={draws} and delta={delta}\n  fix: use draws >= 1 and 0 < delta < 1")
     if norm == "w" and (dimension > 1 or method == "dual"):
-        raise DataError("rademacher: norm='w' is for one input, and not for method='dual'; use norm='l2'")
+        raise DataError("rademacher: norm='w' is for one input, and not for method='dual'\n  fix: use norm='l2'")
     if method == "enumeration" and (dimension > 2 or n > 16):
         raise DataError(
-            f"rademacher: cannot enumerate {n} signs of {dimension} inputs; use n <= 16 and d <= 2, or 'supremum'"
+            f"rademacher: cannot enumerate {n} signs of {dimension} inputs\n"
+            "  fix: use n <= 16 and d <= 2, or 'supremum'"
         )

@@ -94,8 +94,6 @@ def _rows(network: Network, given: Any) -> tuple[np.ndarray, ...]:
     """The inputs as arrays of 64 bits, their shapes checked, of at least one row."""
     arrays: tuple[Any, ...] = given if isinstance(given, tuple) else (given,)
     nodes = network.graph.inputs
-    if len(arrays) != len(nodes):
-        raise DataError(f"tangent_kernel: the network reads {len(nodes)} inputs, got {len(arrays)}\n  fix: a tuple")
     rows = tuple(np.asarray(r) for r in read_inputs(nodes, arrays, np.dtype(np.float64)))
     if not len(rows[0]) or not all(np.isfinite(r).all() for r in rows if r.dtype.kind == "f"):
         raise DataError("tangent_kernel: there is no row, or an entry is not finite\n  fix: rows of finite numbers")

@@ -258,7 +258,7 @@ def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
     Source: C. Caratheodory's theorem.
     """
     if f.outputs.ndim == 2:
-        raise DataError("fewer_neurons: the network has several outputs; call it for one output at a time")
+        raise DataError("fewer_neurons: the network has several outputs\n  fix: call it for one output at a time")
     points = inputs_of(X, f.dimension)
     sign, size = np.sign(f.outputs), np.abs(f.outputs)
     columns = np.vstack([np.maximum(points @ f.weights.T + f.biases, 0.0) * sign, f.neuron_norms])

@@ -89,11 +89,13 @@ def width_figure(
     ((2, 1), True)
     """
     if not widths or not seeds:
-        raise DataError(f"width_figure: {len(widths)} widths and {len(seeds)} seeds; give one of each or more")
+        raise DataError(f"width_figure: {len(widths)} widths and {len(seeds)} seeds\n  fix: give one of each or more")
     runs = [[train(width, seed) for seed in seeds] for width in widths]
     radii = {run.radius for row in runs for run in row}
     if len(radii) > 1:
-        raise DataError(f"width_figure: the networks have the radii {sorted(radii)}; train them all for one problem")
+        raise DataError(
+            f"width_figure: the networks have the radii {sorted(radii)}\n  fix: train them all for one problem"
+        )
     best = global_optimum(X, y, strength, loss, bias=bias, radius=radii.pop())
     reached = np.array([[objective(run, X, y, strength, loss, bias=bias) for run in row] for row in runs])
     return WidthFigure(tuple(widths), np.maximum(reached - best.dual, 0.0), best)

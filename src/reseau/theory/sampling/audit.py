@@ -132,16 +132,19 @@ def audit(scheme: Iterable[Draw], gradients: npt.ArrayLike) -> Audit:
     """
     rows = np.asarray(gradients, dtype=np.float64)
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
-        raise DataError(f"audit: gradients of shape {rows.shape}; give finite rows, one for each example")
+        raise DataError(f"audit: gradients of shape {rows.shape}\n  fix: give finite rows, one for each example")
     draws = list(scheme)
     n, count = len(rows), len(draws)
     probabilities = np.array([draw.probability for draw in draws])
     if not count or np.any(probabilities < 0) or abs(math.fsum(probabilities) - 1) > 1e-9:
-        raise DataError(f"audit: the probabilities of the {count} draws add up to {math.fsum(probabilities):g}, not 1")
+        raise DataError(
+            f"audit: the probabilities of the {count} draws add up to {math.fsum(probabilities):g}\n"
+            "  fix: make them add up to 1"
+        )
     weights = np.zeros((count, n))
     for row, draw in zip(weights, draws, strict=True):
         if len(draw.indices) != len(draw.weights) or not all(0 <= i < n for i in draw.indices):
-            raise DataError(f"audit: the draw {draw} does not weigh examples 0 to {n - 1}; check its indices")
+            raise DataError(f"audit: the draw {draw} does not weigh examples 0 to {n - 1}\n  fix: check its indices")
         np.add.at(row, list(draw.indices), list(draw.weights))
     estimates = weights @ rows  # (draws, p)
     mean = probabilities @ estimates
@@ -176,13 +179,16 @@ def check_decomposition(
     False
     """
     if not 2 * smallest <= n <= 10 or smallest < 1:
-        raise DataError(f"check_decomposition: n={n}, smallest={smallest}; use 2 smallest <= n <= 10")
+        raise DataError(f"check_decomposition: n={n}, smallest={smallest}\n  fix: use 2 smallest <= n <= 10")
     sums: dict[tuple[int, ...], FloatArray] = {}
     for size in range(smallest, n + 1):
         for batch in itertools.combinations(range(n), size):
             value = np.asarray(gradient(batch), dtype=np.float64).ravel()
             if not np.isfinite(value).all():
-                raise DataError(f"check_decomposition: the gradient of batch {list(batch)} is not finite")
+                raise DataError(
+                    f"check_decomposition: the gradient of batch {list(batch)} is not finite\n"
+                    "  fix: give finite gradients"
+                )
             sums[batch] = size * value
     scale = max(float(np.max(np.abs(total))) for total in sums.values())
     worst = 0.0

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 LIMIT = 200_000
+DUPLICATES = ("kept", "dropped, over k", "dropped, over distinct")
 
 
 class Draw(NamedTuple):
@@ -64,8 +65,8 @@ def with_replacement(n: int, k: int, duplicates: str = "kept") -> list[Draw]:
     >>> [draw.probability for draw in with_replacement(2, 2)]
     [0.25, 0.5, 0.25]
     """
-    if duplicates not in {"kept", "dropped, over k", "dropped, over distinct"}:
-        raise DataError(f"with_replacement: duplicates={duplicates!r} is not one of the three rules")
+    if duplicates not in DUPLICATES:
+        raise DataError(f"with_replacement: duplicates={duplicates!r}\n  fix: use one of {DUPLICATES}")
     _sizes(n, k, most=None, count=math.comb(max(n, 1) + max(k, 1) - 1, max(k, 1)))
     draws = []
     for sample in itertools.combinations_with_replacement(range(n), k):
@@ -92,7 +93,7 @@ def poisson(n: int, rate: float, divide_by: str = "size", empty: str = "redraw")
     1.0
     """
     if divide_by not in {"size", "expected size"}:
-        raise DataError(f"poisson: divide_by={divide_by!r}; use 'size' or 'expected size'")
+        raise DataError(f"poisson: divide_by={divide_by!r}\n  fix: use 'size' or 'expected size'")
     return unequal([rate] * n, "size" if divide_by == "size" else "probability", empty)
 
 
@@ -110,10 +111,10 @@ def unequal(rates: Sequence[float], divide_by: str = "probability", empty: str =
     n = len(rates)
     if divide_by not in {"probability", "size"} or empty not in {"zero", "redraw"}:
         raise DataError(
-            f"scheme: divide_by={divide_by!r} with empty={empty!r}; use probability or size, zero or redraw"
+            f"scheme: divide_by={divide_by!r} with empty={empty!r}\n  fix: use probability or size, zero or redraw"
         )
     if not all(0 < rate <= 1 for rate in rates):
-        raise DataError(f"scheme: rates {list(rates)} must be in (0, 1]; an example that never comes has no weight")
+        raise DataError(f"scheme: rates {list(rates)}: who never comes has no weight\n  fix: use rates in (0, 1]")
     _sizes(n, 1, most=n, count=2**n)
     draws = []
     for mask in itertools.product((False, True), repeat=n):
@@ -141,7 +142,7 @@ def cyclic(n: int, k: int, weigh: str = "size") -> list[Draw]:
     [(0, 1), (2, 3), (4,)]
     """
     if weigh not in {"size", "epoch"}:
-        raise DataError(f"cyclic: weigh={weigh!r}; use size or epoch")
+        raise DataError(f"cyclic: weigh={weigh!r}\n  fix: use size or epoch")
     _sizes(n, k, most=n, count=n)
     batches = [tuple(range(start, min(start + k, n))) for start in range(0, n, k)]
     steps = len(batches)
@@ -162,7 +163,7 @@ def reshuffled(n: int, k: int, past: Iterable[int] = ()) -> list[Draw]:
     seen = set(past)
     rest = [i for i in range(n) if i not in seen]
     if not seen <= set(range(n)) or not rest:
-        raise DataError(f"reshuffled: past {sorted(seen)} leaves no example of {n}; start a new epoch")
+        raise DataError(f"reshuffled: past {sorted(seen)} leaves no example of {n}\n  fix: start a new epoch")
     size = min(k, len(rest))
     _sizes(len(rest), size, most=len(rest), count=math.comb(len(rest), max(size, 0)))
     return _uniform(itertools.combinations(rest, size), math.comb(len(rest), size))
@@ -175,6 +176,6 @@ def _uniform(batches: Iterable[tuple[int, ...]], count: int) -> list[Draw]:
 def _sizes(n: int, k: int, *, most: int | None, count: int) -> None:
     if n < 1 or k < 1 or (most is not None and k > most):
         limit = "" if most is None else f" and at most {most}"
-        raise DataError(f"scheme: {n} examples and a batch of {k}; use at least one of each{limit}")
+        raise DataError(f"scheme: {n} examples and a batch of {k}\n  fix: use at least one of each{limit}")
     if count > LIMIT:
-        raise DataError(f"scheme: {count} possible batches are too many to list; audit with fewer examples")
+        raise DataError(f"scheme: {count} possible batches are too many to list\n  fix: audit with fewer examples")

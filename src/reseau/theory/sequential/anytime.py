@@ -13,11 +13,13 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, betaln, logsumexp
 
 from reseau.errors import DataError
+from reseau.theory.rounding import whole
 
 __all__ = ["log_evidence", "sequential_mean_upper", "sequential_upper"]
 
 FloatArray = npt.NDArray[np.float64]
 PRIOR = (1.0, 1.0)
+LEAST = 1e-290  # share of a beta law that has all its digits
 BETS = 2.0 ** (-np.arange(1, 41) / 2)
 SHARES = 1 / (np.arange(1, 41) * np.arange(2, 42))  # their sum is below 1
 
@@ -38,10 +40,11 @@ def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[
         >>> round(sequential_upper(100, 10_000), 4)
         0.0134
     """
-    if not (0 <= errors <= count and count >= 1 and 0 < delta < 1 and min(prior) > 0):
+    proper = len(prior) == 2 and all(0 < part < math.inf for part in prior)
+    if not (whole(errors, count) and 0 <= errors <= count and count >= 1 and 0 < delta < 1 and proper):
         raise DataError(
             f"sequential_upper: errors={errors}, count={count}, delta={delta}, prior={prior}\n"
-            "  fix: 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers"
+            "  fix: whole numbers 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers"
         )
     if errors == count:
         return 1.0
@@ -115,14 +118,16 @@ def log_evidence(
     a, b = prior
     share = betainc if below else betaincc
     right = count - errors
-    with np.errstate(divide="ignore"):  # a share that underflows is no evidence
-        posterior, start = np.log(share(a + errors, b + right, rate)), np.log(share(a, b, rate))
-    found: FloatArray = (
-        posterior
-        + betaln(a + errors, b + right)
-        - start
-        - betaln(a, b)
-        - errors * np.log(rate)
-        - right * np.log1p(-rate)
-    )
-    return found
+    posterior, start = share(a + errors, b + right, rate), share(a, b, rate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = (
+            np.log(posterior)
+            + betaln(a + errors, b + right)
+            - np.log(start)
+            - betaln(a, b)
+            - errors * np.log(rate)
+            - right * np.log1p(-rate)
+        )
+    # where a share underflows nothing is known, and that is no evidence
+    known: FloatArray = np.where((posterior > LEAST) & (start > LEAST), found, -np.inf)
+    return known

@@ -125,7 +125,7 @@ def same_function(
     if a.dimension != b.dimension or a.outputs.shape[1:] != b.outputs.shape[1:]:
         raise DataError(
             f"same_function: {a.dimension} inputs and outputs {a.outputs.shape[1:]} against "
-            f"{b.dimension} and {b.outputs.shape[1:]}; compare networks of the same shape"
+            f"{b.dimension} and {b.outputs.shape[1:]}\n  fix: compare networks of the same shape"
         )
     if radius is not None:
         positive_scale(radius, "same_function: radius")

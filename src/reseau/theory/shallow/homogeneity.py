@@ -54,10 +54,12 @@ def rescale(f: ShallowNetwork, alpha: npt.ArrayLike) -> ShallowNetwork:
     factors = np.asarray(alpha, dtype=np.float64)
     if factors.shape not in {(), (f.width,)}:
         raise DataError(
-            f"rescale: alpha has shape {factors.shape}; give one factor, or one for each of {f.width} neurons"
+            f"rescale: alpha has shape {factors.shape}\n  fix: give one factor, or one for each of {f.width} neurons"
         )
     if not (np.isfinite(factors).all() and (factors > 0).all()):
-        raise DataError("rescale: every factor alpha must be positive and finite; ReLU commutes with no other")
+        raise DataError(
+            "rescale: ReLU commutes with positive factors alone\n  fix: use positive and finite factors alpha"
+        )
     return _rescaled(f, np.broadcast_to(factors, (f.width,)))
 
 

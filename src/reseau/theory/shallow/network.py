@@ -56,18 +56,18 @@ class ShallowNetwork:
         object.__setattr__(self, "radius", positive_scale(self.radius, "ShallowNetwork.radius"))
         if self.weights.ndim != 2 or self.weights.shape[1] == 0:
             raise DataError(
-                f"ShallowNetwork.weights: the shape must be (m, d) with d >= 1, not {self.weights.shape}; "
-                "for inputs of dimension 1 write weights[:, None]"
+                f"ShallowNetwork.weights: the shape must be (m, d) with d >= 1, not {self.weights.shape}\n"
+                "  fix: for inputs of dimension 1 write weights[:, None]"
             )
         if self.biases.shape != (self.width,):
             raise DataError(
                 f"ShallowNetwork.biases: {self.width} rows of weights need the shape ({self.width},), "
-                f"not {self.biases.shape}; give one bias for each neuron"
+                f"not {self.biases.shape}\n  fix: give one bias for each neuron"
             )
         if self.outputs.ndim not in {1, 2} or self.outputs.shape[0] != self.width:
             raise DataError(
                 f"ShallowNetwork.outputs: {self.width} rows of weights need the shape ({self.width},) or "
-                f"({self.width}, C), not {self.outputs.shape}; give one row for each neuron"
+                f"({self.width}, C), not {self.outputs.shape}\n  fix: give one row for each neuron"
             )
 
     @classmethod
@@ -79,7 +79,9 @@ class ShallowNetwork:
         """
         v = np.asarray(neurons, dtype=np.float64)
         if v.ndim != 2 or v.shape[1] < 2:
-            raise DataError(f"neurons: the shape must be (m, d + 1) with d >= 1, not {v.shape}")
+            raise DataError(
+                f"neurons: shape {v.shape}\n  fix: give (m, d + 1) with d >= 1, one row (w, b / R) for each neuron"
+            )
         return cls(v[:, :-1], v[:, -1] * radius, np.asarray(outputs, dtype=np.float64), radius)
 
     @classmethod
@@ -180,8 +182,8 @@ class ShallowNetwork:
         """
         if self.dimension > 2 or (self.dimension == 2 and self.outputs.ndim == 2):
             raise DataError(
-                f"ShallowNetwork.plot: cannot draw {self.dimension} inputs and outputs {self.outputs.shape}; "
-                "plot a slice with one input, or one output of two inputs"
+                f"ShallowNetwork.plot: cannot draw {self.dimension} inputs and outputs {self.outputs.shape}\n"
+                "  fix: plot a slice with one input, or one output of two inputs"
             )
         axes = new_axes("ShallowNetwork.plot") if axes is None else axes
         if self.dimension == 1:
@@ -229,10 +231,10 @@ def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
         points = points[:, None]
     if points.ndim != 2 or points.shape[1] == 0 or dimension not in {None, points.shape[1]}:
         wanted = "(n, d)" if dimension is None else f"(n, {dimension})"
-        raise DataError(f"inputs: the shape must be {wanted}, not {points.shape}; put one example in each row")
+        raise DataError(f"inputs: the shape must be {wanted}, not {points.shape}\n  fix: put one example in each row")
     if not np.isfinite(points).all():
         row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
-        raise DataError(f"inputs: row {row} has an entry that is not finite; drop the row or fill the entry")
+        raise DataError(f"inputs: row {row} has an entry that is not finite\n  fix: drop the row or fill the entry")
     return points
 
 
@@ -269,7 +271,7 @@ def positive_scale(value: float, place: str) -> float:
     """
     number = float(value)
     if not (np.isfinite(number) and number > 0):
-        raise DataError(f"{place}: must be a positive finite number, not {value!r}; use the scale of the inputs")
+        raise DataError(f"{place}: must be a positive finite number, not {value!r}\n  fix: use the scale of the inputs")
     return number
 
 
@@ -277,6 +279,6 @@ def _frozen(value: npt.ArrayLike, place: str) -> FloatArray:
     array = np.array(value, dtype=np.float64)
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise DataError(f"{place}: entry {where} is {array[where]}; a network has finite parameters")
+        raise DataError(f"{place}: entry {where} is {array[where]}\n  fix: give finite parameters")
     array.setflags(write=False)
     return array

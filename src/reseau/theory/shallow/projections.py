@@ -155,7 +155,9 @@ def prox_coupled(outputs: npt.ArrayLike, neurons: npt.ArrayLike, strength: float
     """
     eta, v = _finite(outputs, "prox_coupled: outputs"), _finite(neurons, "prox_coupled: neurons")
     if v.ndim != 2 or len(v) != len(eta):
-        raise DataError(f"prox_coupled: {len(eta)} outputs against neurons of shape {v.shape}; give one row each")
+        raise DataError(
+            f"prox_coupled: {len(eta)} outputs against neurons of shape {v.shape}\n  fix: give one row each"
+        )
     lam = _at_least_zero(strength, "prox_coupled: strength")
     r0, h0 = (np.abs(eta) if eta.ndim == 1 else row_norms(eta)), row_norms(v)
     if lam < 1:
@@ -176,11 +178,11 @@ def _with_size(values: FloatArray, size: FloatArray, new: FloatArray) -> FloatAr
 def _finite(value: npt.ArrayLike, place: str) -> FloatArray:
     array = np.asarray(value, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise DataError(f"{place}: an entry is not finite; a step before this one diverged")
+        raise DataError(f"{place}: an entry is not finite: a step before this one diverged\n  fix: take smaller steps")
     return array
 
 
 def _at_least_zero(value: float, place: str) -> float:
     if not (np.isfinite(value) and value >= 0):
-        raise DataError(f"{place} must be a finite number at least 0, not {value!r}")
+        raise DataError(f"{place}={value!r}\n  fix: give a finite number at least 0")
     return float(value)

@@ -52,10 +52,12 @@ def arc_cosine(
     Source: Y. Cho and L. Saul, *Kernel methods for deep learning*, 2009.
     """
     if degree not in {0, 1} or law not in LAWS:
-        raise DataError(f"arc_cosine: degree {degree!r}, law {law!r}; use 0 or 1, and one of {LAWS}")
+        raise DataError(f"arc_cosine: degree {degree!r}, law {law!r}\n  fix: use 0 or 1, and one of {LAWS}")
     left, right = lift(X, radius), lift(Z, radius)
     if left.shape[1] != right.shape[1]:
-        raise DataError(f"arc_cosine: {left.shape[1] - 1} and {right.shape[1] - 1} inputs; give as many on both sides")
+        raise DataError(
+            f"arc_cosine: {left.shape[1] - 1} and {right.shape[1] - 1} inputs\n  fix: give as many on both sides"
+        )
     sizes = row_norms(left)[:, None] * row_norms(right)
     units, others = left / row_norms(left)[:, None], right / row_norms(right)[:, None]
     # The half-angle form keeps its digits where arccos loses half of them: near 0 and near pi.
@@ -77,7 +79,10 @@ def random_neurons(count: int, dimension: int, seed: int, *, law: str = "gaussia
     (3, 3)
     """
     if count < 0 or dimension < 1 or law not in LAWS:
-        raise DataError(f"random_neurons: count={count!r}, dimension={dimension!r}, law={law!r}; see the arguments")
+        raise DataError(
+            f"random_neurons: count={count!r}, dimension={dimension!r}, law={law!r}\n"
+            f"  fix: use count >= 0, dimension >= 1 and one of {LAWS}"
+        )
     drawn = np.random.default_rng(seed).normal(size=(count, dimension + 1))
     return drawn if law == "gaussian" else drawn / row_norms(drawn)[:, None]
 
@@ -154,7 +159,7 @@ def random_ridge(
     """
     points, targets = _regression(X, y, strength)
     if width < 1:
-        raise DataError(f"random_ridge: width={width!r}; give one neuron or more")
+        raise DataError(f"random_ridge: width={width!r}\n  fix: give one neuron or more")
     neurons = random_neurons(width, points.shape[1], seed, law=law)
     hidden = np.maximum(lift(points, radius) @ neurons.T, 0.0) / math.sqrt(width)  # (n, width)
     if strength == 0:
@@ -232,7 +237,9 @@ def random_feature_figure(
 def _regression(X: npt.ArrayLike, y: npt.ArrayLike, strength: float) -> tuple[FloatArray, FloatArray]:
     points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
     if targets.shape != (len(points),) or not len(points) or not np.isfinite(targets).all():
-        raise DataError(f"targets: {len(points)} rows of inputs against shape {targets.shape}; give one finite each")
+        raise DataError(
+            f"targets: {len(points)} rows of inputs against shape {targets.shape}\n  fix: give one finite each"
+        )
     if not (math.isfinite(strength) and strength >= 0):
         raise DataError(f"strength: it is {strength!r}\n  fix: give a finite number that is not negative")
     return points, targets

@@ -81,12 +81,14 @@ def strongest_neuron(
     points = inputs_of(X)
     c = _coefficients(coefficients, len(points))
     if norm not in {"l2", "w"} or method not in {"auto", "exact", "local"}:
-        raise DataError(f"strongest_neuron: norm {norm!r} with method {method!r}; use l2 or w, auto, exact or local")
+        raise DataError(
+            f"strongest_neuron: norm {norm!r} with method {method!r}\n  fix: use l2 or w, auto, exact or local"
+        )
     dimension = points.shape[1]
     if norm == "w" and (dimension > 1 or method == "local"):
-        raise DataError("strongest_neuron: norm='w' is exact and for one input; use norm='l2' otherwise")
+        raise DataError("strongest_neuron: norm='w' is exact and for one input\n  fix: use norm='l2' otherwise")
     if method == "exact" and dimension > 2:
-        raise DataError(f"strongest_neuron: no exact method for {dimension} inputs; use method='local'")
+        raise DataError(f"strongest_neuron: no exact method for {dimension} inputs\n  fix: use method='local'")
     if not np.any(c):
         pole = np.zeros(dimension + 1)
         pole[-1] = 1.0
@@ -227,7 +229,9 @@ def _local_search(
 def _coefficients(value: npt.ArrayLike, count: int) -> FloatArray:
     c = np.asarray(value, dtype=np.float64)
     if c.shape != (count,):
-        raise DataError(f"coefficients: the shape must be ({count},), one for each example, not {c.shape}")
+        raise DataError(f"coefficients: shape {c.shape}\n  fix: give shape ({count},), one for each example")
     if not np.isfinite(c).all():
-        raise DataError(f"coefficients: entry {int(np.flatnonzero(~np.isfinite(c))[0])} is not finite")
+        raise DataError(
+            f"coefficients: entry {int(np.flatnonzero(~np.isfinite(c))[0])} is not finite\n  fix: give finite numbers"
+        )
     return c

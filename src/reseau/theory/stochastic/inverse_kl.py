@@ -3,7 +3,7 @@
 import math
 
 from reseau.errors import DataError
-from reseau.theory.rounding import log_up, root_up, up
+from reseau.theory.rounding import log_up, root_up, up, whole
 
 __all__ = ["inverse_kl", "pac_bayes_bound"]
 
@@ -56,11 +56,11 @@ def pac_bayes_bound(empirical: float, divergence: float, count: int, delta: floa
 
     Source: A. Maurer, *A note on the PAC Bayesian theorem*, 2004, theorem 5.
     """
-    if not (0 <= empirical <= 1 and divergence >= 0 and choices >= 0 and count >= 8 and 0 < delta < 1):
+    if not (0 <= empirical <= 1 and divergence >= 0 and choices >= 0 and whole(count) and count >= 8 and 0 < delta < 1):
         raise DataError(
             f"pac_bayes_bound: empirical={empirical}, divergence={divergence}, count={count}, delta={delta}, "
             f"choices={choices}\n"
-            "  fix: 0 <= empirical <= 1, a divergence and choices of at least 0, count >= 8, 0 < delta < 1"
+            "  fix: 0 <= empirical <= 1, a divergence and choices of at least 0, a whole count >= 8, 0 < delta < 1"
         )
     price = up(divergence + choices)
     price = up(price + log_up(up(up(2 * root_up(count)) / delta)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reseau.console import Told, told_where_slow
 from reseau.errors import DataError
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
@@ -106,6 +107,7 @@ def approximate(
     *,
     curvature: float | None = None,
     lipschitz: float | None = None,
+    progress: bool = True,
 ) -> Approximation:
     """Find a ReLU network of fewest pieces within `tolerance` of `f`, uniformly on the interval.
 
@@ -119,6 +121,7 @@ def approximate(
         tolerance: Largest error, positive, in the unit of the values; 0 is possible for points.
         curvature: For a function: a bound on `|f''|` over the interval.
         lipschitz: For a function: a bound on its slopes.
+        progress: Say on standard error how far it is, where that takes longer than two seconds.
 
     Raises:
         DataError: If the interval is reversed, the tolerance not positive, the function not
@@ -132,8 +135,9 @@ def approximate(
     Source: docs/theory/univariate.md, section 3: with chords within `d` of `f`, the least number of pieces lies
         between those of the chords at `tolerance + d` and at `tolerance - d`.
     """
+    told = told_where_slow("approximate", shown=progress)
     if isinstance(f, tuple | list | np.ndarray):
-        return _points(f, interval, _tolerance(tolerance, zero=True))
+        return _points(f, interval, _tolerance(tolerance, zero=True), told)
     low, high = _interval(interval)
     wanted = _tolerance(tolerance, zero=False)
     if not (isinstance(f, str | Expression) or callable(f)):
@@ -142,19 +146,20 @@ def approximate(
         )
     _bounds(f, curvature, lipschitz)
     if isinstance(f, str | Expression):
-        chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN)
+        chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN, told)
     else:
         share = COARSE if curvature is None and lipschitz is not None else MARGIN
         chords = of_callable(f, (low, high), wanted / share, curvature=curvature, lipschitz=lipschitz)
-    return _approximation(chords, wanted, "tube")
+    return _approximation(chords, wanted, "tube", told)
 
 
-def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
+def compress(network: ShallowNetwork, tolerance: float, *, progress: bool = True) -> Approximation:
     """Rewrite a one-input network with fewest pieces, within `tolerance` of it on `|x| <= R`.
 
     Args:
         network: One input, one output.
         tolerance: Largest difference, in the unit of the output; at 0 only what is equal is joined.
+        progress: As in `approximate`.
 
     Raises:
         DataError: If the network has several inputs or outputs, or the tolerance is negative.
@@ -169,10 +174,13 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
     x = np.array([float(t) for t in pieces.breaks])
     # The pieces read from the network err by the rounding of its own evaluation, at most.
     chords = Chords(x, pieces.values, rounding_error(network), "the pieces of the network are read exactly")
-    return _approximation(chords, _tolerance(tolerance, zero=True), "tube", network.radius)
+    told = told_where_slow("compress", shown=progress)
+    return _approximation(chords, _tolerance(tolerance, zero=True), "tube", told, network.radius)
 
 
-def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float) -> Approximation:
+def _points(
+    f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float, told: Told
+) -> Approximation:
     cure = "give a pair (x, y) of as many numbers, or an array of shape (n, 2)"
     try:
         table = np.asarray(f, dtype=np.float64)
@@ -186,28 +194,33 @@ def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolera
         low, high = _interval(interval)
         x, y = x[(x >= low) & (x <= high)], y[(x >= low) & (x <= high)]
         if len(x) < 2:
-            raise DataError(f"approximate: fewer than two points lie in ({low}, {high}); widen the interval")
+            raise DataError(f"approximate: fewer than two points lie in ({low}, {high})\n  fix: widen the interval")
     chords = Chords(x, y, 0.0, "the error is that at the points; between them nothing is claimed")
-    return _approximation(chords, tolerance, "samples")
+    return _approximation(chords, tolerance, "samples", told)
 
 
-def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float | None = None) -> Approximation:
+def _approximation(
+    chords: Chords, tolerance: float, mode: Where, told: Told, radius: float | None = None
+) -> Approximation:
     """Count at the tolerance less, and plus, all that is not known; then bound the error anew."""
     rounding = 64 * EPS * (float(np.abs(chords.y).max()) + tolerance)
     stray = chords.stray if chords.certified else 0.0
     margin = stray + rounding if tolerance > 0 else 0.0
     _refuse_rounding(margin, tolerance)
+    counting = f"counting pieces over {len(chords.x)} points"
+    told(counting, 0.0)
     lower = min_pieces(chords.x, chords.y, tolerance + stray + rounding, mode).pieces
     if not chords.certified:
         lower = min(lower, min_pieces(chords.x, chords.y, tolerance + rounding, "samples").pieces)
     scale = max(abs(chords.x[0]), abs(chords.x[-1])) if radius is None else radius
     narrower = True
     while True:
+        told(counting, 0.5)
         pwl = min_pieces(chords.x, chords.y, tolerance - margin, mode)
         pieces, line = pwl.pieces, realize(pwl, "min_width")
         least = least_neurons(chords.x, chords.y, tolerance + stray + rounding, mode, min(lower, pieces))
         if narrower and line.width > least:
-            line, pwl = _narrower(line, pwl, chords, tolerance - margin, mode)
+            line, pwl = _narrower(line, pwl, chords, tolerance - margin, mode, told)
         network = line.network(scale)
         # twice: for a narrower network the pieces are those of its parameters, and rounded themselves
         error = _distance(chords, pwl, mode) + stray + 2 * rounding_error(network)
@@ -220,9 +233,11 @@ def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float 
     return Approximation(network, pwl, tolerance, error, lower, pieces, least, chords.certified, chords.reason, chords)
 
 
-def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where) -> tuple[LineNetwork, PWL]:
+def _narrower(
+    line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where, told: Told
+) -> tuple[LineNetwork, PWL]:
     """A network of fewer neurons and no more pieces, with its pieces, if one turns away from a zero; else the same."""
-    found = turning_away(chords.x, chords.y, tolerance, mode)
+    found = turning_away(chords.x, chords.y, tolerance, mode, told)
     if found is None or found.width >= line.width:
         return line, pwl
     pieces = network_to_pwl(found, (float(chords.x[0]), float(chords.x[-1])))
@@ -231,7 +246,9 @@ def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mod
 
 def _refuse_rounding(margin: float, tolerance: float) -> None:
     if 0 < tolerance <= margin:
-        raise DataError(f"approximate: a tolerance of {tolerance:g} is below the rounding of the values; raise it")
+        raise DataError(
+            f"approximate: a tolerance of {tolerance:g} is below the rounding of the values\n  fix: raise it"
+        )
 
 
 def _distance(chords: Chords, pwl: PWL, mode: Where) -> float:
@@ -286,7 +303,9 @@ def _interval(interval: tuple[float, float] | None) -> tuple[float, float]:
     except (TypeError, ValueError) as error:
         raise DataError(f"approximate: the interval is {interval!r}\n  fix: give two numbers (low, high)") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise DataError(f"approximate: the interval ({low}, {high}) is reversed, empty or not finite; give low < high")
+        raise DataError(
+            f"approximate: the interval ({low}, {high}) is reversed, empty or not finite\n  fix: give low < high"
+        )
     return low, high
 
 
@@ -296,13 +315,15 @@ def _tolerance(tolerance: float, *, zero: bool) -> float:
     except (TypeError, ValueError) as error:
         raise DataError(f"approximate: the tolerance is {tolerance!r}\n  fix: give one positive number") from error
     if not math.isfinite(wanted) or wanted < 0 or (wanted == 0 and not zero):
-        raise DataError(f"approximate: tolerance {tolerance!r} must be a positive finite number")
+        raise DataError(f"approximate: tolerance {tolerance!r}\n  fix: give a positive finite number")
     return wanted
 
 
 def _bounds(f: Function, curvature: float | None, lipschitz: float | None) -> None:
     given = [bound for bound in (curvature, lipschitz) if bound is not None]
     if given and isinstance(f, str | Expression):
-        raise DataError("approximate: an expression is bounded by itself; leave out curvature and lipschitz")
+        raise DataError("approximate: an expression is bounded by itself\n  fix: leave out curvature and lipschitz")
     if len(given) > 1 or any(not (math.isfinite(bound) and bound >= 0) for bound in given):
-        raise DataError(f"approximate: curvature={curvature}, lipschitz={lipschitz}; give one of them, not negative")
+        raise DataError(
+            f"approximate: curvature={curvature}, lipschitz={lipschitz}\n  fix: give one of them, not negative"
+        )

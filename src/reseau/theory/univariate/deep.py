@@ -39,7 +39,7 @@ def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact
     """
     low, high = numbers(domain, "deep_to_pwl: domain")
     if not low < high:
-        raise DataError(f"deep_to_pwl: the domain ({low}, {high}) is reversed or empty; give low < high")
+        raise DataError(f"deep_to_pwl: the domain ({low}, {high}) is reversed or empty\n  fix: give low < high")
     breaks = _array([low, high], exact)
     units = breaks[:, None]
     for depth, (weight, bias) in enumerate(layers):
@@ -47,13 +47,13 @@ def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact
         if matrix.ndim != 2 or matrix.shape[0] != units.shape[1] or shift.shape != matrix.shape[1:]:
             raise DataError(
                 f"deep_to_pwl: layer {depth} has weight {matrix.shape} and bias {shift.shape} after "
-                f"{units.shape[1]} units; give shapes ({units.shape[1]}, k) and (k,)"
+                f"{units.shape[1]} units\n  fix: give shapes ({units.shape[1]}, k) and (k,)"
             )
         if depth:
             breaks, units = _rectified(breaks, units)
         units = units @ matrix + shift
     if units.shape[1] != 1:
-        raise DataError(f"deep_to_pwl: the last layer has {units.shape[1]} outputs; keep one")
+        raise DataError(f"deep_to_pwl: the last layer has {units.shape[1]} outputs\n  fix: keep one")
     return interpolate(breaks.tolist(), units[:, 0].tolist())
 
 
@@ -68,7 +68,7 @@ def tent_layers(times: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     Source: M. Telgarsky, *Benefits of depth in neural networks*, 2016.
     """
     if times < 1:
-        raise DataError(f"tent_layers: times={times!r}; compose at least once")
+        raise DataError(f"tent_layers: times={times!r}\n  fix: compose at least once")
     first = (np.array([[2, 4]]), np.array([0, -2]))  # 2 x_+ - (4 x - 2)_+
     middle = (np.array([[2, 4], [-2, -4]]), np.array([0, -2]))
     last = (np.array([[1], [-1]]), np.array([0]))
@@ -79,7 +79,7 @@ def _array(values: Any, exact: bool) -> npt.NDArray[Any]:
     if not exact:
         floats = np.asarray(values, dtype=np.float64)
         if not np.isfinite(floats).all():
-            raise DataError("deep_to_pwl: a parameter is not finite; give finite numbers")
+            raise DataError("deep_to_pwl: a parameter is not finite\n  fix: give finite numbers")
         return floats
     objects = np.asarray(values, dtype=object)
     flat = numbers([v.item() if isinstance(v, np.generic) else v for v in objects.ravel()], "deep_to_pwl")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray
-from reseau.theory.univariate.ball_arithmetic import CELL_RULES, RULES, Cell, Jet, balls
+from reseau.theory.univariate.ball_arithmetic import CELL_RULES, VALUES, Cell, Jet, balls
 
 __all__ = ["Enclosure", "Expression", "parse"]
 
@@ -83,16 +83,9 @@ class Expression:
             MissingExtraError: If python-flint is not installed.
         """
         with balls() as flint:
-            ball = self.jet(flint, flint.arb(x)).value
+            ball = _evaluate(self.program, flint.arb(x), VALUES, lambda name: _constant(flint, name).value)
             middle = float(ball.mid())
             return middle, _size(ball - middle)
-
-    def jet(self, flint: Any, ball: Any) -> "Jet":
-        """The function and its first two derivatives on a ball, as balls."""
-
-        variable = Jet(ball, flint.arb(1), flint.arb(0))
-        jet: Jet = _evaluate(self.program, variable, RULES, lambda name: _constant(flint, name))
-        return jet
 
     def _cell(self, flint: Any, low: Any, high: Any) -> "Cell":
         """The function on an interval, beside its values at the two ends: they tell where a root may be taken."""
@@ -123,7 +116,8 @@ def parse(text: str) -> Expression:
     >>> parse("open(x)")   # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    reseau.errors.DataError: expression: unknown name 'open' at position 0; use x, pi, e, sin, cos, ...
+    reseau.errors.DataError: expression: unknown name 'open' at position 0
+      fix: use x, pi, e, sin, cos, ...
     """
     return Expression(text, _Parser(text).whole())
 
@@ -140,7 +134,7 @@ class _Parser:
 
     def whole(self) -> tuple[str, ...]:
         if not self.tokens:
-            raise DataError("expression: the text is empty; write for example sin(3*x)")
+            raise DataError("expression: the text is empty\n  fix: write for example sin(3*x)")
         self.sum()
         if self.peek():
             raise self.error(f"unexpected {self.peek()!r}")
@@ -162,7 +156,7 @@ class _Parser:
 
     def error(self, problem: str, cure: str = "check the operators and brackets") -> DataError:
         place = self.tokens[self.next][1] if self.next < len(self.tokens) else len(self.text)
-        return DataError(f"expression: {problem} at position {place}; {cure}")
+        return DataError(f"expression: {problem} at position {place}\n  fix: {cure}")
 
     def sum(self) -> None:
         self.product()
@@ -228,7 +222,7 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
         found = TOKEN.match(text, place)
         if found is None:
             place += len(text[place:]) - len(text[place:].lstrip())
-            raise DataError(f"expression: unknown character {text[place]!r} at position {place}; write it in x")
+            raise DataError(f"expression: unknown character {text[place]!r} at position {place}\n  fix: write it in x")
         yield found.group(found.lastindex or 0), found.start(found.lastindex or 0)
         place = found.end()
 

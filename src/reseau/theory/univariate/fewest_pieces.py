@@ -59,7 +59,7 @@ def min_pieces(
         J. Snoeyink, 1993 (greedy is optimal); docs/theory/univariate.md, section 3.
     """
     if mode not in {"samples", "tube"}:
-        raise DataError(f"min_pieces: mode {mode!r} is unknown; use 'samples' or 'tube'")
+        raise DataError(f"min_pieces: mode {mode!r} is unknown\n  fix: use 'samples' or 'tube'")
     tube = mode == "tube"
     if exact:
         return Corridor.around(x, y, tolerance, exact=True).path(tube=tube)
@@ -138,16 +138,18 @@ class Corridor:
         if points.shape != values.shape or len(points) < 2 or widths.shape not in {(), points.shape}:
             raise DataError(
                 f"min_pieces: {len(points)} abscissas, {len(values)} ordinates and tolerances of shape "
-                f"{widths.shape}; give as many of each, two or more, or one tolerance"
+                f"{widths.shape}\n  fix: give as many of each, two or more, or one tolerance"
             )
         if not np.isfinite(widths).all() or (widths < 0).any():
-            raise DataError(f"min_pieces: tolerance {tolerance!r} must be finite and not negative")
+            raise DataError(f"min_pieces: tolerance {tolerance!r}\n  fix: give a finite number, not negative")
         slack = 4 * np.finfo(np.float64).eps * (np.abs(values).max() + widths.max())
         low, high = values - widths - slack, values + widths + slack
         steps = np.diff(points)
         if (steps < 0).any():
             i = int(np.flatnonzero(steps < 0)[0])
-            raise DataError(f"min_pieces: x[{i + 1}] = {points[i + 1]} is below x[{i}] = {points[i]}; sort the points")
+            raise DataError(
+                f"min_pieces: x[{i + 1}] = {points[i + 1]} is below x[{i}] = {points[i]}\n  fix: sort the points"
+            )
         starts = np.flatnonzero(np.concatenate([[True], steps > 0]))
         low, high = np.maximum.reduceat(low, starts), np.minimum.reduceat(high, starts)
         return cls(points[starts].tolist(), low.tolist(), high.tolist())._checked()
@@ -164,16 +166,18 @@ class Corridor:
         widths = numbers([tolerance] * len(points) if one else tolerance, "min_pieces: tolerance")  # type: ignore[list-item,arg-type]
         if not len(points) == len(values) == len(widths) or len(points) < 2:
             raise DataError(
-                f"min_pieces: {len(points)} abscissas, {len(values)} ordinates and {len(widths)} tolerances; "
-                "give as many of each, two or more, or one tolerance"
+                f"min_pieces: {len(points)} abscissas, {len(values)} ordinates and {len(widths)} tolerances\n"
+                "  fix: give as many of each, two or more, or one tolerance"
             )
         if min(widths) < 0:
-            raise DataError(f"min_pieces: tolerance {min(widths)} is negative; give 0 or more")
+            raise DataError(f"min_pieces: tolerance {min(widths)} is negative\n  fix: give 0 or more")
         merged = cls([], [], [])
         for i, (t, v, e) in enumerate(zip(points, values, widths, strict=True)):
             low, high = Fraction(v) - Fraction(e), Fraction(v) + Fraction(e)
             if merged.x and t < merged.x[-1]:
-                raise DataError(f"min_pieces: x[{i}] = {t} is below x[{i - 1}] = {points[i - 1]}; sort the points")
+                raise DataError(
+                    f"min_pieces: x[{i}] = {t} is below x[{i - 1}] = {points[i - 1]}\n  fix: sort the points"
+                )
             if merged.x and t == merged.x[-1]:
                 merged.low[-1], merged.high[-1] = max(merged.low[-1], low), min(merged.high[-1], high)
             else:
@@ -186,11 +190,11 @@ class Corridor:
         for t, low, high in zip(self.x, self.low, self.high, strict=True):
             if low > high:
                 raise DataError(
-                    f"min_pieces: the points at x = {float(t)} are farther apart than their tolerances allow; "
-                    "no function passes there: raise the tolerance or keep one of them"
+                    f"min_pieces: the points at x = {float(t)} are farther apart than their tolerances allow: "
+                    "no function passes there\n  fix: raise the tolerance or keep one of them"
                 )
         if len(self.x) < 2:
-            raise DataError(f"min_pieces: every point has x = {float(self.x[0])}; give two abscissas or more")
+            raise DataError(f"min_pieces: every point has x = {float(self.x[0])}\n  fix: give two abscissas or more")
         return self
 
     def path(self, *, tube: bool) -> PWL:
@@ -364,8 +368,8 @@ def _last(below: _Side, above: _Side, window: tuple[Number, Number], x: Number) 
 def _column(values: Sequence[Number] | FloatArray, name: str) -> FloatArray:
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1:
-        raise DataError(f"min_pieces: {name} has shape {column.shape}; give one number for each point")
+        raise DataError(f"min_pieces: {name} has shape {column.shape}\n  fix: give one number for each point")
     if not np.isfinite(column).all():
         i = int(np.flatnonzero(~np.isfinite(column))[0])
-        raise DataError(f"min_pieces: {name}[{i}] is {column[i]}; drop the point or fill it")
+        raise DataError(f"min_pieces: {name}[{i}] is {column[i]}\n  fix: drop the point or fill it")
     return column

@@ -53,19 +53,21 @@ class PWL:
             object.__setattr__(self, name, numbers(getattr(self, name), f"PWL.{name}"))
         low, high = self.domain
         if not low < high:
-            raise DataError(f"PWL.domain: ({low}, {high}) is reversed or empty; give low < high")
+            raise DataError(f"PWL.domain: ({low}, {high}) is reversed or empty\n  fix: give low < high")
         if not low <= self.anchor[0] <= high:
-            raise DataError(f"PWL.anchor: x = {self.anchor[0]} is outside the domain ({low}, {high})")
+            raise DataError(
+                f"PWL.anchor: x = {self.anchor[0]} is outside the domain ({low}, {high})\n  fix: give one inside"
+            )
         if len(self.slopes) != len(self.knots) + 1:
             raise DataError(
                 f"PWL.slopes: {len(self.knots)} knots cut {len(self.knots) + 1} pieces, "
-                f"but there are {len(self.slopes)} slopes; give one slope for each piece"
+                f"but there are {len(self.slopes)} slopes\n  fix: give one slope for each piece"
             )
         for i, (left, right) in enumerate(pairwise((low, *self.knots, high))):
             if not left < right:
                 raise DataError(
-                    f"PWL.knots: {right} at position {i} does not follow {left}; "
-                    "knots increase strictly and lie strictly inside the domain"
+                    f"PWL.knots: {right} at position {i} does not follow {left}\n"
+                    "  fix: let knots increase strictly, inside the domain"
                 )
 
     @property
@@ -190,13 +192,14 @@ def interpolate(x: Sequence[Number] | FloatArray, y: Sequence[Number] | FloatArr
     abscissas, ordinates = numbers(x, "interpolate: x"), numbers(y, "interpolate: y")
     if len(abscissas) != len(ordinates) or len(abscissas) < 2:
         raise DataError(
-            f"interpolate: {len(abscissas)} abscissas and {len(ordinates)} ordinates; give as many of each, two or more"
+            f"interpolate: {len(abscissas)} abscissas and {len(ordinates)} ordinates\n"
+            "  fix: give as many of each, two or more"
         )
     for i, (left, right) in enumerate(pairwise(abscissas)):
         if not left < right:
             raise DataError(
-                f"interpolate: x[{i + 1}] = {right} does not follow x[{i}] = {left}; "
-                "sort the points and keep one for each abscissa"
+                f"interpolate: x[{i + 1}] = {right} does not follow x[{i}] = {left}\n"
+                "  fix: sort the points and keep one for each abscissa"
             )
     exact = all(isinstance(v, Fraction) for v in (*abscissas, *ordinates))
     slopes = [
@@ -226,5 +229,5 @@ def numbers(values: Sequence[Number] | FloatArray, place: str) -> tuple[Number, 
     )
     for i, v in enumerate(read):
         if isinstance(v, float) and not isfinite(v):
-            raise DataError(f"{place}: entry {i} is {v}; give finite numbers")
+            raise DataError(f"{place}: entry {i} is {v}\n  fix: give finite numbers")
     return read

@@ -64,7 +64,7 @@ def variation_rate(variation: float, radius: float, pieces: int) -> float:
     """
     _positive(variation=variation, radius=radius, pieces=pieces)
     if pieces < 2:
-        raise DataError("variation_rate: one piece has no such bound; give pieces >= 2")
+        raise DataError("variation_rate: one piece has no such bound\n  fix: give pieces >= 2")
     return radius * variation / (2 * (pieces - 1) ** 2)
 
 
@@ -112,7 +112,7 @@ def optimal_knots(x: npt.ArrayLike, second: npt.ArrayLike, pieces: int, *, norm:
     Source: docs/theory/univariate.md, sections 4 and 5.
     """
     if norm not in {"uniform", "L2"} or pieces < 1:
-        raise DataError(f"optimal_knots: pieces={pieces!r}, norm={norm!r}; use pieces >= 1, 'uniform' or 'L2'")
+        raise DataError(f"optimal_knots: pieces={pieces!r}, norm={norm!r}\n  fix: use pieces >= 1, 'uniform' or 'L2'")
     points, density = _density(x, second, 0.5 if norm == "uniform" else 0.4)
     mean = float(np.trapezoid(density, points)) / float(points[-1] - points[0])
     density = np.maximum(density, 1e-3 * mean) if mean > 0 else np.ones_like(density)
@@ -125,14 +125,17 @@ def _density(x: npt.ArrayLike, second: npt.ArrayLike, power: float) -> tuple[Flo
     points, bends = np.asarray(x, dtype=np.float64), np.abs(np.asarray(second, dtype=np.float64))
     if points.ndim != 1 or points.shape != bends.shape or len(points) < 2:
         raise DataError(
-            f"samples of f'': shapes {points.shape} and {bends.shape}; give as many abscissas as values, two or more"
+            f"samples of f'': shapes {points.shape} and {bends.shape}\n"
+            "  fix: give as many abscissas as values, two or more"
         )
     if not (np.isfinite(points).all() and np.isfinite(bends).all() and (np.diff(points) > 0).all()):
-        raise DataError("samples of f'': give finite values at strictly increasing abscissas")
+        raise DataError(
+            "samples of f'' are not finite, or not in order\n  fix: give finite values at strictly increasing abscissas"
+        )
     return points, bends**power
 
 
 def _positive(**given: float) -> None:
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0):
-            raise DataError(f"{name}: must be a positive finite number, not {value!r}")
+            raise DataError(f"{name}={value!r}\n  fix: give a positive finite number")

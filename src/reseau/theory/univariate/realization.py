@@ -42,7 +42,7 @@ class LineNetwork:
         if len(counts) != 1:
             raise DataError(
                 f"LineNetwork: {len(self.weights)} weights, {len(self.biases)} biases and "
-                f"{len(self.outputs)} outputs; give one of each for each neuron"
+                f"{len(self.outputs)} outputs\n  fix: give one of each for each neuron"
             )
 
     @property
@@ -119,7 +119,7 @@ def realize(pwl: PWL, mode: Mode = "canonical", radius: float | None = None) -> 
         left = [Fraction(share) for share in best_turns(exact, scale).left]
         return _assemble(exact, left, _affine_neurons(exact, *_leftover(exact, left), merge=True))
     raise DataError(
-        f"pwl_to_network: mode {mode!r} is unknown; use 'canonical', 'min_width', 'min_norm' or 'output_bias'"
+        f"pwl_to_network: mode {mode!r} is unknown\n  fix: use 'canonical', 'min_width', 'min_norm' or 'output_bias'"
     )
 
 
@@ -167,7 +167,7 @@ def network_to_pwl(
     line = network if isinstance(network, LineNetwork) else _line(network)
     if domain is None:
         if isinstance(network, LineNetwork):
-            raise DataError("network_to_pwl: a LineNetwork has no radius; give domain=(low, high)")
+            raise DataError("network_to_pwl: a LineNetwork has no radius\n  fix: give domain=(low, high)")
         domain = (-network.radius, network.radius)
     low, high = (Fraction(v) for v in numbers(domain, "network_to_pwl: domain"))
     slope, jumps = Fraction(0), dict[Fraction, Fraction]()
@@ -192,7 +192,7 @@ def _line(network: ShallowNetwork) -> LineNetwork:
     if network.dimension != 1 or network.outputs.ndim != 1:
         raise DataError(
             f"network: one input and one output are needed, not {network.dimension} inputs and outputs of "
-            f"shape {network.outputs.shape}; take a slice or a column"
+            f"shape {network.outputs.shape}\n  fix: take a slice or a column"
         )
     weights, biases, outputs = network.weights[:, 0].tolist(), network.biases.tolist(), network.outputs.tolist()
     return LineNetwork(tuple(weights), tuple(biases), tuple(outputs))

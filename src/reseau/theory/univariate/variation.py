@@ -49,7 +49,7 @@ def variation_norm(pwl: PWL, radius: float | None = None, kind: NormKind = "pena
         ends = abs(Fraction(pwl.slopes[0]) + Fraction(pwl.slopes[-1]))
         return max(total, (total + float(ends)) / 2)
     if kind != "penalized":
-        raise DataError(f"variation_norm: kind {kind!r} is unknown; use 'penalized', 'free' or 'free+skip'")
+        raise DataError(f"variation_norm: kind {kind!r} is unknown\n  fix: use 'penalized', 'free' or 'free+skip'")
     scale = scale_of(pwl, radius)
     bends = math.fsum(abs(g) * math.hypot(1.0, float(a) / scale) for g, a in zip(jumps, pwl.knots, strict=True))
     return bends + best_turns(pwl, scale).cost
@@ -117,7 +117,7 @@ def scale_of(pwl: PWL, radius: float | None) -> float:
     """`R`, checked; by default the largest `|x|` of the domain."""
     scale = max(abs(float(t)) for t in pwl.domain) if radius is None else float(radius)
     if not (math.isfinite(scale) and scale > 0):
-        raise DataError(f"radius: must be a positive finite number, not {radius!r}; use the scale of the inputs")
+        raise DataError(f"radius: must be a positive finite number, not {radius!r}\n  fix: use the scale of the inputs")
     return scale
 
 

@@ -9,6 +9,7 @@ from reseau.modelfiles.onnx.emit import WriteRule
 from reseau.modelfiles.onnx.importer import Rule
 from reseau.modelfiles.onnx.rules import (
     arithmetic,
+    attention,
     bitwise,
     classical,
     control,
@@ -42,6 +43,7 @@ __all__ = ["READ", "WRITE"]
 
 READ: Mapping[str, Rule] = {
     **arithmetic.READ,
+    **attention.READ,
     **bitwise.READ,
     **classical.READ,
     **control.READ,

@@ -7,6 +7,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule, Value
 from reseau.modelfiles.onnx.rules.loops import one_more_axis, take_entry
+from reseau.modelfiles.onnx.rules.mapped import mapped
 from reseau.ops.lengths import words_of
 
 __all__ = ["READ"]
@@ -19,8 +20,8 @@ def choice(call: Call) -> tuple[Value | None, ...]:
     return call.inner(call.attributes[branch], ())
 
 
-def scan(call: Call) -> tuple[Node, ...]:
-    """The body once for each entry of the sequences."""
+def scan(call: Call) -> tuple[Value | None, ...]:
+    """The body once for each entry of the sequences, or once for all of them."""
     body, n = call.attributes["body"], call.attributes["num_scan_inputs"]
     given = call.given()
     states, sequences = given[:-n], given[-n:]
@@ -30,6 +31,9 @@ def scan(call: Call) -> tuple[Node, ...]:
     places = call.attribute("scan_output_axes", [0] * outputs)
     turned = call.attribute("scan_output_directions", [0] * outputs)
     lengths = {s.shape[a] for a, s in zip(axes, sequences, strict=True)}
+    plain = not any((*axes, *backwards, *places, *turned))
+    if plain and len(lengths) == 1 and (found := mapped(call, states, sequences)) is not None:
+        return found
     if words := words_of(*lengths):
         raise Needs(words=words)
     if len(lengths) != 1 or int(max(lengths)) > LONGEST_SCAN:
@@ -79,14 +83,14 @@ def scan_of_rows(call: Call) -> tuple[Node, ...]:
     made = []
     for row in range(rows):
         parts = tuple(take_entry(call, one, 0, row) for one in given)
-        made.append(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/")))
+        made.append(arrays(scan(replace(call, inputs=parts, attributes=settings, within=f"{call.within}row {row}/"))))
     return tuple(
         apply_op(ops.Concatenate(0), *(one_more_axis(call, one, 0) for one in outputs))
         for outputs in zip(*made, strict=True)
     )
 
 
-def scan_by_opset(call: Call) -> tuple[Node, ...]:
+def scan_by_opset(call: Call) -> tuple[Value | None, ...]:
     return scan(call) if call.opset >= 9 else scan_of_rows(call)
 
 

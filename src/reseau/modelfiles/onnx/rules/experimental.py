@@ -1,13 +1,15 @@
 """Operators of the first years that were never made standard, which programs still run; and triangles of arrays."""
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules.shapes import cut
+from reseau.modelfiles.onnx.rules.shapes import counted, cut
+from reseau.ops.lengths import plus, words_of
 
 __all__ = ["READ"]
 
@@ -61,10 +63,23 @@ def dynamic_slice(call: Call) -> Node:
 
 def trilu(call: Call) -> Node:
     """The part above a diagonal, or below it; the rest is 0."""
-    rows, columns = call.known(call[0].shape[-2:])
-    k = 0 if call.get(1) is None else int(call.array(1).item())
-    kept = (np.triu if call.attribute("upper", 1) else np.tril)(np.ones((rows, columns), bool), k)
-    return apply_op(ops.Where(), call.constant(kept), call[0], call.like(0))
+    x, upper = call[0], bool(call.attribute("upper", 1))
+    rows, columns = x.shape[-2:]
+    fixed = call.get(1) is None or call.importer.is_fixed(call[1])
+    k = int(call.array(1).item()) if fixed and call.get(1) is not None else 0
+    if fixed and not words_of(rows, columns):
+        lengths = call.known((rows, columns))
+        call.afford(prod(lengths), 1)
+        side = np.ones(lengths, bool)
+        kept = call.constant((np.triu if upper else np.tril)(side, k))
+    else:
+        edge = call.sized(lambda places: ops.Range(k, plus(rows, k), places=places), (rows,))
+        edge = call.reshaped(edge if fixed else edge + call.reshaped(call[1], (1,)), (rows, 1))
+        sides = (edge, counted(call, columns))
+        kept = apply_op(ops.LessOrEqual(), *(sides if upper else sides[::-1]))
+    if call.dtype() == np.dtype(bool):
+        return apply_op(ops.And(), x, kept)
+    return apply_op(ops.Where(), kept, x, call.like(0))
 
 
 def global_lp_pool(call: Call) -> Node:

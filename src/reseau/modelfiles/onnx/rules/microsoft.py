@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import sqrt
-
-import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import arithmetic, experimental, normalization, reductions, resize, windows
-from reseau.modelfiles.onnx.rules.shapes import counted, cut
-from reseau.ops.lengths import Dim, differ
+from reseau.modelfiles.onnx.rules.shapes import counted
 
 __all__ = ["READ"]
 
@@ -121,94 +117,6 @@ def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
     return y, ends, total
 
 
-def many_heads(call: Call) -> Node:
-    """Scaled dot-product attention of queries, keys and values (batch, length, heads × features) given apart."""
-    if any(call.get(i) is not None for i in range(6, len(call.inputs))):
-        raise ValueError("its past and its cache are not supported")
-    if any(call.get(i) is None or len(call[i].shape) != 3 for i in (1, 2)):
-        raise ValueError("its keys and values in one array are not supported")
-    heads, sides = call.attributes["num_heads"], []
-    start = 0
-    for given in (call[0], call[1], call[2]):
-        batch, length, width = (*given.shape[:2], int(given.shape[2]))
-        bias = None if call.get(3) is None else apply_op(ops.Slice(0, start, start + width), call[3])
-        start += width
-        apart = call.reshaped(given if bias is None else given + bias, (batch, length, heads, width // heads))
-        sides.append(apply_op(ops.Transpose((0, 2, 1, 3)), apart))
-    q, k, v = sides
-    scale = call.attribute("scale") or 1 / sqrt(int(q.shape[3]))
-    scores = apply_op(ops.Matmul(), q, apply_op(ops.Transpose((0, 1, 3, 2)), k)) * call.like(scale)
-    batch, length = call[1].shape[:2]
-    scores = scores if call.get(4) is None else scores + masked(call, call[4], batch, length)
-    scores = scores if call.get(5) is None else scores + call[5]
-    if call.attribute("unidirectional", 0):
-        scores = from_the_past(call, scores, call[0].shape[1], length)
-    joined = apply_op(ops.Transpose((0, 2, 1, 3)), apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), v))
-    return call.reshaped(joined, (*call[0].shape[:2], call[2].shape[2]))
-
-
-def from_the_past(call: Call, scores: Node, queries: Dim, keys: Dim) -> Node:
-    """The scores (..., queries, keys), those of keys after the query infinitely low."""
-    seen = apply_op(ops.LessOrEqual(), counted(call, keys), call.reshaped(counted(call, queries), (queries, 1)))
-    return apply_op(ops.Where(), seen, scores, call.like(-np.inf))
-
-
-def attention(call: Call) -> tuple[Node | None, ...]:
-    """Heads of scaled dot-product attention over one projection (features, 3 × hidden) of the input."""
-    x, weight = call[0], call[1]
-    if any(call.get(i) is not None for i in range(4, len(call.inputs))):
-        raise ValueError("its past, its attention bias or its lengths are not supported")
-    heads = call.attributes["num_heads"]
-    y = apply_op(ops.Matmul(), x, weight)
-    if call.get(2) is not None:
-        y = y + call[2]
-    batch, length, _ = x.shape
-    hidden = int(weight.shape[1]) // 3
-    widths = call.attribute("qkv_hidden_sizes") or [hidden] * 3
-    ends = np.cumsum([0, *widths]).tolist()
-    q, k, v = (
-        apply_op(
-            ops.Transpose((0, 2, 1, 3)),
-            call.reshaped(apply_op(ops.Slice(2, s, s + w), y), (batch, length, heads, w // heads)),
-        )
-        for s, w in zip(ends, widths, strict=False)
-    )
-    scale = call.attribute("scale") or 1 / sqrt(widths[0] // heads)
-    scores = apply_op(ops.Matmul(), q, apply_op(ops.Transpose((0, 1, 3, 2)), k)) * call.like(scale)
-    scores = scores + masked(call, call[3], batch, length) if call.get(3) is not None else scores
-    if call.attribute("unidirectional", 0):
-        scores = from_the_past(call, scores, length, length)
-    read = apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), v)
-    joined = apply_op(ops.Transpose((0, 2, 1, 3)), read)
-    return (call.reshaped(joined, (batch, length, widths[2])),)
-
-
-def masked(call: Call, mask: Node, batch: Dim, length: Dim) -> Node:
-    """What is added to the scores of entries that may not be read."""
-    low = call.like(call.attribute("mask_filter_value", -10000.0))
-    rank = len(mask.shape)
-    if rank == 1:
-        kept = within(call, mask, batch, length)
-    elif rank == 2 and differ(mask.shape[1], length):
-        raise ValueError(f"its mask of shape {mask.shape} does not fit sequences of {length}")
-    else:
-        kept = call.reshaped(mask, (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:]))
-    return (call.like(1) - apply_op(ops.Cast(str(call.dtype())), kept)) * low
-
-
-def within(call: Call, mask: Node, batch: Dim, length: Dim) -> Node:
-    """The places (batch, 1, 1, length) before the end of each sequence, and from its start on where that is given."""
-    places = apply_op(ops.Cast("int32"), counted(call, length))
-    column = (batch, 1, 1, 1)
-    if not differ(mask.shape[0], batch):
-        return apply_op(ops.Less(), places, call.reshaped(mask, column))
-    if isinstance(batch, str) or mask.shape[0] != 2 * batch:
-        raise ValueError(f"its mask of shape {mask.shape} is neither one length nor an end and a start for each row")
-    ends, starts = (call.reshaped(cut(call, mask, 0, k * batch, (k + 1) * batch, 1), column) for k in (0, 1))
-    before_end, from_start = apply_op(ops.Less(), places, ends), apply_op(ops.LessOrEqual(), starts, places)
-    return apply_op(ops.And(), before_end, from_start)
-
-
 def channels_last_max_pool(call: Call) -> Node:
     (pooled,) = windows.max_pool(replace(call, kind="MaxPool", inputs=(windows.to_first(call[0]),)))
     assert pooled is not None
@@ -229,7 +137,6 @@ READ: Mapping[str, Rule] = {
     **{
         f"com.microsoft/{name}": rule
         for name, rule in (
-            ("Attention", attention),
             ("BiasGelu", bias_gelu),
             ("CDist", distances),
             ("EmbedLayerNormalization", embed_layer_norm),
@@ -240,7 +147,6 @@ READ: Mapping[str, Rule] = {
             ("Gelu", arithmetic.gelu),
             ("GridSample", resize.grid_sample),
             ("LayerNormalization", normalization.layer_norm),
-            ("MultiHeadAttention", many_heads),
             ("NhwcMaxPool", channels_last_max_pool),
             ("QuickGelu", quick_gelu),
             ("SimplifiedLayerNormalization", simplified_layer_norm),

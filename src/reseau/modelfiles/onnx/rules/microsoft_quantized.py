@@ -8,7 +8,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import microsoft, reductions, windows
+from reseau.modelfiles.onnx.rules import attention, microsoft, reductions, windows
 from reseau.modelfiles.onnx.rules.quantized import (
     back,
     plain_levels,
@@ -100,7 +100,7 @@ def q_attention(call: Call) -> tuple[Node | None, ...]:
         raise ValueError("its past is not supported")
     x, weight = plain_levels(call, 0, 6), plain_levels(call, 1, 7, -1)
     scale = scale_of(call, 3) * scale_of(call, 4)
-    return microsoft.attention(replace(call, inputs=(x * scale, weight, call[2], call.get(5))))
+    return attention.attention(replace(call, inputs=(x * scale, weight, call[2], call.get(5))))
 
 
 def matmul_of_few_bits(call: Call) -> Node:
@@ -112,13 +112,13 @@ def matmul_of_few_bits(call: Call) -> Node:
     if call.get(4) is not None:
         raise ValueError("its groups in another order (g_idx) are not supported")
     blocks = -(-width // block)
+    call.afford(rows * blocks * block)
     stored = unpacked(call.array(1).reshape(rows * blocks, -1), bits)[:, :block]
     center = np.full(rows * blocks, 2.0 ** (bits - 1))
     if call.get(3) is not None:
         zeros = call.array(3)
         packed = zeros.dtype == np.uint8
         center = (unpacked(zeros.reshape(rows, -1), bits)[:, :blocks] if packed else zeros).reshape(-1)
-    call.afford(rows * blocks * block)
     scale = call.array(2).astype(np.float64).reshape(-1, 1)
     weight = ((stored - center.astype(np.float64)[:, None]) * scale).reshape(rows, -1)[:, :width].T
     name = f"{call.within}{call.outputs[0]}.weight"

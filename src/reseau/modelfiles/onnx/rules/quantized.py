@@ -77,7 +77,7 @@ def aligned(call: Call, x: Node, axis: int, block: int = 0, i: int = 0) -> Node:
     shape = call[i].shape
     axis %= max(len(shape), 1)
     if block:
-        places = np.arange(int(shape[axis])) // block
+        places = call.importer.below(int(shape[axis])) // block
         return apply_op(ops.Take(axis), x, call.constant(places, np.int64))
     if not x.shape or x.shape == (1,):
         return apply_op(ops.ReshapeTo(()), x) if x.shape else x

@@ -34,7 +34,10 @@ def dtype_of(call: Call) -> str:
 
 def like_of(call: Call) -> Node:
     """What has the shape that is asked for: the first input, or zeros."""
-    return call[0] if call.inputs else call.constant(np.zeros(tuple(call.attributes["shape"]), np.float32))
+    if call.inputs:
+        return call[0]
+    shape = tuple(call.attributes["shape"])
+    return call.repeated(call.constant(np.zeros((1,) * len(shape)), np.float32), shape)
 
 
 def uniform(call: Call) -> Node:

@@ -80,7 +80,7 @@ def hardmax(call: Call) -> Node:
             raise Needs(words=words)
         n = int(x.shape[axis])
         best = apply_op(ops.ArgMax(axis, keepdims=True), x)
-        places = np.arange(n).reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
+        places = call.importer.below(n).reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
         hit = apply_op(ops.Equal(), best, call.constant(places, call.importer.dtype(best)))
         return apply_op(ops.Cast(str(call.dtype())), hit)
 

@@ -61,10 +61,10 @@ def tensor_scatter(call: Call) -> Node:
         call.known([call[0].shape[axis]])[0],
         (call.known([call[1].shape[0]])[0], call.known([call[1].shape[axis]])[0]),
     )
-    start = call[2] if call.get(2) is not None else call.constant(np.zeros(batch, np.int64))
+    start = call[2] if call.get(2) is not None else call.constant(0 * call.importer.below(batch))
     column = call.reshaped(start, (*start.shape, 1))
     place = apply_op(
-        ops.Add(), column, call.constant(np.arange(steps)[None], call.dtype(2) if call.get(2) else np.int64)
+        ops.Add(), column, call.constant(call.importer.below(steps)[None], call.dtype(2) if call.get(2) else np.int64)
     )
     if call.attribute("mode", "linear") == "circular":
         place = apply_op(ops.Remainder(), place, call.constant(n, call.importer.dtype(place)))
@@ -95,11 +95,10 @@ def one_hot(call: Call) -> Node:
     axis = call.attribute("axis", -1) % (len(call[0].shape) + 1)
     shape = call[0].shape
     indices = call.reshaped(call[0], (*shape[:axis], 1, *shape[axis:]))
-    call.afford(depth)
     # an index of -1 is the last place; one outside -depth ... depth - 1 is no place
     dtype = call.dtype()
     wrapped = apply_op(ops.Where(), apply_op(ops.Less(), indices, call.like(0)), indices + call.like(depth), indices)
-    places = call.constant(np.arange(depth).reshape(-1, *(1,) * (len(shape) - axis)), dtype)
+    places = call.constant(call.importer.below(depth).reshape(-1, *(1,) * (len(shape) - axis)), dtype)
     off, on = (reshape_scalar(apply_op(ops.Slice(0, i, i + 1), values)) for i in (0, 1))
     return apply_op(ops.Where(), apply_op(ops.Equal(), wrapped, places), on, off)
 

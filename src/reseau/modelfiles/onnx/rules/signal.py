@@ -31,7 +31,8 @@ def stft(call: Call) -> Node:
     window = call.get(2)
     length = int(call.array(3).item()) if call.get(3) is not None else int(call.known([call[2].shape[0]])[0])
     n = call.known([call[0].shape[1]])[0]
-    starts = np.arange(0, n - length + 1, step)
+    starts = call.importer.below(n - length + 1)[::step]
+    call.afford(len(starts) * length)
     frames = apply_op(ops.Take(1), signal, call.constant(starts[:, None] + np.arange(length), np.int64))
     if window is not None:
         frames = frames * apply_op(ops.ReshapeTo((length, 1)), window)
@@ -43,7 +44,8 @@ def mel_weights(call: Call) -> Node:
     bands, length, rate = (int(call.array(i).item()) for i in range(3))
     low, high = (float(call.array(i).item()) for i in (3, 4))
     mels = 2595 * np.log10(1 + np.array([low, high]) / 700)
-    mel = np.arange(bands + 2) * ((mels[1] - mels[0]) / (bands + 2)) + mels[0]
+    call.afford((length // 2 + 1) * bands)
+    mel = call.importer.below(bands + 2) * ((mels[1] - mels[0]) / (bands + 2)) + mels[0]
     hertz = 700 * (10 ** (mel / 2595) - 1)
     edges = ((length + 1) * hertz // rate).astype(int)
     weights = np.zeros((length // 2 + 1, bands))

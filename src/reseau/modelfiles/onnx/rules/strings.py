@@ -27,6 +27,7 @@ def split(call: Call) -> tuple[Node, Node]:
     delimiter, most = call.attribute("delimiter") or None, call.attribute("maxsplit", -1)
     parts = [str(text).split(delimiter, -1 if most is None else most) if text else [] for text in x.ravel()]
     width = max(map(len, parts), default=0)
+    call.afford(x.size * width)
     filled = np.full((x.size, width), "", object)
     for row, found in zip(filled, parts, strict=True):
         row[: len(found)] = found

@@ -196,8 +196,15 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
 def tree_regressor(call: Call) -> Node:
     targets = call.attribute("n_targets", 1)
     forest = listed_forest(call, "target", "ids", targets)
-    y = grown(call, forest, call.attribute("aggregate_function", "SUM"), either(call, "base_values").tolist())
-    return transformed(call, y)
+    reached = set(call.attributes["target_ids"])  # a target without a leaf is 0, whatever its base
+    base = [b if i in reached else 0.0 for i, b in enumerate(either(call, "base_values").tolist())]
+    y = grown(call, forest, call.attribute("aggregate_function", "SUM"), base)
+    return transformed(call, singles(call, y))
+
+
+def singles(call: Call, y: Node) -> Node:
+    """What trees give in 32 bits, of rows in 64 too."""
+    return y if call.importer.dtype(y) == np.float32 else apply_op(ops.Cast("float32"), y)
 
 
 def tree_classifier(call: Call) -> tuple[Node, Node]:
@@ -208,10 +215,10 @@ def tree_classifier(call: Call) -> tuple[Node, Node]:
         forest = listed_forest(call, "class", "ids", max(classes) + 1)
         values = forest.values[:, max(classes) :]
         forest = Forest(**{**vars(forest), "values": values})
-        score = grown(call, forest, "SUM", base[-1:])
+        score = singles(call, grown(call, forest, "SUM", base[-1:]))
         return one_of_two(call, score, labels, bool((values >= 0).all()))
     forest = listed_forest(call, "class", "ids", len(labels))
-    scores = grown(call, forest, "SUM", base)
+    scores = singles(call, grown(call, forest, "SUM", base))
     best = apply_op(ops.ArgMax(1), scores)
     return named(call, labels, best), transformed(call, scores)
 

@@ -9,7 +9,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.encoders import named
-from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, transformed
+from reseau.modelfiles.onnx.rules.scores import labeled, transformed
 
 __all__ = ["READ"]
 
@@ -83,8 +83,15 @@ def classifier(call: Call) -> tuple[Node, Node]:
     if call.attribute("prob_a"):
         return label, probabilities(call, duels, pairs, len(counts))
     if len(counts) == 2:
-        return label, one_of_two(call, -duels, labels, False)[1]
+        return label, both_scores(call, duels)
     return label, transformed(call, duels)
+
+
+def both_scores(call: Call, duel: Node) -> Node:
+    """The scores of two classes as onnxruntime gives them: that of the duel stands second, though the first wins it."""
+    if call.attribute("post_transform", "NONE").startswith("SOFTMAX"):
+        return apply_op(ops.Concatenate(1), call.constant(1, call.importer.dtype(duel)) - duel, duel)
+    return transformed(call, apply_op(ops.Concatenate(1), -duel, duel))
 
 
 def duel_weights(call: Call, counts: list[int]) -> np.ndarray:

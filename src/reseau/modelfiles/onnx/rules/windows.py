@@ -151,14 +151,15 @@ def average_pool(call: Call) -> Node:
         op = ops.AveragePool(kernel, stride, pads, count_padding, ragged(call, kernel, pads))
         return to_first(apply_op(op, x))
     total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
-    counted = [np.ones(n) for n in call.known(call[0].shape[2:])]
+    counted = call.known(call[0].shape[2:])
     if count_padding:
-        counted = [np.ones(len(c) + before + after) for c, (before, after) in zip(counted, pads, strict=True)]
+        counted = tuple(n + before + after for n, (before, after) in zip(counted, pads, strict=True))
     starts = [0 if count_padding else -before for before, _ in pads]
     sizes: np.ndarray = np.ones(())
-    for c, start, k, s, d, m in zip(counted, starts, kernel, stride, dilation, total.shape[1:-1], strict=True):
+    for n, start, k, s, d, m in zip(counted, starts, kernel, stride, dilation, total.shape[1:-1], strict=True):
+        call.afford(int(m) * (k + sizes.size))
         places = start + np.arange(int(m))[:, None] * s + np.arange(k)[None] * d
-        sizes = np.multiply.outer(sizes, ((places >= 0) & (places < len(c))).sum(1))
+        sizes = np.multiply.outer(sizes, ((places >= 0) & (places < n)).sum(1))
     return to_first(total * call.like(1 / sizes[..., None]))
 
 
