@@ -123,9 +123,10 @@ def commitment(f: ShallowNetwork, settings: CertificateSettings | None = None) -
 
     Of `f`, only the number of outputs and (when `settings.radius` is not given) the radius are used.
 
-    >>> f = ShallowNetwork([[1.0]], [0.0], [1.0])
-    >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
-    True
+    Example:
+        >>> f = ShallowNetwork([[1.0]], [0.0], [1.0])
+        >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
+        True
     """
     return _completed(settings, f).digest
 
