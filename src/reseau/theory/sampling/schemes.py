@@ -108,8 +108,9 @@ def unequal(rates: Sequence[float], divide_by: str = "probability", empty: str =
             `"size"` weighs all by one over the size of the batch, biased when the rates differ.
         empty: As in `poisson`.
 
-    >>> unequal([0.5], divide_by="probability")[1].weights
-    (2.0,)
+    Example:
+        >>> unequal([0.5], divide_by="probability")[1].weights
+        (2.0,)
     """
     n = len(rates)
     if divide_by not in {"probability", "size"} or empty not in {"zero", "redraw"}:
