@@ -197,6 +197,6 @@ def _values(f: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
 
 def _too_fine(stray: float) -> DataError:
     return DataError(
-        f"approximate: more than {MOST_POINTS} samples are needed to know the function within {stray:.3g}; "
-        "raise the tolerance or shorten the interval"
+        f"approximate: more than {MOST_POINTS} samples are needed to know the function within {stray:.3g}\n"
+        "  fix: raise the tolerance or shorten the interval"
     )

@@ -116,7 +116,8 @@ def parse(text: str) -> Expression:
     >>> parse("open(x)")   # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    reseau.errors.DataError: expression: unknown name 'open' at position 0; use x, pi, e, sin, cos, ...
+    reseau.errors.DataError: expression: unknown name 'open' at position 0
+      fix: use x, pi, e, sin, cos, ...
     """
     return Expression(text, _Parser(text).whole())
 
@@ -155,7 +156,7 @@ class _Parser:
 
     def error(self, problem: str, cure: str = "check the operators and brackets") -> DataError:
         place = self.tokens[self.next][1] if self.next < len(self.tokens) else len(self.text)
-        return DataError(f"expression: {problem} at position {place}; {cure}")
+        return DataError(f"expression: {problem} at position {place}\n  fix: {cure}")
 
     def sum(self) -> None:
         self.product()
