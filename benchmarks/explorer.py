@@ -14,6 +14,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,7 +34,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
 BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--renderer-process-limit=4"]
-ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 60_000, 200, 0.1, 5.0
+ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 100_000, 200, 0.1, 5.0
 LAYERS, TABS = 2500, 50
 
 COUNT_BOXES = """() => {
@@ -56,16 +57,27 @@ TURN_WHEEL = """async (canvas) => {
 
 
 class Counted(Explorer):
-    """An explorer that counts what it was asked."""
+    """An explorer that counts what it was asked, and the processor's time of answers and of the trainer's looks."""
 
     def __init__(self, *words: Any, **named: Any) -> None:
         self.asked: Counter[str] = Counter()
+        self.looking = 0.0
         super().__init__(*words, **named)
+        look = self.trainer._look
+        self.trainer._look = lambda *given: self.timed(look, *given)  # type: ignore[method-assign]
 
     def answer(self, message: Any, buffers: Any = ()) -> Reply:
         """The reply."""
         self.asked[message["command"]] += 1
-        return super().answer(message, buffers)
+        return self.timed(super().answer, message, buffers)
+
+    def timed(self, act: Callable[..., Any], *given: Any) -> Any:
+        """What it returns; its time in this thread is counted."""
+        began = time.thread_time()
+        try:
+            return act(*given)
+        finally:
+            self.looking += time.thread_time() - began
 
 
 def classifier() -> Problem:
@@ -86,17 +98,39 @@ def deep(layers: int = LAYERS) -> Problem:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a fit: seconds, and the processor's seconds of this process, in which the browser does not count."""
+    """Of a fit: seconds, and the processor's seconds of this process, of looks and answers in it, of the browser."""
 
     seconds: float
     processor: float
+    looking: float
+    browser: float
 
 
-def cost(fit: Callable[[], object]) -> Cost:
-    """What a fit takes."""
-    start, used = time.perf_counter(), time.process_time()
+def cost(fit: Callable[[], object], explorer: Counted | None = None) -> Cost:
+    """What a fit takes, and who looks at it."""
+    start, used, shown = time.perf_counter(), time.process_time(), of_browser()
+    looked = explorer.looking if explorer else 0.0
     fit()
-    return Cost(time.perf_counter() - start, time.process_time() - used)
+    looking = explorer.looking - looked if explorer else 0.0
+    return Cost(time.perf_counter() - start, time.process_time() - used, looking, of_browser() - shown)
+
+
+def of_browser() -> float:
+    """The processor's seconds of the browser's processes that descend from this one; Linux alone tells them."""
+    children: dict[int, list[tuple[int, float]]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # a process that has just ended
+            name, _, told = path.read_text().rpartition(")")
+            words = told.split()
+            spent = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+            spent *= "(chrom" in name  # and not the program that drives it
+            children.setdefault(int(words[1]), []).append((int(path.parent.name), spent))
+    seconds, waiting = 0.0, [os.getpid()]
+    while waiting:
+        for child, spent in children.get(waiting.pop(), ()):
+            seconds += spent
+            waiting.append(child)
+    return seconds
 
 
 def fit_alone(problem: Problem, steps: int) -> Cost:
@@ -109,14 +143,14 @@ def fit_alone(problem: Problem, steps: int) -> Cost:
     return cost(lambda: rs.fit(objective, data, steps=steps, progress=False, **how))
 
 
-def fit_watched(explorer: Explorer, steps: int) -> Cost:
+def fit_watched(explorer: Counted, steps: int) -> Cost:
     """The same steps by the explorer's trainer."""
 
     def fit() -> None:
         explorer.trainer.start(steps)
         explorer.trainer.wait(600)
 
-    return cost(fit)
+    return cost(fit, explorer)
 
 
 def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
@@ -156,10 +190,11 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
     for name, found in list(costs.items())[1:]:
         pairs = list(zip(costs["alone"], found, strict=True))
         longer = median(b.seconds / a.seconds - 1 for a, b in pairs)
-        more = median(b.processor / a.processor - 1 for a, b in pairs)
-        told = f"{100 * longer:+.0f} % time, {100 * more:+.0f} % of the processor's"
+        looking = median(b.looking / (b.processor - b.looking) for b in found)
+        told = f"{100 * longer:+.0f} % time; looks and answers {100 * looking:.1f} % of the fit's processor time"
         if name in views:
-            told += f"; {views[name]} {median(shown[name]):.1f} times a second"
+            drawing = median(b.browser / (b.processor - b.looking) for b in found)
+            told += f", the browser {100 * drawing:.0f} %; {views[name]} {median(shown[name]):.1f} times a second"
         what = "its trainer, no page open" if name == "closed" else f"the page open on *{name.title()}*"
         lines.append((what, told))
     return lines

@@ -66,6 +66,33 @@ def test_no_file_is_longer_than_400_lines():
     assert [path for path in SOURCE.rglob("*.py") if len(path.read_text().splitlines()) > 400] == []
 
 
+def words_of(node):
+    return "".join(n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+
+
+def test_every_error_about_data_says_its_cure():
+    """But those that pass on another's words, such as `f"{path}: {error}"`."""
+    raised = [
+        n for _, _, nodes in modules() for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == "DataError"
+    ]
+    said = [words_of(node) for node in raised]
+    assert [words for words in said if len(words) > 12 and "\n  fix: " not in words] == []
+    assert len(said) > 400
+
+
+def test_examples_stand_under_their_heading():
+    for _, path, _ in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                assert ">>> " not in text or re.search(r"^Examples?:$", text, re.MULTILINE), f"{path}: {node.name}"
+
+
+def test_every_package_has_its_folder_of_tests():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert {path.parent.name for path in SOURCE.glob("*/__init__.py")} <= folders
+
+
 def test_the_picture_of_the_layers_is_the_contract():
     text = (ROOT / "ARCHITECTURE.md").read_text()
     picture = re.search(r"```\n(cli .*?)```", text, re.DOTALL).group(1)

@@ -115,9 +115,9 @@ def test_poisson_batches_almost_always_fit():
 @pytest.mark.parametrize(
     ("make", "what"),
     [
-        (lambda: Shuffled(0).size(5), "at least 1, got 0"),
-        (lambda: Poisson(0.0), r"in \(0, 1\], got 0"),
-        (lambda: Poisson(1.5), r"in \(0, 1\]"),
+        (lambda: Shuffled(0).size(5), "size is 0\n  fix: a whole number of at least 1"),
+        (lambda: Poisson(0.0), "rate=0.0\n  fix: a probability above 0"),
+        (lambda: Poisson(1.5), "rate=1.5\n  fix: a probability above 0"),
         (lambda: Cyclic(3).size(0), "no example"),
     ],
 )

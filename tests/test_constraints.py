@@ -197,7 +197,7 @@ def test_bad_settings_are_refused():
         PathNormBall(net, -1.0)
     with pytest.raises(DataError, match="at least 0"):
         PathNormProx(net, float("nan"))
-    with pytest.raises(DataError, match="positive and finite"):
+    with pytest.raises(DataError, match="a positive finite radius"):
         ScaledBias(SGD(0.1), net, 0.0)
     with pytest.raises(GraphError, match="last layer has a bias"):
         PathNormBall(shallow(3, bias=True), 1.0)

@@ -20,6 +20,48 @@ def test_there_is_a_page_for_each_section_and_each_is_listed():
     assert all(f"]({p.name})" in (DOCS / "README.md").read_text(encoding="utf-8") for p in PAGES)
 
 
+HEAD = re.compile(
+    r"# \d\. .+\n\n.+extras: `plot`.*\n\n\*\*The question\.\*\* .+\?\n\n"
+    r"!\[.+\]\(figures/.+\)\n\n(\| symbol \|(?:.+\n)+)\n"
+)
+GREEK = re.compile(
+    r"\\(?:alpha|beta|gamma|delta|(?:var)?epsilon|eta|theta|lambda|nu|rho|sigma|tau|ell|Omega)(?![A-Za-z])"
+)
+EXERCISE = re.compile(r"^\*\*(\d)\.\*\* .+\n\n```python\n(?:.*\n)+?```\n\n```text\n", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_the_page_has_a_question_a_picture_its_symbols_a_proof_a_live_page_three_exercises_and_a_slip(page):
+    text = page.read_text(encoding="utf-8")
+    assert HEAD.match(text)
+    body, _, rest = text.partition("## What to try next")
+    assert re.search(r"\*proof\.?\*", body, re.IGNORECASE)
+    assert f"](pages/{page.stem}.html)" in body
+    assert EXERCISE.findall(rest) == ["1", "2", "3"]
+    assert rest.rstrip().split("\n")[-1].startswith("**The slip of the notes that this page corrects.** ")
+    assert symbols_without_a_meaning(text) == set()
+    assert symbols_without_a_meaning(text + "Let $\\tau_q$ be large.") == {"\\tau", "q"}
+
+
+def letters(formulas):
+    """The letters of formulas, Latin and Greek, but for the number e and what a sum counts with."""
+    found = set()
+    for formula in formulas:
+        text = re.sub(r"\\text\{[^}]*\}", " ", formula)
+        counted = set(re.findall(r"\\sum_\{?(\w)", formula))
+        found |= set(GREEK.findall(text))
+        found |= set(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", text))) - counted
+    return found - {"e"}
+
+
+def symbols_without_a_meaning(text):
+    """The letters in the formulas of a page that its table of symbols does not have."""
+    table = HEAD.match(text)[1]
+    below = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text.partition(table)[2], flags=re.DOTALL | re.MULTILINE)
+    within = re.findall(r"\$\$(.+?)\$\$|\$([^$]+)\$", below, re.DOTALL)
+    return letters(a or b for a, b in within) - letters(re.findall(r"\$([^$]+)\$", table))
+
+
 @pytest.mark.usefixtures("optimized")
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
@@ -71,6 +113,24 @@ def test_the_command_on_the_page_draws_the_page_s_picture(words, picture, tmp_pa
     with matplotlib.rc_context():
         assert main(["approximate", *words, "--plot", str(tmp_path / picture)]) == 0
     same_picture(tmp_path / picture, DOCS / "images" / picture)
+
+
+def test_every_picture_that_a_page_shows_is_compared_by_a_test():
+    """Those of the course, the guides and the gallery by the tests that run them; the others by name."""
+    by_name = {
+        "random_features.png",
+        "width_and_optimum.png",
+        "approximation-sine.png",
+        "approximation-thermocouple.png",
+    }
+    by_name |= {f"explorer-{view}.png" for view in ("data", "digits", "graph", "step", "theory", "training")}
+    assert {p.name for p in (DOCS / "images").glob("*.png")} == by_name
+    run = [*PAGES, DOCS / "gallery.md", DOCS / "index.md", DOCS / "deployment.md", *DOCS.glob("guides/*.md")]
+    shown = {
+        Path(p).name for page in run for p in re.findall(r"\]\((figures/[^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    reasons = {"reasons.svg"}  # tests/test_guarantees_page.py
+    assert {p.name for p in (DOCS / "figures").iterdir()} == shown | reasons
 
 
 def test_a_picture_with_another_word_or_a_line_elsewhere_is_found(tmp_path):

@@ -20,6 +20,25 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
+WANTS = {
+    "predict a column of a table": "guides/table.md",
+    "classify images": "guides/images.md",
+    "take over from scikit-learn": "estimators.md",
+    "take over from PyTorch": "guides/pytorch.md",
+    "see what happens in a network": "guides/inside.md",
+    "have a guarantee": "guarantees.md",
+    "ship it": "guides/ship.md",
+    "train in more than one process": "scaling.md",
+    "write an operation": "extending.md",
+}
+
+
+@pytest.mark.parametrize(("want", "guide"), WANTS.items())
+def test_the_nutshell_leads_to_the_guide_for_each_want(want, guide):
+    (line,) = [line for line in (DOCS / "index.md").read_text(encoding="utf-8").splitlines() if f"| {want}" in line]
+    assert f"]({guide})" in line
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda p: p.stem)
 def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -2,11 +2,13 @@
 
 import ast
 import builtins
+import inspect
 import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self, get_type_hints
 
 import numpy as np
 import pytest
@@ -110,6 +112,16 @@ def test_all_listed_names_of_the_vocabulary_exist():
         assert callable(getattr(rs.batches, name))
     for name in "SGD Adagrad RMSProp Adam AdamW Constant InverseTime Cosine Step Warmup".split():
         assert callable(getattr(rs.optimizers, name))
+
+
+def test_what_is_alike_is_called_alike():
+    assert list(inspect.signature(rs.input).parameters)[:2] == ["name", "shape"]
+    assert list(inspect.signature(rs.parameter).parameters)[:2] == ["name", "shape"]
+    for estimator in (rs.NetworkClassifier, rs.NetworkRegressor):
+        assert get_type_hints(estimator.fit)["return"] is Self
+    for read in (rs.load, lambda path: rs.data.read_csv(path, target="y"), rs.data.read_npz):
+        with pytest.raises(OSError, match=r"nowhere(.|\n)*fix: "):
+            read("nowhere.onnx")
 
 
 def test_tab_completion_shows_every_public_name_of_a_module_that_loads_some_late():

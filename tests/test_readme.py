@@ -24,7 +24,8 @@ def test_the_tour_runs(tmp_path, monkeypatch, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {"net.svg", "net.onnx", "digits.onnx"}
     shown = capsys.readouterr().out
     assert "conv1" in shown
-    assert "d(line" in shown
+    assert "d(line[0,0]) = (1 × 1) = 1" in shown  # of a neuron that is alive
+    assert not re.search(r"(?<![\d.e])-0(?![\d.])", shown)
     assert space["result"].history["loss"][-1] < 0.4
 
 

@@ -43,9 +43,9 @@ class Batches(ABC):
 
 def _checked(size: int, n: int, what: str) -> None:
     if n < 1:
-        raise DataError("there is no example to train on")
+        raise DataError("there is no example to train on\n  fix: data of at least one row")
     if not isinstance(size, int | np.integer) or size < 1:
-        raise DataError(f"{what}: the batch size must be a whole number of at least 1, got {size!r}")
+        raise DataError(f"{what}: the batch size is {size!r}\n  fix: a whole number of at least 1")
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:
@@ -173,7 +173,7 @@ class Poisson(Batches):
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
-            raise DataError(f"Poisson: the rate is a probability in (0, 1], got {self.rate}")
+            raise DataError(f"Poisson: rate={self.rate}\n  fix: a probability above 0, up to 1")
 
     def size(self, n: int) -> int:
         _checked(1, n, "Poisson")

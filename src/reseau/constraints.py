@@ -72,7 +72,7 @@ class PathNormBall:
 
     def __post_init__(self) -> None:
         if not self.bound >= 0:
-            raise DataError(f"PathNormBall: the bound is at least 0, got {self.bound}")
+            raise DataError(f"PathNormBall: bound={self.bound}\n  fix: a bound of at least 0")
         self.names  # noqa: B018  (refuses other graphs here)
         if len(self.network.graph.outputs[0].parents) > 2:
             raise GraphError(
@@ -246,7 +246,7 @@ class ScaledBias(Optimizer):
 
     def __post_init__(self) -> None:
         if not 0 < self.radius < inf:
-            raise DataError(f"ScaledBias: the radius is positive and finite, got {self.radius}")
+            raise DataError(f"ScaledBias: radius={self.radius}\n  fix: a positive finite radius")
 
     @cached_property
     def bias(self) -> str:

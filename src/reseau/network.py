@@ -224,7 +224,9 @@ class Network:
         outputs = self.graph.outputs
         given = [d_output] if len(outputs) == 1 else list(d_output)
         if len(given) != len(outputs):
-            raise DataError(f"the network has {len(outputs)} outputs, got {len(given)} derivatives")
+            raise DataError(
+                f"the network has {len(outputs)} outputs, got {len(given)} derivatives\n  fix: one for each output"
+            )
         cotangents: Values = {}
         for node, d in zip(outputs, given, strict=True):
             value = run.values[node]
@@ -243,9 +245,6 @@ class Network:
         return arrays, self._given(inputs, known.precision)
 
     def _given(self, inputs: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
-        if len(inputs) != len(self.graph.inputs):
-            names = ", ".join(str(n.name) for n in self.graph.inputs)
-            raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
         return read_inputs(self.graph.inputs, inputs, precision)
 
     def sources(self, params: Params, inputs: Sequence[Array]) -> Values:

@@ -199,5 +199,5 @@ def check_strength(value: float, name: str = "strength", *, positive: bool = Fal
     """Raise `DataError` unless the factor of a penalty is finite and at least 0, or positive."""
     if not 0 <= value < float("inf") or (positive and value == 0):
         raise DataError(
-            f"the {name} of a penalty is finite and {'positive' if positive else 'at least 0'}, got {value}"
+            f"the {name} of a penalty is {value}\n  fix: a finite number, {'above 0' if positive else 'at least 0'}"
         )

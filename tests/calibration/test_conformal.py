@@ -126,6 +126,7 @@ def test_what_is_refused():
     assert "row 2" in refused(rs.conformal, net, params, (X, np.where(np.arange(8) == 2, np.nan, y)), level=0.5)
     assert "one of absolute" in refused(rs.conformal, net, params, (X, y), kind="laplace")
     assert "2 columns" in refused(rs.conformal, net, params, (X, y), kind="scaled", level=0.5)
+    assert "targets of the type" in refused(rs.conformal, net, params, (X, y.astype(str) + "?"), level=0.5)
     assert "one target" in refused(rs.conformal, net, params, (X, y[1:]), level=0.5)
     two, more = line(2)
     assert "above 0" in refused(rs.conformal, two, more, (X - 3, y), kind="scaled", level=0.5)

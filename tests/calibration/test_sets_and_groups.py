@@ -92,6 +92,7 @@ def test_the_network_decides_as_the_scores_do_and_so_does_onnxruntime(tmp_path, 
     assert (sets != (set_scores(p, how) <= found.quantile)).sum() <= 1
     assert np.asarray(found.network(found.params, X)[1])[np.arange(150), y].sum() >= found.rank
     assert sets[np.arange(300), new_y].mean() > found.coverage_with(0.999) - 0.06
+    assert np.asarray(found.network(found.params, np.full_like(new[:1], np.nan))[1]).all()  # nothing is left out
     found.network.save(tmp_path / "net.onnx", found.params)
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     theirs = session.run(None, {session.get_inputs()[0].name: new})[1]
@@ -128,8 +129,7 @@ def test_each_group_has_its_interval_as_in_crepes():
         low, high = guarantee.counts(int(own.sum()), 0.999)
         assert low <= ((lower <= new_y) & (new_y <= upper))[own].sum() <= high
         assert quantile == pytest.approx(guarantee.quantile(np.abs(y - predicted)[X[:, 1] == group]), rel=1e-6)
-    strange = np.array([[0.5, 3], [0.5, np.nan], [0.5, -1]], np.float32)
-    strange[1, 1] = 99
+    strange = np.array([[0.5, 3], [0.5, 99], [0.5, -1], [0.5, 0.5], [0.5, 1.001], [0.5, -0.4]], np.float32)
     assert np.isinf(np.asarray(found.network(found.params, strange)[1])).all()
 
 

@@ -141,7 +141,7 @@ WORDS = {
     "negative": (["x", "--interval", "0", "1", "--tolerance", "-1e-3"], "'-1e-3' is not a number from 0"),
     "zero": (["x", "--interval", "0", "1", "--tolerance", "0"], "tolerance 0.0\n  fix: give a positive"),
     "nan tolerance": (["x", "--interval", "0", "1", "--tolerance", "nan"], "'nan' is not a number from 0"),
-    "name": (["y+1", "--interval", "0", "1", "--tolerance", "1"], "unknown name 'y' at position 0; use x, pi"),
+    "name": (["y+1", "--interval", "0", "1", "--tolerance", "1"], "unknown name 'y' at position 0\n  fix: use x, pi"),
     "code": (["__import__(os)", "--interval", "0", "1", "--tolerance", "1"], "unknown name '__import__'"),
     "syntax": (["sin(x", "--interval", "0", "1", "--tolerance", "1"], "')' is missing at position 5"),
     "pole": (["1/x", "--interval", "-1", "1", "--tolerance", "0.1"], "not continuous, or not defined, near x ="),

@@ -299,6 +299,18 @@ CASES = {
         r"whole numbers, one for each hidden layer: (.*), or (\(\)) for none",
         lambda *texts: [classify(hidden_layer_sizes=value(text)) for text in texts],
     ),
+    "an error rate of several labels": Cure(
+        lambda: classify(y=np.stack([SIDES, 1 - SIDES], 1)).certify(X, np.stack([SIDES, 1 - SIDES], 1)),
+        "certify a model of each label",
+        lambda: [classify(y=label).certify(X, label) for label in (SIDES, 1 - SIDES)],
+    ),
+    "a bound of several outputs": Cure(
+        lambda: regress(y=np.stack([NUMBERS, X[:, 2]], 1)).certify(
+            X, np.stack([NUMBERS, X[:, 2]], 1), clip=9.0, target_bound=9.0
+        ),
+        "certify a model of each output",
+        lambda: [regress(y=y).certify(X, y, clip=9.0, target_bound=9.0) for y in (NUMBERS, X[:, 2])],
+    ),
     "a bound without unseen rows": Cure(
         lambda: classify(hidden_layer_sizes=(3, 3)).certify(X, SIDES),
         r"(holdout)=\(X, y\), rows that no choice has used",

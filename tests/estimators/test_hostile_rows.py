@@ -245,6 +245,22 @@ def test_weights_that_cannot_be_used_are_one_value_error(predict, weights):
         predict(sample_weight=weights)
 
 
+@pytest.mark.parametrize(
+    ("y", "class_weight", "sample_weight", "cure"),
+    [
+        (CLASSES, {0: 0, 1: 0}, None, {0: 0, 1: 1}),
+        (np.where(CLASSES, "b", "a"), {"a": 0.0, "b": 0.0}, None, {"a": 0.5}),
+        (CLASSES, {0: 0}, np.where(CLASSES, 0.0, 1.0), {0: 1.0}),
+        (np.c_[CLASSES, 1 - CLASSES], [{0: 0, 1: 0}, {0: 1, 1: 1}], None, [{0: 0, 1: 1}, {0: 1, 1: 1}]),
+    ],
+)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_class_weights_that_leave_no_row_are_told_and_the_cure_works(y, class_weight, sample_weight, cure, solver):
+    with pytest.raises(DataError, match=r"every row has the weight 0(.|\n)*fix: .*a class_weight, above 0"):
+        classified(y=y, class_weight=class_weight, sample_weight=sample_weight, solver=solver)
+    assert np.isfinite(classified(y=y, class_weight=cure, sample_weight=sample_weight, solver=solver)).all()
+
+
 @pytest.mark.parametrize("weight", [5e-324, 1e-30, 3.0, 1e308])
 def test_the_size_of_equal_weights_does_not_matter(weight):
     np.testing.assert_allclose(regressed(sample_weight=np.full(24, weight)), regressed(), rtol=1e-12)

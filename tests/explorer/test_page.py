@@ -215,6 +215,37 @@ def test_a_kink_is_dragged_and_moments_are_put_back(page, served):
         assert np.array_equal(explorer.trainer.params[name], value)
 
 
+SMALL, NARROW, WIDE = ("kink", (2,)), ("sine", (5,)), ("sine", (100,))
+LESSONS = {
+    "A network is a graph": [("Graph", *SMALL, 0)] * 3 + [("One step", *SMALL, 0)],
+    "A step of SGD": [("One step", *SMALL, 0), ("Training", *SMALL, 50), *[("Training", *SMALL, 0)] * 2],
+    "What wide networks do": [
+        ("Data", *NARROW, 0),
+        ("Theory", *NARROW, 0),
+        ("Training", *WIDE, 0),
+        ("Theory", *WIDE, 0),
+    ],
+}
+
+
+def test_three_lessons_drive_the_page(page, served):
+    explorer, lesson = served[1][-1], page.get_by_role("region", name="lesson")
+
+    def state():
+        view = page.locator("[role=tab][aria-selected=true]").inner_text()
+        return view, explorer.chosen.data, explorer.chosen.hidden, explorer.trainer.step
+
+    for number, (title, stages) in enumerate(LESSONS.items()):
+        show_view(page, "Lessons")
+        page.get_by_role("button", name="Begin").nth(number).click()
+        for place, wanted in enumerate(stages):
+            lesson.get_by_text(f"{place + 1} of 4", exact=True).wait_for()
+            assert title in lesson.inner_text()
+            until(page, lambda wanted=wanted: state() == wanted)
+            lesson.get_by_role("button", name="Done" if place == 3 else "Next").click()
+    assert any("sgd 0.1, batch" in run["label"] for run in explorer.earlier)  # to compare with
+
+
 def test_every_view_is_accessible_in_light_and_dark(page):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -205,6 +205,21 @@ CASES = {
     "rows of other lengths": Cure(
         lambda: read([[1.0, 2.0], [1.0]]), "give rows of the same length", lambda: read([[1.0, 2.0, 3.0]] * 6)
     ),
+    "weights of other rows": Cure(
+        lambda: read(sample_weight=np.ones(3)),
+        "one number for each row",
+        lambda: read(sample_weight=np.ones(len(X))),
+    ),
+    "a weight below 0": Cure(
+        lambda: read(sample_weight=-np.eye(len(X))[1] + 1e-9),
+        "finite weights of at least 0; (0) leaves a row out",
+        lambda least: read(sample_weight=np.maximum(-np.eye(len(X))[1] + 1e-9, float(least))),
+    ),
+    "rows that weigh nothing": Cure(
+        lambda: read(sample_weight=np.zeros(len(X))),
+        "a (sample_weight), or a class_weight, above 0 for the rows that count",
+        lambda name: read(**{name: np.ones(len(X))}),
+    ),
     "weights that are texts": Cure(
         lambda: read(sample_weight=["a"] * 6),
         "one number of at least 0 for each row",
@@ -236,6 +251,21 @@ CASES = {
             read(y=Y + 1, loss=losses.CrossEntropy(), outputs=3),
         ),
     ),
+    "no row": Cure(lambda: read(X[:0], X[:0, 0]), "at least one row", lambda: read(X[:1], X[:1, 0])),
+    "two targets for one loss": Cure(
+        lambda: read(y=(X[:, 0], X[:, 0])),
+        "a tuple, one array for each loss",
+        lambda: read(y=(X[:, 0],)),
+    ),
+    "a target too few": Cure(lambda: read(y=X[:5, 0]), "as many rows in each", lambda: read(X[:5], X[:5, 0])),
+    "labels that are smoothed away": Cure(
+        lambda: losses.SmoothedCrossEntropy(smoothing=1.0),
+        "a share from 0 to below 1",
+        lambda: losses.SmoothedCrossEntropy(smoothing=0.0),
+    ),
+    "no margin": Cure(lambda: losses.Ramp(0.0), "a positive margin", lambda: losses.Ramp(1.0)),
+    "no width": Cure(lambda: losses.Huber(0.0), "a positive width", lambda: losses.Huber(1.0)),
+    "a strength below 0": Cure(lambda: penalties.L2(-1.0), "a finite number, at least 0", lambda: penalties.L2(0.0)),
     "counts": Cure(
         lambda: read(y=-np.abs(X[:, 0]), loss=losses.Poisson()),
         "counts start at 0",

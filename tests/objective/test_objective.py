@@ -110,8 +110,8 @@ def test_several_outputs_sum_their_losses():
         (X, Y.astype(str), None, "not numbers"),
         (X.astype(object), Y, None, "wants numbers, got an array of object"),
         (X, Y, np.ones(3), r"sample_weight has the shape \(3,\)"),
-        (X, Y, -np.ones(50), "at least 0"),
-        (X, Y, np.zeros(50), "not 0 everywhere"),
+        (X, Y, -np.ones(50), "sample_weight is -1 in row 0"),
+        (X, Y, np.zeros(50), "every row has the weight 0"),
         (
             np.where(np.arange(200).reshape(50, 4) == 9, np.nan, X),
             Y,

@@ -87,6 +87,11 @@ CASES = {
         "(1) for an error, (0) for none",
         lambda *entries: theory.Monitor(0.1).update([int(e) for e in entries]),
     ),
+    "errors in words": Cure(
+        lambda: theory.Monitor(0.1).update(["wrong", "right"]),
+        "(1) for an error, (0) for none",
+        lambda *entries: theory.Monitor(0.1).update([int(e) for e in entries]),
+    ),
     "a strength below 0": Cure(
         lambda: theory.kernel_ridge(X, Y, -1.0),
         "give a finite number that is not negative",

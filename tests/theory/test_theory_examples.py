@@ -73,6 +73,14 @@ def test_the_example_writes_its_figure(example, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("neurons: at most") == 2
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("optimized")
+def test_the_figure_of_width_and_optimum_is_the_one_of_the_page(example, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["width_and_optimum.py", "--out", str(tmp_path / "width.png")])
+    example("width_and_optimum").main()
+    same_picture(tmp_path / "width.png", DOCS / "images" / "width_and_optimum.png")
+
+
 def test_random_features_tend_to_the_kernel_and_interpolate(example, tmp_path, monkeypatch):
     module = example("random_features")
     monkeypatch.setattr(sys, "argv", ["random_features.py", "--out", str(tmp_path / "features.png")])

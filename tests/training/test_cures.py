@@ -49,6 +49,12 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         ),
         "no seed": Cure(lambda: fit(seed=-1), "a whole number from (0) on", lambda seed: fit(seed=int(seed))),
         "no sampler": Cure(lambda: fit(batches=32), "(batches=.*)", lambda text: fit(**keywords(text))),
+        "no end": Cure(
+            lambda: fit(epochs=None),
+            r"(epochs=20), or (steps=10_000), one of the two",
+            lambda *texts: [fit(**{"epochs": None} | dict.fromkeys(keywords(text), 2)) for text in texts],
+        ),
+        "no epoch": Cure(lambda: fit(epochs=0), "a whole number from (1) on", lambda epochs: fit(epochs=int(epochs))),
         "inputs alone": Cure(
             lambda: fit(X), r"data=(\(X, y\)), or a table", lambda pair: fit(eval(pair, {"X": X, "y": Y}))
         ),

@@ -6,8 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from reseau.verification.boxes import Boxes, backward_bounds, forward_bounds
+from reseau.verification.boxes import Boxes, backward_bounds, forward_bounds, tightened
 from reseau.verification.chain import Chain, Layer
+from tools import chains
 
 
 def random_chain(rng):
@@ -38,9 +39,8 @@ def check_one(seed):
     pairs = np.array([0, 1])
     lows = [bounded.low[:, b] for b in pairs]
     for row in range(2):
-        found, _ = backward_bounds(
-            chain, bounded, pairs, np.tile(rows[row], (2, 1)), np.full(2, constants[row]), False, 3
-        )
+        asked = np.tile(rows[row], (2, 1)), np.full(2, constants[row])
+        found, _ = backward_bounds(chain, *bounded.of(pairs), *asked, False, 3)
         for b in pairs:
             lows[b][row] = max(lows[b][row], found[b])
     for b in pairs:
@@ -63,6 +63,29 @@ def test_no_bound_is_crossed_by_an_exact_evaluation():
 def test_no_bound_of_ten_thousand_networks_is_crossed():
     for seed in range(10_000):
         check_one(seed + 1000)
+
+
+def test_what_unstable_units_read_is_bounded_closer_than_by_intervals():
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        chain = chains.random_chain(rng, [3, 8, 8, 8, 2])
+        box = Boxes(-0.2 * np.ones((3, 1)), 0.2 * np.ones((3, 1)), np.ones((1, 1), bool))
+        bounded = forward_bounds(chain, box, np.eye(2), np.zeros(2), False)
+        least, most, x = box.low, box.high, rng.uniform(-0.2, 0.2, (500, 3))
+        for k, layer in enumerate(chain.layers[:-1]):
+            up, down = np.maximum(layer.weight.T, 0), np.minimum(layer.weight.T, 0)
+            least, most = (up @ a + down @ b + layer.bias[:, None] for a, b in ((least, most), (most, least)))
+            z = x @ layer.weight + layer.bias
+            given = least - 1e-9, most + 1e-9
+            at = bounded.center, bounded.radius, bounded.layers[k].size
+            low, high = tightened(chain, list(bounded.layers[:k]), at, *given, False)
+            assert (low >= given[0]).all()
+            assert (high <= given[1]).all()
+            assert (z >= low.T).all()
+            assert (z <= high.T).all()
+            if k == 2:
+                assert (high - low).mean() < 0.8 * (most - least).mean()
+            least, most, x = np.maximum(least, 0), np.maximum(most, 0), np.maximum(z, 0)
 
 
 def in_float32(rng, chain, x):

@@ -8,6 +8,7 @@ import pytest
 
 from reseau.errors import DataError
 from reseau.verification.chain import Chain, Layer, checked
+from reseau.verification.descent import descend, wander
 from reseau.verification.search import search
 from reseau.verification.verdict import decide
 from reseau.verification.vnnlib import Property, parsed
@@ -52,6 +53,7 @@ BOX = "(assert (>= X_0 0))(assert (<= X_0 1))"
         ("(assert (or (<= Y_0 -1) (>= Y_0 1.5)))(assert (>= Y_1 -0.5))", "unsat"),  # an or followed by an assert
         ("(assert (or (and (>= Y_0 1) (<= Y_0 0.5)) (and (>= Y_1 0) (<= Y_1 0))))", "sat"),  # a tie at X_0 = 0
         ("(assert (and (>= Y_0 0.2) (<= Y_0 0.3)))", "sat"),
+        ("(assert (<= X_0 1e300))(assert (>= Y_0 1e300))", "unsat"),  # overflows on the way
     ],
 )
 def test_the_cases_that_tools_were_wrong_about(asserted, expected):
@@ -75,6 +77,22 @@ def test_a_witness_that_the_program_does_not_confirm_does_not_count():
     assert decide(TWICE, asked, timeout=0.2, replay=lambda x: np.zeros(2)).verdict != "sat"
     assert decide(TWICE, asked, timeout=0.2, replay=lambda x: np.full(2, np.nan)).verdict != "sat"
     assert decide(TWICE, asked, timeout=20, replay=lambda x: np.array([2 * x[0], -x[0]])).witness.replayed
+
+
+def test_walks_find_the_conjunction_that_descents_turn_from():
+    """One conjunction is all but met everywhere, the other is far off and met at an end of the box."""
+    chain = Chain((Layer(np.array([[0.0, -5.0], [1e-3, 0.0]]), np.array([0.01, 5.0])),))
+    low, high = -np.ones((2, 1)), np.ones((2, 1))
+    asked = np.eye(2), np.zeros(2), np.array([0, 1]), low, high
+    starts = np.random.default_rng(0).uniform(-1, 0.5, (2, 50))
+    ended = descend(chain, *asked, starts, time.monotonic() + 60)
+    walked = wander(chain, *asked, np.random.default_rng(0), time.monotonic() + 60)
+    assert (chain(ended.T) > 0).all()
+    assert (np.abs(walked) <= 1).all()
+    assert (chain(walked.T)[:, 1] <= 0).any()
+    late = time.monotonic() - 1  # no step is taken
+    np.testing.assert_array_equal(descend(chain, *asked, starts, late), starts)
+    assert (chain(wander(chain, *asked, np.random.default_rng(0), late).T) > 0).all()
 
 
 def test_what_is_refused():

@@ -33,6 +33,8 @@ def test_equal_boxes_share_a_case():
         (HEAD + BOX + "(assert (> Y_0 0))", "only (<= a b)"),
         (HEAD + BOX + "(assert (>= Y_0 nan))", "a number or a name"),
         (HEAD + BOX + "(assert (>= Y_0 inf))", "a number or a name"),
+        (HEAD + BOX + "(assert (>= Y_0 1e999))", "beyond the numbers of float64"),
+        (HEAD + "(assert (>= X_0 1e-400))(assert (<= X_0 1))(assert (>= Y_0 0))", "beyond the numbers of float64"),
         (HEAD + BOX + "(assert (or))", "disjunction of nothing"),
         (HEAD + BOX + "(assert (>= Y_0 0)", "not closed"),
         (HEAD + BOX + "(assert (>= Y_0 0)))", "not opened"),

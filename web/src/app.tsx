@@ -4,6 +4,7 @@ import { useCallback, useEffect, useErrorBoundary, useMemo, useReducer, useRef, 
 import type { Channel, Reply } from "./channel";
 import { DARK, LIGHT, type Palette } from "./colors";
 import { Sidebar, Transport } from "./controls";
+import { Pace } from "./pace";
 import { fromHash, TITLES, toHash, VIEWS, type App, type Described, type Progress, type Settings, type View } from "./state";
 import { DataView } from "./views/data";
 import { GraphView } from "./views/graph";
@@ -62,14 +63,17 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
   now.current = state;
   const [theme, setTheme] = useTheme(root);
   const palette = usePalette(root, theme);
-  const [wide, setWide] = useState(true);
+  const [wide, setWide] = useState(() => matchMedia("(min-width: 701px)").matches); // on a small screen the view comes first
 
   const missing = useRef<{ file: string; target: string } | null>(null); // a table that the address names
   const [asked, setAsked] = useState(0);
   const busy = useLate(asked > 0, 500);
 
+  const pace = useMemo(() => new Pace(() => now.current.about?.cores ?? 1), []);
+
   const ask = useCallback(async (command: string, fields = {}, file?: ArrayBuffer): Promise<Reply | null> => {
-    setAsked((n) => n + 1);
+    const counted = pace.refreshing ? 0 : 1; // nobody waits for a refresh
+    setAsked((n) => n + counted);
     try {
       const reply = await channel.ask(command, fields, file);
       if (reply.kind === "describe") take(reply.data);
@@ -78,7 +82,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
       set({ error: (error as Error).message });
       return null;
     } finally {
-      setAsked((n) => n - 1);
+      setAsked((n) => n - counted);
     }
   }, []);
 
@@ -114,8 +118,14 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
 
   useEffect(() => {
     channel.onEvent = (event) => {
-      if (event.kind === "progress")
-        set((s) => ({ progress: event.data as Progress, version: s.version + 1, error: event.data.error || s.error }));
+      if (event.kind !== "progress") return;
+      const progress = event.data as Progress;
+      const look = () => set((s) => ({ version: s.version + 1 }));
+      const tell = () => set((s) => ({ progress, error: progress.error || s.error }));
+      // of a run that was paused meanwhile nothing older is told
+      if (progress.running) return void pace.offer(look, () => now.current.progress?.running && tell());
+      tell();
+      look();
     };
     channel.onClosed = (closed) => set({ closed });
     void start();
@@ -153,6 +163,7 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     settings: state.settings!,
     palette,
     channel,
+    pace,
     ask,
     act,
     configure,

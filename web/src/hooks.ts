@@ -1,11 +1,8 @@
 /** What views share: a reply that is asked again when something changed, and the size of an element. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Reply } from "./channel";
 import type { App } from "./state";
-
-const SHARE = 0.09; // of each core that looking may take while training runs, so that a fit takes at most a tenth longer
-const LONGEST_REST = 2000; // milliseconds
 
 /** The reply to a command, asked again when `keys` change; at most one question is under way. */
 export function useReply(
@@ -17,24 +14,21 @@ export function useReply(
   const [kept, setKept] = useState<{ reply: Reply | null; problem: number }>({ reply: null, problem: app.problem });
   const busy = useRef(false);
   const again = useRef(false);
-  const asked = { command, fields, problem: app.problem, running: app.progress.running };
+  const asked = { command, fields, problem: app.problem };
   const now = useRef(asked);
   now.current = asked;
   const gone = useRef(false);
   useEffect(() => () => void (gone.current = true), []);
-  useEffect(() => {
+  // before the page is drawn, so that a refresh knows what was asked
+  useLayoutEffect(() => {
     const run = async () => {
       const { problem } = now.current;
       if (!now.current.command) return setKept({ reply: null, problem });
       if (busy.current) return void (again.current = true);
       busy.current = true;
-      const began = performance.now();
-      const found = await app.ask(now.current.command, now.current.fields);
-      const took = performance.now() - began;
+      const found = await app.pace.gathered(app.ask(now.current.command, now.current.fields));
       if (gone.current) return;
       setKept({ reply: found, problem });
-      const share = Math.min(SHARE * app.about.cores, 1);
-      if (now.current.running) await new Promise((done) => setTimeout(done, Math.min(took / share - took, LONGEST_REST)));
       busy.current = false;
       if (again.current) {
         again.current = false;
@@ -44,6 +38,20 @@ export function useReply(
     void run();
   }, [command, ...keys]);
   return kept.problem === app.problem ? kept.reply : null; // never that of another network or other rows
+}
+
+/** A canvas of so many pixels, drawn again when its size or `keys` change. */
+export function useDrawing(
+  width: number,
+  height: number,
+  draw: (g: CanvasRenderingContext2D) => void,
+  keys: unknown[],
+): preact.RefObject<HTMLCanvasElement> {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    if (canvas.current && width > 0 && height > 0) draw(sharp(canvas.current, width, height));
+  }, [width, height, ...keys]);
+  return canvas;
 }
 
 /** Width and height of an element, followed. */
@@ -65,7 +73,7 @@ export function useSize<T extends HTMLElement>(): [preact.RefObject<T>, number, 
 }
 
 /** A canvas of so many pixels of the page, sharp on every screen; what draws on it. */
-export function sharp(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+function sharp(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.max(1, Math.round(width * ratio));
   canvas.height = Math.max(1, Math.round(height * ratio));

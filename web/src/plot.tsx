@@ -31,10 +31,11 @@ export function logarithmic(low: number, high: number, from: number, to: number)
   const every = Math.max(1, Math.ceil((b - a) / 7));
   let ticks: number[] = [];
   for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k += every) ticks.push(10 ** k);
-  if (ticks.length < 2) {
+  for (const within of [[1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
+    if (ticks.length > 2) break;
     ticks = [];
     for (let k = Math.floor(a); k <= b; k++)
-      for (const m of [1, 2, 5]) if (m * 10 ** k >= low && m * 10 ** k <= high) ticks.push(m * 10 ** k);
+      for (const m of within) if (m * 10 ** k >= low && m * 10 ** k <= high) ticks.push(m * 10 ** k);
   }
   const scale = ((x: number) => from + ((Math.log10(Math.max(x, low)) - a) / (b - a)) * (to - from)) as Scale;
   scale.back = (p) => 10 ** (a + ((p - from) / (to - from)) * (b - a));

@@ -2,6 +2,7 @@
 
 import type { Channel, Reply } from "./channel";
 import type { Palette } from "./colors";
+import type { Pace } from "./pace";
 
 export const VIEWS = ["graph", "training", "data", "step", "theory", "lessons"] as const;
 export type View = (typeof VIEWS)[number];
@@ -107,6 +108,7 @@ export interface App {
   /** Grows whenever the problem is another one. */
   problem: number;
   channel: Channel;
+  pace: Pace;
   ask(command: string, fields?: Record<string, unknown>, file?: ArrayBuffer): Promise<Reply | null>;
   choose(part: Partial<{ view: View; row: number; node: string; lesson: [number, number] | null }>): void;
   build(part: Partial<Chosen>): Promise<void>;

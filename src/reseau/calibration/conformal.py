@@ -98,7 +98,8 @@ def conformal(
             for long sets; "top-k", the k most probable ones.
         groups: Calibrate each group by itself, so that each is covered with the level (Mondrian): the place of the
             input's column that holds the group of a row, a whole number from 0; or "class", the true class. A row of a
-            group that no calibration row is of, or whose group is blank, gets the whole line, or all classes.
+            group that no calibration row is of, or whose group is blank or no whole number, gets the whole line, or all
+            classes; so does one whose scores are NaN.
         penalty: Of "raps": what is added to the score of a class for each place
         free: beyond this one in the order of probabilities.
         seed: Of "aps" and "raps": seed of the uniform numbers that break the probability of calibration rows; a set
@@ -238,7 +239,10 @@ def _calibration_scores(
     place = network.graph.outputs.index(output)
     values = network.in_blocks(params, X)
     exact = np.asarray(values[place] if isinstance(values, tuple) else values).astype(np.float64)
-    targets = y.astype(np.float64)
+    try:
+        targets = y.astype(np.float64)
+    except (ValueError, TypeError):
+        raise DataError(f"conformal: targets of the type {y.dtype}\n  fix: numbers, one for each row") from None
     if kind == "quantiles":
         return np.maximum(exact[:, 0] - targets, targets - exact[:, 1])
     distance = np.abs(targets - exact[:, 0])

@@ -8,9 +8,9 @@ from reseau.graph import Node, apply_op, constant
 from reseau.layers import clip, softmax
 from reseau.network import Network
 from reseau.ops.arithmetic import Add, Cast, Maximum, Multiply, Subtract
-from reseau.ops.comparison import IsNan, LessOrEqual, Where
+from reseau.ops.comparison import Equal, IsNan, LessOrEqual, Or, Where
 from reseau.ops.cumulative import CumulativeSum
-from reseau.ops.functions import Abs
+from reseau.ops.functions import Abs, Floor
 from reseau.ops.indexing import Embedding, TakeAlong, TopK
 from reseau.ops.shapes import ReshapeTo, Slice
 
@@ -38,7 +38,9 @@ def further(
     """
     quantile = held if place is None else _of_group(network.graph.inputs[0], place, held)
     if how is not None:
-        inside = apply_op(LessOrEqual(), score_nodes(output, how, precision)[1], quantile)
+        shares, scores = score_nodes(output, how, precision)
+        # a class whose probability is NaN is not left out: nothing is known of it
+        inside = apply_op(Or(), apply_op(LessOrEqual(), scores, quantile), apply_op(IsNan(), shares))
         return (apply_op(Cast("int32"), inside, name="set"),)
     first = apply_op(Slice(1, 0, 1), output)
     second = first if kind == "absolute" else apply_op(Slice(1, 1, 2), output)
@@ -88,7 +90,8 @@ def _of_group(x: Node, place: int, table: Node) -> Node:
     """The quantile of each row's group, (batch, 1); the last entry of the table for any other."""
     last = float(int(table.shape[0]) - 1)
     group = apply_op(Slice(1, place, place + 1), x)
-    known = apply_op(Where(), apply_op(IsNan(), group), constant(last), group)
+    whole = apply_op(Equal(), apply_op(Floor(), group), group)  # NaN is none
+    known = apply_op(Where(), whole, group, constant(last))
     wrong = apply_op(LessOrEqual(), known, constant(-0.5))
     inside = clip(apply_op(Where(), wrong, constant(last), known), 0.0, last)
     return apply_op(Embedding(), apply_op(Cast("int32"), apply_op(ReshapeTo(x.shape[:1]), inside)), table)

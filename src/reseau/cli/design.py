@@ -149,7 +149,6 @@ def _loss(name: str | None, recipe: Recipe) -> tuple[str, Loss]:
 def _scaled(train: Table) -> tuple[Node, Node]:
     """The input, and what the layers read: pixels from 0 to 1, columns with mean 0 and deviation 1."""
     if len(train.recipe.shape) > 1:
-        x = rs.input("image", train.recipe.shape)
-        return x, pixels(x, train.features)
+        return pixels(train.features)
     x = rs.input("features", train.recipe.shape)
     return x, standardized(x, train.features.mean(axis=0), train.features.std(axis=0))

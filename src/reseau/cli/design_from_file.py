@@ -29,7 +29,10 @@ def continued(file: NetworkFile, loss: str | None, train: Table) -> tuple[Design
         raise DataError(f"{path}: it has {len(graph.inputs)} inputs, a table is one\n  fix: another model")
     source, scores = graph.inputs[0], scores_of(graph.outputs[-1])
     if scores.shape[1:] != wanted:
-        raise DataError(f"{path}: its last output has {scores.shape[1:]} entries, the data wants {wanted}")
+        raise DataError(
+            f"{path}: its last output has {scores.shape[1:]} entries, the data wants {wanted}\n"
+            "  fix: data of as many classes, or another model"
+        )
     if "recipe" not in file.words and (recipe.missing == "impute" or any(c.categories for c in recipe.columns)):
         raise DataError(
             f"{path}: it does not know texts or blanks, and reads numbers as they are\n  fix: a table of numbers alone"
@@ -39,7 +42,10 @@ def continued(file: NetworkFile, loss: str | None, train: Table) -> tuple[Design
     h = x
     if lengths != recipe.shape:
         if prod(lengths) != prod(recipe.shape):
-            raise DataError(f"{path}: it reads {lengths}, each row of the data is {recipe.shape}")
+            raise DataError(
+                f"{path}: it reads {lengths}, each row of the data is {recipe.shape}\n"
+                "  fix: rows of as many numbers, or another model"
+            )
         if len(lengths) == 3 and lengths == (recipe.shape[-1], *recipe.shape[:-1]):
             h = rs.transpose(h, (0, 3, 1, 2))  # the file has channels first
         else:

@@ -246,7 +246,7 @@ def _sheet(
 ) -> Sheet:
     """The columns of a file, read as the arguments say, or else with this decimal mark."""
     return read_sheet(
-        *(name,),
+        name,
         columns=columns,
         without=without,
         texts=texts,

@@ -23,7 +23,10 @@ def certify_classes(model: Any, sample: Examples, holdout: Examples | None, delt
         delta: Probability that the bound fails.
     """
     if model.multilabel_:
-        raise DataError("certify: an error rate is of one class a row, this model gives several labels")
+        raise DataError(
+            "certify: an error rate is of one class a row, this model gives several labels\n"
+            "  fix: certify a model of each label"
+        )
     numbered = [
         None if rows is None else (rows[0], np.searchsorted(model.classes_, rows[1])) for rows in (sample, holdout)
     ]
@@ -55,7 +58,10 @@ def certify_numbers(
         target_bound: The largest absolute target there will ever be.
     """
     if model.n_outputs_ != 1:
-        raise DataError(f"certify: bounds are of one output, this model has {model.n_outputs_}")
+        raise DataError(
+            f"certify: bounds are of one output, this model has {model.n_outputs_}\n"
+            "  fix: certify a model of each output"
+        )
     settings = replace(ANY_UNIT, delta=delta, loss="squared", clip=clip, target_bound=target_bound)
     return certify_network(model.network_, model.params_, *sample, settings, holdout=holdout)
 

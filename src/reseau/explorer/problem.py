@@ -200,8 +200,7 @@ def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
         table = table.under(table.rows(stays).fitted().recipe)
         x, h = preprocess(table.recipe)
     elif len(recipe.shape) > 1:
-        x = input("image", recipe.shape)
-        h = pixels(x, table.features)
+        x, h = pixels(table.features)
     else:
         x = h = input("x", recipe.shape)
     if shape.filters and len(recipe.shape) != 3:

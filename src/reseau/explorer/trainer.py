@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 LAST_STEP = 2**31 - 2**24  # steps are numbered by 32 bits
 CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
-SHARE = 0.05  # of the time that looking may take
+SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
 PAUSE = 0.08  # seconds between what is told
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
@@ -105,7 +105,7 @@ class Trainer:
     def begin(self) -> None:
         """Step 0: no steps, an empty curve, and the moment before the first step."""
         self.step, self.seconds, self.offset = 0, 0.0, 0
-        self.loss = self.validation = float("nan")
+        self.loss = self.validation = self.last = float("nan")
         self.speed, self.error = 0.0, ""
         self.curve: list[tuple[int, float, float]] = []
         self.moments = [m for m in self.moments if m.source]
@@ -212,7 +212,13 @@ class Trainer:
 
     def _leave_run(self) -> None:
         """The next steps begin a run of their own, with a fresh optimizer."""
-        self.offset, self.run = self.step, None
+        self.offset, self.run, self.last = self.step, None, float("nan")
+
+    def _mean_of_an_epoch(self, loss: float, part: float) -> float:
+        """The mean of the part of an epoch that has run; of the rest, that of the one before: few steps say little."""
+        if not part:
+            self.last = loss
+        return loss if isnan(self.last) else part * loss + (1 - part) * self.last
 
     def _step_settings(self) -> StepSettings:
         kind = np.dtype(next(iter(self.params.values())).dtype)
@@ -250,11 +256,12 @@ class Trainer:
         try:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
-            before, seen, due, looked = run.step, time.perf_counter(), 0.0, self.step
+            before, seen, looked = run.step, time.perf_counter(), self.step
+            due = seen + PAUSE
             for record in run.records(last):
                 now = time.perf_counter()
                 self.step, self.seconds = record.step + self.offset, record.seconds
-                self.loss = record.losses[-1] if record.losses else record.loss
+                self.loss = self._mean_of_an_epoch(record.loss, record.step % run.in_epoch / run.in_epoch)
                 self.speed = (record.step - before) / max(now - seen, 1e-9)
                 before, seen = record.step, now
                 ends = self.stopping.is_set() or record.step == last

@@ -68,7 +68,7 @@ def value_and_grad(
             more forward pass (Chen, Xu, Zhang and Guestrin, *Training Deep Nets with Sublinear Memory Cost*, 2016).
     """
     if keep not in ("all", "sqrt"):
-        raise DataError(f'keep is "all" or "sqrt", got {keep!r}')
+        raise DataError(f'keep={keep!r}\n  fix: "all" or "sqrt"')
     steps = [n for n in order((root, *also)) if n.op is not None]
     size = len(steps) if keep == "all" else max(isqrt(len(steps)), 1)
     segments = [steps[i : i + size] for i in range(0, len(steps), max(size, 1))]

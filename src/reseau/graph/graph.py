@@ -27,14 +27,17 @@ class Graph:
         self.outputs = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
         for node in (*self.inputs, *self.outputs):
             if not isinstance(node, Node):
-                raise GraphError(f"a network joins nodes, got {type(node).__name__} {node!r}")
+                raise GraphError(
+                    f"a network joins nodes, got {type(node).__name__} {node!r}\n"
+                    "  fix: nodes, as rs.input and layers make them"
+                )
         for node in self.inputs:
             if not isinstance(node.source, Input):
                 raise GraphError(
                     f"{node.label} is listed as an input but is not one\n  fix: start from rs.input(name, shape)"
                 )
         if not self.outputs:
-            raise GraphError("a network needs at least one output")
+            raise GraphError("a network without outputs computes nothing\n  fix: at least one output")
         self.nodes = order((*self.inputs, *self.outputs))
         for node in self.nodes:
             if isinstance(node.source, Input) and node not in self.inputs:

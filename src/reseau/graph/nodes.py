@@ -250,7 +250,7 @@ def constant(value: object) -> Node:
     """
     array = np.asarray(float(value) if isinstance(value, int) else value)
     if array.dtype == object:
-        raise GraphError(f"a constant must be an array of numbers, got {type(value).__name__}")
+        raise GraphError(f"a constant cannot be made of {type(value).__name__}\n  fix: an array of numbers")
     return Node(None, (), array.shape, None, Constant(array))
 
 

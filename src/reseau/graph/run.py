@@ -44,7 +44,9 @@ class Gradients:
     def __getitem__(self, name: str) -> Array:
         node = self.graph[name]
         if node not in self.cotangents:
-            raise DataError(f"{name!r} has no derivative: it holds indices or labels")
+            raise DataError(
+                f"{name!r} has no derivative: it holds indices or labels\n  fix: ask for a node of real numbers"
+            )
         return self.cotangents[node]
 
 

@@ -100,6 +100,16 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
+def check_finite_params(own: Mapping[str, Node], params: Params, who: str) -> None:
+    """`check_params`, and raise `DataError` where an entry is not finite."""
+    check_params(own, params)
+    for name in own:
+        if not np.isfinite(np.asarray(params[name], np.float64)).all():
+            raise DataError(
+                f"{who}: {name!r} has entries that are not finite\n  fix: parameters of a finished training"
+            )
+
+
 def real_type(source: Input, precision: np.dtype[Any]) -> np.dtype[Any] | None:
     """The type of the real numbers that an input reads, where those that follow the parameters have `precision`.
 
@@ -129,7 +139,7 @@ def read_input(node: Node, given: ArrayLike, precision: np.dtype[Any]) -> Any:
     if node.source.dtype == "str":
         return read_texts(node, array)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
-        raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}")
+        raise DataError(f"input {node.name!r} wants numbers, got an array of {array.dtype}\n  fix: an array of numbers")
     if len(array.shape) != len(node.shape) or any(
         isinstance(n, int) and n != m for n, m in zip(node.shape, array.shape, strict=True)
     ):
@@ -161,7 +171,10 @@ def _converted(node: Node, array: np.ndarray, wanted: np.dtype[Any]) -> np.ndarr
 
 
 def read_inputs(nodes: Sequence[Node], given: Sequence[ArrayLike], precision: np.dtype[Any]) -> tuple[Any, ...]:
-    """The arrays for all inputs; a word in their shapes stands for one number."""
+    """The arrays for all inputs, of which there are as many; a word in their shapes stands for one number."""
+    if len(given) != len(nodes):
+        names = ", ".join(str(node.name) for node in nodes)
+        raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give {names}, in this order")
     arrays = tuple(read_input(node, array, precision) for node, array in zip(nodes, given, strict=True))
     met: dict[str, tuple[int, Node]] = {}
     for node, array in zip(nodes, arrays, strict=True):

@@ -9,7 +9,6 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from reseau.cache import Recent, shared_length
-from reseau.errors import DataError
 from reseau.graph import Graph, Input, Node
 from reseau.graph.fork import check_process
 from reseau.graph.rows import by_rows
@@ -134,9 +133,6 @@ class Predictor:
 
     def _read(self, inputs: Sequence[Any], key: Any) -> Sequence[np.ndarray]:
         """The inputs as arrays of the types that the network reads; what fits under this key is not checked again."""
-        if len(inputs) != len(self.graph.inputs):
-            names = ", ".join(str(n.name) for n in self.graph.inputs)
-            raise DataError(f"the network reads {len(self.graph.inputs)} inputs ({names}), got {len(inputs)}")
         with self._bits():
             found = [np.asarray(x) for x in read_inputs(self.graph.inputs, inputs, self._precision)]
         sources = [n.source for n in self.graph.inputs]

@@ -105,7 +105,7 @@ class SmoothedCrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing < 1:
-            raise DataError(f"the smoothing of labels is a share in [0, 1), got {self.smoothing}")
+            raise DataError(f"the smoothing of labels is {self.smoothing}\n  fix: a share from 0 to below 1")
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 2) -> Constants:
         if not self.smoothing:

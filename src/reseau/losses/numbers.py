@@ -73,7 +73,7 @@ class Huber(Loss):
 
     def __post_init__(self) -> None:
         if not self.width > 0:
-            raise DataError(f"the width of Huber's loss must be positive, got {self.width}")
+            raise DataError(f"the width of Huber's loss is {self.width}\n  fix: a positive width")
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         reach = output_bound + target_bound

@@ -120,7 +120,7 @@ class Ramp(SignLoss):
 
     def __post_init__(self) -> None:
         if not self.margin > 0:
-            raise DataError(f"the margin of the ramp loss must be positive, got {self.margin}")
+            raise DataError(f"the margin of the ramp loss is {self.margin}\n  fix: a positive margin")
 
     def constants(self, output_bound: float = inf, target_bound: float = inf, dimension: int = 1) -> Constants:
         return Constants(sqrt(dimension) / self.margin, inf, 0.0, float(dimension))

@@ -113,8 +113,19 @@ def _read_weights(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
         raise DataError(f"sample_weight is {given.dtype}, not numbers\n  fix: one number of at least 0 for each row")
     weights = np.asarray(given, np.float64)
     if weights.shape != (n,):
-        raise DataError(f"sample_weight has the shape {weights.shape}, the data has {n} rows")
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise DataError("sample_weight must be finite, at least 0, and not 0 everywhere")
+        raise DataError(
+            f"sample_weight has the shape {weights.shape}, the data has {n} rows\n  fix: one number for each row"
+        )
+    odd = ~(np.isfinite(weights) & (weights >= 0))
+    if odd.any():
+        row = int(odd.argmax())
+        raise DataError(
+            f"sample_weight is {weights[row]:g} in row {row}\n  fix: finite weights of at least 0; 0 leaves a row out"
+        )
+    if not weights.any():
+        raise DataError(
+            "every row has the weight 0, so there is nothing to learn from\n"
+            "  fix: a sample_weight, or a class_weight, above 0 for the rows that count"
+        )
     shares = weights / weights.max()  # their sum is a number between 1 and n, however large or small they are
     return np.asarray(shares * (n / shares.sum()))

@@ -362,10 +362,13 @@ class Objective:
         )
         n = inputs[0].shape[0]
         if n == 0:
-            raise DataError("there is no row in the data")
+            raise DataError("there is no row in the data\n  fix: at least one row")
         wanted = y if isinstance(y, tuple) else (y,)
         if len(wanted) != len(self.losses):
-            raise DataError(f"the objective has {len(self.losses)} targets, got {len(wanted)}")
+            raise DataError(
+                f"the objective has {len(self.losses)} targets, got {len(wanted)}\n"
+                "  fix: a tuple, one array for each loss"
+            )
         words = {d: m for node, x in zip(nodes, inputs, strict=True) for d, m in zip(node.shape, x.shape, strict=True)}
         lengths = {d: m for d, m in words.items() if isinstance(d, str)}
         targets = tuple(
@@ -374,5 +377,8 @@ class Objective:
         )
         for what, rows in [("inputs", [x.shape[0] for x in inputs]), ("targets", [t.shape[0] for t in targets])]:
             if any(r != n for r in rows):
-                raise DataError(f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}")
+                raise DataError(
+                    f"the {what} have {' and '.join(map(str, rows))} rows, the first input has {n}\n"
+                    "  fix: as many rows in each"
+                )
         return Examples(inputs, targets, _read_weights(sample_weight, n))

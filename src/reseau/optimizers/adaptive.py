@@ -18,10 +18,10 @@ __all__ = ["Adagrad", "Adam", "AdamW", "RMSProp"]
 
 def _check(name: str, epsilon: float, *decays: float) -> None:
     if not epsilon >= 0:
-        raise DataError(f"{name}: epsilon is at least 0, got {epsilon}")
+        raise DataError(f"{name}: epsilon={epsilon}\n  fix: an epsilon of at least 0")
     for decay in decays:
         if not 0 <= decay < 1:
-            raise DataError(f"{name}: a decay is in [0, 1), got {decay}")
+            raise DataError(f"{name}: there is a decay of {decay}\n  fix: decays from 0 to below 1")
 
 
 def _average(old: Params, new: Params, decay: float) -> Params:
@@ -169,7 +169,7 @@ class AdamW(Optimizer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.decay, Schedule) and not self.decay >= 0:
-            raise DataError(f"AdamW: the weight decay is at least 0, got {self.decay}")
+            raise DataError(f"AdamW: decay={self.decay}\n  fix: a weight decay of at least 0")
         self._adam()
 
     def _adam(self) -> Adam:

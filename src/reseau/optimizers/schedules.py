@@ -211,4 +211,4 @@ def as_schedule(rate: Schedule | float) -> Schedule:
 
 def _positive(value: float) -> None:
     if not 0 < value < float("inf"):
-        raise DataError(f"a learning rate and its numbers of steps must be positive and finite, got {value}")
+        raise DataError(f"a learning rate, or its number of steps, is {value}\n  fix: positive finite numbers")

@@ -31,7 +31,7 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
         if not 0 <= self.momentum < 1:
-            raise DataError(f"SGD: momentum is in [0, 1), got {self.momentum}")
+            raise DataError(f"SGD: momentum={self.momentum}\n  fix: a momentum from 0 to below 1")
         if self.nesterov and not self.momentum:
             raise DataError("SGD: nesterov needs a momentum\n  fix: SGD(rate, momentum=0.9, nesterov=True)")
 

@@ -38,7 +38,7 @@ class Clipped(Optimizer):
 
     def __post_init__(self) -> None:
         if not self.norm > 0:
-            raise DataError(f"Clipped: the norm must be positive, got {self.norm}")
+            raise DataError(f"Clipped: norm={self.norm}\n  fix: a positive norm")
 
     def init(self, params: Params) -> Any:
         return self.optimizer.init(params)
@@ -150,7 +150,7 @@ class Averaged(Optimizer):
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay < 1:
-            raise DataError(f"Averaged: a decay is in [0, 1), got {self.decay}")
+            raise DataError(f"Averaged: decay={self.decay}\n  fix: a decay from 0 to below 1")
 
     def init(self, params: Params) -> tuple[Params, Any]:
         return {k: np.array(v) for k, v in params.items()}, self.optimizer.init(params)

@@ -4,7 +4,10 @@ from typing import Any
 
 from reseau.extras import import_extra
 
-__all__ = ["new_axes"]
+__all__ = ["ROUNDING", "new_axes"]
+
+ROUNDING = 1e-12
+"""A gap below this is the rounding of one machine: figures do not show it."""
 
 
 def new_axes(place: str) -> Any:

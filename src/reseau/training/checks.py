@@ -13,7 +13,7 @@ from reseau.errors import DataError
 from reseau.graph.values import check_params
 from reseau.objective import Objective
 
-__all__ = ["check_batches", "check_seed", "pair", "start_of"]
+__all__ = ["check_batches", "check_seed", "pair", "start_of", "total_steps"]
 
 
 def pair(given: Any, what: str) -> tuple[Any, Any]:
@@ -55,3 +55,15 @@ def start_of(objective: Objective, params: Any, seed: int) -> Mapping[str, Array
                 f"parameter {name!r} is no array of real numbers\n  fix: np.asarray(params[{name!r}], 'float32')"
             )
     return params
+
+
+def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
+    """Steps to take, from the one of `epochs` and `steps` that is given."""
+    if (epochs is None) == (steps is None):
+        raise DataError(
+            "it is not said how long to train, or said twice\n  fix: epochs=20, or steps=10_000, one of the two"
+        )
+    asked = steps if epochs is None else epochs
+    if not isinstance(asked, int | np.integer) or asked < 1:
+        raise DataError(f"{'steps' if epochs is None else 'epochs'}={asked!r}\n  fix: a whole number from 1 on")
+    return int(asked) * (1 if epochs is None else in_epoch)

@@ -28,7 +28,7 @@ from reseau.logs import Log, as_log, writing
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
 from reseau.training.checkpoints import Save, checkpoints_in, shards_of
-from reseau.training.checks import check_batches, check_seed, pair, start_of
+from reseau.training.checks import check_batches, check_seed, pair, start_of, total_steps
 from reseau.training.compute import Compute
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
@@ -388,13 +388,3 @@ def feed_of(
     if cut is None:
         return Streamed(objective, data, batches, seed, precision)
     return ShardedStream(objective, data, batches, seed, precision, cut)
-
-
-def total_steps(epochs: int | None, steps: int | None, in_epoch: int) -> int:
-    """Steps to take, from the one of `epochs` and `steps` that is given."""
-    if (epochs is None) == (steps is None):
-        raise DataError("say how long to train: epochs=20, or steps=10_000, one of the two")
-    asked = steps if epochs is None else epochs
-    if not isinstance(asked, int | np.integer) or asked < 1:
-        raise DataError(f"{'steps' if epochs is None else 'epochs'} must be a whole number from 1 on, got {asked!r}")
-    return int(asked) * (1 if epochs is None else in_epoch)

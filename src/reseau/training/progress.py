@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
 
-__all__ = ["Show", "compilation", "progress_of", "say"]
+from reseau.console import is_terminal, say
+
+__all__ = ["Show", "compilation", "progress_of"]
 
 LINES = 10  # lines that a whole run writes where there is no terminal
 
@@ -13,20 +14,6 @@ SECONDS_AN_ARRAY, SECONDS_AN_OPERATION = 0.02, 0.005  # of compilation
 WORTH_A_WORD = 5  # seconds
 
 Show = Callable[[int, Mapping[str, float]], None]
-
-
-def is_terminal(stream: Any) -> bool:
-    """Whether it is a terminal; a program without a console has None, or something that only has `write`."""
-    try:
-        return bool(stream.isatty())
-    except (AttributeError, OSError, ValueError):  # ValueError: it is closed
-        return False
-
-
-def say(stream: Any, text: str) -> None:
-    """Write for a person who may not be there: a console that is missing, closed or broken ends no training."""
-    with suppress(AttributeError, OSError, ValueError):
-        stream.write(text)
 
 
 def compilation(arrays: int, operations: int) -> str:

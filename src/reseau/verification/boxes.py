@@ -5,6 +5,7 @@ is bounded beside it; an unstable ReLU adds a generator (Singh et al., *Fast and
 2018).
 Going back, one inequality on the outputs is bounded below through the same relaxations, whose lower slopes are moved
 uphill (Zhang et al., *Efficient Neural Network Robustness Certification*, 2018; Xu et al., *Fast and Complete*, 2021).
+So is what unstable ReLUs read, where a layer has few of them: one loose bound makes all later layers loose.
 
 Rounding: a dot product of n terms in any order differs from the real number by at most `γ_n Σ |a_i b_i|`, with
 `γ_n = n u / (1 - n u)` (Higham, *Accuracy and Stability*, section 3.1). Each of our products is counted so with the `u`
@@ -21,7 +22,13 @@ __all__ = ["Bounded", "Boxes", "Relaxed", "backward_bounds", "bounded_once", "fo
 
 UNIT = 2.0**-53
 UNIT_32 = 2.0**-24
+FEW_UNSTABLE = 8  # of a layer, up to which what they read is bounded by going back too; more cost more than they save
+INNER_STEPS = 2  # evaluations of such a bound
 SMALLEST_32 = 2.0**-125  # what a float32 product can lose by underflow, flushed to zero or not
+
+
+Place = tuple[FloatArray, FloatArray, FloatArray]
+"""Center and radius of boxes, (inputs, boxes), and `size`, as in `Relaxed`, of the last layer's values there."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,10 @@ class Bounded:
     radius: FloatArray
     size: FloatArray
 
+    def of(self, box: np.ndarray) -> tuple[list[Relaxed], Place]:
+        """The relaxations on some of the boxes, and where these are."""
+        return [line[box] for line in self.layers], (self.center[:, box], self.radius[:, box], self.size[:, box])
+
 
 def gamma(terms: int, float32: bool) -> float:
     """The share of its terms' magnitudes that a dot product may be wrong by, ours and, if `float32`, the network's."""
@@ -141,7 +152,9 @@ def forward_bounds(chain: Chain, boxes: Boxes, rows: FloatArray, constants: Floa
         if k == last:
             break
         outer = (reach + error) * (1 + (spread.shape[2] + 8) * 2 * UNIT) + 4 * UNIT * np.abs(middle)
-        line = relaxed(middle - outer, middle + outer, layer.slope, size)
+        at = (center, radius, size)
+        low, high = tightened(chain, layers, at, middle - outer, middle + outer, float32)
+        line = relaxed(low, high, layer.slope, size)
         layers.append(line)
         middle = line.slope * middle + line.gap / 2
         error = line.slope * error + 8 * UNIT * (size + line.gap)
@@ -202,28 +215,61 @@ def read(
     return low, base, through[:, :, :inputs], shares
 
 
+def tightened(
+    chain: Chain, layers: list[Relaxed], at: Place, low: FloatArray, high: FloatArray, float32: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Closer bounds of what the next activation reads, where few of its units are unstable.
+
+    Args:
+        chain: The network.
+        layers: The relaxations so far.
+        at: Where, of all boxes.
+        low, high: Bounds that hold, (units, boxes).
+        float32: As in `forward_bounds`.
+    """
+    layer = chain.layers[len(layers)]
+    unstable = (low < 0) & (high > 0) & (layer.slope != 1)
+    unit, box = np.nonzero(unstable & (unstable.sum(0) <= FEW_UNSTABLE))
+    if not layers or not len(unit):
+        return low, high
+    part = Chain((*chain.layers[: len(layers)], Layer(layer.weight, layer.bias)), chain.dots)
+    pair, count = np.tile(box, 2), len(unit)
+    rows = np.zeros((2 * count, len(low)))
+    rows[np.arange(2 * count), np.tile(unit, 2)] = np.repeat([1.0, -1.0], count)
+    own, there = [line[pair] for line in layers], (at[0][:, pair], at[1][:, pair], at[2][:, pair])
+    least, _ = backward_bounds(part, own, there, rows, np.zeros(2 * count), float32, INNER_STEPS)
+    low, high = low.copy(), high.copy()
+    low[unit, box] = np.maximum(low[unit, box], least[:count])
+    high[unit, box] = np.minimum(high[unit, box], -least[count:])
+    return low, high
+
+
 def backward_bounds(
-    chain: Chain, bounded: Bounded, box: np.ndarray, rows: FloatArray, constants: FloatArray, float32: bool, steps: int
+    chain: Chain,
+    layers: list[Relaxed],
+    at: Place,
+    rows: FloatArray,
+    constants: FloatArray,
+    float32: bool,
+    steps: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Lower bounds of one row on each of some boxes, and the corner of each box where the first of them is met.
 
     Args:
-        chain: The network.
-        bounded: What `forward_bounds` found.
-        box: Which boxes, one for each of the pairs that are bounded.
+        chain: The network, or its first layers.
+        layers, at: The relaxations, and where, of each of the pairs that are bounded: see `Bounded.of`.
         rows, constants: The row of each pair, (pairs, outputs) and (pairs,).
         float32: As in `forward_bounds`.
         steps: How often the slopes below are moved; each step keeps a bound, and the largest counts.
     """
-    layers = [line[box] for line in bounded.layers]
-    center, radius, last = bounded.center[:, box], bounded.radius[:, box], bounded.size[:, box]
+    center, radius, _ = at
     lower = [line.slope for line in layers]
     floors = [layer.slope for layer in chain.layers]
-    best = np.full(len(box), -np.inf)
+    best = np.full(len(rows), -np.inf)
     corner = center
     first = best
     for step in range(steps):
-        vector, low, passed = bounded_once(chain, layers, lower, (center, radius, last), rows, constants, float32)
+        vector, low, passed = bounded_once(chain, layers, lower, at, rows, constants, float32)
         with np.errstate(invalid="ignore"):
             best = np.fmax(best, low)
         here = center - np.sign(vector) * radius
@@ -245,7 +291,7 @@ def bounded_once(
     chain: Chain,
     layers: list[Relaxed],
     lower: list[FloatArray],
-    at: tuple[FloatArray, FloatArray, FloatArray],
+    at: Place,
     rows: FloatArray,
     constants: FloatArray,
     float32: bool,

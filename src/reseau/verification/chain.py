@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 
-__all__ = ["Chain", "FloatArray", "Layer", "appended", "checked"]
+__all__ = ["WIDEST", "Chain", "FloatArray", "Layer", "appended", "checked"]
 
 FloatArray = npt.NDArray[np.float64]
+WIDEST = 10_000  # numbers that a layer reads: each activation is a matrix of this size squared before it is joined
 
 
 @dataclass(frozen=True)

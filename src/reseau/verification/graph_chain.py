@@ -16,7 +16,7 @@ from reseau.ops.base import Op
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.shapes import ReshapeTo
-from reseau.verification.chain import Chain, Layer, appended, checked
+from reseau.verification.chain import WIDEST, Chain, Layer, appended, checked
 
 __all__ = ["chain_if_any", "chain_of"]
 
@@ -40,6 +40,8 @@ def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
         if reads != [current]:
             raise _refused(f"node {graph.names[node]!r} does not read just what the node before it gives")
         shape = tuple(int(n) for n in current.shape[1:])
+        if prod(shape) > WIDEST:
+            raise _refused(f"node {graph.names[node]!r} reads {prod(shape)} numbers, followed are {WIDEST}")
         others = [_array(graph, params, p) for p in node.parents if p is not current]
         made = _layer(node.op, node.parents.index(current), shape, *others)
         if made is None:

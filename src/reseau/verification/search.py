@@ -12,7 +12,7 @@ import numpy as np
 
 from reseau.verification.boxes import Bounded, Boxes, backward_bounds, forward_bounds
 from reseau.verification.chain import Chain, FloatArray
-from reseau.verification.descent import descend
+from reseau.verification.descent import descend, wander
 from reseau.verification.vnnlib import Case
 from reseau.verification.witness import Replay, Witness, confirmed
 
@@ -21,7 +21,7 @@ __all__ = ["Found", "Rows", "rows_of", "search"]
 AT_ONCE = 64  # boxes in one pass: their arrays stay in the processor's cache
 STEPS = 3  # evaluations of the backward bound
 CONTRACTIONS = 2  # passes over the inequalities when a box is shrunk
-DESCENTS = 40  # passes between two descents from the boxes that are left
+DESCENTS = 40  # passes between two descents from the boxes that are left, with random walks from the second on
 NEAR = 1e-9  # a rounded value this close to meeting the property is evaluated exactly
 
 
@@ -84,6 +84,8 @@ def search(chain: Chain, case: Case, until: float, float32: bool, replay: Replay
     low = np.array([outward(v, -1) for v in case.low])[:, None]
     high = np.array([outward(v, 1) for v in case.high])[:, None]
     left = Boxes(low, high, np.ones((rows.conjunctions, 1), bool))
+    everywhere = rows.weights, rows.constants, rows.member, low, high
+    generator = np.random.default_rng(0)
     seen, passes, real_only, stuck = 0, 0, False, False
     while len(left):
         if time.monotonic() > until:
@@ -96,15 +98,16 @@ def search(chain: Chain, case: Case, until: float, float32: bool, replay: Replay
         conjunction, box = np.nonzero(alive)
         if len(box):
             row = chosen_rows(rows, bounded.low, conjunction, box)
-            best, corners = backward_bounds(chain, bounded, box, rows.weights[row], rows.constants[row], float32, STEPS)
+            asked = rows.weights[row], rows.constants[row]
+            best, corners = backward_bounds(chain, *bounded.of(box), *asked, float32, STEPS)
             alive[conjunction[best > 0], box[best > 0]] = False
         starts = np.concatenate(
             [bounded.center, np.clip(corners, now.low.min(1)[:, None], now.high.max(1)[:, None])], 1
         )
         if passes % DESCENTS == 0:
-            starts = np.concatenate(
-                [starts, descend(chain, rows.weights, rows.constants, rows.member, low, high, starts)], 1
-            )
+            starts = np.concatenate([starts, descend(chain, *everywhere, starts, until)], 1)
+        if passes and passes % DESCENTS == 0:
+            starts = np.concatenate([starts, wander(chain, *everywhere, generator, until)], 1)
         passes += 1
         for x in promising(chain, rows, np.clip(starts, low, high)):
             witness, in_reals = confirmed(chain, case, x, replay)

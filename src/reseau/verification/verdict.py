@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from reseau.errors import DataError
 from reseau.verification.chain import Chain
 from reseau.verification.search import Found, search
@@ -103,7 +105,8 @@ def decide_by(
     until = time.monotonic() + timeout
     boxes, open_cases = 0, []
     for case in asked.cases:
-        found = one(case, until)
+        with np.errstate(over="ignore", invalid="ignore"):  # a bound that overflows proves nothing
+            found = one(case, until)
         boxes += found.boxes
         if found.verdict == "sat":
             assert found.witness is not None

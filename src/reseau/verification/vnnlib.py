@@ -17,6 +17,7 @@ __all__ = ["Case", "Property", "read_property"]
 LARGEST = 100_000_000  # characters of a file
 MOST_CASES = 10_000  # conjunctions that a property may be expanded to
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?")
+SMALLEST, LARGEST_NUMBER = Fraction(1, 10**300), Fraction(10**300)  # of what float64 holds
 COMPARISONS = ("<=", ">=")
 
 Row = tuple[dict[int, Fraction], Fraction]
@@ -224,7 +225,12 @@ def number(term: object) -> Fraction | None:
     if isinstance(term, list) and len(term) == 2 and term[0] == "-" and isinstance(term[1], str):
         value = number(term[1])
         return None if value is None else -value
-    return Fraction(term) if isinstance(term, str) and NUMBER.fullmatch(term) else None
+    if not isinstance(term, str) or not NUMBER.fullmatch(term):
+        return None
+    value = Fraction(term)
+    if value and not SMALLEST <= abs(value) <= LARGEST_NUMBER:
+        raise DataError(f"{term} is beyond the numbers of float64\n  fix: 0, or a size from 1e-300 to 1e300")
+    return value
 
 
 def _refused(form: object, why: str) -> DataError:

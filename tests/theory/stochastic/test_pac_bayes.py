@@ -13,6 +13,7 @@ from reseau.losses import CrossEntropy, SquaredError
 from reseau.objective import Examples
 from reseau.theory import PacBayes, StochasticNetwork, pac_bayes
 from reseau.theory.stochastic.drawn_risk import drawn_losses, loss_of_row
+from reseau.training.interruptions import Notes
 from tools.refusals import refused
 
 SETTINGS = {"epochs": 20, "batch": 32, "draws": 300, "progress": False}
@@ -63,6 +64,20 @@ def test_the_same_call_goes_on_from_its_folder_to_the_same_bits(found, classes):
     again = pac_bayes(classes, moons(1000, 0), checkpoint=folder, **SETTINGS)
     assert again.bound == picked.bound
     for name, value in picked.network.deviation.items():
+        np.testing.assert_array_equal(again.network.deviation[name], value)
+
+
+def test_a_call_that_is_interrupted_in_each_training_goes_on_to_the_same_bits(found, classes, tmp_path, monkeypatch):
+    for stage in ("prior", "posterior"):
+        left = [True]
+        with monkeypatch.context() as patch:
+            patch.setattr(Notes, "__call__", lambda _: (tmp_path / stage).exists() and bool(left) and left.pop())  # noqa: B023
+            with pytest.raises(KeyboardInterrupt):
+                pac_bayes(classes, moons(1000, 0), checkpoint=tmp_path, **SETTINGS)
+        assert (tmp_path / "posterior").exists() == (stage == "posterior")
+    again = pac_bayes(classes, moons(1000, 0), checkpoint=tmp_path, **SETTINGS)
+    assert again.bound == found[0].bound
+    for name, value in found[0].network.deviation.items():
         np.testing.assert_array_equal(again.network.deviation[name], value)
 
 
@@ -119,6 +134,12 @@ def test_numbers_within_a_distance_and_a_loss_that_is_cut():
 def test_what_is_refused(classes):
     data = moons(40, 0)
     assert "a smaller prior" in refused(pac_bayes, classes, data, prior=0.9)
+    center = classes.network.init(0)
+    assert "missing 'scores.bias'" in refused(
+        pac_bayes, classes, data, prior={n: v for n, v in center.items() if n != "scores.bias"}
+    )
+    unsound = center | {"scores.bias": np.full(2, np.nan, np.float32)}
+    assert "'scores.bias' has entries that are not finite" in refused(pac_bayes, classes, data, prior=unsound)
     assert "prior=1" in refused(pac_bayes, classes, data, prior=1)
     assert "price > 0" in refused(pac_bayes, classes, data, price=0.0)
     assert "within=1" in refused(pac_bayes, classes, data, within=1.0)

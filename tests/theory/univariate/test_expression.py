@@ -181,3 +181,20 @@ def test_without_flint_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "flint", None)
     with pytest.raises(MissingExtraError, match=r"reseau\[certify\]"):
         parse("x").enclose(0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sin(x)+cos(x)*tan(x)-x/3", "exp(-x)*log(1+x)", "tanh(x)+sinh(x)-cosh(x)*atan(x)", "sigmoid(x)+relu(x-1/2)",
+        "max(x,1/2)-min(x^2,0.3)", "abs(x-1)^3/x^2", "sqrt(x)+x^0.5-x^x", "-x^2+2^x", "(x-1)^3-(x-2)^-3",
+    ],
+)  # fmt: skip
+def test_a_value_alone_is_the_value_beside_the_derivatives(text):
+    pytest.importorskip("flint")
+    f = parse(text)
+    for x in (0.1, 0.25, 0.7, 1.5):
+        value, doubt = f.value(x)
+        bounds = f.enclose(x, x)
+        assert bounds.low - doubt <= value <= bounds.high + doubt
+        assert doubt <= 1e-15 * max(abs(value), 1.0)

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { boxColor, type Palette } from "../colors";
 import { short } from "../format";
-import { sharp, useReply, useSize } from "../hooks";
+import { useDrawing, useReply, useSize } from "../hooks";
 import type { App } from "../state";
 import { NodePanel } from "./node";
 
@@ -136,7 +136,6 @@ interface CanvasProps {
 
 function GraphCanvas({ app, drawn, statistics, shade, found }: CanvasProps) {
   const [frame, width, height] = useSize<HTMLDivElement>();
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [look, setLook] = useState<Look | null>(null);
   const drag = useRef<{ x: number; y: number; moved: boolean } | null>(null);
   const fit = (): Look => {
@@ -156,10 +155,12 @@ function GraphCanvas({ app, drawn, statistics, shade, found }: CanvasProps) {
     if (sx < 0 || sy < 0 || sx > width || sy > height)
       setLook({ ...look, x: look.x + width / 2 - sx, y: look.y + height / 2 - sy });
   }, [chosen]);
-  useEffect(() => {
-    if (!canvas.current || !width || !look) return;
-    paint(sharp(canvas.current, width, height), app, drawn, statistics, shade, found, look, width, height);
-  });
+  const canvas = useDrawing(
+    width,
+    height,
+    (g) => look && paint(g, app, drawn, statistics, shade, found, look, width, height),
+    [drawn, shade === "operation" ? null : statistics, shade, found, look, app.node, app.palette],
+  );
   const zoom = (factor: number, cx = width / 2, cy = height / 2) =>
     look &&
     setLook(() => {

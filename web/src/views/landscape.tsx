@@ -1,9 +1,9 @@
 /** Predictions over a line or a plane, the rows on top. */
 
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { Arrays, Reply } from "../channel";
 import { classColor, diverging, rgb, type Palette } from "../colors";
-import { sharp, useReply, useSize } from "../hooks";
+import { useDrawing, useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import type { App } from "../state";
 
@@ -24,22 +24,28 @@ export function Landscape({ app, first, second }: { app: App; first: number; sec
     app.progress.running,
     app.problem,
   ]);
-  const canvas = useRef<HTMLCanvasElement>(null);
   const line = surface ? surface.data.axes.length === 1 : data.columns.length === 1;
   const frame = useMemo(
     () => (surface && width ? frameOf(surface, points?.arrays, data.classes.length, width, height) : null),
     [surface, points, width, height],
   );
-  useEffect(() => {
-    if (!canvas.current || !surface || !points || !frame) return;
-    const g = sharp(canvas.current, width, height);
-    if (!line) fill(g, app.palette, surface, points.arrays, frame, data.classes.length);
-    dots(g, app, points.arrays, frame, line, data.classes.length);
-  });
+  const plane = useDrawing(
+    width,
+    height,
+    (g) => surface && points && frame && !line && fill(g, app.palette, surface, points.arrays, frame, data.classes.length),
+    [surface, points, frame, app.palette],
+  );
+  const ends = frame && [frame.x.low, frame.x.high, frame.y.low, frame.y.high].join();
+  const rows = useDrawing(
+    width,
+    height,
+    (g) => surface && points && frame && dots(g, app, points.arrays, frame, line, data.classes.length),
+    [!surface, points, ends, app.row, app.palette],
+  );
   const name = (i: number) => data.columns[i]?.name ?? `x${i + 1}`;
   const choose = (e: MouseEvent) => {
     if (!points || !frame) return;
-    const r = canvas.current!.getBoundingClientRect();
+    const r = rows.current!.getBoundingClientRect();
     const { first: a, second: b, target, row } = points.arrays;
     let best = 12 ** 2;
     let found = -1;
@@ -53,8 +59,9 @@ export function Landscape({ app, first, second }: { app: App; first: number; sec
   const up = line ? (data.classes.length ? "class" : data.target) : name(second);
   return (
     <div class="canvas" ref={box}>
+      <canvas ref={plane} aria-hidden="true" />
       <canvas
-        ref={canvas}
+        ref={rows}
         role="img"
         aria-label={`predictions of ${data.target} by ${name(first)}${line ? "" : ` and ${name(second)}`}`}
         onClick={choose}

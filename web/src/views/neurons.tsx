@@ -1,7 +1,7 @@
 /** Neurons as kinks on the axis, or as lines in the plane, that can be dragged. */
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useReply, useSize, sharp } from "../hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { useDrawing, useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import { classColor } from "../colors";
 import type { App } from "../state";
@@ -120,7 +120,6 @@ export function PlanePlot({ app, f, chosen, choose, move }: Props) {
   const points = useReply(app, "points", { first: 0, second: 1 }, [app.problem]);
   const r = f.radius * 1.05;
   const surface = useReply(app, f.movable ? "surface" : null, { size: 100, reach: r }, [app.version, app.problem]);
-  const canvas = useRef<HTMLCanvasElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const [dragged, setDragged] = useState(-1);
   const side = Math.max(50, Math.min(width - LEFT - 14, height - BOTTOM - 30));
@@ -134,9 +133,8 @@ export function PlanePlot({ app, f, chosen, choose, move }: Props) {
     top: head,
     bottom: head + side,
   };
-  useEffect(() => {
-    if (!canvas.current || !width || !points) return;
-    const g = sharp(canvas.current, width, height);
+  const paint = (g: CanvasRenderingContext2D) => {
+    if (!points) return;
     if (surface) fill(g, app.palette, surface, points.arrays, frame, app.about.data?.classes.length ?? 0);
     const { first, second, target } = points.arrays;
     for (let i = 0; i < first.length; i++) {
@@ -146,7 +144,8 @@ export function PlanePlot({ app, f, chosen, choose, move }: Props) {
       g.globalAlpha = 0.75;
       g.fill();
     }
-  });
+  };
+  const canvas = useDrawing(width, height, paint, [surface, points, r, app.palette]);
   const segment = (k: number): string => {
     const [a, b] = weightsOf(f, k);
     const c = f.biases[k];

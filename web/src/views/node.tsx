@@ -1,9 +1,9 @@
 /** One node: how it is computed, its value for the chosen row and the derivative by it, as bars, images or numbers. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { diverging, type Palette } from "../colors";
 import { digits, place, short } from "../format";
-import { sharp, useReply } from "../hooks";
+import { useDrawing, useReply } from "../hooks";
 import type { App } from "../state";
 import { statisticText, type Statistic } from "./graph";
 
@@ -216,11 +216,9 @@ const extent = (data: Float32Array): number => {
 
 /** Entries as bars around zero. */
 function Bars({ palette, data }: { palette: Palette; data: Float32Array }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const width = 288;
   const height = 54;
-  useEffect(() => {
-    const g = sharp(canvas.current!, width, height);
+  const paint = (g: CanvasRenderingContext2D) => {
     const most = extent(data);
     const n = Math.min(data.length, width);
     const wide = width / n;
@@ -231,21 +229,20 @@ function Bars({ palette, data }: { palette: Palette; data: Float32Array }) {
     }
     g.fillStyle = palette.muted;
     g.fillRect(0, height / 2 - 0.5, width, 1);
-  });
+  };
+  const canvas = useDrawing(width, height, paint, [data, palette]);
   return <canvas ref={canvas} role="img" aria-label={`${data.length} entries, at most ${digits(extent(data))}`} />;
 }
 
 /** Channels of an image, side by side. */
 export function Images({ palette, data, shape }: { palette: Palette; data: Float32Array; shape: number[] }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [, rows, columns, channels] = shape;
   const shown = Math.min(channels, 64);
   const size = Math.max(1, Math.min(8, Math.floor(286 / columns / Math.min(shown, columns < 12 ? 4 : 3)) || 1));
   const across = Math.max(1, Math.floor(288 / (columns * size + 4)));
   const width = 288;
   const height = Math.ceil(shown / across) * (rows * size + 4);
-  useEffect(() => {
-    const g = sharp(canvas.current!, width, height);
+  const paint = (g: CanvasRenderingContext2D) => {
     const most = extent(data);
     for (let c = 0; c < shown; c++) {
       const left = (c % across) * (columns * size + 4);
@@ -259,7 +256,8 @@ export function Images({ palette, data, shape }: { palette: Palette; data: Float
       g.strokeStyle = palette.line;
       g.strokeRect(left + 0.5, top + 0.5, columns * size - 1, rows * size - 1);
     }
-  });
+  };
+  const canvas = useDrawing(width, height, paint, [data, palette]);
   return (
     <>
       <canvas ref={canvas} role="img" aria-label={`${channels} channels of ${rows} by ${columns}`} />

@@ -1,9 +1,9 @@
 /** Rows with what is predicted of them, the largest loss first; images in a gallery. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { rgb } from "../colors";
 import { count, digits, short } from "../format";
-import { sharp, useReply } from "../hooks";
+import { useDrawing, useReply } from "../hooks";
 import type { App } from "../state";
 
 interface Line {
@@ -122,11 +122,9 @@ export function RowTable(props: { app: App; part: string; cell: [number, number]
 
 /** One image of one channel or three. */
 function Picture({ app, shape, data }: { app: App; shape: number[]; data: Float32Array }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [rows, columns, channels] = shape;
   const size = Math.max(1, Math.round(48 / Math.max(rows, columns)));
-  useEffect(() => {
-    const g = sharp(canvas.current!, columns * size, rows * size);
+  const paint = (g: CanvasRenderingContext2D) => {
     const most = data.reduce((a, b) => Math.max(a, b), 0) || 1;
     const back = rgb(app.palette.panel);
     const ink = rgb(app.palette.ink);
@@ -140,6 +138,7 @@ function Picture({ app, shape, data }: { app: App; shape: number[]; data: Float3
         g.fillStyle = `rgb(${c[0] | 0},${c[1] | 0},${c[2] | 0})`;
         g.fillRect(x * size, y * size, size, size);
       }
-  });
+  };
+  const canvas = useDrawing(columns * size, rows * size, paint, [data.buffer, data.byteOffset, app.palette]);
   return <canvas ref={canvas} aria-hidden="true" />;
 }

@@ -81,7 +81,7 @@ def read_csv(
         ((3, 2), [1.0, 2.0, 3.0])
     """
     sheet = read_delimited(
-        *(path,),
+        path,
         delimiter=delimiter,
         header=header,
         names=names,
@@ -172,7 +172,7 @@ def read_sheet(
         read = parquet_sheet if suffix in PARQUET else arrow_sheet if suffix in ARROW else json_sheet
         return read(path, columns, without)
     return read_delimited(
-        *(path,),
+        path,
         delimiter=delimiter,
         header=header,
         names=names,

@@ -107,10 +107,14 @@ def standardized(numbers: Node, mean: np.ndarray, deviation: np.ndarray) -> Node
     return apply_op(Divide(), centered, scale, name="scaled")
 
 
-def pixels(image: Node, rows: np.ndarray) -> Node:
-    """The pixels from 0 to 1: divided by 255 where they are bytes, else by the largest of these rows."""
+def pixels(rows: np.ndarray) -> tuple[Node, Node]:
+    """The input of a network that reads images like these rows, and the node that its first layer reads.
+
+    That is the pixels from 0 to 1: divided by 255 where they are bytes, else by the largest of these rows.
+    """
+    image = input("image", rows.shape[1:])
     largest = 255.0 if rows.dtype == np.uint8 and rows.max() > 16 else float(np.abs(rows).max()) or 1.0
-    return apply_op(Divide(), image, constant(largest), name="scaled")
+    return image, apply_op(Divide(), image, constant(largest), name="scaled")
 
 
 def in_unit(scores: Node, mean: Any, deviation: Any) -> Node:

@@ -251,7 +251,7 @@ def _fitted(column: Column, values: np.ndarray) -> Column:
 def measured(column: Column, moments: Moments, blank: int) -> Column:
     """The column with what was measured of its numbers."""
     return replace(
-        *(column,),
+        column,
         mean=moments.mean,
         deviation=moments.deviation,
         blanks=blank,

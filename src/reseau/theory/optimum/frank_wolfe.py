@@ -121,7 +121,7 @@ def frank_wolfe(
     steps: int = 1000,
     tolerance: float = 0.0,
 ) -> Solution:
-    """Minimize `(1/n) sum_i l(y_i, f(x_i))` over the networks of path norm at most `bound`, of any width.
+    """Minimize `(1/n) Σ_i l(y_i, f(x_i))` over the networks of path norm at most `bound`, of any width.
 
     Each step finds the neuron most correlated with minus the derivative of the loss and moves toward
     it. The duality gap `<grad J, u> + D max_v |<grad J, phi_v>|` bounds the excess at every step.
@@ -141,9 +141,10 @@ def frank_wolfe(
     Raises:
         DataError: If an argument is out of its range, or the loss has a kink.
 
-    >>> solution = frank_wolfe([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], bound=3.0, variant="fully_corrective")
-    >>> solution.certified, solution.gap < 1e-3
-    (True, True)
+    Example:
+        >>> solution = frank_wolfe([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], bound=3.0, variant="fully_corrective")
+        >>> solution.certified, solution.gap < 1e-3
+        (True, True)
 
     Source: M. Jaggi, *Revisiting Frank-Wolfe*, 2013 (gap and curvature); F. Bach, *Breaking the curse of
     dimensionality with convex neural networks*, 2017 (the oracle over neurons).
@@ -183,7 +184,7 @@ def frank_wolfe_penalized(
     steps: int = 200,
     tolerance: float = 1e-6,
 ) -> Solution:
-    """Minimize `(1/n) sum_i l(y_i, f(x_i)) + strength path_norm(f)` over networks of any width.
+    """Minimize `(1/n) Σ_i l(y_i, f(x_i)) + strength path_norm(f)` over networks of any width.
 
     Neurons more correlated with the residual than `strength` are added, and all outputs optimized
     again. The gap is the objective minus the value of a feasible point of the dual problem.
@@ -250,10 +251,11 @@ def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
     Raises:
         DataError: If the network has several outputs.
 
-    >>> rng = np.random.default_rng(0)
-    >>> f = ShallowNetwork(rng.normal(size=(9, 1)), rng.normal(size=9), rng.normal(size=9))
-    >>> fewer_neurons(f, [0.0, 0.5]).width
-    3
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> f = ShallowNetwork(rng.normal(size=(9, 1)), rng.normal(size=9), rng.normal(size=9))
+        >>> fewer_neurons(f, [0.0, 0.5]).width
+        3
 
     Source: C. Caratheodory's theorem.
     """

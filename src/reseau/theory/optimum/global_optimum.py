@@ -11,7 +11,7 @@ from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.optimum.free_biases import spline_optimum
 from reseau.theory.optimum.objective import examples_of, objective, objective_up
 from reseau.theory.optimum.penalized_biases import cell_optimum
-from reseau.theory.plotting import new_axes
+from reseau.theory.plotting import ROUNDING, new_axes
 from reseau.theory.rounding import difference_up
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of
 from reseau.theory.univariate.variation import NormKind
@@ -83,7 +83,8 @@ class Optimum:
         x = inputs_of(X, 1)[:, 0]
         grid = np.linspace(x.min(), x.max(), 1001)
         axes.plot(x, np.asarray(y, dtype=np.float64), ".", grid, self.network(grid), "-")
-        axes.set(xlabel="x", ylabel="y", title=f"global optimum {self.primal:.6g}, gap {self.gap:.1e}")
+        gap = f"{self.gap:.1e}" if self.gap > ROUNDING else f"below {ROUNDING:g}"
+        axes.set(xlabel="x", ylabel="y", title=f"global optimum {self.primal:.6g}, gap {gap}")
         return axes
 
 

@@ -11,7 +11,7 @@ from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.optimum.global_optimum import Optimum, global_optimum
 from reseau.theory.optimum.objective import objective
-from reseau.theory.plotting import new_axes
+from reseau.theory.plotting import ROUNDING, new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.variation import NormKind
 
@@ -48,11 +48,11 @@ class WidthFigure:
             MissingExtraError: If matplotlib is not installed.
         """
         axes = new_axes("WidthFigure.plot") if axes is None else axes
-        floor = max(self.optimum.gap, np.finfo(np.float64).tiny)
+        floor = max(self.optimum.gap, ROUNDING)
         seen = np.maximum(self.excess, floor)
         axes.loglog(self.widths, seen, "k.", markersize=4)
         axes.loglog(self.widths, np.median(seen, axis=1), "-", label="median of the runs")
-        axes.axhline(floor, color="0.5", linestyle="--", label="gap of the certificate")
+        axes.axhline(floor, color="0.5", linestyle="--", label="gap of the certificate, at most")
         axes.set_xticks(self.widths, [str(width) for width in self.widths])
         axes.set_xticks([], minor=True)
         axes.set(xlabel="neurons", ylabel="excess over the global optimum, at most")
@@ -83,10 +83,11 @@ def width_figure(
         DataError: If there is no width or no seed, the radii differ, or as `optimality_gap`.
         MissingExtraError: If clarabel is not installed.
 
-    >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
-    >>> figure = width_figure(lambda width, seed: zero, [0.0, 1.0], [0.0, 1.0], 0.1, (1, 2), (0,))
-    >>> figure.excess.shape, bool((figure.excess > 0.05).all())
-    ((2, 1), True)
+    Example:
+        >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
+        >>> figure = width_figure(lambda width, seed: zero, [0.0, 1.0], [0.0, 1.0], 0.1, (1, 2), (0,))
+        >>> figure.excess.shape, bool((figure.excess > 0.05).all())
+        ((2, 1), True)
     """
     if not widths or not seeds:
         raise DataError(f"width_figure: {len(widths)} widths and {len(seeds)} seeds\n  fix: give one of each or more")

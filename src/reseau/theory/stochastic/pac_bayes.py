@@ -11,7 +11,7 @@ import numpy as np
 
 from reseau.batches import Shuffled
 from reseau.errors import DataError
-from reseau.graph.values import precision_of
+from reseau.graph.values import check_finite_params, precision_of
 from reseau.losses import Loss
 from reseau.objective import Examples, Objective
 from reseau.ops.normalization import BatchNorm
@@ -24,7 +24,7 @@ from reseau.theory.stochastic.gaussians import GRID, Divergence, divergence
 from reseau.theory.stochastic.inverse_kl import pac_bayes_bound
 from reseau.theory.stochastic.network import StochasticNetwork
 from reseau.theory.stochastic.posterior import DivergencePenalty, deviations_of, means_of, noisy, scales_of
-from reseau.training.fit import fit
+from reseau.training.fit import FitResult, fit
 
 __all__ = ["PacBayes", "pac_bayes"]
 
@@ -95,11 +95,12 @@ def pac_bayes(
         draws: Of the weights, for the upper bound on the mean loss on the rows that count; 128 rows for each.
         holdout: Rows that nothing was chosen on, whose bound stands beside; the weights are drawn for each.
         seed: Of the split, the trainings and the draws.
-        checkpoint: Folder from which an interrupted call goes on, as in `rs.fit`.
+        checkpoint: Folder from which an interrupted call goes on to the same bits, as in `rs.fit`.
         progress: Show the bars of the two trainings.
 
     Raises:
         DataError: An argument is out of its range, there are too few rows, or a row's prediction depends on others.
+        KeyboardInterrupt: Ctrl-C was pressed in one of the trainings; `checkpoint` holds what was done.
 
     Example:
         >>> import reseau as rs
@@ -126,26 +127,29 @@ def pac_bayes(
     counting, folder = _rows(read, order[spared:]), None if checkpoint is None else Path(checkpoint)
     how: dict[str, Any] = {"epochs": epochs, "batches": Shuffled(batch), "seed": seed, "progress": progress}
     if isinstance(prior, Mapping):
+        check_finite_params(network.graph.stored, prior, "pac_bayes")
         center = {name: prior[name] for name in network.graph.stored}
     elif not spared:
         center = network.init(seed)
     else:
         folder_of_prior = None if folder is None else folder / "prior"
-        center = fit(objective, _pair(_rows(read, order[:spared])), checkpoint=folder_of_prior, **how).params
+        center = _trained(fit(objective, _pair(_rows(read, order[:spared])), checkpoint=folder_of_prior, **how))
     held = {name: np.asarray(value) for name, value in center.items()}
     scale = scales_of(network.graph, held)
     varied = noisy(network, held, scale)
     count = len(counting)
     penalized = Objective(varied, loss, DivergencePenalty(price / count))
     steps = epochs * how["batches"].steps(count)
-    found = fit(
-        penalized,
-        _pair(counting),
-        optimizer=Adam(Cosine(RATE, steps)),
-        params=varied.init(seed) | {n: center[n] for n in network.graph.states},
-        checkpoint=None if folder is None else folder / "posterior",
-        **how,
-    ).params
+    found = _trained(
+        fit(
+            penalized,
+            _pair(counting),
+            optimizer=Adam(Cosine(RATE, steps)),
+            params=varied.init(seed) | {n: center[n] for n in network.graph.states},
+            checkpoint=None if folder is None else folder / "posterior",
+            **how,
+        )
+    )
     mean = held | means_of(found, held, scale)
     stochastic = StochasticNetwork(network, jax.device_put(mean), jax.device_put(deviations_of(found, held, scale)))
     distance = divergence(
@@ -155,6 +159,13 @@ def pac_bayes(
     beside = None if holdout is None else objective.checked(*holdout, None, precision_of(network.init(seed)))
     made = _certificate(stochastic, counting, rate, distance, delta, draws, seed, (within, largest), spared, beside)
     return PacBayes(stochastic, dict(center), made)
+
+
+def _trained(result: FitResult) -> dict[str, Any]:
+    """The parameters of a training that came to its end: a prior that is trained further later would be another one."""
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return result.params
 
 
 def _certificate(

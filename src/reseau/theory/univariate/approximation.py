@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reseau.console import Told, told_where_slow
 from reseau.errors import DataError
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
@@ -69,11 +70,12 @@ class Approximation:
     def explain(self) -> str:
         """Say in two lines what was found and what is proved.
 
-        >>> print(approximate("x^2", (-1.0, 1.0), 1e-2).explain())
-        8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
-        certified: ball arithmetic bounds the expression between the samples
-        >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
-        2 pieces, 2 neurons, error at most 0.00782 (asked: 0.01); neither fewer pieces nor fewer neurons do it
+        Example:
+            >>> print(approximate("x^2", (-1.0, 1.0), 1e-2).explain())
+            8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
+            certified: ball arithmetic bounds the expression between the samples
+            >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
+            2 pieces, 2 neurons, error at most 0.00782 (asked: 0.01); neither fewer pieces nor fewer neurons do it
         """
         fewest = f"fewer than {self.lower} pieces do not"
         if self.lower == self.upper:
@@ -106,6 +108,7 @@ def approximate(
     *,
     curvature: float | None = None,
     lipschitz: float | None = None,
+    progress: bool = True,
 ) -> Approximation:
     """Find a ReLU network of fewest pieces within `tolerance` of `f`, uniformly on the interval.
 
@@ -119,21 +122,24 @@ def approximate(
         tolerance: Largest error, positive, in the unit of the values; 0 is possible for points.
         curvature: For a function: a bound on `|f''|` over the interval.
         lipschitz: For a function: a bound on its slopes.
+        progress: Say on standard error how far it is, where that takes longer than two seconds.
 
     Raises:
         DataError: If the interval is reversed, the tolerance not positive, the function not
             continuous or not finite, or the text not an expression.
         MissingExtraError: If `f` is a text and python-flint is not installed.
 
-    >>> found = approximate("sin(x)", (-3.14159, 3.14159), 1e-2)
-    >>> found.lower, found.upper, found.certified
-    (13, 13, True)
+    Example:
+        >>> found = approximate("sin(x)", (-3.14159, 3.14159), 1e-2)
+        >>> found.lower, found.upper, found.certified
+        (13, 13, True)
 
     Source: docs/theory/univariate.md, section 3: with chords within `d` of `f`, the least number of pieces lies
         between those of the chords at `tolerance + d` and at `tolerance - d`.
     """
+    told = told_where_slow("approximate", shown=progress)
     if isinstance(f, tuple | list | np.ndarray):
-        return _points(f, interval, _tolerance(tolerance, zero=True))
+        return _points(f, interval, _tolerance(tolerance, zero=True), told)
     low, high = _interval(interval)
     wanted = _tolerance(tolerance, zero=False)
     if not (isinstance(f, str | Expression) or callable(f)):
@@ -142,26 +148,28 @@ def approximate(
         )
     _bounds(f, curvature, lipschitz)
     if isinstance(f, str | Expression):
-        chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN)
+        chords = of_expression(parse(f) if isinstance(f, str) else f, (low, high), wanted / MARGIN, told)
     else:
         share = COARSE if curvature is None and lipschitz is not None else MARGIN
         chords = of_callable(f, (low, high), wanted / share, curvature=curvature, lipschitz=lipschitz)
-    return _approximation(chords, wanted, "tube")
+    return _approximation(chords, wanted, "tube", told)
 
 
-def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
+def compress(network: ShallowNetwork, tolerance: float, *, progress: bool = True) -> Approximation:
     """Rewrite a one-input network with fewest pieces, within `tolerance` of it on `|x| <= R`.
 
     Args:
         network: One input, one output.
         tolerance: Largest difference, in the unit of the output; at 0 only what is equal is joined.
+        progress: As in `approximate`.
 
     Raises:
         DataError: If the network has several inputs or outputs, or the tolerance is negative.
 
-    >>> f = ShallowNetwork(np.ones((50, 1)), np.linspace(-1, 1, 50), np.full(50, 0.02))
-    >>> compress(f, 1e-2).network.width
-    4
+    Example:
+        >>> f = ShallowNetwork(np.ones((50, 1)), np.linspace(-1, 1, 50), np.full(50, 0.02))
+        >>> compress(f, 1e-2).network.width
+        4
 
     Source: docs/theory/univariate.md, section 3.
     """
@@ -169,10 +177,13 @@ def compress(network: ShallowNetwork, tolerance: float) -> Approximation:
     x = np.array([float(t) for t in pieces.breaks])
     # The pieces read from the network err by the rounding of its own evaluation, at most.
     chords = Chords(x, pieces.values, rounding_error(network), "the pieces of the network are read exactly")
-    return _approximation(chords, _tolerance(tolerance, zero=True), "tube", network.radius)
+    told = told_where_slow("compress", shown=progress)
+    return _approximation(chords, _tolerance(tolerance, zero=True), "tube", told, network.radius)
 
 
-def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float) -> Approximation:
+def _points(
+    f: Points | FloatArray, interval: tuple[float, float] | None, tolerance: float, told: Told
+) -> Approximation:
     cure = "give a pair (x, y) of as many numbers, or an array of shape (n, 2)"
     try:
         table = np.asarray(f, dtype=np.float64)
@@ -188,26 +199,31 @@ def _points(f: Points | FloatArray, interval: tuple[float, float] | None, tolera
         if len(x) < 2:
             raise DataError(f"approximate: fewer than two points lie in ({low}, {high})\n  fix: widen the interval")
     chords = Chords(x, y, 0.0, "the error is that at the points; between them nothing is claimed")
-    return _approximation(chords, tolerance, "samples")
+    return _approximation(chords, tolerance, "samples", told)
 
 
-def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float | None = None) -> Approximation:
+def _approximation(
+    chords: Chords, tolerance: float, mode: Where, told: Told, radius: float | None = None
+) -> Approximation:
     """Count at the tolerance less, and plus, all that is not known; then bound the error anew."""
     rounding = 64 * EPS * (float(np.abs(chords.y).max()) + tolerance)
     stray = chords.stray if chords.certified else 0.0
     margin = stray + rounding if tolerance > 0 else 0.0
     _refuse_rounding(margin, tolerance)
+    counting = f"counting pieces over {len(chords.x)} points"
+    told(counting, 0.0)
     lower = min_pieces(chords.x, chords.y, tolerance + stray + rounding, mode).pieces
     if not chords.certified:
         lower = min(lower, min_pieces(chords.x, chords.y, tolerance + rounding, "samples").pieces)
     scale = max(abs(chords.x[0]), abs(chords.x[-1])) if radius is None else radius
     narrower = True
     while True:
+        told(counting, 0.5)
         pwl = min_pieces(chords.x, chords.y, tolerance - margin, mode)
         pieces, line = pwl.pieces, realize(pwl, "min_width")
         least = least_neurons(chords.x, chords.y, tolerance + stray + rounding, mode, min(lower, pieces))
         if narrower and line.width > least:
-            line, pwl = _narrower(line, pwl, chords, tolerance - margin, mode)
+            line, pwl = _narrower(line, pwl, chords, tolerance - margin, mode, told)
         network = line.network(scale)
         # twice: for a narrower network the pieces are those of its parameters, and rounded themselves
         error = _distance(chords, pwl, mode) + stray + 2 * rounding_error(network)
@@ -220,9 +236,11 @@ def _approximation(chords: Chords, tolerance: float, mode: Where, radius: float 
     return Approximation(network, pwl, tolerance, error, lower, pieces, least, chords.certified, chords.reason, chords)
 
 
-def _narrower(line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where) -> tuple[LineNetwork, PWL]:
+def _narrower(
+    line: LineNetwork, pwl: PWL, chords: Chords, tolerance: float, mode: Where, told: Told
+) -> tuple[LineNetwork, PWL]:
     """A network of fewer neurons and no more pieces, with its pieces, if one turns away from a zero; else the same."""
-    found = turning_away(chords.x, chords.y, tolerance, mode)
+    found = turning_away(chords.x, chords.y, tolerance, mode, told)
     if found is None or found.width >= line.width:
         return line, pwl
     pieces = network_to_pwl(found, (float(chords.x[0]), float(chords.x[-1])))
@@ -254,9 +272,10 @@ def rounding_error(network: ShallowNetwork, dtype: str = "float64") -> float:
     It holds for inputs of that type, sums in any order, and small numbers flushed to zero; infinite where a number
     of the computation may overflow.
 
-    >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
-    >>> rounding_error(f, "float32") < 1e-6, rounding_error(f) < 1e-14
-    (True, True)
+    Example:
+        >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
+        >>> rounding_error(f, "float32") < 1e-6, rounding_error(f) < 1e-14
+        (True, True)
 
     Source: N. Higham, *Accuracy and stability of numerical algorithms*, 2002, sections 3.1 and 3.4.
     """

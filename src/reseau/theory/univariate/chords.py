@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from reseau.console import Told
 from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray
 from reseau.theory.univariate.expression import Expression
@@ -15,6 +16,7 @@ __all__ = ["MARGIN", "Chords", "of_callable", "of_expression"]
 
 EPS = float(np.finfo(np.float64).eps)
 MOST_POINTS = 2_000_000
+OFTEN = 500  # cells or points between two words about them
 MARGIN = 1000  # the chords are known to within tolerance / MARGIN: the two counts then nearly always agree
 
 
@@ -39,7 +41,7 @@ class Chords:
         return math.isfinite(self.stray)
 
 
-def of_expression(expression: Expression, interval: tuple[float, float], stray: float) -> Chords:
+def of_expression(expression: Expression, interval: tuple[float, float], stray: float, told: Told) -> Chords:
     """Cut the interval until ball arithmetic proves each chord within `stray`.
 
     Where `f''` is bounded on a cell the chord errs by `h^2 max|f''| / 8`; where only `f'` is, by
@@ -52,12 +54,16 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
     low, high = interval
     start = list(pairwise(np.linspace(low, high, 17).tolist()))
     # Poles first: they are found in few cells, before many small ones are spent on their slopes.
-    bounded = _cut(expression, start, lambda a, b: int(math.isfinite(expression.enclose(a, b).high)))
-    cells = _cut(expression, [(a, b) for a, b, _ in bounded], lambda a, b: _parts(expression, a, b, stray))
+    bounded = _cut(expression, start, lambda a, b: int(math.isfinite(expression.enclose(a, b).high)), told)
+    cells = _cut(expression, [(a, b) for a, b, _ in bounded], lambda a, b: _parts(expression, a, b, stray), told)
     if sum(parts for _, _, parts in cells) > MOST_POINTS:
         raise _too_fine(stray)
     x = np.concatenate([*(np.linspace(a, b, parts + 1)[:-1] for a, b, parts in cells), [high]])
-    values = [expression.value(t) for t in x.tolist()]
+    values = []
+    for k, t in enumerate(x.tolist()):
+        if not k % OFTEN:
+            told(f"the values at {len(x)} points", k / len(x))
+        values.append(expression.value(t))
     y, doubt = np.array([v for v, _ in values]), max(error for _, error in values)
     if not (np.isfinite(y).all() and math.isfinite(doubt)):
         t = float(x[int(np.flatnonzero(~np.isfinite(y))[0])]) if not np.isfinite(y).all() else low
@@ -66,13 +72,17 @@ def of_expression(expression: Expression, interval: tuple[float, float], stray: 
 
 
 def _cut(
-    expression: Expression, cells: list[tuple[float, float]], parts_of: Callable[[float, float], int]
+    expression: Expression, cells: list[tuple[float, float]], parts_of: Callable[[float, float], int], told: Told
 ) -> list[tuple[float, float, int]]:
     """Halve each cell until `parts_of` says into how many equal parts to cut it; stop at too many."""
     done: list[tuple[float, float, int]] = []
-    todo, count = cells[::-1], 0
+    todo, count, looked = cells[::-1], 0, 0
+    (low, _), (_, high) = cells[0], cells[-1]
     while todo and count <= MOST_POINTS:
         a, b = todo.pop()
+        looked += 1
+        if not looked % OFTEN:
+            told("where it must be looked at closely", (a - low) / (high - low))
         middle = (a + b) / 2
         parts = parts_of(a, b)
         if parts:
@@ -187,6 +197,6 @@ def _values(f: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
 
 def _too_fine(stray: float) -> DataError:
     return DataError(
-        f"approximate: more than {MOST_POINTS} samples are needed to know the function within {stray:.3g}; "
-        "raise the tolerance or shorten the interval"
+        f"approximate: more than {MOST_POINTS} samples are needed to know the function within {stray:.3g}\n"
+        "  fix: raise the tolerance or shorten the interval"
     )

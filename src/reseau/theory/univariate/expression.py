@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.network import FloatArray
-from reseau.theory.univariate.ball_arithmetic import CELL_RULES, RULES, Cell, Jet, balls
+from reseau.theory.univariate.ball_arithmetic import CELL_RULES, VALUES, Cell, Jet, balls
 
 __all__ = ["Enclosure", "Expression", "parse"]
 
@@ -45,8 +45,9 @@ class Enclosure:
 class Expression:
     """A function of `x` written as text; `parse` makes it.
 
-    >>> parse("2*x^2 - 1")([0.0, 0.5, 1.0]).tolist()
-    [-1.0, -0.5, 1.0]
+    Example:
+        >>> parse("2*x^2 - 1")([0.0, 0.5, 1.0]).tolist()
+        [-1.0, -0.5, 1.0]
     """
 
     text: str
@@ -65,9 +66,10 @@ class Expression:
         Raises:
             MissingExtraError: If python-flint is not installed.
 
-        >>> bounds = parse("x^2").enclose(1.0, 2.0)
-        >>> bounds.high >= 4.0, bounds.curvature >= 2.0
-        (True, True)
+        Example:
+            >>> bounds = parse("x^2").enclose(1.0, 2.0)
+            >>> bounds.high >= 4.0, bounds.curvature >= 2.0
+            (True, True)
 
         Source: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*, 2017.
         """
@@ -83,16 +85,9 @@ class Expression:
             MissingExtraError: If python-flint is not installed.
         """
         with balls() as flint:
-            ball = self.jet(flint, flint.arb(x)).value
+            ball = _evaluate(self.program, flint.arb(x), VALUES, lambda name: _constant(flint, name).value)
             middle = float(ball.mid())
             return middle, _size(ball - middle)
-
-    def jet(self, flint: Any, ball: Any) -> "Jet":
-        """The function and its first two derivatives on a ball, as balls."""
-
-        variable = Jet(ball, flint.arb(1), flint.arb(0))
-        jet: Jet = _evaluate(self.program, variable, RULES, lambda name: _constant(flint, name))
-        return jet
 
     def _cell(self, flint: Any, low: Any, high: Any) -> "Cell":
         """The function on an interval, beside its values at the two ends: they tell where a root may be taken."""
@@ -118,12 +113,14 @@ def parse(text: str) -> Expression:
     Raises:
         DataError: If the text is not such an expression; the message gives the position.
 
-    >>> float(parse("-x^2 + min(x, 1)")(3.0))
-    -8.0
-    >>> parse("open(x)")   # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    reseau.errors.DataError: expression: unknown name 'open' at position 0; use x, pi, e, sin, cos, ...
+    Example:
+        >>> float(parse("-x^2 + min(x, 1)")(3.0))
+        -8.0
+        >>> parse("open(x)")   # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        reseau.errors.DataError: expression: unknown name 'open' at position 0
+          fix: use x, pi, e, sin, cos, ...
     """
     return Expression(text, _Parser(text).whole())
 
@@ -162,7 +159,7 @@ class _Parser:
 
     def error(self, problem: str, cure: str = "check the operators and brackets") -> DataError:
         place = self.tokens[self.next][1] if self.next < len(self.tokens) else len(self.text)
-        return DataError(f"expression: {problem} at position {place}; {cure}")
+        return DataError(f"expression: {problem} at position {place}\n  fix: {cure}")
 
     def sum(self) -> None:
         self.product()

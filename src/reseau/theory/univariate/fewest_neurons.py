@@ -1,10 +1,10 @@
 """Fewest neurons within a tolerance: a network that is 0 at one point and turns away from it to both sides."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
+from reseau.console import Told
 from reseau.theory.shallow.network import FloatArray
 from reseau.theory.univariate.fewest_pieces import Where, min_pieces
 from reseau.theory.univariate.pieces import PWL
@@ -13,6 +13,7 @@ from reseau.theory.univariate.realization import LineNetwork
 __all__ = ["least_neurons", "turning_away"]
 
 MOST_PLACES = 24  # points that are tried as the one where the network is 0
+MOST_WALKED = 100_000  # points of the function that are walked to try them: each takes some microseconds, four times
 
 Neuron = tuple[float, float, float]  # weight, bias, output
 
@@ -42,7 +43,7 @@ def least_neurons(x: FloatArray, y: FloatArray, tolerance: float, mode: Where, p
     return 1 if one else 2
 
 
-def turning_away(x: FloatArray, y: FloatArray, tolerance: float, mode: Where) -> LineNetwork | None:
+def turning_away(x: FloatArray, y: FloatArray, tolerance: float, mode: Where, told: Told) -> LineNetwork | None:
     """The narrowest network of this kind within the tolerance, with the fewest pieces, if there is one.
 
     It is 0 at a point `t`; the neurons with kinks right of it face right and those with kinks left of it face left, so
@@ -50,7 +51,9 @@ def turning_away(x: FloatArray, y: FloatArray, tolerance: float, mode: Where) ->
     first piece that is 0 needs no neuron.
     """
     best: tuple[int, int, LineNetwork] | None = None
-    for t in _zeros(x, y, tolerance):
+    places = _zeros(x, y, tolerance)
+    for tried, t in enumerate(places):
+        told("looking for fewer neurons", tried / len(places))
         right = _side(t, x[x > t], y[x > t], tolerance, mode)
         left = _side(-t, -x[x < t][::-1], y[x < t][::-1], tolerance, mode)
         neurons = [*((-w, b, eta) for w, b, eta in reversed(left)), *right]
@@ -94,7 +97,7 @@ def _keeps_its_sign(x: FloatArray, y: FloatArray, tolerance: float) -> bool:
     return False
 
 
-def _zeros(x: FloatArray, y: FloatArray, tolerance: float) -> Iterator[float]:
+def _zeros(x: FloatArray, y: FloatArray, tolerance: float) -> list[float]:
     """Points where the network may be 0: ends and middles of runs within the tolerance of 0, and changes of sign."""
     within = np.concatenate([[False], np.abs(y) <= tolerance, [False]])
     starts, stops = np.flatnonzero(within[1:] & ~within[:-1]), np.flatnonzero(within[:-1] & ~within[1:]) - 1
@@ -103,5 +106,6 @@ def _zeros(x: FloatArray, y: FloatArray, tolerance: float) -> Iterator[float]:
     turns = np.flatnonzero(np.sign(y[1:]) * np.sign(y[:-1]) < 0)
     crossings = x[turns] + (x[turns + 1] - x[turns]) * (y[turns] / (y[turns] - y[turns + 1]))
     every = np.unique(np.concatenate([places, crossings]))
-    chosen = np.unique(np.linspace(0, len(every) - 1, min(len(every), MOST_PLACES)).round().astype(np.int64))
-    yield from every[chosen].tolist() if len(every) else []
+    most = min(len(every), max(min(MOST_PLACES, MOST_WALKED // len(x)), 1))
+    chosen = np.unique(np.linspace(0, len(every) - 1, most).round().astype(np.int64))
+    return [float(t) for t in every[chosen]] if len(every) else []

@@ -1,6 +1,6 @@
 """Resizing and sampling: each axis is resized by a matrix of weights, by taking entries, or at the cost of channels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor
 
@@ -17,6 +17,13 @@ __all__ = ["READ", "WRITE"]
 
 
 LARGEST_DENOMINATOR = 64  # of the scale of an axis that is only a word
+
+NEAREST: Mapping[str, tuple[bool, float]] = {  # whether upwards, after adding this
+    "floor": (False, 0.0),
+    "ceil": (True, 0.0),
+    "round_prefer_floor": (True, -0.5),
+    "round_prefer_ceil": (False, 0.5),
+}
 
 
 def resize(call: Call) -> Node:
@@ -178,10 +185,8 @@ def real(call: Call, number: float) -> Node:
 
 def rounded_node(call: Call, place: Node) -> Node:
     """Whole places, as the operator rounds them."""
-    how = nearest_mode(call)
-    if how in ("floor", "round_prefer_ceil"):
-        return apply_op(ops.Floor(), place if how == "floor" else place + real(call, 0.5))
-    return apply_op(ops.Ceil(), place if how == "ceil" else place - real(call, 0.5))
+    up, shift = nearest_mode(call)
+    return apply_op(ops.Ceil() if up else ops.Floor(), place + real(call, shift) if shift else place)
 
 
 def transformation(call: Call) -> str:
@@ -190,21 +195,17 @@ def transformation(call: Call) -> str:
     return str(call.attribute("coordinate_transformation_mode", usual))
 
 
-def nearest_mode(call: Call) -> str:
-    """How places become whole."""
+def nearest_mode(call: Call) -> tuple[bool, float]:
+    """How places become whole: whether upwards, and what is added before."""
     usual = "floor" if call.kind == "Upsample" or call.opset < 11 else "round_prefer_floor"
-    return str(call.attribute("nearest_mode", usual))
+    return NEAREST[call.attribute("nearest_mode", usual)]
 
 
 def rounded(call: Call, places: np.ndarray) -> np.ndarray:
     """Whole places, as the operator rounds them."""
-    rules: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "floor": np.floor,
-        "ceil": np.ceil,
-        "round_prefer_floor": lambda p: np.ceil(p - 0.5),
-        "round_prefer_ceil": lambda p: np.floor(p + 0.5),
-    }
-    return rules[nearest_mode(call)](places)
+    up, shift = nearest_mode(call)
+    whole: np.ndarray = (np.ceil if up else np.floor)(places + shift)
+    return whole
 
 
 def taps(call: Call, mode: str, place: float, n: int, scale: float) -> np.ndarray:
