@@ -151,7 +151,8 @@ def test_tokens_are_looked_up_added_and_normalized(tmp_path: Path, segments: boo
     given = {"t": np.array([[1, 8, 0], [3, 3, 2]], np.int32)}
     given |= {"s": np.array([[0, 1, 1], [0, 0, 1]], np.int32)} if segments else {}
     given |= {"m": np.array([[1, 1, 0], [1, 1, 1]], np.int32)} if masked else {}
-    check_both_ways(tmp_path, m, given)
+    net, params = check_both_ways(tmp_path, m, given)
+    assert net(params, *(given[str(n.name)] for n in net.graph.inputs))[1].dtype == np.int32
 
 
 @pytest.mark.parametrize("kind", ["QLinearAdd", "QLinearMul"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from tools.onnx_graphs import agree, check_both_ways, model, theirs
@@ -76,16 +76,30 @@ def test_an_lstm_of_levels_over_any_number_of_steps(tmp_path: Path) -> None:
         agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}))
 
 
+def test_states_of_levels_are_turned(tmp_path: Path) -> None:
+    m = recurrent(5, "forward", {})
+    m.graph.node.append(helper.make_node("Squeeze", ["every", "way"], ["flat"]))
+    m.graph.node.append(helper.make_node("Transpose", ["flat"], ["turned"], perm=[1, 0, 2]))
+    m.graph.initializer.append(numpy_helper.from_array(np.array([1]), "way"))
+    m.graph.output.append(helper.make_tensor_value_info("turned", TensorProto.FLOAT, None))
+    check_both_ways(tmp_path, m, {"x": normal(5, 1, 3)})
+
+
 def test_more_than_256_units_share_one_range_among_rows(tmp_path: Path) -> None:
     check_both_ways(tmp_path, recurrent(4, "forward", {}, units=260, rows="rows"), {"x": normal(4, 3, 3)})
 
 
-def test_a_general_product_of_levels(tmp_path: Path) -> None:
-    stored = SCALES | {"b": levels(3, 4, dtype="int8", low=-63, high=64), "bs": np.float32(0.02), "bz": np.int8(0)}
+@pytest.mark.parametrize("turned", [0, 1])
+@pytest.mark.parametrize("columns", [False, True], ids=["one scale", "a scale a column"])
+def test_a_general_product_of_levels(tmp_path: Path, turned: int, columns: bool) -> None:
+    b = levels(*((3, 4) if turned else (4, 3)), dtype="int8", low=-63, high=64)
+    stored = SCALES | {"b": b, "bs": np.float32(0.02), "bz": np.int8(0)}
+    if columns:
+        stored |= {"bs": np.float32([0.02, 0.01, 0.03]), "bz": np.int8([0, 0, 0])}
     stored["c"] = levels(3, dtype="int32", low=-500, high=500)
     for outputs, kind in ((("ys", "yz"), "uint8"), ((), "float")):
         m = model(
-            [node("QGemm", "x", "s", "z", "b", "bs", "bz", "c", *outputs, transB=1, alpha=1.0)],
+            [node("QGemm", "x", "s", "z", "b", "bs", "bz", "c", *outputs, transB=turned, alpha=1.0)],
             {"x": ("uint8", ["batch", 4])},
             {"y": (kind, ["batch", 3])},
             stored if outputs else {k: v for k, v in stored.items() if k not in ("ys", "yz")},

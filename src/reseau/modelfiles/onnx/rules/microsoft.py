@@ -7,6 +7,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import arithmetic, experimental, normalization, reductions, resize, windows
+from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.shapes import counted
 
 __all__ = ["READ"]
@@ -110,10 +111,8 @@ def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
     if segments is not None and call.get(4) is not None:
         total = total + apply_op(ops.Take(0), call[4], segments)
     y = normalized(call, total, call[5], call[6], call.attribute("epsilon", 1e-12))
-    if call.get(7) is None:
-        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), tokens * call.like(0)))
-    else:
-        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), call[7]))
+    kept = tokens * call.like(0) if call.get(7) is None else call[7]
+    ends = apply_op(ops.Cast("int32"), apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), kept)))
     return y, ends, total
 
 
@@ -137,10 +136,10 @@ READ: Mapping[str, Rule] = {
     **{
         f"com.microsoft/{name}": rule
         for name, rule in (
-            ("BiasGelu", bias_gelu),
+            ("BiasGelu", in_single(bias_gelu)),
             ("CDist", distances),
-            ("EmbedLayerNormalization", embed_layer_norm),
-            ("FastGelu", fast_gelu),
+            ("EmbedLayerNormalization", in_single(embed_layer_norm)),
+            ("FastGelu", in_single(fast_gelu)),
             ("FusedConv", fused_conv),
             ("FusedGemm", fused_gemm),
             ("FusedMatMul", fused_matmul),
@@ -148,13 +147,13 @@ READ: Mapping[str, Rule] = {
             ("GridSample", resize.grid_sample),
             ("LayerNormalization", normalization.layer_norm),
             ("NhwcMaxPool", channels_last_max_pool),
-            ("QuickGelu", quick_gelu),
-            ("SimplifiedLayerNormalization", simplified_layer_norm),
-            ("SkipLayerNormalization", skip_layer_norm),
-            ("SkipSimplifiedLayerNormalization", skip_layer_norm),
+            ("QuickGelu", in_single(quick_gelu)),
+            ("SimplifiedLayerNormalization", in_single(simplified_layer_norm)),
+            ("SkipLayerNormalization", in_single(skip_layer_norm)),
+            ("SkipSimplifiedLayerNormalization", in_single(skip_layer_norm)),
             ("TransposeMatMul", fused_matmul),
             ("Trilu", experimental.trilu),
         )
     },
-    "SimplifiedLayerNormalization": simplified_layer_norm,
+    "SimplifiedLayerNormalization": in_single(simplified_layer_norm),
 }
