@@ -187,7 +187,7 @@ def test_a_cure_works(name):
 
 def test_every_error_of_these_files_with_a_cure_has_a_case():
     files = """
-        generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective
+        generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective optimum.problem
         sequential.anytime sequential.monitor shallow.random_features univariate.approximation
     """
     modules = [import_module(f"reseau.theory.{file}") for file in files.split()]
