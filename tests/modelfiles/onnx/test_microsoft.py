@@ -219,6 +219,26 @@ def test_windows_of_channels_last_and_distances_and_triangles(tmp_path: Path) ->
     check_both_ways(tmp_path, triangle, {"x": normal(3, 4)})
 
 
+@pytest.mark.parametrize(
+    ("kind", "inputs", "stored", "settings"),
+    [
+        ("ExpandDims", {"x": ("float", ["b", 3])}, {"a": np.int32(-2)}, {}),
+        ("GatherND", {"x": ("float", ["b", 3])}, {"i": np.array([[0, 1], [1, 2]])}, {}),
+        ("MatMulInteger16", {"x": ("int16", ["b", 3])}, {"w": np.arange(6, dtype=np.int16).reshape(3, 2)}, {}),
+        ("Pad", {"x": ("float", ["b", 3])}, {"p": np.array([0, 1, 1, 0]), "v": np.float32(2)}, {"mode": "constant"}),
+    ],
+)
+def test_what_became_an_operator_of_onnx(
+    tmp_path: Path, kind: str, inputs: Any, stored: dict[str, np.ndarray], settings: Any
+) -> None:
+    made = {"y": ("int32" if kind.startswith("MatMul") else "float", None)}
+    m = model([node(kind, "x", *stored, **settings)], inputs, made, stored, com_microsoft=1)
+    feeds = [
+        {"x": (normal(rows, 3) * 5).astype(np.int16 if kind.startswith("MatMul") else np.float32)} for rows in (2, 4)
+    ]
+    check_both_ways(tmp_path, m, *feeds)
+
+
 def test_what_is_not_read_is_named_with_its_domain(tmp_path: Path) -> None:
     m = model([node("LongformerAttention", "x")], {"x": X}, {"y": X}, com_microsoft=1)
     (tmp_path / "m.onnx").write_bytes(m.SerializeToString())

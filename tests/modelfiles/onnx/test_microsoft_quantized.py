@@ -175,6 +175,53 @@ def test_a_weight_of_few_bits(tmp_path: Path, bits: int, zeros: str) -> None:
     assert list(net.graph.parameters) == ["y.weight"]
 
 
+def test_a_weight_of_few_bits_whose_groups_are_in_another_order(tmp_path: Path) -> None:
+    stored = {"b": levels(5, 3, 8), "s": RNG.uniform(0.01, 0.03, 15).astype(np.float32)}
+    stored["order"] = RNG.integers(0, 3, 48).astype(np.int32)
+    m = model(
+        [node("MatMulNBits", "x", "b", "s", "", "order", K=48, N=5, bits=4, block_size=16)],
+        {"x": ("float", ["batch", 48])},
+        {"y": ("float", ["batch", 5])},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": normal(3, 48)})
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_rows_of_a_table_of_few_bits(tmp_path: Path, bits: int, zeros: bool) -> None:
+    stored = {"t": levels(7, 32 * bits // 8), "s": RNG.uniform(0.01, 0.03, (7, 2)).astype(np.float32)}
+    stored |= {"z": levels(7, 2 * bits // 8)} if zeros else {}
+    m = model(
+        [
+            node(
+                "GatherBlockQuantized", "t", "i", "s", *(["z"] if zeros else []), bits=bits, block_size=16,
+                quantize_axis=1,
+            )
+        ],
+        {"i": ("int64", ["batch", "places"])},
+        {"y": ("float", ["batch", "places", 32])},
+        stored,
+        com_microsoft=1,
+    )  # fmt: skip
+    net, _ = check_both_ways(tmp_path, m, {"i": RNG.integers(0, 7, (2, 3))}, {"i": RNG.integers(0, 7, (1, 1))})
+    assert list(net.graph.parameters) == ["y.table"]
+
+
+def test_a_convolution_of_levels_with_channels_last(tmp_path: Path) -> None:
+    stored = SCALES | {"w": levels(3, 2, 3, 3, dtype="int8", low=-63, high=64)}
+    stored |= {"ws": np.float32([0.01, 0.02, 0.03]), "wz": np.int8([0, 0, 0])}
+    m = model(
+        [node("QLinearConv", "x", "s", "z", "w", "ws", "wz", "ys", "yz", channels_last=1, pads=[1, 1, 1, 1])],
+        {"x": ("uint8", ["batch", 5, 6, 2])},
+        {"y": ("uint8", ["batch", 5, 6, 3])},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": levels(2, 5, 6, 2)})
+
+
 def test_attention_of_levels(tmp_path: Path) -> None:
     stored = {
         "w": levels(8, 24, dtype="int8", low=-63, high=64),

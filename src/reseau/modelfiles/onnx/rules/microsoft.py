@@ -6,7 +6,16 @@ from dataclasses import replace
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import arithmetic, experimental, normalization, reductions, resize, windows
+from reseau.modelfiles.onnx.rules import (
+    arithmetic,
+    experimental,
+    normalization,
+    reductions,
+    resize,
+    selection,
+    shapes,
+    windows,
+)
 from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.shapes import counted
 
@@ -122,6 +131,19 @@ def channels_last_max_pool(call: Call) -> Node:
     return windows.to_last(pooled)
 
 
+def one_more_axis(call: Call) -> Node:
+    rank = len(call[0].shape) + 1
+    axis = int(call.array(1).item())
+    if not -rank <= axis < rank:
+        raise ValueError(f"it has no place for an axis {axis}")
+    axis %= rank
+    return call.reshaped(call[0], (*call[0].shape[:axis], 1, *call[0].shape[axis:]))
+
+
+def matmul_of_16_bits(call: Call) -> Node:
+    return apply_op(ops.Matmul(), *(apply_op(ops.Cast("int32"), call[i]) for i in (0, 1)))
+
+
 def distances(call: Call) -> Node:
     """Distances of the rows of two matrices."""
     a, b = (
@@ -139,16 +161,21 @@ READ: Mapping[str, Rule] = {
             ("BiasGelu", in_single(bias_gelu)),
             ("CDist", distances),
             ("EmbedLayerNormalization", in_single(embed_layer_norm)),
+            ("ExpandDims", one_more_axis),
             ("FastGelu", in_single(fast_gelu)),
             ("FusedConv", fused_conv),
             ("FusedGemm", fused_gemm),
             ("FusedMatMul", fused_matmul),
             ("Gelu", arithmetic.gelu),
+            ("GatherND", selection.gather_nd),
             ("GridSample", resize.grid_sample),
             ("LayerNormalization", normalization.layer_norm),
+            ("MatMulInteger16", matmul_of_16_bits),
             ("NhwcMaxPool", channels_last_max_pool),
+            ("Pad", shapes.pad),
             ("QuickGelu", in_single(quick_gelu)),
             ("SimplifiedLayerNormalization", in_single(simplified_layer_norm)),
+            ("Range", shapes.range_),
             ("SkipLayerNormalization", in_single(skip_layer_norm)),
             ("SkipSimplifiedLayerNormalization", in_single(skip_layer_norm)),
             ("TransposeMatMul", fused_matmul),
