@@ -80,6 +80,14 @@ def test_every_error_about_data_says_its_cure():
     assert len(said) > 400
 
 
+def test_examples_stand_under_their_heading():
+    for _, path, _ in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                assert ">>> " not in text or re.search(r"^Examples?:$", text, re.MULTILINE), f"{path}: {node.name}"
+
+
 def test_every_package_has_its_folder_of_tests():
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert {path.parent.name for path in SOURCE.glob("*/__init__.py")} <= folders

@@ -185,7 +185,7 @@ def same_file(descriptor: int, path: Path) -> bool:
     """Whether the open file is the one that stands at the path now."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
+    except OSError:  # it is gone, or its folder is, or is one no more
         return False
 
 

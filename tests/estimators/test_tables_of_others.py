@@ -51,6 +51,41 @@ def test_targets_in_a_column(name):
     np.testing.assert_array_equal(found, NetworkRegressor(**QUICK).fit(X, X[:, 0]).predict(X))
 
 
+FAR = SIDES + 2**53  # as floats they would be one number
+LABELS = {
+    "nullable": (pd.Series(FAR, dtype="Int64"), FAR),
+    "nullable, without sign": (
+        pd.Series([2**63 + int(s) for s in SIDES], dtype="UInt64"),
+        SIDES.astype("u8") + np.uint64(2**63),
+    ),
+    "of arrow": (pd.Series(FAR, dtype="int64[pyarrow]"), FAR),
+    "a column of a frame": (pd.DataFrame({"y": pd.Series(FAR, dtype="Int64")}), FAR),
+    "nullable truths": (pd.Series(SIDES > 0, dtype="boolean"), SIDES > 0),
+    "truths of arrow": (pd.Series(SIDES > 0, dtype="bool[pyarrow]"), SIDES > 0),
+    "Python's own": (pd.Series([int(f) for f in FAR], dtype=object), FAR),
+    "small and nullable": (pd.Series(SIDES, dtype="Int8"), SIDES.astype("i1")),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_pandas_own_types_are_classes_of_the_same_type(name):
+    given, plain = LABELS[name]
+    model, wanted = (NetworkClassifier(**QUICK).fit(X, y) for y in (given, plain))
+    assert model.classes_.dtype == wanted.classes_.dtype
+    np.testing.assert_array_equal(model.classes_, np.unique(plain))
+    np.testing.assert_array_equal(model.predict(X), wanted.predict(X))
+    part = NetworkClassifier(**QUICK).partial_fit(X, given, classes=np.unique(plain)).partial_fit(X, given)
+    np.testing.assert_array_equal(part.classes_, np.unique(plain))
+
+
+def test_several_labels_of_pandas_own_types():
+    both = np.c_[SIDES, 1 - SIDES]
+    frame = pd.DataFrame(both, columns=["a", "b"]).astype("Int64")
+    found, wanted = (NetworkClassifier(**QUICK).fit(X, y).predict_proba(X) for y in (frame, both))
+    np.testing.assert_array_equal(found, wanted)
+
+
 DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(24)]
 TIMES = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=i) for i in range(24)]
 LENGTHS = [timedelta(minutes=i) for i in range(24)]

@@ -1,7 +1,5 @@
 """Layers that are compositions: values of JAX, onnxruntime or the paper's formula; saved, drawn and exported whole."""
 
-import doctest
-import importlib
 from collections.abc import Callable
 from itertools import chain, pairwise
 
@@ -16,15 +14,6 @@ from reseau.errors import GraphError, ShapeError
 from reseau.graph import Node
 
 onnxruntime = pytest.importorskip("onnxruntime")
-
-MODULES = ("activations", "members", "normalization", "sequences", "tabular")
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_examples_in_docstrings(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"reseau.layers.{module}"))
-    assert found.attempted
-    assert not found.failed
 
 
 def value(build: Callable[[Node], Node], X: np.ndarray, **parameters: np.ndarray) -> np.ndarray:

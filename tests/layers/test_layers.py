@@ -1,6 +1,5 @@
 """Layers: shapes, parameters and their names, sharing, and what they say when something does not fit."""
 
-import doctest
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ import reseau as rs
 from reseau import initializers, layers
 from reseau.errors import GraphError, ShapeError
 from reseau.graph import Graph, Node
-from reseau.layers import axes, parametric
 from reseau.ops import BatchNorm, Proxy
 
 
@@ -21,11 +19,6 @@ def image() -> Node:
 
 def vector() -> Node:
     return rs.input("x", (6,))
-
-
-@pytest.mark.parametrize("module", [axes, parametric, initializers])
-def test_examples_in_docstrings(module: object) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 def test_every_public_layer_builds_a_node() -> None:

@@ -1,23 +1,17 @@
 """Of more columns than rows each member reads the features that say most about the target on its own rows."""
 
-import doctest
-
 import numpy as np
 import pytest
 from sklearn.feature_selection import f_classif, f_regression
 
 import reseau as rs
-from reseau.tabular import TableSettings, fit_table, screening
+from reseau.tabular import TableSettings, fit_table
 from reseau.tabular.network import member_network
 from reseau.tabular.screening import CHOSEN, shares_explained
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
 QUICK = TableSettings(members=2, epochs=30, held_out=1 / 3, batch=64, hidden=(16,), rate=0.1)
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(screening) == (0, 1)
 
 
 @pytest.mark.parametrize("classes", [0, 2, 5])

@@ -1,6 +1,5 @@
 """Searching settings for a table: what is tried, what is kept, and that a search that was killed goes on."""
 
-import doctest
 from itertools import pairwise
 
 import numpy as np
@@ -22,13 +21,6 @@ def table():
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("search")
     return folder, rs.tune(table(), settings=BASE, seconds=600, checkpoint=folder, progress=False)
-
-
-@pytest.mark.slow
-def test_the_example_in_the_docstring() -> None:
-    found = doctest.testmod(search)
-    assert found.attempted
-    assert not found.failed
 
 
 def test_half_of_each_round_goes_on_for_twice_the_epochs(found) -> None:

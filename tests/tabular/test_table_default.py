@@ -1,6 +1,5 @@
 """The default for tables: what it learns, that one row does not move it, that it is one network like any other."""
 
-import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import reseau as rs
 from reseau.data import Column, Recipe, Table
 from reseau.errors import DataError
 from reseau.graph import Input
-from reseau.tabular import TableSettings, features, fit, fit_table, settings, settings_for
+from reseau.tabular import TableSettings, fit_table, settings_for
 from reseau.tabular.features import interval_ends, robust_scales, table_features
 from reseau.tabular.network import member_network
 from reseau.tabular.problem import held_out_parts
@@ -18,13 +17,6 @@ from reseau.tabular.problem import held_out_parts
 onnxruntime = pytest.importorskip("onnxruntime")
 
 QUICK = TableSettings(members=3, epochs=30, held_out=1 / 3, batch=64, hidden=(32,), rate=0.1)
-
-
-@pytest.mark.parametrize("module", [features, settings, fit])
-def test_examples_in_docstrings(module) -> None:
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
 
 
 def mixed(n: int, seed: int = 0) -> Table:

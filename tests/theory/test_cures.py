@@ -87,6 +87,11 @@ CASES = {
         "(1) for an error, (0) for none",
         lambda *entries: theory.Monitor(0.1).update([int(e) for e in entries]),
     ),
+    "errors in words": Cure(
+        lambda: theory.Monitor(0.1).update(["wrong", "right"]),
+        "(1) for an error, (0) for none",
+        lambda *entries: theory.Monitor(0.1).update([int(e) for e in entries]),
+    ),
     "a strength below 0": Cure(
         lambda: theory.kernel_ridge(X, Y, -1.0),
         "give a finite number that is not negative",
@@ -182,7 +187,7 @@ def test_a_cure_works(name):
 
 def test_every_error_of_these_files_with_a_cure_has_a_case():
     files = """
-        generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective
+        generalization.holdout optimum.frank_wolfe optimum.global_optimum optimum.objective optimum.problem
         sequential.anytime sequential.monitor shallow.random_features univariate.approximation
     """
     modules = [import_module(f"reseau.theory.{file}") for file in files.split()]

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 import reseau as rs
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.disk import FolderLock, alone_in, take
-from reseau.errors import DataError, DivergenceError, ModelFileError
+from reseau.errors import DataError, DivergenceError, FileError, ModelFileError
 from reseau.modelfiles import safetensors as modelfile
 from reseau.optimizers import SGD, Adam, AdamW, Clipped, RMSProp
 from reseau.training import checkpoint_file, checkpoints
@@ -474,6 +474,27 @@ def test_a_folder_that_was_removed_while_it_was_trained_in_is_locked_again(tmp_p
         assert first.held()
         assert not FolderLock(folder).acquire()
     assert list(folder.iterdir()) == []
+
+
+PUT_THERE = {
+    "a file": lambda folder: folder.write_text("something else"),
+    "a link to nowhere": lambda folder: folder.symlink_to(folder.parent / "nowhere"),
+    "a link to a file": lambda folder: (
+        (folder.parent / "f").touch(), folder.symlink_to(folder.parent / "f")
+    ),
+    "a link to itself": lambda folder: folder.symlink_to(folder),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", PUT_THERE)
+def test_what_takes_the_place_of_the_folder_is_one_error(tmp_path, what):
+    folder = tmp_path / "c"
+    with alone_in(folder) as lock:
+        shutil.rmtree(folder)
+        PUT_THERE[what](folder)
+        assert not lock.held()
+        with pytest.raises(FileError, match=r"checkpoints cannot be kept in it(.|\n)*fix: "):
+            take(lock, folder)
 
 
 def test_a_run_whose_folder_is_taken_by_another_stops_and_writes_nothing_there(tmp_path):

@@ -33,9 +33,9 @@ def test_verdicts_change_at_the_optimum_of_the_mixed_integer_program(seed):
 
 def test_a_bound_holds_on_every_point_of_its_part_for_any_slopes_and_multipliers():
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for until in [np.inf, 0.0] * 10:  # 0.0: the time is over before it begins
         chain = random_chain(rng, [3, 7, 6, 2])
-        region = region_of(chain, box_around(-np.ones(3), np.ones(3)), False, 3)
+        region = region_of(chain, box_around(-np.ones(3), np.ones(3)), False, 3, until=until)
         x = rng.uniform(-1, 1, (2000, 3))
         read, values = [], x
         for layer in chain.layers:
@@ -111,6 +111,10 @@ def test_many_inputs_are_decided_by_signs_and_time_ends_the_search():
     assert [decide(chain, p, timeout=20).verdict for p in asked] == ["unsat", "sat"]
     hopeless = Case(far.low, far.high, (((row[0][0], Fraction(10**6)),),))
     assert decide(chain, Property(40, 3, (hopeless,)), timeout=20).verdict == "unsat"
+    deep = random_chain(rng, [20, 30, 30, 1])
+    below = asks_below(deep, [-1.0] * 20, [1.0] * 20, deep(rng.uniform(-1, 1, (1000, 20))).min() - 30.0)
+    late = decide(deep, Property(20, 1, (below,)), timeout=1e-9)
+    assert (late.verdict, late.boxes) == ("timeout", 1)
 
 
 def test_the_radius_of_a_classifier_of_many_inputs_closes():

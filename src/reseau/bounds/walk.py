@@ -10,7 +10,7 @@ from reseau.bounds.interval import Interval, point
 from reseau.bounds.rules import rule
 from reseau.errors import DataError, UnsupportedError
 from reseau.graph import Constant, Graph, Node
-from reseau.graph.values import check_params
+from reseau.graph.values import check_finite_params
 from reseau.ops.base import show_shape
 
 __all__ = ["bounds", "stored_and_constant"]
@@ -68,14 +68,8 @@ def stored_and_constant(graph: Graph, params: Mapping[str, Any]) -> dict[Node, I
     Raises:
         DataError: They are those of another graph, or not finite.
     """
-    check_params(graph.stored, params)
-    found: dict[Node, Interval] = {}
-    for name, node in graph.stored.items():
-        found[node] = point(params[name])
-        if not np.isfinite(found[node].low).all():
-            raise DataError(
-                f"bounds: {name!r} has entries that are not finite\n  fix: parameters of a finished training"
-            )
+    check_finite_params(graph.stored, params, "bounds")
+    found = {node: point(params[name]) for name, node in graph.stored.items()}
     constants = {n: point(n.source.value) for n in graph.nodes if isinstance(n.source, Constant)}
     return found | constants
 

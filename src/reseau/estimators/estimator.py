@@ -26,7 +26,7 @@ from reseau.estimators.epochs import Rules, Standing, differs, start_run, train_
 from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, read_examples, validated
+from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, plain_labels, read_examples, validated
 from reseau.estimators.settings import Settings, check_settings, is_automatic
 from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
@@ -126,6 +126,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         check_kind(sample_weight, "sample_weight")
         if not is_regressor(self):
             check_labels(y)
+            y = plain_labels(y)
         X, y = validated(self, X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)

@@ -16,7 +16,7 @@ from reseau.graph.values import filled_up
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 
-__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "read_examples", "validated"]
+__all__ = ["SCALE", "Rows", "check_kind", "check_labels", "plain_labels", "read_examples", "validated"]
 
 SCALE = "scale features and targets (sklearn.preprocessing.StandardScaler)"  # what cures numbers that are too large
 
@@ -125,6 +125,21 @@ def check_labels(y: Any, what: str = "y") -> None:
         raise DataError(f"{what} mixes text with {other!r}\n  fix: one kind: [str(label) for label in {what}]")
     if any(isinstance(label, bytes) for label in labels):
         raise DataError(f"{what} holds bytes\n  fix: text: np.char.decode({what})")
+
+
+def plain_labels(y: Any) -> Any:
+    """Whole numbers and truths that pandas or Python hold in their own way as NumPy's own types.
+
+    scikit-learn makes floats of pandas' nullable types, which joins labels beyond 2^53, and refuses objects.
+    """
+    kinds = set(column_types(y))
+    kind = getattr(kinds.pop(), "numpy_dtype", None) if len(kinds) == 1 else None
+    if getattr(kind, "kind", "O") in "iub" and hasattr(y, "to_numpy"):
+        return y.to_numpy(dtype=kind)
+    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+        return y
+    labels = np.asarray(y).tolist()
+    return np.array(labels) if set(map(type, labels)) == {int} else y
 
 
 def is_missing(label: Any) -> bool:

@@ -100,6 +100,16 @@ def check_params(own: Mapping[str, Node], params: Params) -> None:
             )
 
 
+def check_finite_params(own: Mapping[str, Node], params: Params, who: str) -> None:
+    """`check_params`, and raise `DataError` where an entry is not finite."""
+    check_params(own, params)
+    for name in own:
+        if not np.isfinite(np.asarray(params[name], np.float64)).all():
+            raise DataError(
+                f"{who}: {name!r} has entries that are not finite\n  fix: parameters of a finished training"
+            )
+
+
 def real_type(source: Input, precision: np.dtype[Any]) -> np.dtype[Any] | None:
     """The type of the real numbers that an input reads, where those that follow the parameters have `precision`.
 

@@ -30,9 +30,10 @@ class Scaled:
 def scaled(array: FloatArray) -> Scaled:
     """Every float is an integer over a power of two: bring them to one such power.
 
-    >>> s = scaled(np.array([0.75, -2.0]))
-    >>> s.values.tolist(), s.scale
-    ([3, -8], 4)
+    Example:
+        >>> s = scaled(np.array([0.75, -2.0]))
+        >>> s.values.tolist(), s.scale
+        ([3, -8], 4)
     """
     pairs = [float(v).as_integer_ratio() for v in array.ravel()]
     scale = max((den for _, den in pairs), default=1)
@@ -44,8 +45,9 @@ def scaled(array: FloatArray) -> Scaled:
 def float_up(value: Fraction) -> float:
     """The least float at or above a rational; infinite beyond the largest.
 
-    >>> float_up(Fraction(1, 2)), float_up(Fraction(1, 3)) > 1 / 3 - 1e-17
-    (0.5, True)
+    Example:
+        >>> float_up(Fraction(1, 2)), float_up(Fraction(1, 3)) > 1 / 3 - 1e-17
+        (0.5, True)
     """
     try:
         near = float(value)
@@ -62,8 +64,9 @@ def float_down(value: Fraction) -> float:
 def root_above(value: Fraction) -> Fraction:
     """A rational at or above the square root of one that is not negative, within 2^-80 of it; exact for squares.
 
-    >>> root_above(Fraction(9, 4))
-    Fraction(3, 2)
+    Example:
+        >>> root_above(Fraction(9, 4))
+        Fraction(3, 2)
     """
     if not value:
         return Fraction(0)

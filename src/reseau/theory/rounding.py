@@ -36,8 +36,9 @@ TINY = 5e-324  # the least positive float: nothing that underflows is larger
 def up(value: float, ulps: int = 1) -> float:
     """The float64 number `ulps` steps above.
 
-    >>> up(1.0) - 1.0
-    2.220446049250313e-16
+    Example:
+        >>> up(1.0) - 1.0
+        2.220446049250313e-16
     """
     if math.isnan(value):
         return math.inf
@@ -49,8 +50,9 @@ def up(value: float, ulps: int = 1) -> float:
 def whole(*counts: float) -> bool:
     """Whether these are whole numbers, as counts are: a theorem about 2 errors says nothing of 2.5.
 
-    >>> whole(2, 3.0), whole(2.5), whole(math.inf)
-    (True, False, False)
+    Example:
+        >>> whole(2, 3.0), whole(2.5), whole(math.inf)
+        (True, False, False)
     """
     return all(math.isfinite(count) and count == int(count) for count in counts)
 
@@ -58,8 +60,9 @@ def whole(*counts: float) -> bool:
 def sum_up(values: npt.ArrayLike) -> float:
     """Upper bound on the sum of numbers, each at least 0; exact before one rounding.
 
-    >>> sum_up([0.1] * 10) > 1.0
-    True
+    Example:
+        >>> sum_up([0.1] * 10) > 1.0
+        True
     """
     terms = np.asarray(values, dtype=np.float64).ravel()
     if not np.isfinite(terms).all():

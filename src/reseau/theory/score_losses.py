@@ -112,8 +112,9 @@ def score_loss(name: str, y: FloatArray) -> ScoreLoss:
     Raises:
         DataError: If the name is unknown, or a target is not finite, or not -1 or +1 where it must be.
 
-    >>> score_loss("logistic", np.array([1.0, -1.0])).smoothness
-    0.25
+    Example:
+        >>> score_loss("logistic", np.array([1.0, -1.0])).smoothness
+        0.25
     """
     if name not in LOSSES:
         raise DataError(f"loss {name!r} is not known here\n  fix: use one of {', '.join(LOSSES)}")

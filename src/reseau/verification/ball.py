@@ -24,7 +24,7 @@ def proved_on_ball(chain: Chain, rows: Rows, point: FloatArray, radius: float, f
     The least value of a linear function on the ball is that at the center less `radius` times its norm.
     """
     center = point[:, None]
-    region = region_of(chain, (center, np.full_like(center, radius)), float32, UNIT_STEPS, euclidean=True)
+    region = region_of(chain, (center, np.full_like(center, radius)), float32, UNIT_STEPS, True, until)
     return refute(region, rows, until, lambda points: (None, False)).verdict == "unsat" and time.monotonic() < until
 
 

@@ -68,7 +68,8 @@ def sign_search(chain: Chain, case: Case, until: float, float32: bool, replay: R
     found, real_only = look(_descents(chain, rows, low, high, until))
     if found is not None:
         return Found("sat", found, 1)
-    ended = refute(region_of(chain, box_around(low, high), float32, UNIT_STEPS), rows, until, look)
+    region = region_of(chain, box_around(low, high), float32, UNIT_STEPS, until=until)
+    ended = refute(region, rows, until, look)
     return Found("unknown", None, ended.boxes, REPLAY) if real_only and ended.verdict == "unsat" else ended
 
 
@@ -77,7 +78,7 @@ def refute(region: Region, rows: Rows, until: float, look: Look) -> Found:
     if not region.low:  # affine: nothing is split
         low = region.proved([], [], [], [], rows.weights, rows.constants)
         return Found("unsat" if refuted(rows, low[:, None]).all() else "unknown", None, 1)
-    parts, climbed = _whole(region, rows)
+    parts, climbed = _whole(region, rows, until)
     waiting: list[_Parts] = []
     seen, stuck, real_only = 1, False, False
     while True:
@@ -103,7 +104,7 @@ def refute(region: Region, rows: Rows, until: float, look: Look) -> Found:
             return Found("timeout", None, seen)
         parts = _halves(waiting.pop())
         seen += len(parts)
-        climbed = _climbed(region, rows, parts, STEPS)
+        climbed = _climbed(region, rows, parts, STEPS, until)
     if stuck or real_only:
         return Found("unknown", None, seen, REPLAY if real_only else TIGHT)
     return Found("unsat", None, seen)
@@ -114,16 +115,17 @@ def _by_layer(region: Region, array: np.ndarray) -> list[np.ndarray]:
     return np.split(array, np.cumsum([len(low) for low in region.low])[:-1])
 
 
-def _climbed(region: Region, rows: Rows, parts: _Parts, steps: int) -> Climbed:
+def _climbed(region: Region, rows: Rows, parts: _Parts, steps: int, until: float) -> Climbed:
     signs, slopes, multipliers = (_by_layer(region, a) for a in (parts.signs, parts.slopes, parts.multipliers))
-    return climb(region, signs, slopes, multipliers, rows.weights[parts.row], rows.constants[parts.row], steps)
+    asked = rows.weights[parts.row], rows.constants[parts.row]
+    return climb(region, signs, slopes, multipliers, *asked, steps, until)
 
 
-def _whole(region: Region, rows: Rows) -> tuple[_Parts, Climbed]:
+def _whole(region: Region, rows: Rows, until: float) -> tuple[_Parts, Climbed]:
     """The whole box once for each conjunction, with the inequality of it that is nearest to being refuted."""
     units, count = sum(len(low) for low in region.low), len(rows.member)
     signs = np.zeros((units, count), np.int8)
-    climbed = climb(region, _by_layer(region, signs), None, None, rows.weights, rows.constants, ROOT_STEPS)
+    climbed = climb(region, _by_layer(region, signs), None, None, rows.weights, rows.constants, ROOT_STEPS, until)
     best = [int(np.where(rows.member == i, climbed.low, -np.inf).argmax()) for i in range(rows.conjunctions)]
     slopes, multipliers = (np.concatenate(a) for a in (climbed.slopes, climbed.multipliers))
     every = _Parts(signs, slopes, multipliers, np.arange(count), np.zeros(count, int))

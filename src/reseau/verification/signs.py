@@ -6,6 +6,7 @@ et al., *Beta-CROWN*, 2021); the slopes below the other ReLUs are free between 0
 computed in float64 and rounded outward, by `bounded_once`.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,7 +126,12 @@ def box_around(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def region_of(
-    chain: Chain, box: tuple[FloatArray, FloatArray], float32: bool, steps: int, euclidean: bool = False
+    chain: Chain,
+    box: tuple[FloatArray, FloatArray],
+    float32: bool,
+    steps: int,
+    euclidean: bool = False,
+    until: float = np.inf,
 ) -> Region:
     """Bounds of what each activation reads on a box, or a ball, each unit's with slopes of its own.
 
@@ -134,6 +140,7 @@ def region_of(
         box: Center and radius, (inputs, 1) each.
         float32, euclidean: As in `Region`.
         steps: Of each climb.
+        until: A time of `time.monotonic` after which bounds are left as they are.
     """
     center, radius = box
     biggest = np.abs(center) + radius
@@ -144,10 +151,10 @@ def region_of(
             break
         part = Chain((*chain.layers[:k], Layer(layer.weight, layer.bias)), chain.dots)
         region = Region(part, center, radius, tuple(lows), tuple(highs), tuple(sizes), float32, euclidean)
-        least, most = _ends(region, np.arange(layer.weight.shape[1]), 1)
+        least, most = _ends(region, np.arange(layer.weight.shape[1]), 1, until)
         unstable = np.flatnonzero((least < 0) & (most > 0))
-        if k and len(unstable) and steps > 1:
-            closer = _ends(region, unstable, steps)
+        if k and len(unstable) and steps > 1 and time.monotonic() < until:
+            closer = _ends(region, unstable, steps, until)
             least[unstable] = np.maximum(least[unstable], closer[0])
             most[unstable] = np.minimum(most[unstable], closer[1])
         lows.append(least[:, None])
@@ -156,13 +163,13 @@ def region_of(
     return Region(chain, center, radius, tuple(lows), tuple(highs), tuple(sizes), float32, euclidean)
 
 
-def _ends(region: Region, units: np.ndarray, steps: int) -> tuple[FloatArray, FloatArray]:
+def _ends(region: Region, units: np.ndarray, steps: int, until: float) -> tuple[FloatArray, FloatArray]:
     """The smallest and largest values of some of a region's outputs."""
     rows = np.zeros((2 * len(units), region.chain.outputs))
     rows[np.arange(len(units)), units] = 1
     rows[len(units) + np.arange(len(units)), units] = -1
     signs = [np.zeros((len(low), 1), np.int8) for low in region.low]
-    found = climb(region, signs, None, None, rows, np.zeros(len(rows)), steps, enough=np.inf).low
+    found = climb(region, signs, None, None, rows, np.zeros(len(rows)), steps, until, enough=np.inf).low
     return found[: len(units)].copy(), -found[len(units) :]
 
 
@@ -174,6 +181,7 @@ def climb(
     rows: FloatArray,
     constants: FloatArray,
     steps: int,
+    until: float = np.inf,
     enough: float = 1e-6,
 ) -> Climbed:
     """Move slopes and multipliers uphill, and prove the bound of the best ones.
@@ -184,6 +192,7 @@ def climb(
         slopes, multipliers: Where to begin.
         rows, constants: The row of each column, (columns, outputs) and (columns,).
         steps: At least 1; the bound is computed before each.
+        until: A time of `time.monotonic` after which none is moved.
         enough: A bound above which no column is moved any further.
     """
     lines = region.lines(signs)
@@ -206,7 +215,7 @@ def climb(
         for k in range(len(now)):
             np.copyto(best_slopes[k], now[k], where=better)
             np.copyto(best_multipliers[k], held[k], where=better)
-        if step + 1 == steps or bool((best > enough).all()):
+        if step + 1 == steps or bool((best > enough).all()) or time.monotonic() > until:
             break
         value = _corner(region, inputs)
         rate = RATE * DECAY**step

@@ -151,7 +151,8 @@ def test_tokens_are_looked_up_added_and_normalized(tmp_path: Path, segments: boo
     given = {"t": np.array([[1, 8, 0], [3, 3, 2]], np.int32)}
     given |= {"s": np.array([[0, 1, 1], [0, 0, 1]], np.int32)} if segments else {}
     given |= {"m": np.array([[1, 1, 0], [1, 1, 1]], np.int32)} if masked else {}
-    check_both_ways(tmp_path, m, given)
+    net, params = check_both_ways(tmp_path, m, given)
+    assert net(params, *(given[str(n.name)] for n in net.graph.inputs))[1].dtype == np.int32
 
 
 @pytest.mark.parametrize("kind", ["QLinearAdd", "QLinearMul"])
@@ -216,6 +217,26 @@ def test_windows_of_channels_last_and_distances_and_triangles(tmp_path: Path) ->
         check_both_ways(tmp_path, apart, {"a": normal(4, 3), "b": normal(2, 3)})
     triangle = model([node("Trilu", "x", upper=0)], {"x": ("float", [3, 4])}, {"y": ("float", None)}, com_microsoft=1)
     check_both_ways(tmp_path, triangle, {"x": normal(3, 4)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "stored", "settings"),
+    [
+        ("ExpandDims", {"x": ("float", ["b", 3])}, {"a": np.int32(-2)}, {}),
+        ("GatherND", {"x": ("float", ["b", 3])}, {"i": np.array([[0, 1], [1, 2]])}, {}),
+        ("MatMulInteger16", {"x": ("int16", ["b", 3])}, {"w": np.arange(6, dtype=np.int16).reshape(3, 2)}, {}),
+        ("Pad", {"x": ("float", ["b", 3])}, {"p": np.array([0, 1, 1, 0]), "v": np.float32(2)}, {"mode": "constant"}),
+    ],
+)
+def test_what_became_an_operator_of_onnx(
+    tmp_path: Path, kind: str, inputs: Any, stored: dict[str, np.ndarray], settings: Any
+) -> None:
+    made = {"y": ("int32" if kind.startswith("MatMul") else "float", None)}
+    m = model([node(kind, "x", *stored, **settings)], inputs, made, stored, com_microsoft=1)
+    feeds = [
+        {"x": (normal(rows, 3) * 5).astype(np.int16 if kind.startswith("MatMul") else np.float32)} for rows in (2, 4)
+    ]
+    check_both_ways(tmp_path, m, *feeds)
 
 
 def test_what_is_not_read_is_named_with_its_domain(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from tools.onnx_graphs import agree, check_both_ways, model, theirs
@@ -76,16 +76,30 @@ def test_an_lstm_of_levels_over_any_number_of_steps(tmp_path: Path) -> None:
         agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}))
 
 
+def test_states_of_levels_are_turned(tmp_path: Path) -> None:
+    m = recurrent(5, "forward", {})
+    m.graph.node.append(helper.make_node("Squeeze", ["every", "way"], ["flat"]))
+    m.graph.node.append(helper.make_node("Transpose", ["flat"], ["turned"], perm=[1, 0, 2]))
+    m.graph.initializer.append(numpy_helper.from_array(np.array([1]), "way"))
+    m.graph.output.append(helper.make_tensor_value_info("turned", TensorProto.FLOAT, None))
+    check_both_ways(tmp_path, m, {"x": normal(5, 1, 3)})
+
+
 def test_more_than_256_units_share_one_range_among_rows(tmp_path: Path) -> None:
     check_both_ways(tmp_path, recurrent(4, "forward", {}, units=260, rows="rows"), {"x": normal(4, 3, 3)})
 
 
-def test_a_general_product_of_levels(tmp_path: Path) -> None:
-    stored = SCALES | {"b": levels(3, 4, dtype="int8", low=-63, high=64), "bs": np.float32(0.02), "bz": np.int8(0)}
+@pytest.mark.parametrize("turned", [0, 1])
+@pytest.mark.parametrize("columns", [False, True], ids=["one scale", "a scale a column"])
+def test_a_general_product_of_levels(tmp_path: Path, turned: int, columns: bool) -> None:
+    b = levels(*((3, 4) if turned else (4, 3)), dtype="int8", low=-63, high=64)
+    stored = SCALES | {"b": b, "bs": np.float32(0.02), "bz": np.int8(0)}
+    if columns:
+        stored |= {"bs": np.float32([0.02, 0.01, 0.03]), "bz": np.int8([0, 0, 0])}
     stored["c"] = levels(3, dtype="int32", low=-500, high=500)
     for outputs, kind in ((("ys", "yz"), "uint8"), ((), "float")):
         m = model(
-            [node("QGemm", "x", "s", "z", "b", "bs", "bz", "c", *outputs, transB=1, alpha=1.0)],
+            [node("QGemm", "x", "s", "z", "b", "bs", "bz", "c", *outputs, transB=turned, alpha=1.0)],
             {"x": ("uint8", ["batch", 4])},
             {"y": (kind, ["batch", 3])},
             stored if outputs else {k: v for k, v in stored.items() if k not in ("ys", "yz")},
@@ -158,6 +172,53 @@ def test_a_weight_of_few_bits(tmp_path: Path, bits: int, zeros: str) -> None:
     )  # fmt: skip
     net, _ = check_both_ways(tmp_path, m, {"x": normal(3, width)})
     assert list(net.graph.parameters) == ["y.weight"]
+
+
+def test_a_weight_of_few_bits_whose_groups_are_in_another_order(tmp_path: Path) -> None:
+    stored = {"b": levels(5, 3, 8), "s": RNG.uniform(0.01, 0.03, 15).astype(np.float32)}
+    stored["order"] = RNG.integers(0, 3, 48).astype(np.int32)
+    m = model(
+        [node("MatMulNBits", "x", "b", "s", "", "order", K=48, N=5, bits=4, block_size=16)],
+        {"x": ("float", ["batch", 48])},
+        {"y": ("float", ["batch", 5])},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": normal(3, 48)})
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_rows_of_a_table_of_few_bits(tmp_path: Path, bits: int, zeros: bool) -> None:
+    stored = {"t": levels(7, 32 * bits // 8), "s": RNG.uniform(0.01, 0.03, (7, 2)).astype(np.float32)}
+    stored |= {"z": levels(7, 2 * bits // 8)} if zeros else {}
+    m = model(
+        [
+            node(
+                "GatherBlockQuantized", "t", "i", "s", *(["z"] if zeros else []), bits=bits, block_size=16,
+                quantize_axis=1,
+            )
+        ],
+        {"i": ("int64", ["batch", "places"])},
+        {"y": ("float", ["batch", "places", 32])},
+        stored,
+        com_microsoft=1,
+    )  # fmt: skip
+    net, _ = check_both_ways(tmp_path, m, {"i": RNG.integers(0, 7, (2, 3))}, {"i": RNG.integers(0, 7, (1, 1))})
+    assert list(net.graph.parameters) == ["y.table"]
+
+
+def test_a_convolution_of_levels_with_channels_last(tmp_path: Path) -> None:
+    stored = SCALES | {"w": levels(3, 2, 3, 3, dtype="int8", low=-63, high=64)}
+    stored |= {"ws": np.float32([0.01, 0.02, 0.03]), "wz": np.int8([0, 0, 0])}
+    m = model(
+        [node("QLinearConv", "x", "s", "z", "w", "ws", "wz", "ys", "yz", channels_last=1, pads=[1, 1, 1, 1])],
+        {"x": ("uint8", ["batch", 5, 6, 2])},
+        {"y": ("uint8", ["batch", 5, 6, 3])},
+        stored,
+        com_microsoft=1,
+    )
+    check_both_ways(tmp_path, m, {"x": levels(2, 5, 6, 2)})
 
 
 def test_attention_of_levels(tmp_path: Path) -> None:

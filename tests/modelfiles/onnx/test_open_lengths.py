@@ -36,6 +36,56 @@ def gates(count: int) -> dict[str, np.ndarray]:
 KNOWN = {"zero": np.array([0]), "one": np.array([1])}
 
 
+def apart_again(*shapes: list[int], turned: bool = False) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """`x` (s77, s28, 4), or with its first two axes swapped, in one shape after another."""
+    nodes = [node("Transpose", ["x"], ["x0"], perm=[1, 0, 2])] if turned else [node("Identity", ["x"], ["x0"])]
+    nodes += [node("Reshape", [f"x{i}", f"s{i}"], [f"x{i + 1}"]) for i in range(len(shapes))]
+    nodes.append(node("Tanh", [f"x{len(shapes)}"], ["y"]))
+    return nodes, {f"s{i}": np.array(s) for i, s in enumerate(shapes)}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "turned", "batch"),
+    [
+        (([-1, 4], [-1, 6, 4]), False, True),
+        (([0, -1], [0, 6, 4]), False, True),
+        (([-1, 2, 2], [-1, 3, 8]), False, True),
+        (([-1, 4], [6, -1, 4]), False, False),
+        (([-1, 4], [6, -1, 4]), True, False),
+        (([2, -1, 4],), False, False),
+    ],
+)
+def test_rows_that_are_joined_with_other_axes_and_taken_apart_are_rows(shapes, turned, batch, tmp_path) -> None:
+    nodes, stored = apart_again(*shapes, turned=turned)
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s77", 6, 4])], ["y"], **stored)
+    for rows in (2, 4):
+        net = agree(path, {"x": draw(rows, 6, 4)}, tmp_path / "back.onnx")
+    assert (net.graph.inputs[0].shape[0] == "batch") == batch
+
+
+def test_heads_of_places_that_stand_before_rows_keep_the_rows_apart(tmp_path) -> None:
+    """As PyTorch's attention: places first, rows and heads in one axis, and back."""
+    shape = [node("Shape", ["x"], ["shape"]), node("Split", ["shape"], ["b", "t", "c"], axis=0, num_outputs=3)]
+    nodes = [
+        *shape,
+        node("Transpose", ["x"], ["places"], perm=[1, 0, 2]),
+        node("Reshape", ["places", "wide"], ["flat"]),
+        node("MatMul", ["flat", "w"], ["h"]),
+        node("Mul", ["b", "two"], ["heads"]),
+        node("Concat", ["t", "heads", "two"], ["by_heads"], axis=0),
+        node("Reshape", ["h", "by_heads"], ["q"]),
+        node("Softmax", ["q"], ["p"], axis=0),
+        node("Concat", ["t", "b", "c"], ["back"], axis=0),
+        node("Reshape", ["p", "back"], ["r"]),
+        node("Transpose", ["r"], ["y"], perm=[1, 0, 2]),
+    ]
+    stored = {"w": draw(4, 4), "wide": np.array([-1, 4]), "two": np.array([2])}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["s77", "s28", 4])], ["y"], opset=18, **stored)
+    for rows, places in ((2, 3), (1, 1), (3, 5)):
+        net = agree(path, {"x": draw(rows, places, 4)}, tmp_path / "back.onnx")
+    assert net.graph.inputs[0].shape == ("batch", "s28", 4)
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
     ("nodes", "shape", "arrays"),

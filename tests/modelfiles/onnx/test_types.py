@@ -9,7 +9,8 @@ from onnx import TensorProto
 
 import reseau as rs
 from tools.onnx_files import FLOAT, INT64, agree, here, made, node, value
-from tools.onnx_graphs import check_both_ways, model
+from tools.onnx_graphs import agree as close
+from tools.onnx_graphs import check_both_ways, model, theirs
 from tools.onnx_grown import session
 
 pytest.importorskip("onnxruntime")
@@ -205,6 +206,49 @@ def test_inputs_of_few_bits_are_given_as_such_or_as_whole_numbers(kind: str, tmp
         np.testing.assert_array_equal(net(params, given), [1, 0])
     with pytest.raises(rs.errors.DataError, match=rf"reads {kind.lower()}, and 20 at \(1,\)"):
         net(params, np.array([1, 20]))
+
+
+@pytest.mark.parametrize(
+    "kind", ["SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "InstanceNormalization"]
+)
+def test_halves_whose_squares_are_too_large_are_normalized(kind: str, tmp_path) -> None:
+    scale, shift = (np.linspace(a, 1.5, 4).astype(np.float16) for a in (0.5, -1))
+    channels = kind == "InstanceNormalization"
+    names = ["x", "g", "c"] if channels else ["x", "x", "g"] + ["c"] * (kind == "SkipLayerNormalization")
+    domain = "" if channels else "com.microsoft"
+    m = model(
+        [onnx.helper.make_node(kind, names, ["y"], domain=domain, epsilon=1e-5 if channels else 1e-12)],
+        {"x": ("float16", ["batch", 4, 6] if channels else ["batch", 2, 4])},
+        {"y": ("float16", None)},
+        {"g": scale, "c": shift},
+        com_microsoft=1,
+    )
+    x = np.random.default_rng(0).normal(size=(2, 4, 6) if channels else (2, 2, 4)) * 2000
+    x[0] = 0
+    given = {"x": x.astype(np.float16)}
+    path, back = tmp_path / "a.onnx", tmp_path / "back.onnx"
+    onnx.save(m, path)
+    net, params = rs.load(path)
+    net.save(back, params)
+    right = theirs(m, given)
+    assert np.isfinite(right[0]).all()
+    close(net(params, given["x"]), right, tolerance=2e-3)
+    close(tuple(theirs(back, given)), right, tolerance=2e-3)
+
+
+def test_a_file_of_halves_between_floats_is_written_back(tmp_path) -> None:
+    """Its outputs differ from onnxruntime's by the rounding of halves, though they are floats."""
+    nodes = [
+        node("Cast", ["x"], ["h"], to=HALF),
+        node("MatMul", ["h", "w"], ["m"]),
+        node("Add", ["m", "c"], ["far"]),
+        node("Sub", ["far", "c"], ["d"]),
+        node("Cast", ["d"], ["y"], to=FLOAT),
+    ]
+    stored = {"w": draw(3, 2).astype(np.float16), "c": np.float16([100, 100])}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["b", 3])], ["y"], **stored)
+    net, params = rs.load(path)
+    net.save(tmp_path / "back.onnx", params)
 
 
 def test_words_about_a_file_are_carried_over(tmp_path) -> None:

@@ -93,6 +93,7 @@ def test_what_is_refused(rows):
     objective, X, y = rows
     assert "within=1" in refused(pick_to_learn, objective, X, y, within=1)
     assert "growth=2" in refused(pick_to_learn, objective, X, y, growth=2)
+    assert "missing" in refused(pick_to_learn, objective, X, y, params={})
     assert "most=300" in refused(pick_to_learn, objective, X, y, most=300)
     x = rs.input("x", (2,))
     dropped = rs.Objective(rs.Network(x, rs.affine(rs.dropout(x, 0.5), 2)), rs.losses.CrossEntropy())

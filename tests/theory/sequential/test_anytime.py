@@ -93,6 +93,7 @@ def test_a_monitor_does_not_care_how_its_rows_are_cut():
 
 def test_what_is_refused():
     assert "entry 1 is 2" in refused(Monitor(0.1).update, [0, 2])
+    assert "no numbers" in refused(Monitor(0.1).update, ["right", "wrong"])
     assert "entry 0 is nan" in refused(Monitor(0.1).update, [math.nan])
     assert "promised=0" in refused(Monitor, 0)
     assert "delta=1" in refused(Monitor, 0.1, 1)

@@ -134,6 +134,12 @@ def test_numbers_within_a_distance_and_a_loss_that_is_cut():
 def test_what_is_refused(classes):
     data = moons(40, 0)
     assert "a smaller prior" in refused(pac_bayes, classes, data, prior=0.9)
+    center = classes.network.init(0)
+    assert "missing 'scores.bias'" in refused(
+        pac_bayes, classes, data, prior={n: v for n, v in center.items() if n != "scores.bias"}
+    )
+    unsound = center | {"scores.bias": np.full(2, np.nan, np.float32)}
+    assert "'scores.bias' has entries that are not finite" in refused(pac_bayes, classes, data, prior=unsound)
     assert "prior=1" in refused(pac_bayes, classes, data, prior=1)
     assert "price > 0" in refused(pac_bayes, classes, data, price=0.0)
     assert "within=1" in refused(pac_bayes, classes, data, within=1.0)

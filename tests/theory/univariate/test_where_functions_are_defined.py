@@ -5,6 +5,7 @@ import pytest
 
 from reseau.errors import DataError
 from reseau.theory import ShallowNetwork, approximate, parse, project_ellipsoid, project_l1, retract, same_function
+from reseau.theory.univariate.expression import Expression
 
 pytest.importorskip("flint")
 
@@ -22,6 +23,18 @@ pytest.importorskip("flint")
         ("1/x", (-1.0, 1.0), 0.1),
         ("log(x)", (0.0, 1.0), 0.1),
         ("sqrt(-1e-30-x^2)", (-1.0, 1.0), 0.1),
+        # what hides the place from floats, or from the value
+        ("max(sqrt(x-1), 1)", (0.0, 2.0), 0.1),
+        ("max(abs(x), sqrt(-1-x^2))", (-1.0, 1.0), 0.1),
+        ("min(max(1/x, -1), 1)", (-1.0, 1.0), 0.1),
+        ("relu(log(x))", (0.0, 1.0), 0.1),
+        ("0*log(x)", (-1.0, 1.0), 0.1),
+        ("(1/x)^0", (-1.0, 1.0), 0.1),
+        ("(x^0.5)^2", (-1.0, 1.0), 0.1),
+        ("x^x", (-1.0, 1.0), 0.1),
+        ("sigmoid(1/x)", (-1.0, 1.0), 0.1),
+        ("tanh(1/x)", (-1.0, 1.0), 0.1),
+        ("max(1, min(0, sqrt(x)))", (-1.0, 1.0), 0.1),
     ],
 )
 def test_an_expression_that_is_not_defined_somewhere_is_refused(text, interval, tolerance):
@@ -40,6 +53,10 @@ def test_an_expression_that_is_not_defined_somewhere_is_refused(text, interval, 
         ("x^1.5", (0.0, 4.0), 1e-2),
         ("sqrt(abs(x))", (-1.0, 1.0), 1e-1),
         ("(2-x)^0.5*x", (0.0, 2.0), 1e-2),
+        ("(x^2)^0.25", (-1.0, 1.0), 0.1),
+        ("abs(abs(x)-0.5)^0.5", (-1.0, 1.0), 0.1),
+        ("log(1+abs(x)^0.5)", (-1.0, 1.0), 0.1),
+        ("sqrt(abs(x)) - sqrt(abs(x))", (-1.0, 1.0), 0.1),
     ],
 )
 def test_an_expression_that_is_continuous_at_its_root_is_certified(text, interval, tolerance):
@@ -50,6 +67,17 @@ def test_an_expression_that_is_continuous_at_its_root_is_certified(text, interva
     )
     assert np.abs(found.network(t) - parse(text)(t)).max() <= found.error * (1 + 1e-9) + 1e-12
     assert found.error <= tolerance
+
+
+@pytest.mark.parametrize("text", ["sigmoid(1/x)", "sigmoid(1e4*x)", "sigmoid(-exp(20*x))", "sigmoid(x^5*1e6)"])
+def test_a_sigmoid_of_large_numbers_needs_few_cells(text, monkeypatch):
+    looked, enclose = [], Expression.enclose
+    monkeypatch.setattr(Expression, "enclose", lambda self, a, b: looked.append(a) or enclose(self, a, b))
+    found = approximate(text, (-1.0, -1e-3), 0.1)
+    assert found.certified
+    assert len(looked) < 2000
+    t = np.linspace(-1.0, -1e-3, 2001)
+    assert np.abs(found.network(t) - parse(text)(t)).max() <= found.error * (1 + 1e-9)
 
 
 def test_what_is_too_steep_for_floats_is_called_that():

@@ -14,7 +14,7 @@ import onnx
 from reseau import ops
 from reseau.graph import Node, order
 from reseau.modelfiles.onnx.tensors import LARGEST_CONSTANT, Arrays
-from reseau.ops.lengths import BATCH, Dim, Shape, word, words_of
+from reseau.ops.lengths import BATCH, Dim, Shape, divide, size, times, word, words_of
 
 __all__ = ["Reading", "contradiction", "readings"]
 
@@ -97,11 +97,11 @@ def _reading(dims: Mapping[str, list[Dim]], given: Mapping[str, int], batch: fro
 
 def contradiction(outputs: Sequence[Node], batch: frozenset[str]) -> str | None:
     """Why the first axis of these inputs is not the batch: what reads across it, or depends on its length."""
-    rows: set[Node] = set()
+    rows: dict[Node, Dim] = {}  # of each node with an axis through the rows, what stands before them inside that axis
     for node in _read_for_values(outputs):
         if node.op is None:
             if node.name in batch and node.shape[:1] == (BATCH,):
-                rows.add(node)
+                rows[node] = 1
             continue
         if isinstance(node.op, ops.ShapeOf | ops.Range):
             counted = node.shape
@@ -113,20 +113,42 @@ def contradiction(outputs: Sequence[Node], batch: frozenset[str]) -> str | None:
         read = [p for p in _value_parents(node) if p in rows]
         if not read:
             continue
-        rows.add(node)
-        if sum(BATCH in words_of(n) for n in node.shape) != 1 or BATCH not in node.shape or _runs_along(node, read[0]):
+        before = _before_rows(node, {p: rows[p] for p in read})
+        if before is None:
             return f"{node.label} {node.shape} joins rows"
+        rows[node] = before
     if rows and any(n in rows and n.shape[0] != BATCH for n in outputs):
         return "an output does not begin with the batch"
     return None
 
 
+def _before_rows(node: Node, read: Mapping[Node, Dim]) -> Dim | None:
+    """What stands before the rows inside the node's axis through them; nothing where rows meet each other."""
+    held = [n for n in node.shape if BATCH in words_of(n)]
+    x, *others = read
+    if len(held) != 1 or _runs_along(node, x):
+        return None
+    if not isinstance(node.op, ops.ReshapeTo):
+        alike = all(held[0] in p.shape and read[p] == read[x] for p in (x, *others))
+        return read[x] if alike else None
+    whole = times(size(x.shape[: _axis_of_rows(x.shape)]), read[x])
+    outside = size(node.shape[: _axis_of_rows(node.shape)])
+    before = divide(whole, outside)
+    behind = divide(held[0], times(before, BATCH))
+    exact = times(before, outside) == whole and times(before, BATCH, behind) == held[0]
+    return before if exact and BATCH not in words_of(behind) else None
+
+
+def _axis_of_rows(shape: Shape) -> int:
+    return next(i for i, n in enumerate(shape) if BATCH in words_of(n))
+
+
 def _runs_along(node: Node, x: Node) -> bool:
     """Whether an operation runs along the axis of the rows."""
     if isinstance(node.op, ops.GatedCell | ops.LongShortCell | ops.PlainCell | ops.QuantizedLongShortCell):
-        return x.shape[0] == BATCH
+        return BATCH in words_of(x.shape[0])
     axis = getattr(node.op, "axis", None)
-    return isinstance(axis, int) and x is node.parents[0] and x.shape[axis] == BATCH
+    return isinstance(axis, int) and x is node.parents[0] and BATCH in words_of(x.shape[axis])
 
 
 def _value_parents(node: Node) -> tuple[Node, ...]:

@@ -66,7 +66,7 @@ def check(path: Path, written: Written, graph: Graph, params: Mapping[str, np.nd
             run = run_elsewhere(trial if outside else model, written, given, graph)
             own = None if run is None else run_here(graph, params, given)
             if run is not None and own is not None:
-                compare(path, graph, run, own)
+                compare(path, graph, run, own, coarsest(graph, params))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         said = str(error).strip().partition("\n")[0]
         raise ModelFileError(f"{path}: ONNX refuses the model: {said}\n  fix: save to .safetensors") from error
@@ -186,7 +186,15 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
             return None
 
 
-def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.ndarray]) -> None:
+def coarsest(graph: Graph, params: Mapping[str, np.ndarray]) -> float:
+    """The rounding of numbers of 16 bits, relative to the largest output, where any are computed with; else 0."""
+    said = {str(v.dtype) for v in params.values()}
+    for node in graph.nodes:
+        said.add(str(node.source.dtype if isinstance(node.source, Input) else getattr(node.op, "dtype", "")))
+    return TOLERANCE["float16"] if said & {"float16", "bfloat16"} else 0.0
+
+
+def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.ndarray], coarse: float = 0.0) -> None:
     """Refuse where the outputs differ by more than rounding."""
     comparable = [y.astype(np.float32) if y.dtype.kind == "V" else y for y in ours]  # V: bfloat16
     for node, a, b in zip(graph.outputs, theirs, comparable, strict=True):
@@ -197,7 +205,7 @@ def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.nd
                 raise other_value(path, graph, node)
             continue
         largest = max(float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b))), 1e-6)
-        allowed = TOLERANCE.get(str(b.dtype), 1e-3) * largest + LEAST
+        allowed = max(TOLERANCE.get(str(b.dtype), 1e-3), coarse) * largest + LEAST
         within = np.isclose(a, b, rtol=0, atol=allowed, equal_nan=True)
         if not within.all():
             raise other_value(path, graph, node)

@@ -121,7 +121,8 @@ def finish(node: Node, w: Emitter, channels: Channels) -> Value:
         w.emit("Identity", value.name, name=label)
         return Value(label, axes)
     inner = f"{label}/channels_first"
-    w.kinds[inner] = w.kinds[value.name]
+    if value.name in w.kinds:  # not where an operator of another domain gave it
+        w.kinds[inner] = w.kinds[value.name]
     for written in w.nodes:
         for names in (written.input, written.output):
             for i, name in enumerate(names):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.graph.values import check_finite_params
 from reseau.objective import Objective
 from reseau.optimizers import Adam, Optimizer
 from reseau.theory.compression.bound import compression_bound
@@ -131,7 +132,9 @@ def pick_to_learn(
             "  fix: 0 < delta < 1, a growth from 0 to 1, most from 0 to the number of rows"
         )
     network = objective.network
-    first = learner.start(network.init(seed) if params is None else params)
+    begun = network.init(seed) if params is None else params
+    check_finite_params(network.graph.stored, begun, "pick_to_learn")
+    first = learner.start(begun)
     kept: tuple[int, ...] = ()
     saved = None if path is None else read_state(Path(path), first, learner.digest)
     if saved is not None:

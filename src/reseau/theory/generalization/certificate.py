@@ -97,12 +97,13 @@ class Certificate:
     def to_json(self) -> str:
         """Everything, as JSON text.
 
-        >>> fields = ("kind", "quantity", "formula")
-        >>> numbers = ("bound", "empirical", "complexity", "concentration", "largest", "delta")
-        >>> c = Certificate(**dict.fromkeys(fields, ""), **dict.fromkeys(numbers, 1.0), delta_split={},
-        ...                 constants={}, checked=(), assumed=())
-        >>> json.loads(c.to_json())["vacuous"]
-        True
+        Example:
+            >>> fields = ("kind", "quantity", "formula")
+            >>> numbers = ("bound", "empirical", "complexity", "concentration", "largest", "delta")
+            >>> c = Certificate(**dict.fromkeys(fields, ""), **dict.fromkeys(numbers, 1.0), delta_split={},
+            ...                 constants={}, checked=(), assumed=())
+            >>> json.loads(c.to_json())["vacuous"]
+            True
         """
         return json.dumps(self._plain(), indent=2, allow_nan=False)
 

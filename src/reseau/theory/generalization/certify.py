@@ -77,12 +77,13 @@ def certify(
     Raises:
         DataError: If an argument is out of its range, or examples and network do not fit.
 
-    >>> rng = np.random.default_rng(0)
-    >>> x = rng.uniform(-1, 1, 10_000)
-    >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0])      # the identity
-    >>> certificate = certify(f, x, np.sign(x))
-    >>> 0.2 < certificate.bound < 0.5, certificate.vacuous, certificate.valid
-    (True, False, True)
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-1, 1, 10_000)
+        >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0])      # the identity
+        >>> certificate = certify(f, x, np.sign(x))
+        >>> 0.2 < certificate.bound < 0.5, certificate.vacuous, certificate.valid
+        (True, False, True)
 
     Source: F. Bach, *Learning Theory from First Principles*, chapters 4 and 9, with the constants of
     `complexity_chain`; structural risk minimization over the grid; A. Maurer, 2016, for several outputs.
@@ -123,9 +124,10 @@ def commitment(f: ShallowNetwork, settings: CertificateSettings | None = None) -
 
     Of `f`, only the number of outputs and (when `settings.radius` is not given) the radius are used.
 
-    >>> f = ShallowNetwork([[1.0]], [0.0], [1.0])
-    >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
-    True
+    Example:
+        >>> f = ShallowNetwork([[1.0]], [0.0], [1.0])
+        >>> certify(f, [1.0, -1.0], [1.0, -1.0]).commitment == commitment(f)
+        True
     """
     return _completed(settings, f).digest
 
@@ -287,8 +289,9 @@ def certify_errors(
         checked: What was verified of the errors, in words.
         warnings: Signs that an assumption is false.
 
-    >>> round(certify_errors(100, 10_000).bound, 5)
-    0.0118
+    Example:
+        >>> round(certify_errors(100, 10_000).bound, 5)
+        0.0118
 
     Source: the binomial tail, see `binomial_upper`; at all times, see `sequential_upper`.
     """

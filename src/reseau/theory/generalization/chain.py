@@ -86,9 +86,10 @@ def complexity_chain(
     Raises:
         DataError: If an argument is out of its range.
 
-    >>> chain = complexity_chain([[1.0], [-1.0]], bound=1.0)
-    >>> [round(step.value, 3) for step in chain.steps if step.about == "excess"]
-    [3.0]
+    Example:
+        >>> chain = complexity_chain([[1.0], [-1.0]], bound=1.0)
+        >>> [round(step.value, 3) for step in chain.steps if step.about == "excess"]
+        [3.0]
 
     Source: F. Bach, *Learning Theory from First Principles*, chapters 4 and 9. The classical column has
     the factors 4 (symmetrization), 2 (contraction); the other one 2 (the comparator has mean zero) and

@@ -26,8 +26,9 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
     Raises:
         DataError: If an argument is out of its range.
 
-    >>> round(binomial_upper(100, 10_000), 5)
-    0.0118
+    Example:
+        >>> round(binomial_upper(100, 10_000), 5)
+        0.0118
 
     Source: J. Langford, *Tutorial on practical prediction theory for classification*, 2005; the
     binomial tail is a beta integral (Clopper and Pearson, 1934).
@@ -60,9 +61,10 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
 def binomial_interval(errors: int, count: int, delta: float = 0.05) -> tuple[float, float]:
     """A two-sided interval for the error rate, half of delta on each side.
 
-    >>> low, high = binomial_interval(5, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.0164, 0.1128)
+    Example:
+        >>> low, high = binomial_interval(5, 100)
+        >>> round(low, 4), round(high, 4)
+        (0.0164, 0.1128)
     """
     low = max(math.nextafter(1 - binomial_upper(count - errors, count, delta / 2), -math.inf), 0.0)
     return low, binomial_upper(errors, count, delta / 2)
@@ -71,8 +73,9 @@ def binomial_interval(errors: int, count: int, delta: float = 0.05) -> tuple[flo
 def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05, models: int = 1) -> float:
     """Bound the mean of a loss in `[0, largest]` from its average over `count` unseen examples.
 
-    >>> round(hoeffding_upper(0.01, 10_000, 1.0), 4)
-    0.0222
+    Example:
+        >>> round(hoeffding_upper(0.01, 10_000, 1.0), 4)
+        0.0222
 
     Source: W. Hoeffding, 1963.
     """

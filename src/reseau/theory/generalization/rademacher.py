@@ -48,10 +48,11 @@ class Estimate:
 
 
 def moment(X: npt.ArrayLike, radius: float = 1.0) -> float:
-    """`Q = sum_i |x_i|^2 + n R^2`, rounded up.
+    """`Q = Σ_i |x_i|² + n R²`, rounded up.
 
-    >>> 9.0 <= moment([1.0, 2.0, 1.0], radius=1.0) < 9.0 + 1e-12
-    True
+    Example:
+        >>> 9.0 <= moment([1.0, 2.0, 1.0], radius=1.0) < 9.0 + 1e-12
+        True
     """
     points, scale = inputs_of(X), positive_scale(radius, "radius")
     return up(sum_up(squares_up(points)) + product_up(float(len(points)), scale, scale))
@@ -68,16 +69,16 @@ def rademacher(
     seed: int = 0,
     norm: str = "l2",
 ) -> Estimate:
-    """Empirical Rademacher complexity of `F_D`, `E sup_f (1/n) sum_i eps_i f(x_i)` over random signs.
+    """Empirical Rademacher complexity of `F_D`, `E sup_f (1/n) Σ_i ε_i f(x_i)` over random signs.
 
-    By duality it is `(D / n) E sup_v |sum_i eps_i (v . (x_i, R))_+|` over unit neurons `v`, and lies
-    between 1/2 and 3/2 of `(D / n) E |sum_i eps_i (x_i, R)|`.
+    By duality it is `(D / n) E sup_v |Σ_i ε_i (v · (x_i, R))_+|` over unit neurons `v`, and lies
+    between 1/2 and 3/2 of `(D / n) E |Σ_i ε_i (x_i, R)|`.
 
     Args:
         X: Shape (n, d), or (n,) for d = 1.
         bound: `D >= 0`, the largest path norm.
         radius: `R > 0`, the scale of a bias.
-        method: `"closed"`: `1.5 D sqrt(Q) / n`, no randomness. `"dual"`: Monte Carlo of the norm above,
+        method: `"closed"`: `1.5 D √Q / n`, no randomness. `"dual"`: Monte Carlo of the norm above,
             any d. `"supremum"`: Monte Carlo of the supremum itself, exact for d <= 2; beyond, the mean
             comes from a local search, is not certified, and `upper` is that of `"dual"`.
             `"enumeration"`: every sign vector, d <= 2 and n <= 16.
@@ -88,10 +89,11 @@ def rademacher(
     Raises:
         DataError: If an argument is out of its range or the method does not apply.
 
-    >>> rademacher([[3.0]], bound=2.0, radius=4.0, method="enumeration").value
-    10.0
-    >>> rademacher([[3.0]], bound=2.0, radius=4.0).upper >= 10.0
-    True
+    Example:
+        >>> rademacher([[3.0]], bound=2.0, radius=4.0, method="enumeration").value
+        10.0
+        >>> rademacher([[3.0]], bound=2.0, radius=4.0).upper >= 10.0
+        True
 
     Source: F. Bach, *Learning Theory from First Principles*, chapters 4 and 9; the constant 3/2 from
     `z_+ = (z + |z|) / 2` and the contraction principle for `|z|` (Ledoux and Talagrand, 1991, thm 4.12);

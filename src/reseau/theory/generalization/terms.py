@@ -18,26 +18,28 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def concentration(count: int, delta: float, cells: int, largest: float, *, from_sample: bool) -> float:
-    """`B sqrt(log(K / delta) / (2 n))`, three times that when the complexity is computed on the sample.
+    """`B √(log(K / delta) / (2 n))`, three times that when the complexity is computed on the sample.
 
     One application of McDiarmid's inequality to the supremum minus twice the complexity, whose
     differences are at most `B / n + 2 B / n`.
 
-    >>> round(concentration(10_000, 0.05, 81, 1.0, from_sample=True), 4)
-    0.0577
+    Example:
+        >>> round(concentration(10_000, 0.05, 81, 1.0, from_sample=True), 4)
+        0.0577
     """
     width = root_up(divide_up(log_ratio_up(cells, delta), 2 * count))
     return product_up(3.0 if from_sample else 1.0, largest, width)
 
 
 def sample_complexity(slope: float, bound: float, moment: float, count: int, outputs: int = 1) -> float:
-    """`3 G D sqrt(Q) / n`, or `6 sqrt(C) (D / rho) sqrt(Q) / n` for C outputs and a margin of slope `1 / rho`.
+    """`3 G D √Q / n`, or `6 √C (D / rho) √Q / n` for C outputs and a margin of slope `1 / rho`.
 
     Twice the contracted complexity. For C outputs: vector contraction (factor sqrt 2), the margin
     is sqrt(2)-Lipschitz, and the C signed sums are bounded together in the second moment.
 
-    >>> round(sample_complexity(1.0, 5.0, 20_000.0, 10_000), 4)
-    0.2121
+    Example:
+        >>> round(sample_complexity(1.0, 5.0, 20_000.0, 10_000), 4)
+        0.2121
 
     Source: C5 from A. Maurer, *A vector-contraction inequality for Rademacher complexities*, 2016.
     """
@@ -45,19 +47,21 @@ def sample_complexity(slope: float, bound: float, moment: float, count: int, out
 
 
 def ball_complexity(slope: float, bound: float, radius: float, count: int, outputs: int = 1) -> float:
-    """`3 sqrt(2) G D R / sqrt(n)` for inputs with `|x| <= R`; twice `sqrt(C)` times that for C outputs.
+    """`3 √2 G D R / √n` for inputs with `|x| <= R`; twice `√C` times that for C outputs.
 
-    >>> round(ball_complexity(1.0, 5.0, 1.0, 10_000), 4)
-    0.2121
+    Example:
+        >>> round(ball_complexity(1.0, 5.0, 1.0, 10_000), 4)
+        0.2121
     """
     return product_up(_factor(outputs), slope, bound, radius, root_up(divide_up(2.0, count)))
 
 
 def ramp_risk(margins: FloatArray, margin: float) -> float:
-    """`(1/n) sum_i min(1, (1 - margins[i] / rho)_+)`, for margins that are already lower bounds.
+    """`(1/n) Σ_i min(1, (1 - margins[i] / rho)_+)`, for margins that are already lower bounds.
 
-    >>> round(ramp_risk(np.array([2.0, 0.5, -1.0]), 1.0), 12)
-    0.5
+    Example:
+        >>> round(ramp_risk(np.array([2.0, 0.5, -1.0]), 1.0), 12)
+        0.5
     """
     # The quotient is within one ulp of 2 wherever the loss is neither 0 nor 1.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -69,8 +73,9 @@ def ramp_risk(margins: FloatArray, margin: float) -> float:
 def path_norm_up(f: ShallowNetwork, radius: float) -> float:
     """Upper bound on the path norm, with biases measured in `radius`.
 
-    >>> 2.0 <= path_norm_up(ShallowNetwork([[1.0]], [0.0], [2.0]), 1.0) < 2.0 + 1e-13
-    True
+    Example:
+        >>> 2.0 <= path_norm_up(ShallowNetwork([[1.0]], [0.0], [2.0]), 1.0) < 2.0 + 1e-13
+        True
     """
     outputs = 1 if f.outputs.ndim == 1 else f.outputs.shape[1]
     with np.errstate(over="ignore", under="ignore"):

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum
-from reseau.theory.optimum.objective import examples_of, objective
+from reseau.theory.optimum.objective import objective
+from reseau.theory.optimum.problem import examples_of
 from reseau.theory.plotting import new_axes
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, lift

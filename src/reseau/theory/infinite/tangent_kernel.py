@@ -10,7 +10,7 @@ import numpy as np
 from reseau.errors import DataError, UnsupportedError
 from reseau.graph import Node, on_host
 from reseau.graph.backprop import backprop, constants, evaluate
-from reseau.graph.values import check_params, read_inputs
+from reseau.graph.values import check_finite_params, read_inputs
 from reseau.network import Network
 from reseau.ops.base import BATCH
 from reseau.theory.shallow.network import FloatArray
@@ -52,7 +52,7 @@ def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any =
             f"tangent_kernel: the network has {len(graph.outputs)} outputs, or works on texts\n"
             "  fix: rs.Network(net.graph.inputs, net.graph.outputs[0]), the part that has one output of numbers"
         )
-    check_params(graph.stored, params)
+    check_finite_params(graph.stored, params, "tangent_kernel")
     with jax.enable_x64(True):
         stored = {name: jnp.asarray(np.asarray(params[name], np.float64)) for name in graph.stored}
         left = _rows(network, X)

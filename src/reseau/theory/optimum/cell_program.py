@@ -108,7 +108,7 @@ def _pairs(
 
 
 def _borders(lifted: FloatArray, pattern: npt.NDArray[np.bool_]) -> FloatArray:
-    """Rows `r` such that `r . v >= 0` for all of them means that `v` has this pattern, or its closure."""
+    """Rows `r` such that `r · v >= 0` for all of them means that `v` has this pattern, or its closure."""
     rows = np.where(pattern[:, None], lifted, -lifted)
     if lifted.shape[1] > 2:
         return _facets(rows)

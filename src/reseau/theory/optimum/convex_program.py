@@ -16,7 +16,7 @@ Matrix = Any  # scipy.sparse has no type hints
 
 @dataclass
 class Program:
-    """Minimize `(1/n) sum_i l(y_i, (features c)_i) + cost . c` with `c` in cones.
+    """Minimize `(1/n) Σ_i l(y_i, (features c)_i) + cost · c` with `c` in cones.
 
     Args:
         features: Scores are `features @ c`, shape (n, k).

@@ -14,11 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from reseau.theory.optimum.problem import Problem
 from reseau.theory.rationals import Integers, Scaled, float_down, float_up, root_above, scaled
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray
 from reseau.theory.shallow.strongest import strongest_neuron, supremum_bound
-from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["constrained_dual", "in_domain", "penalized_dual"]
 
@@ -34,17 +34,7 @@ class _Multiplier:
     cap: Fraction
 
 
-def penalized_dual(
-    score: ScoreLoss,
-    points: FloatArray,
-    targets: FloatArray,
-    multiplier: FloatArray,
-    strength: float,
-    *,
-    radius: float = 1.0,
-    bias: NormKind = "penalized",
-    correlation: float | None = None,
-) -> float:
+def penalized_dual(problem: Problem, multiplier: FloatArray, *, correlation: float | None = None) -> float:
     """No network, of any width, has `(1/n) Σ_i l(y_i, f(x_i)) + strength ‖f‖` below this number.
 
     Args:
@@ -54,30 +44,23 @@ def penalized_dual(
 
     Source: docs/theory/optimum.md, section 1.
     """
-    a = _multiplier(score, points, targets, multiplier, bias)
-    largest = None if a is None else _largest(a, points, radius, bias, correlation)
+    a = _multiplier(problem, multiplier)
+    largest = None if a is None else _largest(a, problem, correlation)
     if a is None or largest is None:
         return 0.0
-    most = min(a.cap, Fraction(strength) / largest) if largest else a.cap
-    return max(_value(score, targets, a, most, Fraction(0)), 0.0) + 0.0  # not -0.0
+    most = min(a.cap, Fraction(problem.strength) / largest) if largest else a.cap
+    return max(_value(problem, a, most, Fraction(0)), 0.0) + 0.0  # not -0.0
 
 
 def constrained_dual(
-    score: ScoreLoss,
-    points: FloatArray,
-    targets: FloatArray,
-    multiplier: FloatArray,
-    bound: float,
-    *,
-    radius: float,
-    correlation: float | None = None,
+    problem: Problem, multiplier: FloatArray, bound: float, *, correlation: float | None = None
 ) -> float:
     """No network of path norm at most `bound` has `(1/n) Σ_i l(y_i, f(x_i))` below this number; as `penalized_dual`."""
-    a = _multiplier(score, points, targets, multiplier, "penalized")
-    largest = None if a is None else _largest(a, points, radius, "penalized", correlation)
+    a = _multiplier(problem, multiplier)
+    largest = None if a is None else _largest(a, problem, correlation)
     if a is None or largest is None:
         return 0.0
-    return max(_value(score, targets, a, a.cap, Fraction(bound) * largest), 0.0) + 0.0
+    return max(_value(problem, a, a.cap, Fraction(bound) * largest), 0.0) + 0.0
 
 
 def in_domain(score: ScoreLoss, targets: FloatArray, slope: FloatArray) -> FloatArray:
@@ -91,10 +74,9 @@ def in_domain(score: ScoreLoss, targets: FloatArray, slope: FloatArray) -> Float
     return result
 
 
-def _multiplier(
-    score: ScoreLoss, points: FloatArray, targets: FloatArray, multiplier: FloatArray, bias: NormKind
-) -> _Multiplier | None:
+def _multiplier(problem: Problem, multiplier: FloatArray) -> _Multiplier | None:
     """Exact multipliers near those given; None when rounding leaves none in the domain."""
+    score, targets = problem.score, problem.targets
     a = np.asarray(multiplier, dtype=np.float64)
     if not np.isfinite(a).all():
         return None
@@ -103,8 +85,8 @@ def _multiplier(
     elif score.name != "squared":
         a = -targets * np.clip(-targets * a, 0.0, 1.0)
     exact = scaled(a)
-    if bias != "penalized":
-        projected = _orthogonal(score, exact, a, points[:, 0], skip=bias == "free+skip")
+    if problem.bias != "penalized":
+        projected = _orthogonal(score, exact, a, problem.points[:, 0], skip=problem.bias == "free+skip")
         if projected is None:
             return None
         exact = projected
@@ -151,12 +133,10 @@ def _capped(score: ScoreLoss, targets: FloatArray, a: Scaled) -> _Multiplier | N
     return _Multiplier(a.values, a.scale, min(Fraction(1), Fraction(a.scale, largest)) if largest else Fraction(1))
 
 
-def _largest(
-    a: _Multiplier, points: FloatArray, radius: float, bias: NormKind, correlation: float | None
-) -> Fraction | None:
+def _largest(a: _Multiplier, problem: Problem, correlation: float | None) -> Fraction | None:
     """At least the largest correlation of the multipliers, divided by n, with a neuron of norm one."""
-    n = len(points)
-    if bias != "penalized":
+    points, radius, n = problem.points, problem.radius, len(problem.points)
+    if problem.bias != "penalized":
         return _largest_of_slope_one(a, points[:, 0]) / n
     if points.shape[1] == 1:
         largest = _largest_on_the_circle(a, points[:, 0], radius)
@@ -247,9 +227,9 @@ def _along(targets: FloatArray, a: _Multiplier) -> Fraction:
     return Fraction(sum(v * t for v, t in zip(a.values, y.values, strict=True)), a.scale * y.scale)
 
 
-def _value(score: ScoreLoss, targets: FloatArray, a: _Multiplier, most: Fraction, cost: Fraction) -> float:
+def _value(problem: Problem, a: _Multiplier, most: Fraction, cost: Fraction) -> float:
     """`-(1/n) Σ_i l*(y_i, s a_i) - s cost`, rounded down, at `s = most`; for the squared loss, the best `s` below."""
-    n = len(targets)
+    score, targets, n = problem.score, problem.targets, len(problem.targets)
     if score.name == "logistic":
         shares = [most * Fraction(abs(v), a.scale) for v in a.values]
         return float_down(Fraction(_entropy(shares)) / n - most * cost)

@@ -10,9 +10,9 @@ from scipy.optimize import brentq
 from reseau.errors import DataError
 from reseau.theory.optimum.dual_bound import constrained_dual, penalized_dual
 from reseau.theory.optimum.newton import refine_outputs
-from reseau.theory.optimum.objective import examples_of, objective_up
+from reseau.theory.optimum.objective import objective_up
+from reseau.theory.optimum.problem import Problem, examples_of
 from reseau.theory.rounding import difference_up
-from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, lift
 from reseau.theory.shallow.projections import project_l1, prox_l1
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
@@ -59,13 +59,11 @@ class Solution:
     curvature: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    points: FloatArray  # (n, d)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Problem(Problem):
+    """With what its steps need; the strength is 0 where the path norm is bounded."""
+
     lifted: FloatArray  # (n, d + 1)
-    targets: FloatArray  # (n,)
-    score: ScoreLoss
-    radius: float
     oracle: str
 
 
@@ -121,7 +119,7 @@ def frank_wolfe(
     steps: int = 1000,
     tolerance: float = 0.0,
 ) -> Solution:
-    """Minimize `(1/n) sum_i l(y_i, f(x_i))` over the networks of path norm at most `bound`, of any width.
+    """Minimize `(1/n) Σ_i l(y_i, f(x_i))` over the networks of path norm at most `bound`, of any width.
 
     Each step finds the neuron most correlated with minus the derivative of the loss and moves toward
     it. The duality gap `<grad J, u> + D max_v |<grad J, phi_v>|` bounds the excess at every step.
@@ -141,14 +139,15 @@ def frank_wolfe(
     Raises:
         DataError: If an argument is out of its range, or the loss has a kink.
 
-    >>> solution = frank_wolfe([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], bound=3.0, variant="fully_corrective")
-    >>> solution.certified, solution.gap < 1e-3
-    (True, True)
+    Example:
+        >>> solution = frank_wolfe([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], bound=3.0, variant="fully_corrective")
+        >>> solution.certified, solution.gap < 1e-3
+        (True, True)
 
     Source: M. Jaggi, *Revisiting Frank-Wolfe*, 2013 (gap and curvature); F. Bach, *Breaking the curse of
     dimensionality with convex neural networks*, 2017 (the oracle over neurons).
     """
-    problem = _problem(X, y, radius, loss, oracle)
+    problem = _problem(X, y, 0.0, radius, loss, oracle)
     if not (np.isfinite(bound) and bound >= 0) or variant not in VARIANTS or steps < 0:
         raise DataError(
             f"frank_wolfe: bound={bound!r}, variant={variant!r}, steps={steps}\n  fix: give a bound >= 0, "
@@ -165,11 +164,8 @@ def frank_wolfe(
         state = _step(problem, state, look.best, bound, step, variant)
     moments = problem.lifted.T @ problem.lifted / len(problem.targets)
     curvature = 4 * problem.score.smoothness * bound**2 * float(np.linalg.eigvalsh(moments)[-1])
-    dual = constrained_dual(
-        problem.score, problem.points, problem.targets, look.multiplier, bound,
-        radius=radius, correlation=look.best.upper,
-    )  # fmt: skip
-    return _solution(problem, state, 0.0, dual, certified, objectives, gaps, tolerance, curvature)
+    dual = constrained_dual(problem, look.multiplier, bound, correlation=look.best.upper)
+    return _solution(problem, state, dual, certified, objectives, gaps, tolerance, curvature)
 
 
 def frank_wolfe_penalized(
@@ -183,7 +179,7 @@ def frank_wolfe_penalized(
     steps: int = 200,
     tolerance: float = 1e-6,
 ) -> Solution:
-    """Minimize `(1/n) sum_i l(y_i, f(x_i)) + strength path_norm(f)` over networks of any width.
+    """Minimize `(1/n) Σ_i l(y_i, f(x_i)) + strength path_norm(f)` over networks of any width.
 
     Neurons more correlated with the residual than `strength` are added, and all outputs optimized
     again. The gap is the objective minus the value of a feasible point of the dual problem.
@@ -199,7 +195,7 @@ def frank_wolfe_penalized(
         >>> round(frank_wolfe_penalized([3.0], [1.0], 2.5, 4.0).objective, 12)   # soft(1, 2.5 / 5) = 1/2
         0.375
     """
-    problem = _problem(X, y, radius, loss, oracle)
+    problem = _problem(X, y, strength, radius, loss, oracle)
     if not (np.isfinite(strength) and strength > 0) or steps < 0:
         raise DataError(
             f"frank_wolfe_penalized: strength={strength!r}, steps={steps}\n  fix: give a strength > 0 and steps >= 0"
@@ -209,22 +205,18 @@ def frank_wolfe_penalized(
         look = _look(problem, state)
         certified = certified and look.best.certified
         objectives.append(_risk(problem, look.scores) + strength * float(np.sum(np.abs(state.outputs))))
-        gaps.append(objectives[-1] - _dual(problem, look.slope, strength, look.found))
+        gaps.append(objectives[-1] - _dual(problem, look.slope, look.found))
         if step == steps or gaps[-1] <= tolerance:
             break
         state = _corrected(state.add(look.best.neuron, problem), problem, lambda c, s: prox_l1(c, s * strength))
-        state = _refined(state, problem, strength)
-    dual = penalized_dual(
-        problem.score, problem.points, problem.targets, look.multiplier, strength,
-        radius=radius, correlation=look.best.upper,
-    )  # fmt: skip
-    return _solution(problem, state, strength, dual, certified, objectives, gaps, tolerance, np.inf)
+        state = _refined(state, problem)
+    dual = penalized_dual(problem, look.multiplier, correlation=look.best.upper)
+    return _solution(problem, state, dual, certified, objectives, gaps, tolerance, np.inf)
 
 
 def _solution(
     problem: _Problem,
     state: _State,
-    strength: float,
     dual: float,
     certified: bool,
     objectives: list[float],
@@ -234,7 +226,7 @@ def _solution(
 ) -> Solution:
     """The network with its objective and its gap computed anew: what was summed in floats on the way proves nothing."""
     network = ShallowNetwork.from_neurons(state.neurons, state.outputs, problem.radius)
-    value = objective_up(network, problem.points, problem.targets, strength, problem.score, "penalized")
+    value = objective_up(network, problem)
     proved = difference_up(value, dual)
     gap = proved if certified else min(gaps[-1], proved)
     reached = gap <= max(tolerance, RESOLUTION * objectives[0])
@@ -250,10 +242,11 @@ def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
     Raises:
         DataError: If the network has several outputs.
 
-    >>> rng = np.random.default_rng(0)
-    >>> f = ShallowNetwork(rng.normal(size=(9, 1)), rng.normal(size=9), rng.normal(size=9))
-    >>> fewer_neurons(f, [0.0, 0.5]).width
-    3
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> f = ShallowNetwork(rng.normal(size=(9, 1)), rng.normal(size=9), rng.normal(size=9))
+        >>> fewer_neurons(f, [0.0, 0.5]).width
+        3
 
     Source: C. Caratheodory's theorem.
     """
@@ -275,11 +268,14 @@ def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
     return ShallowNetwork(f.weights[active], f.biases[active], (sign * size)[active], f.radius)
 
 
-def _problem(X: npt.ArrayLike, y: npt.ArrayLike, radius: float, loss: str, oracle: str) -> _Problem:
+def _problem(X: npt.ArrayLike, y: npt.ArrayLike, strength: float, radius: float, loss: str, oracle: str) -> _Problem:
     points, targets, score = examples_of(X, y, loss)
     if not np.isfinite(score.smoothness):
         raise DataError(f"frank_wolfe: the {loss} loss has a kink\n  fix: use squared or logistic")
-    return _Problem(points, lift(points, radius), targets, score, radius, oracle)
+    return _Problem(
+        points=points, targets=targets, score=score, strength=strength, radius=radius,
+        lifted=lift(points, radius), oracle=oracle,
+    )  # fmt: skip
 
 
 def _empty(problem: _Problem) -> _State:
@@ -344,16 +340,16 @@ def _corrected(state: _State, problem: _Problem, prox: Callable[[FloatArray, flo
     return state.with_outputs(c)
 
 
-def _refined(state: _State, problem: _Problem, strength: float) -> _State:
+def _refined(state: _State, problem: _Problem) -> _State:
     if not len(state.outputs):
         return state
-    outputs = refine_outputs(state.outputs, state.hidden, problem.targets, problem.score, strength)
+    outputs = refine_outputs(state.outputs, state.hidden, problem.targets, problem.score, problem.strength)
     return state.with_outputs(outputs)
 
 
-def _dual(problem: _Problem, slope: FloatArray, strength: float, found: float) -> float:
-    """Dual value at minus the slope, shrunk until no neuron is more correlated with it than `strength`."""
-    n, feasible = len(slope), strength / found if found > 0 else np.inf
+def _dual(problem: _Problem, slope: FloatArray, found: float) -> float:
+    """Dual value at minus the slope, shrunk until no neuron is more correlated with it than the strength."""
+    n, feasible = len(slope), problem.strength / found if found > 0 else np.inf
     share = min(1.0, feasible)
     if problem.score.name == "squared":  # any multiple is in the domain: take the best feasible one
         energy = n * float(slope @ slope)

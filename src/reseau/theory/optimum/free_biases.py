@@ -6,18 +6,16 @@ from scipy import sparse
 
 from reseau.theory.optimum.convex_program import Matrix, Program
 from reseau.theory.optimum.dual_bound import in_domain, penalized_dual
+from reseau.theory.optimum.problem import Problem
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork
-from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["spline_optimum"]
 
 Indices = npt.NDArray[np.intp]
 
 
-def spline_optimum(
-    x: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, *, skip: bool
-) -> tuple[ShallowNetwork, float]:
+def spline_optimum(problem: Problem) -> tuple[ShallowNetwork, float]:
     """A network optimal for free biases, and a proved bound below every objective.
 
     Unknowns: values at the distinct abscissas, slopes between them, and bounds on the changes of
@@ -26,6 +24,7 @@ def spline_optimum(
 
     Source: docs/theory/optimum.md, section 3.
     """
+    x, targets, score, skip = problem.points[:, 0], problem.targets, problem.score, problem.bias == "free+skip"
     places, place = np.unique(x, return_inverse=True)
     low, width = float(places[0]), float(places[-1] - places[0]) or 1.0
     middle = float(targets.min() / 2 + targets.max() / 2) if score.name in {"squared", "absolute"} else 0.0
@@ -33,12 +32,11 @@ def spline_optimum(
     unit = float(np.abs(centered).max()) if middle or score.name in {"squared", "absolute"} else 1.0
     unit = unit or 1.0
     # Abscissas in [0, 1] and targets of size one keep the interior point accurate.
-    share = penalty / (width * unit if score.name == "squared" else width)
+    share = problem.strength / (width * unit if score.name == "squared" else width)
     knots = (places - low) / width
     values, multipliers = _solve(knots, knots[place], centered / unit, share, score, skip)
     multiplier = len(x) * in_domain(score, targets, multipliers) * (unit if score.name == "squared" else 1.0)
-    bias: NormKind = "free+skip" if skip else "free"
-    dual = penalized_dual(score, x[:, None], targets, multiplier, penalty, bias=bias)
+    dual = penalized_dual(problem, multiplier)
     # The solver leaves small bends everywhere: solve again with the real ones alone.
     kept = _bent(knots, values)
     values, _ = _solve(knots[kept], knots[place], centered / unit, share, score, skip)

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.optimum.free_biases import spline_optimum
-from reseau.theory.optimum.objective import examples_of, objective, objective_up
+from reseau.theory.optimum.objective import objective, objective_up
 from reseau.theory.optimum.penalized_biases import cell_optimum
+from reseau.theory.optimum.problem import Problem
 from reseau.theory.plotting import ROUNDING, new_axes
 from reseau.theory.rounding import difference_up
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of
@@ -155,7 +156,8 @@ def global_optimum(
     Source: M. Pilanci and T. Ergen, *Neural networks are convex regularizers*, 2020 (the convex
         program, one cone for each activation pattern); docs/theory/optimum.md.
     """
-    points, targets, score = examples_of(X, y, loss)
+    problem = Problem.of(X, y, loss, strength, bias, radius)
+    points, targets = problem.points, problem.targets
     if not (np.isfinite(strength) and strength > 0 and np.isfinite(radius) and radius > 0):
         raise DataError(
             f"global_optimum: strength={strength!r} and radius={radius!r}\n  fix: give positive finite numbers"
@@ -172,12 +174,12 @@ def global_optimum(
             f"  fix: use {cure}"
         )
     if bias == "penalized":
-        network, dual = cell_optimum(points, targets, strength, score, radius, tolerance)
+        network, dual = cell_optimum(problem, tolerance)
     else:
-        network, dual = spline_optimum(points[:, 0], targets, strength, score, skip=bias == "free+skip")
-    primal = objective_up(network, points, targets, strength, score, bias)
+        network, dual = spline_optimum(problem)
+    primal = objective_up(network, problem)
     nothing = ShallowNetwork(np.zeros((0, points.shape[1])), np.zeros(0), np.zeros(0), radius)
-    at_zero = objective_up(nothing, points, targets, strength, score, bias)
+    at_zero = objective_up(nothing, problem)
     if at_zero < primal:  # a solver that failed is not worse than no network
         network, primal = nothing, at_zero
     reached = difference_up(primal, dual) <= max(tolerance * primal, RESOLUTION * at_zero)

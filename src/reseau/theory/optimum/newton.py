@@ -11,7 +11,7 @@ __all__ = ["refine_outputs"]
 def refine_outputs(
     outputs: FloatArray, hidden: FloatArray, targets: FloatArray, score: ScoreLoss, strength: float
 ) -> FloatArray:
-    """Lower `(1/n) sum_i l(y_i, (hidden c)_i) + strength sum_j |c_j|` over outputs `c` that keep their signs.
+    """Lower `(1/n) Σ_i l(y_i, (hidden c)_i) + strength Σ_j |c_j|` over outputs `c` that keep their signs.
 
     Each Newton step stops at the first output that reaches zero, which then stays there: proximal steps
     settle which outputs these are, but close in on the others slowly when neurons are nearly alike.

@@ -9,13 +9,14 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.generalization.terms import evaluation_error, path_norm_up
+from reseau.theory.optimum.problem import Problem
 from reseau.theory.rationals import Scaled, float_up, root_above, scaled
 from reseau.theory.rounding import sum_up, up
-from reseau.theory.score_losses import ScoreLoss, score_loss
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of
+from reseau.theory.score_losses import ScoreLoss
+from reseau.theory.shallow.network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.variation import NormKind
 
-__all__ = ["examples_of", "mean_loss", "objective", "objective_up"]
+__all__ = ["mean_loss", "objective", "objective_up"]
 
 MOST_EXACT = 2_000_000  # products of integers, about a second: beyond, floats with a bound on their error
 
@@ -39,31 +40,21 @@ def objective(
         >>> objective(ShallowNetwork([[1.0]], [0.0], [1.0]), [1.0], [3.0], strength=0.5)   # 4 / 2 + 0.5
         2.5
     """
-    points, targets, score = examples_of(X, y, loss)
-    if network.outputs.ndim != 1 or network.dimension != points.shape[1]:
+    problem = Problem.of(X, y, loss, strength, bias)
+    dimension = problem.points.shape[1]
+    if network.outputs.ndim != 1 or network.dimension != dimension:
         raise DataError(
             f"objective: the network has {network.dimension} inputs and outputs {network.outputs.shape}, "
-            f"the data {points.shape[1]} inputs\n  fix: give a network of one output and of as many inputs"
+            f"the data {dimension} inputs\n  fix: give a network of one output and of as many inputs"
         )
-    return objective_up(network, points, targets, strength, score, bias)
+    return objective_up(network, problem)
 
 
-def examples_of(X: npt.ArrayLike, y: npt.ArrayLike, loss: str) -> tuple[FloatArray, FloatArray, ScoreLoss]:
-    """Inputs (n, d), targets (n,) and the loss by its name, checked."""
-    points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
-    if targets.shape != (len(points),) or not len(points):
-        raise DataError(
-            f"targets: {len(points)} rows of inputs against shape {targets.shape}\n  fix: give one target for each row"
-        )
-    return points, targets, score_loss(loss, targets)
-
-
-def objective_up(
-    network: ShallowNetwork, points: FloatArray, targets: FloatArray, strength: float, score: ScoreLoss, bias: NormKind
-) -> float:
-    """The objective of checked arguments, at most one rounding above its real value while that is affordable."""
+def objective_up(network: ShallowNetwork, problem: Problem) -> float:
+    """The objective of a network, with its own radius, at most one rounding above the real value while affordable."""
+    points, targets, score = problem.points, problem.targets, problem.score
     if network.width * points.size > MOST_EXACT:
-        return _in_floats(network, points, targets, strength, score, bias)
+        return _in_floats(network, problem)
     x, w, b, eta = (scaled(v) for v in (points, network.weights, network.biases, network.outputs))
     # Pre-activations as integers over the scale of `w` times that of `x`, times that of `b`.
     products = np.dot(w.values, x.values.T) if network.width else np.zeros((0, len(points)), dtype=object)
@@ -72,7 +63,7 @@ def objective_up(
         np.dot(eta.values, np.maximum(inside, 0)) if network.width else np.full(len(points), 0, dtype=object),
         w.scale * x.scale * b.scale * eta.scale,
     )
-    cost = Fraction(strength) * _norm(network, bias, bent=(inside < 0).any(axis=1))
+    cost = Fraction(problem.strength) * _norm(network, problem.bias, bent=(inside < 0).any(axis=1))
     if score.name != "logistic":
         return float_up(_exact_loss(score, targets, scores) + cost)
     near = mean_loss(score, targets, np.array([_near(u) for u in scores.rationals()]), 0.0)
@@ -129,18 +120,16 @@ def _square(row: FloatArray) -> Fraction:
     return sum((Fraction(float(c)) ** 2 for c in row), Fraction(0))
 
 
-def _in_floats(
-    network: ShallowNetwork, points: FloatArray, targets: FloatArray, strength: float, score: ScoreLoss, bias: NormKind
-) -> float:
-    error = evaluation_error(network, points)
-    risk = mean_loss(score, targets, network(points), error)
-    if bias == "penalized":
+def _in_floats(network: ShallowNetwork, problem: Problem) -> float:
+    points, error = problem.points, evaluation_error(network, problem.points)
+    risk = mean_loss(problem.score, problem.targets, network(points), error)
+    if problem.bias == "penalized":
         norm = path_norm_up(network, network.radius)
     else:
         counted = np.ones(network.width, dtype=bool)
-        if bias == "free+skip":  # within the rounding of its own evaluation, a neuron counts as bent
+        if problem.bias == "free+skip":  # within the rounding of its own evaluation, a neuron counts as bent
             lowest = np.min(points @ network.weights.T + network.biases, axis=0)
             sizes = np.abs(points).max() * np.abs(network.weights[:, 0]) + np.abs(network.biases)
             counted = lowest <= 2.0**-50 * sizes
         norm = sum_up(np.abs(network.outputs * network.weights[:, 0])[counted] * (1 + 2.0**-52) + 5e-324)
-    return up(risk + up(strength * norm)) if math.isfinite(risk) and math.isfinite(norm) else math.inf
+    return up(risk + up(problem.strength * norm)) if math.isfinite(risk) and math.isfinite(norm) else math.inf

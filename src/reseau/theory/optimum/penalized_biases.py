@@ -8,6 +8,7 @@ import numpy.typing as npt
 from reseau.theory.optimum.cell_program import solve_cells
 from reseau.theory.optimum.dual_bound import in_domain, penalized_dual
 from reseau.theory.optimum.objective import objective_up
+from reseau.theory.optimum.problem import Problem
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.network import FloatArray, ShallowNetwork, lift, row_norms
 from reseau.theory.shallow.strongest import line_candidates
@@ -25,28 +26,26 @@ VANISHED = 1e-10  # of the sum of the norms: below, a vector of the solver is ze
 Cell = tuple[bytes, float]  # which points are active, and the sign of the output
 
 
-def cell_optimum(
-    points: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, radius: float, tolerance: float
-) -> tuple[ShallowNetwork, float]:
+def cell_optimum(problem: Problem, tolerance: float) -> tuple[ShallowNetwork, float]:
     """A network optimal for penalized biases, and a proved bound below every objective.
 
     Neurons of one sign active on the same points add up without a larger norm, so one vector for each
     pattern and sign is enough; the patterns at stake are those where the oracle exceeds the penalty. Cells whose
     vector vanished leave the program, which stays about as small as the network.
     """
-    task = _Task.of(points, targets, penalty, score, radius)
+    task = _Task.of(problem)
     network, dual = _solved(task, tolerance)
     if task.penalty >= FLOOR:
         return network, dual
     # So small a penalty may cost the solver all digits: a larger one costs as many as it is large.
     other, larger = _solved(replace(task, penalty=FLOOR), tolerance)
-    costs = [objective_up(f, points, targets, penalty, score, "penalized") for f in (network, other)]
+    costs = [objective_up(f, problem) for f in (network, other)]
     return (other if costs[1] < costs[0] else network), max(dual, larger)
 
 
 def _solved(task: "_Task", tolerance: float) -> tuple[ShallowNetwork, float]:
     """Column generation over the cells, and the best dual value on the way."""
-    score, radius = task.score, task.given[3]
+    score, radius = task.score, task.given.radius
     cells: dict[Cell, None] = {}  # a set that keeps its order
     vectors, signs = np.zeros((0, task.lifted.shape[1])), np.zeros(0)
     slope = in_domain(
@@ -93,7 +92,7 @@ class _Task:
     Inputs, lifted, of norm at most one, and targets of size one: `size` and `unit` are what one stands for.
     """
 
-    given: tuple[FloatArray, FloatArray, float, float]  # points, targets, penalty, radius
+    given: Problem  # in the order of the points below
     points: FloatArray  # (n, d)
     targets: FloatArray  # (n,)
     penalty: float
@@ -103,13 +102,14 @@ class _Task:
     unit: float
 
     @classmethod
-    def of(cls, points: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, radius: float) -> "_Task":
-        order = np.argsort(points[:, 0], kind="stable")
-        points, targets = points[order], targets[order]
+    def of(cls, problem: Problem) -> "_Task":
+        score, radius = problem.score, problem.radius
+        order = np.argsort(problem.points[:, 0], kind="stable")
+        points, targets = problem.points[order], problem.targets[order]
         size = float(row_norms(lift(points, radius)).max())
         unit = float(np.abs(targets).max()) if score.name in {"squared", "absolute"} and np.any(targets) else 1.0
-        share = penalty / (size * unit if score.name == "squared" else size)
-        given = (points, targets, penalty, radius)
+        share = problem.strength / (size * unit if score.name == "squared" else size)
+        given = replace(problem, points=points, targets=targets)
         return cls(given, points / size, targets / unit, share, score, radius / size, size, unit)
 
     @property
@@ -147,9 +147,8 @@ class _Task:
 
     def dual(self, slope: FloatArray) -> float:
         """A proved lower bound on the objective as given: no unit is undone, for that would round."""
-        points, targets, penalty, radius = self.given
         multiplier = len(slope) * slope * (self.unit if self.score.name == "squared" else 1.0)
-        return penalized_dual(self.score, points, targets, multiplier, penalty, radius=radius)
+        return penalized_dual(self.given, multiplier)
 
 
 def _line_maxima(c: FloatArray, x: FloatArray, radius: float) -> FloatArray:

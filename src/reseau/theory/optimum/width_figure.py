@@ -83,10 +83,11 @@ def width_figure(
         DataError: If there is no width or no seed, the radii differ, or as `optimality_gap`.
         MissingExtraError: If clarabel is not installed.
 
-    >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
-    >>> figure = width_figure(lambda width, seed: zero, [0.0, 1.0], [0.0, 1.0], 0.1, (1, 2), (0,))
-    >>> figure.excess.shape, bool((figure.excess > 0.05).all())
-    ((2, 1), True)
+    Example:
+        >>> zero = ShallowNetwork([[1.0]], [0.0], [0.0])
+        >>> figure = width_figure(lambda width, seed: zero, [0.0, 1.0], [0.0, 1.0], 0.1, (1, 2), (0,))
+        >>> figure.excess.shape, bool((figure.excess > 0.05).all())
+        ((2, 1), True)
     """
     if not widths or not seeds:
         raise DataError(f"width_figure: {len(widths)} widths and {len(seeds)} seeds\n  fix: give one of each or more")

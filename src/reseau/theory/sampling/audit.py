@@ -62,10 +62,11 @@ class Audit:
     def explain(self) -> str:
         """The verdict in words.
 
-        >>> from reseau.theory.sampling.schemes import poisson
-        >>> print(audit(poisson(2, 0.5, empty="zero"), [[1.0], [3.0]]).explain())
-        biased: the mean is 0.75 times the gradient
-        variance 1.25, expected batch of 1, empty with probability 0.25
+        Example:
+            >>> from reseau.theory.sampling.schemes import poisson
+            >>> print(audit(poisson(2, 0.5, empty="zero"), [[1.0], [3.0]]).explain())
+            biased: the mean is 0.75 times the gradient
+            variance 1.25, expected batch of 1, empty with probability 0.25
         """
         factor = self.shrinkage
         if not self.biased:
@@ -116,7 +117,7 @@ class Decomposition:
 
 
 def audit(scheme: Iterable[Draw], gradients: npt.ArrayLike) -> Audit:
-    """Mean and variance of `sum_b w_b gradients[i_b]` over every draw of the scheme.
+    """Mean and variance of `Σ_b w_b gradients[i_b]` over every draw of the scheme.
 
     Args:
         scheme: All draws: probability, indices, weights; see `reseau.theory.sampling.schemes`.
@@ -125,10 +126,11 @@ def audit(scheme: Iterable[Draw], gradients: npt.ArrayLike) -> Audit:
     Raises:
         DataError: If the probabilities do not add up to one, or an index names no example.
 
-    >>> from reseau.theory.sampling.schemes import without_replacement
-    >>> result = audit(without_replacement(3, 2), [[1.0], [2.0], [6.0]])
-    >>> result.biased, round(result.variance, 12), result.mean.tolist()
-    (False, 1.166666666667, [3.0])
+    Example:
+        >>> from reseau.theory.sampling.schemes import without_replacement
+        >>> result = audit(without_replacement(3, 2), [[1.0], [2.0], [6.0]])
+        >>> result.biased, round(result.variance, 12), result.mean.tolist()
+        (False, 1.166666666667, [3.0])
     """
     rows = np.asarray(gradients, dtype=np.float64)
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
@@ -172,11 +174,12 @@ def check_decomposition(
     Raises:
         DataError: If `n` is not between `2 smallest` and 10, or a gradient is not finite.
 
-    >>> y = np.array([1.0, 2.0, 4.0])
-    >>> check_decomposition(lambda batch: np.mean(y[list(batch)]), 3).decomposes
-    True
-    >>> check_decomposition(lambda batch: np.std(y[list(batch)]), 3).decomposes
-    False
+    Example:
+        >>> y = np.array([1.0, 2.0, 4.0])
+        >>> check_decomposition(lambda batch: np.mean(y[list(batch)]), 3).decomposes
+        True
+        >>> check_decomposition(lambda batch: np.std(y[list(batch)]), 3).decomposes
+        False
     """
     if not 2 * smallest <= n <= 10 or smallest < 1:
         raise DataError(f"check_decomposition: n={n}, smallest={smallest}\n  fix: use 2 smallest <= n <= 10")

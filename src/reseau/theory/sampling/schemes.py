@@ -1,6 +1,6 @@
 """How batches are drawn, as the list of all draws: probability, indices, weights.
 
-A scheme with weights `w` estimates the mean gradient by `sum_b w_b g[i_b]`; the gradient of a penalty is
+A scheme with weights `w` estimates the mean gradient by `Σ_b w_b g[i_b]`; the gradient of a penalty is
 added in full, whatever the batch. Anything that yields such draws can be audited.
 
 Example:
@@ -48,8 +48,9 @@ class Draw(NamedTuple):
 def without_replacement(n: int, k: int) -> list[Draw]:
     """All `k` different examples of `n`, each weighted `1 / k`: unbiased.
 
-    >>> [draw.indices for draw in without_replacement(3, 2)]
-    [(0, 1), (0, 2), (1, 2)]
+    Example:
+        >>> [draw.indices for draw in without_replacement(3, 2)]
+        [(0, 1), (0, 2), (1, 2)]
     """
     _sizes(n, k, most=n, count=math.comb(max(n, 0), max(k, 0)))
     return _uniform(itertools.combinations(range(n), k), math.comb(n, k))
@@ -62,8 +63,9 @@ def with_replacement(n: int, k: int, duplicates: str = "kept") -> list[Draw]:
         duplicates: `"kept"` (weight `1 / k` for each time: unbiased), `"dropped, over k"` (weight `1 / k`
             once: biased), `"dropped, over distinct"` (weight one over the number left: unbiased).
 
-    >>> [draw.probability for draw in with_replacement(2, 2)]
-    [0.25, 0.5, 0.25]
+    Example:
+        >>> [draw.probability for draw in with_replacement(2, 2)]
+        [0.25, 0.5, 0.25]
     """
     if duplicates not in DUPLICATES:
         raise DataError(f"with_replacement: duplicates={duplicates!r}\n  fix: use one of {DUPLICATES}")
@@ -89,8 +91,9 @@ def poisson(n: int, rate: float, divide_by: str = "size", empty: str = "redraw")
         empty: `"redraw"` until the batch has an example, or `"zero"` for its gradient. Dividing by the
             size is unbiased with the first and shrunk with the second; by the expected size, the reverse.
 
-    >>> sum(draw.probability for draw in poisson(3, 0.5, empty="zero"))
-    1.0
+    Example:
+        >>> sum(draw.probability for draw in poisson(3, 0.5, empty="zero"))
+        1.0
     """
     if divide_by not in {"size", "expected size"}:
         raise DataError(f"poisson: divide_by={divide_by!r}\n  fix: use 'size' or 'expected size'")
@@ -105,8 +108,9 @@ def unequal(rates: Sequence[float], divide_by: str = "probability", empty: str =
             `"size"` weighs all by one over the size of the batch, biased when the rates differ.
         empty: As in `poisson`.
 
-    >>> unequal([0.5], divide_by="probability")[1].weights
-    (2.0,)
+    Example:
+        >>> unequal([0.5], divide_by="probability")[1].weights
+        (2.0,)
     """
     n = len(rates)
     if divide_by not in {"probability", "size"} or empty not in {"zero", "redraw"}:
@@ -138,8 +142,9 @@ def cyclic(n: int, k: int, weigh: str = "size") -> list[Draw]:
         weigh: `"size"`: each batch by one over its size, so that a short last batch counts its examples
             too much; `"epoch"`: every example alike.
 
-    >>> [draw.indices for draw in cyclic(5, 2)]
-    [(0, 1), (2, 3), (4,)]
+    Example:
+        >>> [draw.indices for draw in cyclic(5, 2)]
+        [(0, 1), (2, 3), (4,)]
     """
     if weigh not in {"size", "epoch"}:
         raise DataError(f"cyclic: weigh={weigh!r}\n  fix: use size or epoch")
@@ -157,8 +162,9 @@ def reshuffled(n: int, k: int, past: Iterable[int] = ()) -> list[Draw]:
     Without a past (the first batch, or any batch when nothing is known) it is unbiased; given the past,
     it is not.
 
-    >>> [draw.indices for draw in reshuffled(3, 2, past=(1,))]
-    [(0, 2)]
+    Example:
+        >>> [draw.indices for draw in reshuffled(3, 2, past=(1,))]
+        [(0, 2)]
     """
     seen = set(past)
     rest = [i for i in range(n) if i not in seen]

@@ -64,7 +64,10 @@ class Monitor:
         Raises:
             DataError: An entry is neither 0 nor 1.
         """
-        new = np.asarray(errors, np.float64).reshape(-1)
+        try:
+            new = np.asarray(errors, np.float64).reshape(-1)
+        except (ValueError, TypeError):
+            raise DataError("Monitor: the entries are no numbers\n  fix: 1 for an error, 0 for none") from None
         if not np.isin(new, (0, 1)).all():
             place = int(np.flatnonzero(~np.isin(new, (0, 1)))[0])
             raise DataError(f"Monitor: entry {place} is {new[place]:g}\n  fix: 1 for an error, 0 for none")

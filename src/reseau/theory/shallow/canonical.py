@@ -19,7 +19,7 @@ Exact = npt.NDArray[Any]  # float64, or Fractions in an object array
 
 @dataclass(frozen=True, eq=False)
 class CanonicalForm:
-    """`f(x) = slope . x + intercept + sum_k jumps[k] (directions[k] . x + offsets[k])_+`, unique to `f`.
+    """`f(x) = slope · x + intercept + Σ_k jumps[k] (directions[k] · x + offsets[k])_+`, unique to `f`.
 
     Each direction is oriented (first nonzero coordinate positive) and the rows are sorted. In float64
     a direction has norm 1; in exact form its first nonzero coordinate is 1, which needs no root, and
@@ -93,9 +93,10 @@ def canonical(f: ShallowNetwork, radius: float | None = None, tolerance: float =
         tolerance: Distance at which two hyperplanes are one, and relative size below which a jump is
             rounding; 0 asks for rational arithmetic, in which the form decides equality.
 
-    >>> form = canonical(ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0]), tolerance=0)
-    >>> int(form.slope[0]), len(form.jumps)      # z_+ - (-z)_+ = z
-    (1, 0)
+    Example:
+        >>> form = canonical(ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0]), tolerance=0)
+        >>> int(form.slope[0]), len(form.jumps)      # z_+ - (-z)_+ = z
+        (1, 0)
     """
     if radius is not None:
         positive_scale(radius, "canonical: radius")
@@ -116,11 +117,12 @@ def same_function(
     Raises:
         DataError: If the networks do not have the same number of inputs and outputs.
 
-    >>> a = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0])     # x
-    >>> b = ShallowNetwork([[1.0]], [5.0], [1.0])                        # x + 5 when x > -5
-    >>> comparison = same_function(a, b, tolerance=0)
-    >>> comparison.same, bool(abs(a(comparison.witness) - b(comparison.witness)) > 0)
-    (False, True)
+    Example:
+        >>> a = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, -1.0])     # x
+        >>> b = ShallowNetwork([[1.0]], [5.0], [1.0])                        # x + 5 when x > -5
+        >>> comparison = same_function(a, b, tolerance=0)
+        >>> comparison.same, bool(abs(a(comparison.witness) - b(comparison.witness)) > 0)
+        (False, True)
     """
     if a.dimension != b.dimension or a.outputs.shape[1:] != b.outputs.shape[1:]:
         raise DataError(

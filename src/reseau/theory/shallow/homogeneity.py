@@ -21,19 +21,21 @@ __all__ = [
 
 
 def path_norm(f: ShallowNetwork) -> float:
-    """`sum_j |eta_j| nu_j`, unchanged by `rescale`.
+    """`Σ_j |η_j| ν_j`, unchanged by `rescale`.
 
-    >>> path_norm(ShallowNetwork([[3.0]], [4.0], [2.0]))
-    10.0
+    Example:
+        >>> path_norm(ShallowNetwork([[3.0]], [4.0], [2.0]))
+        10.0
     """
     return f.path_norm
 
 
 def weight_decay(f: ShallowNetwork) -> float:
-    """`sum_j |eta_j|^2 + |w_j|^2 + b_j^2 / R^2`, twice the path norm exactly when `f` is balanced.
+    """`Σ_j |η_j|² + |w_j|² + b_j² / R²`, twice the path norm exactly when `f` is balanced.
 
-    >>> weight_decay(ShallowNetwork([[3.0]], [4.0], [2.0]))
-    29.0
+    Example:
+        >>> weight_decay(ShallowNetwork([[3.0]], [4.0], [2.0]))
+        29.0
     """
     return f.weight_decay
 
@@ -48,8 +50,9 @@ def rescale(f: ShallowNetwork, alpha: npt.ArrayLike) -> ShallowNetwork:
         DataError: If a factor is not a positive finite number (a negative one would turn the ReLU
             into `min(z, 0)`, another function), or if a parameter overflows.
 
-    >>> rescale(ShallowNetwork([[4.0]], [2.0], [1.0]), 2.0).weights.tolist()
-    [[2.0]]
+    Example:
+        >>> rescale(ShallowNetwork([[4.0]], [2.0], [1.0]), 2.0).weights.tolist()
+        [[2.0]]
     """
     factors = np.asarray(alpha, dtype=np.float64)
     if factors.shape not in {(), (f.width,)}:
@@ -64,24 +67,26 @@ def rescale(f: ShallowNetwork, alpha: npt.ArrayLike) -> ShallowNetwork:
 
 
 def normalize(f: ShallowNetwork) -> ShallowNetwork:
-    """The same function with every `nu_j = 1`, so that the path norm is the l1 norm of the outputs.
+    """The same function with every `ν_j = 1`, so that the path norm is the l1 norm of the outputs.
 
-    Neurons that are identically zero (`nu_j = 0`, `eta_j = 0`, or `w_j = 0` with `b_j <= 0`) go.
+    Neurons that are identically zero (`ν_j = 0`, `η_j = 0`, or `w_j = 0` with `b_j <= 0`) go.
 
-    >>> g = normalize(ShallowNetwork([[3.0]], [4.0], [2.0]))
-    >>> g.weights.tolist(), g.biases.tolist(), g.outputs.tolist()
-    ([[0.6]], [0.8], [10.0])
+    Example:
+        >>> g = normalize(ShallowNetwork([[3.0]], [4.0], [2.0]))
+        >>> g.weights.tolist(), g.biases.tolist(), g.outputs.tolist()
+        ([[0.6]], [0.8], [10.0])
     """
     kept = prune(f)
     return _rescaled(kept, kept.neuron_norms)
 
 
 def balance(f: ShallowNetwork) -> ShallowNetwork:
-    """The same function with `|eta_j| = nu_j`: the least weight decay among its rescalings.
+    """The same function with `|η_j| = ν_j`: the least weight decay among its rescalings.
 
-    >>> g = balance(ShallowNetwork([[8.0]], [0.0], [2.0]))
-    >>> g.weights.tolist(), g.outputs.tolist(), g.weight_decay, g.path_norm
-    ([[4.0]], [4.0], 32.0, 16.0)
+    Example:
+        >>> g = balance(ShallowNetwork([[8.0]], [0.0], [2.0]))
+        >>> g.weights.tolist(), g.outputs.tolist(), g.weight_decay, g.path_norm
+        ([[4.0]], [4.0], 32.0, 16.0)
 
     Source: B. Neyshabur, R. Tomioka, N. Srebro, *In search of the real inductive bias*, 2015.
     """
@@ -96,9 +101,10 @@ def prune(f: ShallowNetwork, radius: float | None = None) -> ShallowNetwork:
     On the ball a neuron is identically zero exactly when `b + radius |w| <= 0`; near equality this is
     decided in rational arithmetic.
 
-    >>> f = ShallowNetwork([[1.0], [1.0]], [0.0, -2.0], [1.0, 1.0])
-    >>> prune(f).width, prune(f, radius=2.0).width
-    (2, 1)
+    Example:
+        >>> f = ShallowNetwork([[1.0], [1.0]], [0.0, -2.0], [1.0, 1.0])
+        >>> prune(f).width, prune(f, radius=2.0).width
+        (2, 1)
     """
     still = np.all(f.weights == 0, axis=1)
     alive = (f.output_norms > 0) & ~(still & (f.biases <= 0))
@@ -119,8 +125,9 @@ def merge(f: ShallowNetwork, tolerance: float = 1e-12) -> ShallowNetwork:
         tolerance: Largest distance between two unit neurons `v / |v|` that count as one direction; 0
             asks for exact proportionality, decided in rational arithmetic.
 
-    >>> merge(ShallowNetwork([[1.0], [2.0]], [1.0, 2.0], [1.0, -0.25])).outputs.tolist()
-    [0.25]
+    Example:
+        >>> merge(ShallowNetwork([[1.0], [2.0]], [1.0, 2.0], [1.0, -0.25])).outputs.tolist()
+        [0.25]
     """
     kept = prune(f)
     norms = kept.neuron_norms
@@ -136,8 +143,9 @@ def merge(f: ShallowNetwork, tolerance: float = 1e-12) -> ShallowNetwork:
 def bias_beyond(w: FloatArray, b: float, radius: float) -> int:
     """Sign of `|b| - radius |w|`: negative when the neuron's hyperplane cuts the open ball; exact.
 
-    >>> bias_beyond(np.array([3.0, 4.0]), -5.0, radius=1.0)
-    0
+    Example:
+        >>> bias_beyond(np.array([3.0, 4.0]), -5.0, radius=1.0)
+        0
     """
     reach = radius * float(row_norms(w[None, :])[0])
     if abs(abs(b) - reach) > 1e-9 * reach:  # far beyond the rounding error of a norm
@@ -152,8 +160,9 @@ def directions_alike(units: FloatArray, tolerance: float, *, oriented: bool = Tr
     Rows are first sorted along one fixed direction, so that only neighbors are compared: two rows
     closer than the tolerance are also closer along it, and no pair is split by a rounding boundary.
 
-    >>> directions_alike(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 1e-9, oriented=False)
-    [[0, 2], [1]]
+    Example:
+        >>> directions_alike(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), 1e-9, oriented=False)
+        [[0, 2], [1]]
     """
     if not len(units):
         return []

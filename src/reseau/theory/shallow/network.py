@@ -23,10 +23,10 @@ BLOCK = 2**22
 
 @dataclass(frozen=True, eq=False)
 class ShallowNetwork:
-    """The function `f(x) = sum_j outputs[j] (weights[j] . x + biases[j])_+`.
+    """The function `f(x) = Σ_j outputs[j] (weights[j] · x + biases[j])_+`.
 
     The arrays are copied as float64 and made read-only. `radius` is the scale `R` in which a bias
-    is measured: a neuron has norm `nu_j = sqrt(|w_j|^2 + b_j^2 / R^2)`. Two networks are compared as
+    is measured: a neuron has norm `ν_j = √(|w_j|² + b_j² / R²)`. Two networks are compared as
     functions by `same_function`, never by `==`.
 
     Args:
@@ -38,9 +38,10 @@ class ShallowNetwork:
     Raises:
         DataError: If shapes disagree, an entry is not finite, or `radius` is not positive.
 
-    >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])   # the absolute value
-    >>> f([-2.0, 0.5]).tolist(), f.path_norm, f.weight_decay
-    ([2.0, 0.5], 2.0, 4.0)
+    Example:
+        >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])   # the absolute value
+        >>> f([-2.0, 0.5]).tolist(), f.path_norm, f.weight_decay
+        ([2.0, 0.5], 2.0, 4.0)
 
     Source: F. Bach, *Learning Theory from First Principles*, chapter 9.
     """
@@ -74,8 +75,9 @@ class ShallowNetwork:
     def from_neurons(cls, neurons: npt.ArrayLike, outputs: npt.ArrayLike, radius: float = 1.0) -> "ShallowNetwork":
         """Build the network from its homogeneous neurons `v_j = (w_j, b_j / R)`, shape (m, d + 1).
 
-        >>> ShallowNetwork.from_neurons([[0.6, 0.8]], [2.0], radius=10.0).biases.tolist()
-        [8.0]
+        Example:
+            >>> ShallowNetwork.from_neurons([[0.6, 0.8]], [2.0], radius=10.0).biases.tolist()
+            [8.0]
         """
         v = np.asarray(neurons, dtype=np.float64)
         if v.ndim != 2 or v.shape[1] < 2:
@@ -93,11 +95,12 @@ class ShallowNetwork:
         Raises:
             GraphError: If the graph is not of this form.
 
-        >>> import reseau as rs
-        >>> x = rs.input("x", (2,))
-        >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 5)), 1))
-        >>> ShallowNetwork.from_network(net, net.init(seed=0)).width   # its last bias is zero
-        5
+        Example:
+            >>> import reseau as rs
+            >>> x = rs.input("x", (2,))
+            >>> net = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 5)), 1))
+            >>> ShallowNetwork.from_network(net, net.init(seed=0)).width   # its last bias is zero
+            5
         """
         from reseau.theory.shallow.from_network import arrays_of  # loads jax
 
@@ -106,9 +109,10 @@ class ShallowNetwork:
     def to_network(self) -> "tuple[Network, dict[str, Any]]":
         """The same function as a graph to train, save or draw, and its parameters.
 
-        >>> net, params = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0]).to_network()
-        >>> net(params, [[-2.0]]).tolist()
-        [[2.0]]
+        Example:
+            >>> net, params = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0]).to_network()
+            >>> net(params, [[-2.0]]).tolist()
+            [[2.0]]
         """
         from reseau.theory.shallow.from_network import network_of  # loads jax
 
@@ -152,22 +156,22 @@ class ShallowNetwork:
 
     @property
     def neuron_norms(self) -> FloatArray:
-        """`nu_j = sqrt(|w_j|^2 + b_j^2 / R^2)`, shape (m,), without overflow in the squares."""
+        """`ν_j = √(|w_j|² + b_j² / R²)`, shape (m,), without overflow in the squares."""
         return row_norms(self.neurons)
 
     @property
     def output_norms(self) -> FloatArray:
-        """`|eta_j|`, Euclidean when there are several outputs, shape (m,)."""
+        """`|η_j|`, Euclidean when there are several outputs, shape (m,)."""
         return np.abs(self.outputs) if self.outputs.ndim == 1 else row_norms(self.outputs)
 
     @property
     def path_norm(self) -> float:
-        """`sum_j |eta_j| nu_j`: the norm that the class `F_D` bounds by `D`."""
+        """`Σ_j |η_j| ν_j`: the norm that the class `F_D` bounds by `D`."""
         return float(np.sum(self.output_norms * self.neuron_norms))
 
     @property
     def weight_decay(self) -> float:
-        """`sum_j |eta_j|^2 + nu_j^2`: at least twice the path norm, and equal to it once balanced."""
+        """`Σ_j |η_j|² + ν_j²`: at least twice the path norm, and equal to it once balanced."""
         return float(np.sum(self.output_norms**2 + self.neuron_norms**2))
 
     def plot(self, axes: Any = None) -> Any:
@@ -223,8 +227,9 @@ def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
     Raises:
         DataError: If the shape is another one, or an entry is not finite.
 
-    >>> inputs_of([1, 2, 3]).shape
-    (3, 1)
+    Example:
+        >>> inputs_of([1, 2, 3]).shape
+        (3, 1)
     """
     points = np.asarray(x, dtype=np.float64)
     if points.ndim == 1 and dimension in {None, 1}:
@@ -239,10 +244,11 @@ def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
 
 
 def lift(x: npt.ArrayLike, radius: float) -> FloatArray:
-    """Append the constant feature `R`, so that `w . x + b = (w, b / R) . (x, R)`; shape (n, d + 1).
+    """Append the constant feature `R`, so that `w · x + b = (w, b / R) · (x, R)`; shape (n, d + 1).
 
-    >>> lift([0.5, -0.5], radius=2.0).tolist()
-    [[0.5, 2.0], [-0.5, 2.0]]
+    Example:
+        >>> lift([0.5, -0.5], radius=2.0).tolist()
+        [[0.5, 2.0], [-0.5, 2.0]]
     """
     points = inputs_of(x)
     return np.column_stack([points, np.full(len(points), positive_scale(radius, "radius"))])
@@ -251,8 +257,9 @@ def lift(x: npt.ArrayLike, radius: float) -> FloatArray:
 def row_norms(rows: FloatArray) -> FloatArray:
     """Euclidean norm of each row, shape (m,); scaled by a power of two so that no square overflows.
 
-    >>> row_norms(np.array([[6e200, 0.0], [0.0, 0.0]])).tolist()
-    [6e+200, 0.0]
+    Example:
+        >>> row_norms(np.array([[6e200, 0.0], [0.0, 0.0]])).tolist()
+        [6e+200, 0.0]
     """
     largest = np.max(np.abs(rows), axis=1, initial=0.0)
     exponent = np.frexp(largest)[1]
@@ -266,8 +273,9 @@ def positive_scale(value: float, place: str) -> float:
     Raises:
         DataError: If it is not one; the message starts with `place`.
 
-    >>> positive_scale(2, "radius")
-    2.0
+    Example:
+        >>> positive_scale(2, "radius")
+        2.0
     """
     number = float(value)
     if not (np.isfinite(number) and number > 0):

@@ -28,7 +28,7 @@ class Neurons(NamedTuple):
 
 
 def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
-    """Euclidean projection onto `{eta : sum_j |eta_j| <= bound}`; a point inside comes back bit for bit.
+    """Euclidean projection onto `{η : Σ_j |η_j| <= bound}`; a point inside comes back bit for bit.
 
     Args:
         eta: Shape (m,); or (m, C), whose rows are then measured by their Euclidean norm.
@@ -37,8 +37,9 @@ def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
     Raises:
         DataError: If the bound is negative or something is not finite.
 
-    >>> project_l1([3.0, -1.0, 0.5], 2.0).tolist()
-    [2.0, -0.0, 0.0]
+    Example:
+        >>> project_l1([3.0, -1.0, 0.5], 2.0).tolist()
+        [2.0, -0.0, 0.0]
 
     Source: J. Duchi, S. Shalev-Shwartz, Y. Singer, T. Chandra, *Efficient projections onto the
     l1-ball for learning in high dimensions*, 2008.
@@ -66,7 +67,7 @@ def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
 
 
 def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatArray, float]:
-    """Euclidean projection of `(w, b)` onto the solid ellipsoid `|w|^2 + b^2 / R^2 <= 1`.
+    """Euclidean projection of `(w, b)` onto the solid ellipsoid `|w|² + b² / R² <= 1`.
 
     The multiplier is the root of a convex decreasing function, reached monotonically by Newton's
     method from zero. With the bias stored as `b / R` the ellipsoid is a ball: see `project_neurons`.
@@ -75,9 +76,10 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
         w: Shape (d,).
         radius: `R > 0`.
 
-    >>> w, b = project_ellipsoid([2.0, 0.0], 0.0, radius=3.0)
-    >>> w.tolist(), b
-    ([1.0, 0.0], 0.0)
+    Example:
+        >>> w, b = project_ellipsoid([2.0, 0.0], 0.0, radius=3.0)
+        >>> w.tolist(), b
+        ([1.0, 0.0], 0.0)
     """
     vector = _finite(w, "project_ellipsoid")
     height = float(_finite(b, "project_ellipsoid"))
@@ -107,30 +109,33 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
 def project_neurons(neurons: npt.ArrayLike) -> FloatArray:
     """Euclidean projection of each row of `(w, b / R)`, shape (m, d + 1), onto the unit ball.
 
-    >>> project_neurons([[3.0, 4.0], [0.5, 0.0]]).tolist()
-    [[0.6, 0.8], [0.5, 0.0]]
+    Example:
+        >>> project_neurons([[3.0, 4.0], [0.5, 0.0]]).tolist()
+        [[0.6, 0.8], [0.5, 0.0]]
     """
     rows = _finite(neurons, "project_neurons")
     return rows / np.maximum(1.0, row_norms(rows))[:, None]
 
 
 def retract(f: ShallowNetwork, bound: float) -> ShallowNetwork:
-    """Send a network into `{nu_j = 1, sum_j |eta_j| <= bound}`: normalize, then project the outputs.
+    """Send a network into `{ν_j = 1, Σ_j |η_j| <= bound}`: normalize, then project the outputs.
 
     The function does not change when its path norm is at most the bound.
 
-    >>> retract(ShallowNetwork([[3.0]], [4.0], [2.0]), 1.0).outputs.tolist()
-    [1.0]
+    Example:
+        >>> retract(ShallowNetwork([[3.0]], [4.0], [2.0]), 1.0).outputs.tolist()
+        [1.0]
     """
     unit = normalize(f)
     return ShallowNetwork(unit.weights, unit.biases, project_l1(unit.outputs, bound), unit.radius)
 
 
 def prox_l1(eta: npt.ArrayLike, strength: float) -> FloatArray:
-    """Minimize `|u - eta|^2 / 2 + strength sum_j |u_j|`: soft thresholding (of rows when (m, C)).
+    """Minimize `|u - η|² / 2 + strength Σ_j |u_j|`: soft thresholding (of rows when (m, C)).
 
-    >>> prox_l1([3.0, -0.5], 1.0).tolist()
-    [2.0, -0.0]
+    Example:
+        >>> prox_l1([3.0, -0.5], 1.0).tolist()
+        [2.0, -0.0]
     """
     values = _finite(eta, "prox_l1")
     size = np.abs(values) if values.ndim == 1 else row_norms(values)
@@ -138,7 +143,7 @@ def prox_l1(eta: npt.ArrayLike, strength: float) -> FloatArray:
 
 
 def prox_coupled(outputs: npt.ArrayLike, neurons: npt.ArrayLike, strength: float) -> Neurons:
-    """Minimize `|(eta, v) - given|^2 / 2 + strength |eta_j| |v_j|`, for each neuron.
+    """Minimize `|(η, v) - given|² / 2 + strength |η_j| |v_j|`, for each neuron.
 
     The penalty is not convex, yet the minimizer has a closed form; directions and signs are kept. From
     strength 1 on, the smaller of the two factors goes to zero (the output weight when they are equal).
@@ -147,8 +152,9 @@ def prox_coupled(outputs: npt.ArrayLike, neurons: npt.ArrayLike, strength: float
         outputs: `eta`, shape (m,) or (m, C).
         neurons: `(w, b / R)`, shape (m, d + 1).
 
-    >>> prox_coupled([2.0], [[1.0, 0.0]], 0.25).outputs.round(4).tolist()
-    [1.8667]
+    Example:
+        >>> prox_coupled([2.0], [[1.0, 0.0]], 0.25).outputs.round(4).tolist()
+        [1.8667]
 
     Source: F. Latorre, P. Rolland, N. Hallak, V. Cevher, *Efficient proximal mapping of the 1-path-norm
     of shallow networks*, 2020 (which treats the l1 norm of `v`).

@@ -30,7 +30,7 @@ def arc_cosine(
 ) -> FloatArray:
     """Expectation of the product of two neurons' activations over random neurons.
 
-    `E[(v . xt)_+^degree (v . zt)_+^degree]` with `xt = (x, R)` and `v` standard Gaussian, or uniform
+    `E[(v · xt)_+^degree (v · zt)_+^degree]` with `xt = (x, R)` and `v` standard Gaussian, or uniform
     on the unit sphere. In closed form, `|xt|^k |zt|^k J_k(angle) / (2 pi)` for Gaussian neurons.
 
     Args:
@@ -46,8 +46,9 @@ def arc_cosine(
     Raises:
         DataError: If shapes disagree, or `degree` or `law` is not one of these.
 
-    >>> arc_cosine([[3.0]], [[3.0]], radius=4.0).item()   # half of |xt|^2
-    12.5
+    Example:
+        >>> arc_cosine([[3.0]], [[3.0]], radius=4.0).item()   # half of |xt|^2
+        12.5
 
     Source: Y. Cho and L. Saul, *Kernel methods for deep learning*, 2009.
     """
@@ -75,8 +76,9 @@ def arc_cosine(
 def random_neurons(count: int, dimension: int, seed: int, *, law: str = "gaussian") -> FloatArray:
     """Draw neurons `(w, b / R)`, shape (count, dimension + 1).
 
-    >>> random_neurons(3, 2, seed=0, law="sphere").shape
-    (3, 3)
+    Example:
+        >>> random_neurons(3, 2, seed=0, law="sphere").shape
+        (3, 3)
     """
     if count < 0 or dimension < 1 or law not in LAWS:
         raise DataError(
@@ -89,7 +91,7 @@ def random_neurons(count: int, dimension: int, seed: int, *, law: str = "gaussia
 
 @dataclass(frozen=True, eq=False)
 class KernelRidge:
-    """The function `sum_i coefficients[i] k(x_i, .)`: ridge regression with infinitely many neurons.
+    """The function `Σ_i coefficients[i] k(x_i, .)`: ridge regression with infinitely many neurons.
 
     Attributes:
         points: Training inputs, shape (n, d).
@@ -119,7 +121,7 @@ class KernelRidge:
 def kernel_ridge(
     X: npt.ArrayLike, y: npt.ArrayLike, strength: float, radius: float = 1.0, *, law: str = "gaussian"
 ) -> KernelRidge:
-    """Minimize `(1/2n) sum (f(x_i) - y_i)^2 + (strength / 2) |f|^2` in the space of the arc-cosine kernel.
+    """Minimize `(1/2n) sum (f(x_i) - y_i)² + (strength / 2) |f|²` in the space of the arc-cosine kernel.
 
     A strength of 0 interpolates, with the least norm; the kernel matrix is then inverted on what is
     above rounding.
@@ -127,9 +129,10 @@ def kernel_ridge(
     Raises:
         DataError: If shapes disagree or the strength is negative.
 
-    >>> f = kernel_ridge([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], strength=0.0)
-    >>> [round(abs(float(v)), 9) for v in f([-1.0, 0.0, 1.0])]
-    [1.0, 0.0, 1.0]
+    Example:
+        >>> f = kernel_ridge([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], strength=0.0)
+        >>> [round(abs(float(v)), 9) for v in f([-1.0, 0.0, 1.0])]
+        [1.0, 0.0, 1.0]
     """
     points, targets = _regression(X, y, strength)
     kernel = arc_cosine(points, points, radius, law=law)
@@ -149,13 +152,14 @@ def random_ridge(
 ) -> ShallowNetwork:
     """The same with `width` random neurons, outputs alone being trained: it tends to `kernel_ridge`.
 
-    The kernel is the mean of products of activations; the penalty is `(strength / 2) width |outputs|^2`.
+    The kernel is the mean of products of activations; the penalty is `(strength / 2) width |outputs|²`.
 
     Raises:
         DataError: If shapes disagree, the strength is negative, or there is no neuron.
 
-    >>> random_ridge([0.0, 1.0], [1.0, 2.0], strength=0.1, width=5, seed=0).width
-    5
+    Example:
+        >>> random_ridge([0.0, 1.0], [1.0, 2.0], strength=0.1, width=5, seed=0).width
+        5
     """
     points, targets = _regression(X, y, strength)
     if width < 1:
@@ -221,8 +225,9 @@ def random_feature_figure(
     Raises:
         DataError: If shapes disagree or there are several inputs.
 
-    >>> random_feature_figure([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], (10, 100), seed=0).curves.shape
-    (2, 401)
+    Example:
+        >>> random_feature_figure([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], (10, 100), seed=0).curves.shape
+        (2, 401)
 
     Source: F. Bach, *Learning Theory from First Principles*, chapter 9.
     """

@@ -1,4 +1,4 @@
-"""The neuron most correlated with given coefficients: `sup |sum_i c_i (v . (x_i, R))_+|` over `|v| = 1`.
+"""The neuron most correlated with given coefficients: `sup |Σ_i c_i (v · (x_i, R))_+|` over `|v| = 1`.
 
 This supremum is the Rademacher complexity for random signs, and the linear oracle of Frank-Wolfe for
 the negative derivative of the loss. It is exact for one and two inputs, and bracketed beyond.
@@ -24,7 +24,7 @@ class Maximum:
 
     Attributes:
         neuron: `v = (w, b / R)`, shape (d + 1,).
-        correlation: `sum_i c_i (v . (x_i, R))_+`, with its sign.
+        correlation: `Σ_i c_i (v · (x_i, R))_+`, with its sign.
         upper: No neuron has a larger correlation in absolute value (rounding included).
         certified: Whether the neuron is the best one up to rounding; False for a local search.
 
@@ -57,13 +57,13 @@ def strongest_neuron(
     starts: npt.ArrayLike | None = None,
     seed: int = 0,
 ) -> Maximum:
-    """Maximize `|sum_i c_i (w . x_i + b)_+|` over the neurons of norm one.
+    """Maximize `|Σ_i c_i (w · x_i + b)_+|` over the neurons of norm one.
 
     Args:
         coefficients: `c`, shape (n,).
         X: Shape (n, d), or (n,) for d = 1.
         radius: `R`, the scale of a bias.
-        norm: `"l2"` for `|w|^2 + b^2 / R^2 = 1`; `"w"` for `|w| = 1` and `|b| <= R` (d = 1 only).
+        norm: `"l2"` for `|w|² + b² / R² = 1`; `"w"` for `|w| = 1` and `|b| <= R` (d = 1 only).
         method: `"exact"` (d <= 2: O(n log n) for one input, O(n² log n) for two),
             `"local"` (ascent from many starts, with a certified upper bound), or `"auto"`, which is
             exact for d <= 2.
@@ -74,9 +74,10 @@ def strongest_neuron(
     Raises:
         DataError: If shapes disagree, an entry is not finite, or the exact method is asked for d > 2.
 
-    >>> best = strongest_neuron([1.0], [[3.0]], radius=4.0)
-    >>> best.value, best.neuron.tolist(), best.certified
-    (5.0, [0.6, 0.8], True)
+    Example:
+        >>> best = strongest_neuron([1.0], [[3.0]], radius=4.0)
+        >>> best.value, best.neuron.tolist(), best.certified
+        (5.0, [0.6, 0.8], True)
     """
     points = inputs_of(X)
     c = _coefficients(coefficients, len(points))
@@ -115,8 +116,9 @@ def supremum_bound(coefficients: npt.ArrayLike, X: npt.ArrayLike, radius: float 
     `z_+ = (z + |z|) / 2` splits the sum; the part with `|z|` is bounded by Cauchy-Schwarz and the
     largest eigenvalue of the second moments weighted by the coefficients of one sign.
 
-    >>> supremum_bound([1.0], [[3.0]], radius=4.0) >= 5.0
-    True
+    Example:
+        >>> supremum_bound([1.0], [[3.0]], radius=4.0) >= 5.0
+        True
     """
     lifted = lift(X, radius)
     c = _coefficients(coefficients, len(lifted))

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import State, state
-from reseau.graph.values import check_params
+from reseau.graph.values import check_finite_params
 from reseau.network import Network, arrays_of, load
 
 __all__ = ["StochasticNetwork", "drawn"]
@@ -49,7 +49,7 @@ class StochasticNetwork:
     deviation: Mapping[str, Array] = field(repr=False)
 
     def __post_init__(self) -> None:
-        check_params(self.network.graph.stored, self.mean)
+        check_finite_params(self.network.graph.stored, self.mean, "StochasticNetwork")
         for name in self.network.graph.parameters:
             found = np.asarray(self.deviation.get(name, ()))
             if found.shape != np.shape(self.mean[name]) or not (np.isfinite(found).all() and (found > 0).all()):

@@ -11,7 +11,7 @@ import numpy as np
 
 from reseau.batches import Shuffled
 from reseau.errors import DataError
-from reseau.graph.values import precision_of
+from reseau.graph.values import check_finite_params, precision_of
 from reseau.losses import Loss
 from reseau.objective import Examples, Objective
 from reseau.ops.normalization import BatchNorm
@@ -127,6 +127,7 @@ def pac_bayes(
     counting, folder = _rows(read, order[spared:]), None if checkpoint is None else Path(checkpoint)
     how: dict[str, Any] = {"epochs": epochs, "batches": Shuffled(batch), "seed": seed, "progress": progress}
     if isinstance(prior, Mapping):
+        check_finite_params(network.graph.stored, prior, "pac_bayes")
         center = {name: prior[name] for name in network.graph.stored}
     elif not spared:
         center = network.init(seed)

@@ -70,11 +70,12 @@ class Approximation:
     def explain(self) -> str:
         """Say in two lines what was found and what is proved.
 
-        >>> print(approximate("x^2", (-1.0, 1.0), 1e-2).explain())
-        8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
-        certified: ball arithmetic bounds the expression between the samples
-        >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
-        2 pieces, 2 neurons, error at most 0.00782 (asked: 0.01); neither fewer pieces nor fewer neurons do it
+        Example:
+            >>> print(approximate("x^2", (-1.0, 1.0), 1e-2).explain())
+            8 pieces, 8 neurons, error at most 0.01 (asked: 0.01); no function of fewer pieces does it
+            certified: ball arithmetic bounds the expression between the samples
+            >>> print(approximate("abs(x)", (-1.0, 1.0), 1e-2).explain().splitlines()[0])
+            2 pieces, 2 neurons, error at most 0.00782 (asked: 0.01); neither fewer pieces nor fewer neurons do it
         """
         fewest = f"fewer than {self.lower} pieces do not"
         if self.lower == self.upper:
@@ -128,9 +129,10 @@ def approximate(
             continuous or not finite, or the text not an expression.
         MissingExtraError: If `f` is a text and python-flint is not installed.
 
-    >>> found = approximate("sin(x)", (-3.14159, 3.14159), 1e-2)
-    >>> found.lower, found.upper, found.certified
-    (13, 13, True)
+    Example:
+        >>> found = approximate("sin(x)", (-3.14159, 3.14159), 1e-2)
+        >>> found.lower, found.upper, found.certified
+        (13, 13, True)
 
     Source: docs/theory/univariate.md, section 3: with chords within `d` of `f`, the least number of pieces lies
         between those of the chords at `tolerance + d` and at `tolerance - d`.
@@ -164,9 +166,10 @@ def compress(network: ShallowNetwork, tolerance: float, *, progress: bool = True
     Raises:
         DataError: If the network has several inputs or outputs, or the tolerance is negative.
 
-    >>> f = ShallowNetwork(np.ones((50, 1)), np.linspace(-1, 1, 50), np.full(50, 0.02))
-    >>> compress(f, 1e-2).network.width
-    4
+    Example:
+        >>> f = ShallowNetwork(np.ones((50, 1)), np.linspace(-1, 1, 50), np.full(50, 0.02))
+        >>> compress(f, 1e-2).network.width
+        4
 
     Source: docs/theory/univariate.md, section 3.
     """
@@ -269,9 +272,10 @@ def rounding_error(network: ShallowNetwork, dtype: str = "float64") -> float:
     It holds for inputs of that type, sums in any order, and small numbers flushed to zero; infinite where a number
     of the computation may overflow.
 
-    >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
-    >>> rounding_error(f, "float32") < 1e-6, rounding_error(f) < 1e-14
-    (True, True)
+    Example:
+        >>> f = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
+        >>> rounding_error(f, "float32") < 1e-6, rounding_error(f) < 1e-14
+        (True, True)
 
     Source: N. Higham, *Accuracy and stability of numerical algorithms*, 2002, sections 3.1 and 3.4.
     """

@@ -187,8 +187,17 @@ def _tanh(z: Ball) -> tuple[Ball, Ball, Ball]:
     return t, 1 - _square(t), -2 * t * (1 - _square(t))
 
 
+def _logistic(z: Ball) -> Ball:
+    """`1 / (1 + exp(-z))`, from the ends: the exponential of a wide ball is a ball that holds negative numbers."""
+    ends = []
+    for end in (z.lower(), z.upper()):
+        t = (-abs(end)).exp()
+        ends.append((1 if end >= 0 else t) / (1 + t))
+    return ends[0].union(ends[1])
+
+
 def _sigmoid(z: Ball) -> tuple[Ball, Ball, Ball]:
-    s = 1 / (1 + (-z).exp())
+    s = _logistic(z)
     return s, s * (1 - s), s * (1 - s) * (1 - 2 * s)
 
 
@@ -243,7 +252,7 @@ VALUES: dict[str, Callable[..., Ball]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
     "^": lambda a, c: _power(_still(a), _still(c)).value, "negative": lambda a: -a, "sqrt": lambda a: a.sqrt(),
     "abs": abs, "relu": lambda a: a.max(a * 0), "max": lambda a, b: a.max(b), "min": lambda a, b: a.min(b),
-    "sigmoid": lambda a: 1 / (1 + (-a).exp()),
+    "sigmoid": _logistic,
     **{name: methodcaller(name) for name in ("sin", "cos", "tan", "exp", "log", "tanh", "sinh", "cosh", "atan")},
 }  # fmt: skip
 """The operations on values alone: a third of the work where no derivative is asked for."""

@@ -32,8 +32,9 @@ def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact
     Raises:
         DataError: If shapes do not follow each other, or a number is not finite.
 
-    >>> deep_to_pwl(tent_layers(3), (0, 1), exact=True).pieces
-    8
+    Example:
+        >>> deep_to_pwl(tent_layers(3), (0, 1), exact=True).pieces
+        8
 
     Source: docs/theory/univariate.md, section 2.
     """
@@ -62,8 +63,9 @@ def tent_layers(times: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
 
     It has `2^times` pieces, where one hidden layer needs nearly as many neurons.
 
-    >>> len(tent_layers(3))
-    4
+    Example:
+        >>> len(tent_layers(3))
+        4
 
     Source: M. Telgarsky, *Benefits of depth in neural networks*, 2016.
     """

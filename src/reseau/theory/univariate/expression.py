@@ -45,8 +45,9 @@ class Enclosure:
 class Expression:
     """A function of `x` written as text; `parse` makes it.
 
-    >>> parse("2*x^2 - 1")([0.0, 0.5, 1.0]).tolist()
-    [-1.0, -0.5, 1.0]
+    Example:
+        >>> parse("2*x^2 - 1")([0.0, 0.5, 1.0]).tolist()
+        [-1.0, -0.5, 1.0]
     """
 
     text: str
@@ -65,9 +66,10 @@ class Expression:
         Raises:
             MissingExtraError: If python-flint is not installed.
 
-        >>> bounds = parse("x^2").enclose(1.0, 2.0)
-        >>> bounds.high >= 4.0, bounds.curvature >= 2.0
-        (True, True)
+        Example:
+            >>> bounds = parse("x^2").enclose(1.0, 2.0)
+            >>> bounds.high >= 4.0, bounds.curvature >= 2.0
+            (True, True)
 
         Source: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*, 2017.
         """
@@ -111,13 +113,14 @@ def parse(text: str) -> Expression:
     Raises:
         DataError: If the text is not such an expression; the message gives the position.
 
-    >>> float(parse("-x^2 + min(x, 1)")(3.0))
-    -8.0
-    >>> parse("open(x)")   # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    reseau.errors.DataError: expression: unknown name 'open' at position 0
-      fix: use x, pi, e, sin, cos, ...
+    Example:
+        >>> float(parse("-x^2 + min(x, 1)")(3.0))
+        -8.0
+        >>> parse("open(x)")   # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        reseau.errors.DataError: expression: unknown name 'open' at position 0
+          fix: use x, pi, e, sin, cos, ...
     """
     return Expression(text, _Parser(text).whole())
 

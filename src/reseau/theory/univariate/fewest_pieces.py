@@ -51,9 +51,10 @@ def min_pieces(
         DataError: If the abscissas decrease, a number is not finite, a tolerance is negative, or
             two points of equal abscissa are farther apart than their tolerances.
 
-    >>> x = np.linspace(-1.0, 1.0, 10_001)
-    >>> min_pieces(x, x**2, 1e-2, "tube").pieces
-    8
+    Example:
+        >>> x = np.linspace(-1.0, 1.0, 10_001)
+        >>> min_pieces(x, x**2, 1e-2, "tube").pieces
+        8
 
     Source: H. Imai and M. Iri, 1986; S. Suri, 1986; L. Guibas, J. Hershberger, J. Mitchell and
         J. Snoeyink, 1993 (greedy is optimal); docs/theory/univariate.md, section 3.

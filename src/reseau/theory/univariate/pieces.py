@@ -38,9 +38,10 @@ class PWL:
         DataError: If knots are not sorted or not inside the domain, the counts disagree, the domain
             is reversed, or a number is not finite.
 
-    >>> f = PWL(knots=(0.0,), slopes=(-1.0, 1.0), anchor=(0.0, 0.0), domain=(-2.0, 2.0))
-    >>> f.pieces, f([-2.0, 0.5]).tolist()
-    (2, [2.0, 0.5])
+    Example:
+        >>> f = PWL(knots=(0.0,), slopes=(-1.0, 1.0), anchor=(0.0, 0.0), domain=(-2.0, 2.0))
+        >>> f.pieces, f([-2.0, 0.5]).tolist()
+        (2, [2.0, 0.5])
     """
 
     knots: tuple[Number, ...]
@@ -116,8 +117,9 @@ class PWL:
     def at(self, x: Number) -> Fraction:
         """Evaluate at one point in exact rational arithmetic, whatever the fields are made of.
 
-        >>> PWL((), (Fraction(1, 3),), (0, 0), (0, 1)).at(Fraction(1, 2))
-        Fraction(1, 6)
+        Example:
+            >>> PWL((), (Fraction(1, 3),), (0, 0), (0, 1)).at(Fraction(1, 2))
+            Fraction(1, 6)
         """
         target, here = Fraction(x), Fraction(self.anchor[0])
         low, high = min(target, here), max(target, here)
@@ -131,8 +133,9 @@ class PWL:
     def simplified(self) -> "PWL":
         """Join the neighbors of equal slope.
 
-        >>> PWL((0.0,), (1.0, 1.0), (0.0, 0.0), (-1.0, 1.0)).simplified().pieces
-        1
+        Example:
+            >>> PWL((0.0,), (1.0, 1.0), (0.0, 0.0), (-1.0, 1.0)).simplified().pieces
+            1
         """
         kept = [k for k, (a, b) in enumerate(pairwise(self.slopes)) if a != b]
         knots = tuple(self.knots[k] for k in kept)
@@ -186,8 +189,9 @@ def interpolate(x: Sequence[Number] | FloatArray, y: Sequence[Number] | FloatArr
         DataError: If the abscissas are not strictly increasing, a number is not finite, or the
             counts differ.
 
-    >>> interpolate([0, 1, 2], [0, 1, 0]).slopes
-    (Fraction(1, 1), Fraction(-1, 1))
+    Example:
+        >>> interpolate([0, 1, 2], [0, 1, 0]).slopes
+        (Fraction(1, 1), Fraction(-1, 1))
     """
     abscissas, ordinates = numbers(x, "interpolate: x"), numbers(y, "interpolate: y")
     if len(abscissas) != len(ordinates) or len(abscissas) < 2:
@@ -220,8 +224,9 @@ def numbers(values: Sequence[Number] | FloatArray, place: str) -> tuple[Number, 
     Raises:
         DataError: If one of them is not finite; the message names `place` and the position.
 
-    >>> numbers([1, 0.5], "x")
-    (Fraction(1, 1), 0.5)
+    Example:
+        >>> numbers([1, 0.5], "x")
+        (Fraction(1, 1), 0.5)
     """
     read = tuple(
         Fraction(v) if isinstance(v, Fraction | int) else float(v)

@@ -23,8 +23,9 @@ def lipschitz_rate(lipschitz: float, radius: float, pieces: int) -> tuple[float,
 
     The upper one is met by interpolation at equal steps; a sawtooth of one tooth more needs the lower.
 
-    >>> lipschitz_rate(1.0, 1.0, 4)
-    (0.2, 0.25)
+    Example:
+        >>> lipschitz_rate(1.0, 1.0, 4)
+        (0.2, 0.25)
 
     Source: docs/theory/univariate.md, section 4.
     """
@@ -35,8 +36,9 @@ def lipschitz_rate(lipschitz: float, radius: float, pieces: int) -> tuple[float,
 def curvature_rate(curvature: float, radius: float, pieces: int) -> float:
     """Error of interpolation at equal steps when `|f''| <= curvature` on [-R, R]: `M R^2 / (2 N^2)`.
 
-    >>> curvature_rate(2.0, 1.0, 10)
-    0.01
+    Example:
+        >>> curvature_rate(2.0, 1.0, 10)
+        0.01
     """
     _positive(curvature=curvature, radius=radius, pieces=pieces)
     return curvature * radius**2 / (2 * pieces**2)
@@ -45,8 +47,9 @@ def curvature_rate(curvature: float, radius: float, pieces: int) -> float:
 def convex_rate(curvature: float, radius: float, pieces: int) -> float:
     """The same for a convex or concave function, lowered by half of its error: `M R^2 / (4 N^2)`.
 
-    >>> convex_rate(2.0, 1.0, 10)
-    0.005
+    Example:
+        >>> convex_rate(2.0, 1.0, 10)
+        0.005
     """
     return curvature_rate(curvature, radius, pieces) / 2
 
@@ -57,8 +60,9 @@ def variation_rate(variation: float, radius: float, pieces: int) -> float:
     Hence every one-input network of path norm D, whatever its width, is within `R D / (2 (m - 2)^2)`
     of one of m neurons.
 
-    >>> variation_rate(1.0, 1.0, 11)
-    0.005
+    Example:
+        >>> variation_rate(1.0, 1.0, 11)
+        0.005
 
     Source: docs/theory/univariate.md, section 4.
     """
@@ -79,9 +83,10 @@ def expected_pieces(x: npt.ArrayLike, second: npt.ArrayLike, tolerance: float) -
         second: `f''` there, shape (n,).
         tolerance: Uniform error, positive.
 
-    >>> x = np.linspace(-1.0, 1.0, 11)
-    >>> round(expected_pieces(x, np.full(11, 2.0), 1e-4), 1)   # x^2: 71 are needed
-    70.7
+    Example:
+        >>> x = np.linspace(-1.0, 1.0, 11)
+        >>> round(expected_pieces(x, np.full(11, 2.0), 1e-4), 1)   # x^2: 71 are needed
+        70.7
 
     Source: docs/theory/univariate.md, section 4; C. Frenzen, T. Sasao and J. Butler, 2010.
     """
@@ -106,8 +111,9 @@ def optimal_knots(x: npt.ArrayLike, second: npt.ArrayLike, pieces: int, *, norm:
     Raises:
         DataError: If the samples are not sorted or not finite, or an argument is out of range.
 
-    >>> optimal_knots([0.0, 1.0], [2.0, 2.0], 4).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
+    Example:
+        >>> optimal_knots([0.0, 1.0], [2.0, 2.0], 4).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0]
 
     Source: docs/theory/univariate.md, sections 4 and 5.
     """

@@ -19,14 +19,15 @@ MOST_KINKS = 20  # the search for the least width visits every choice of orienta
 
 @dataclass(frozen=True)
 class LineNetwork:
-    """A one-input network `bias + sum_j outputs[j] (weights[j] x + biases[j])_+` of exact numbers.
+    """A one-input network `bias + Σ_j outputs[j] (weights[j] x + biases[j])_+` of exact numbers.
 
     Args:
         weights, biases, outputs: As many floats or `Fraction`s of each.
         bias: Added to the output; 0 by default.
 
-    >>> LineNetwork((1, -1), (0, 0), (1, 1)).at(Fraction(-1, 3))
-    Fraction(1, 3)
+    Example:
+        >>> LineNetwork((1, -1), (0, 0), (1, 1)).at(Fraction(-1, 3))
+        Fraction(1, 3)
     """
 
     weights: tuple[Number, ...]
@@ -88,9 +89,10 @@ def pwl_to_network(pwl: PWL, mode: Mode = "canonical", radius: float | None = No
     Raises:
         DataError: If `mode` is not known or `radius` is not positive.
 
-    >>> f = PWL((0.0,), (-1.0, 1.0), (0.0, 0.0), (-1.0, 1.0))
-    >>> pwl_to_network(f).width, pwl_to_network(f, "min_width").width
-    (3, 2)
+    Example:
+        >>> f = PWL((0.0,), (-1.0, 1.0), (0.0, 0.0), (-1.0, 1.0))
+        >>> pwl_to_network(f).width, pwl_to_network(f, "min_width").width
+        (3, 2)
 
     Source: docs/theory/univariate.md, section 1.
     """
@@ -101,10 +103,11 @@ def pwl_to_network(pwl: PWL, mode: Mode = "canonical", radius: float | None = No
 def realize(pwl: PWL, mode: Mode = "canonical", radius: float | None = None) -> LineNetwork:
     """The same as `pwl_to_network` in exact rationals: equal to `pwl` on its domain, nothing rounded.
 
-    >>> f = PWL((Fraction(1, 3),), (0, 1), (0, 0), (0, 1))
-    >>> g = realize(f, "min_width")
-    >>> g.width, network_to_pwl(g, f.domain, exact=True) == f
-    (1, True)
+    Example:
+        >>> f = PWL((Fraction(1, 3),), (0, 1), (0, 0), (0, 1))
+        >>> g = realize(f, "min_width")
+        >>> g.width, network_to_pwl(g, f.domain, exact=True) == f
+        (1, True)
     """
     exact = pwl.rational().simplified()
     if mode == "canonical":
@@ -132,8 +135,9 @@ def minimum_width(pwl: PWL) -> int | None:
     Returns:
         The number, exact; `None` beyond 20 kinks, where it lies between `kinks` and `kinks + 2`.
 
-    >>> minimum_width(PWL((), (1.0,), (0.0, 0.0), (-1.0, 1.0)))   # the identity
-    2
+    Example:
+        >>> minimum_width(PWL((), (1.0,), (0.0, 0.0), (-1.0, 1.0)))   # the identity
+        2
 
     Source: docs/theory/univariate.md, section 1.
     """
@@ -158,9 +162,10 @@ def network_to_pwl(
     Raises:
         DataError: If the network has several inputs or outputs, or no domain.
 
-    >>> relu = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
-    >>> network_to_pwl(relu)
-    PWL(knots=(0.0,), slopes=(-1.0, 1.0), anchor=(-1.0, 1.0), domain=(-1.0, 1.0))
+    Example:
+        >>> relu = ShallowNetwork([[1.0], [-1.0]], [0.0, 0.0], [1.0, 1.0])
+        >>> network_to_pwl(relu)
+        PWL(knots=(0.0,), slopes=(-1.0, 1.0), anchor=(-1.0, 1.0), domain=(-1.0, 1.0))
 
     Source: docs/theory/univariate.md, section 2.
     """

@@ -20,8 +20,8 @@ NormKind = Literal["penalized", "free", "free+skip"]
 def variation_norm(pwl: PWL, radius: float | None = None, kind: NormKind = "penalized") -> float:
     """Least norm of the one-hidden-layer ReLU networks, of any width, equal to `pwl` on its domain.
 
-    - `"penalized"`: `sum |eta| sqrt(w^2 + b^2 / R^2)`, the penalty of the class `F_D`.
-    - `"free"`: `sum |eta| |w|`, biases cost nothing; then constants cost nothing either.
+    - `"penalized"`: `Σ |η| √(w² + b² / R²)`, the penalty of the class `F_D`.
+    - `"free"`: `Σ |η| |w|`, biases cost nothing; then constants cost nothing either.
     - `"free+skip"`: the same with a free affine term, hence the total variation of the slope.
 
     Args:
@@ -32,9 +32,10 @@ def variation_norm(pwl: PWL, radius: float | None = None, kind: NormKind = "pena
     Raises:
         DataError: If `radius` is not positive or `kind` is not known.
 
-    >>> tent = PWL((0.0,), (1.0, -1.0), (0.0, 1.0), (-1.0, 1.0))
-    >>> variation_norm(tent, kind="free+skip"), variation_norm(tent, kind="free")
-    (2.0, 2.0)
+    Example:
+        >>> tent = PWL((0.0,), (1.0, -1.0), (0.0, 1.0), (-1.0, 1.0))
+        >>> variation_norm(tent, kind="free+skip"), variation_norm(tent, kind="free")
+        (2.0, 2.0)
 
     Source: docs/theory/univariate.md, section 6; P. Savarese et al., *How do infinite width bounded norm networks
         look in function space?* (the whole line, free biases); E. Boursier and N. Flammarion, 2023
@@ -122,7 +123,7 @@ def scale_of(pwl: PWL, radius: float | None) -> float:
 
 
 def _dual_maximum(start: FloatArray, sides: FloatArray, ends: FloatArray) -> FloatArray | None:
-    """Maximize `z . start + sum min(0, z . side_k)` over the polar of the arc; None when it is at 0."""
+    """Maximize `z · start + sum min(0, z · side_k)` over the polar of the arc; None when it is at 0."""
 
     def value(z: FloatArray) -> FloatArray:
         result: FloatArray = z @ start + np.minimum(z @ sides.T, 0.0).sum(axis=1)
@@ -148,7 +149,7 @@ def _dual_maximum(start: FloatArray, sides: FloatArray, ends: FloatArray) -> Flo
 
 
 def _gauge(z: FloatArray, ends: FloatArray) -> FloatArray:
-    """`max |z . u|` over the arc between the two ends: 1 on the boundary of the polar."""
+    """`max |z · u|` over the arc between the two ends: 1 on the boundary of the polar."""
     shares = np.linalg.solve(ends.T, z.T)
     inside = shares[0] * shares[1] >= 0
     gauge: FloatArray = np.where(inside, np.linalg.norm(z, axis=1), np.abs(z @ ends.T).max(axis=1))

@@ -9,6 +9,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.shapes import FAR, counted, cut
 from reseau.ops.lengths import Dim, differ, larger, minus, plus
 
@@ -244,9 +245,9 @@ def within(call: Call, mask: Node, batch: Dim, length: Dim) -> Node:
 READ: Mapping[str, Rule] = {
     f"com.microsoft/{name}": rule
     for name, rule in (
-        ("Attention", attention),
-        ("GroupQueryAttention", group_query_attention),
-        ("MultiHeadAttention", many_heads),
-        ("RotaryEmbedding", rotary_embedding),
+        ("Attention", in_single(attention)),
+        ("GroupQueryAttention", in_single(group_query_attention)),
+        ("MultiHeadAttention", in_single(many_heads)),
+        ("RotaryEmbedding", in_single(rotary_embedding)),
     )
 }

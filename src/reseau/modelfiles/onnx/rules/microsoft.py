@@ -6,7 +6,17 @@ from dataclasses import replace
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules import arithmetic, experimental, normalization, reductions, resize, windows
+from reseau.modelfiles.onnx.rules import (
+    arithmetic,
+    experimental,
+    normalization,
+    reductions,
+    resize,
+    selection,
+    shapes,
+    windows,
+)
+from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.shapes import counted
 
 __all__ = ["READ"]
@@ -110,10 +120,8 @@ def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
     if segments is not None and call.get(4) is not None:
         total = total + apply_op(ops.Take(0), call[4], segments)
     y = normalized(call, total, call[5], call[6], call.attribute("epsilon", 1e-12))
-    if call.get(7) is None:
-        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), tokens * call.like(0)))
-    else:
-        ends = apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), call[7]))
+    kept = tokens * call.like(0) if call.get(7) is None else call[7]
+    ends = apply_op(ops.Cast("int32"), apply_op(ops.Sum((1,)), apply_op(ops.Cast("int32"), kept)))
     return y, ends, total
 
 
@@ -121,6 +129,19 @@ def channels_last_max_pool(call: Call) -> Node:
     (pooled,) = windows.max_pool(replace(call, kind="MaxPool", inputs=(windows.to_first(call[0]),)))
     assert pooled is not None
     return windows.to_last(pooled)
+
+
+def one_more_axis(call: Call) -> Node:
+    rank = len(call[0].shape) + 1
+    axis = int(call.array(1).item())
+    if not -rank <= axis < rank:
+        raise ValueError(f"it has no place for an axis {axis}")
+    axis %= rank
+    return call.reshaped(call[0], (*call[0].shape[:axis], 1, *call[0].shape[axis:]))
+
+
+def matmul_of_16_bits(call: Call) -> Node:
+    return apply_op(ops.Matmul(), *(apply_op(ops.Cast("int32"), call[i]) for i in (0, 1)))
 
 
 def distances(call: Call) -> Node:
@@ -137,24 +158,29 @@ READ: Mapping[str, Rule] = {
     **{
         f"com.microsoft/{name}": rule
         for name, rule in (
-            ("BiasGelu", bias_gelu),
+            ("BiasGelu", in_single(bias_gelu)),
             ("CDist", distances),
-            ("EmbedLayerNormalization", embed_layer_norm),
-            ("FastGelu", fast_gelu),
+            ("EmbedLayerNormalization", in_single(embed_layer_norm)),
+            ("ExpandDims", one_more_axis),
+            ("FastGelu", in_single(fast_gelu)),
             ("FusedConv", fused_conv),
             ("FusedGemm", fused_gemm),
             ("FusedMatMul", fused_matmul),
             ("Gelu", arithmetic.gelu),
+            ("GatherND", selection.gather_nd),
             ("GridSample", resize.grid_sample),
             ("LayerNormalization", normalization.layer_norm),
+            ("MatMulInteger16", matmul_of_16_bits),
             ("NhwcMaxPool", channels_last_max_pool),
-            ("QuickGelu", quick_gelu),
-            ("SimplifiedLayerNormalization", simplified_layer_norm),
-            ("SkipLayerNormalization", skip_layer_norm),
-            ("SkipSimplifiedLayerNormalization", skip_layer_norm),
+            ("Pad", shapes.pad),
+            ("QuickGelu", in_single(quick_gelu)),
+            ("SimplifiedLayerNormalization", in_single(simplified_layer_norm)),
+            ("Range", shapes.range_),
+            ("SkipLayerNormalization", in_single(skip_layer_norm)),
+            ("SkipSimplifiedLayerNormalization", in_single(skip_layer_norm)),
             ("TransposeMatMul", fused_matmul),
             ("Trilu", experimental.trilu),
         )
     },
-    "SimplifiedLayerNormalization": simplified_layer_norm,
+    "SimplifiedLayerNormalization": in_single(simplified_layer_norm),
 }

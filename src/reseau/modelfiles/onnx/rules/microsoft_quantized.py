@@ -12,6 +12,7 @@ from reseau.modelfiles.onnx.rules import attention, microsoft, reductions, windo
 from reseau.modelfiles.onnx.rules.quantized import (
     back,
     plain_levels,
+    q_linear_conv,
     real_value,
     requantized,
     scale_of,
@@ -74,6 +75,12 @@ def q_linear_average_pool(call: Call) -> Node:
     return back(call, windows.to_last(pooled) if last else pooled, 3)
 
 
+def q_linear_conv_of_channels(call: Call) -> Node:
+    if not call.attribute("channels_last", 0):
+        return q_linear_conv(call)
+    return windows.to_last(q_linear_conv(replace(call, inputs=(windows.to_first(call[0]), *call.inputs[1:]))))
+
+
 def q_linear_softmax(call: Call) -> Node:
     plain = replace(call, kind="Softmax", opset=call.attributes["opset"], inputs=(real_value(call, 0),))
     return back(call, reductions.softmax(plain), 3)
@@ -85,7 +92,7 @@ def q_linear_where(call: Call) -> Node:
 
 def q_gemm(call: Call) -> Node:
     """`alpha A B + C`, the levels of C being multiples of `alpha` times both scales; real where no scale is given."""
-    sides = [plain_levels(call, i, i + 2, None if i == 0 else -1) for i in (0, 3)]
+    sides = [plain_levels(call, 0, 2), plain_levels(call, 3, 5, 0 if call.attribute("transB", 0) else -1)]
     sides = [microsoft.turned(x, bool(call.attribute(f"trans{s}", 0)), False) for x, s in zip(sides, "AB", strict=True)]
     y = apply_op(ops.Matmul(), *sides)
     if call.get(6) is not None:
@@ -106,24 +113,51 @@ def q_attention(call: Call) -> tuple[Node | None, ...]:
 def matmul_of_few_bits(call: Call) -> Node:
     """The product with a matrix (N, K) whose rows are stored in blocks of levels of 8 bits or fewer, as a weight."""
     width, rows = int(call.attributes["K"]), int(call.attributes["N"])
-    bits, block = int(call.attribute("bits", 4)), int(call.attributes["block_size"])
-    if bits not in (2, 4, 8):
-        raise ValueError(f"its levels have {bits} bits, not 2, 4 or 8")
-    if call.get(4) is not None:
-        raise ValueError("its groups in another order (g_idx) are not supported")
+    bits, block = few_bits(call), int(call.attributes["block_size"])
     blocks = -(-width // block)
     call.afford(rows * blocks * block)
-    stored = unpacked(call.array(1).reshape(rows * blocks, -1), bits)[:, :block]
-    center = np.full(rows * blocks, 2.0 ** (bits - 1))
+    stored = unpacked(call.array(1).reshape(rows * blocks, -1), bits)[:, :block].reshape(rows, -1)[:, :width]
+    center = np.full((rows, blocks), 2.0 ** (bits - 1))
     if call.get(3) is not None:
-        zeros = call.array(3)
-        packed = zeros.dtype == np.uint8
-        center = (unpacked(zeros.reshape(rows, -1), bits)[:, :blocks] if packed else zeros).reshape(-1)
-    scale = call.array(2).astype(np.float64).reshape(-1, 1)
-    weight = ((stored - center.astype(np.float64)[:, None]) * scale).reshape(rows, -1)[:, :width].T
+        if call.get(4) is not None:  # onnxruntime takes no notice of the zeros then
+            raise ValueError("its zeros of groups in another order (g_idx) are not supported")
+        zeros = call.array(3).reshape(rows, -1)
+        center = unpacked(zeros, bits)[:, :blocks] if zeros.dtype == np.uint8 else zeros
+    group = np.arange(width) // block if call.get(4) is None else call.array(4)[:width]
+    scale = call.array(2).astype(np.float64).reshape(rows, blocks)
+    weight = ((stored - center.astype(np.float64)[:, group]) * scale[:, group]).T
     name = f"{call.within}{call.outputs[0]}.weight"
     y = apply_op(ops.Matmul(), call[0], call.importer.initializer(name, weight.astype(call.dtype())))
     return y if call.get(5) is None else y + call[5]
+
+
+def few_bits(call: Call) -> int:
+    """The bits of each level in a stored array."""
+    bits = int(call.attribute("bits", 4))
+    if bits not in (2, 4, 8):
+        raise ValueError(f"its levels have {bits} bits, not 2, 4 or 8")
+    return bits
+
+
+def gather_of_few_bits(call: Call) -> Node:
+    """Slices of a table that is stored in blocks of levels of 8 bits or fewer, as a weight."""
+    data, scale = call.array(0), call.array(2)
+    rank, bits = data.ndim, few_bits(call)
+    along, block = call.attribute("quantize_axis", 1) % rank, int(call.attribute("block_size", 128))
+    packed = data.dtype == np.uint8
+    levels_of = unpacked(data.reshape(-1, data.shape[-1]), bits).reshape(*data.shape[:-1], -1) if packed else data
+    zeros = np.full(scale.shape, 2 ** (bits - 1) if packed else 0)
+    if call.get(3) is not None:
+        given = call.array(3)
+        zeros = unpacked(given.reshape(-1, given.shape[-1]), bits).reshape(*given.shape[:-1], -1) if packed else given
+        zeros = zeros[..., : scale.shape[-1]]
+    group = np.arange(levels_of.shape[along]) // block
+    spread = [np.take(v.astype(np.float64), group, along) for v in (zeros, scale)]
+    call.afford(levels_of.size)
+    table = ((levels_of.astype(np.float64) - spread[0]) * spread[1]).astype(scale.dtype)
+    name = f"{call.within}{call.outputs[0]}.table"
+    axis = call.attribute("gather_axis", 0) % rank
+    return apply_op(ops.Take(axis), call.importer.initializer(name, table), call[1])
 
 
 def unpacked(packed: np.ndarray, bits: int) -> np.ndarray:
@@ -154,6 +188,7 @@ READ: Mapping[str, Rule] = {
     f"com.microsoft/{name}": rule
     for name, rule in (
         ("DynamicQuantizeMatMul", dynamic_quantize_matmul),
+        ("GatherBlockQuantized", gather_of_few_bits),
         ("MatMulIntegerToFloat", matmul_integer_to_float),
         ("MatMulNBits", matmul_of_few_bits),
         ("QAttention", q_attention),
@@ -161,6 +196,7 @@ READ: Mapping[str, Rule] = {
         ("QLinearAdd", q_linear_binary),
         ("QLinearAveragePool", q_linear_average_pool),
         ("QLinearConcat", q_linear_concat),
+        ("QLinearConv", q_linear_conv_of_channels),
         ("QLinearGlobalAveragePool", q_linear_global_average),
         ("QLinearLeakyRelu", q_linear_unary),
         ("QLinearMul", q_linear_binary),

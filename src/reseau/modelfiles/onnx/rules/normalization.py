@@ -8,6 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, pass_on, plain, spatial, write_reduce
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.windows import to_first, to_last
 from reseau.ops.base import Op
 
@@ -139,9 +140,9 @@ def write_layer_norm(op: ops.LayerNorm, node: Node, w: Emitter) -> Value:
 READ: Mapping[str, Rule] = {
     "BatchNormalization": batch_norm,
     "Dropout": dropout,
-    "InstanceNormalization": instance_norm,
+    "InstanceNormalization": in_single(instance_norm),
     "LayerNormalization": layer_norm,
-    "LpNormalization": lp_norm,
+    "LpNormalization": in_single(lp_norm),
 }
 
 WRITE: Mapping[type[Op], WriteRule] = {
