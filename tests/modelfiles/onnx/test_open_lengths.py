@@ -100,6 +100,31 @@ def test_heads_of_places_that_stand_before_rows_keep_the_rows_apart(tmp_path) ->
         ([node("Slice", ["x", "one", "far", "one"], ["y"])], ("b", "s"), {**KNOWN, "far": np.array([2**62])}),
         ([node("Pad", ["x", "pads"], ["y"])], ("b", "s"), {"pads": np.array([0, 2, 0, 1])}),
         ([node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2])], ("b", 2, "s"), {}),
+        ([node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2], ceil_mode=1)], ("b", 2, "s"), {}),
+        (
+            [node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2], pads=[1, 1], dilations=[2], ceil_mode=1)],
+            ("b", 2, "s"),
+            {},
+        ),
+        *(
+            (
+                [
+                    node(
+                        "AveragePool",
+                        ["x"],
+                        ["y"],
+                        kernel_shape=[3],
+                        strides=[2],
+                        pads=[1, 1],
+                        ceil_mode=1,
+                        count_include_pad=inside,
+                    ),
+                ],
+                ("b", 2, "s"),
+                {},
+            )
+            for inside in (0, 1)
+        ),
         ([node("Conv", ["x", "w"], ["y"], strides=[2], pads=[1, 0])], ("b", 2, "s"), {"w": draw(3, 2, 3)}),
         ([node("ConvTranspose", ["x", "w"], ["y"], strides=[2])], ("b", 2, "s"), {"w": draw(2, 3, 3)}),
         (
