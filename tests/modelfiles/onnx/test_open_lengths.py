@@ -423,6 +423,25 @@ def test_such_lengths_are_written_back(tmp_path, nodes: list[onnx.NodeProto], sh
     agree(path, given, tmp_path / "back.onnx")
 
 
+def test_lengths_of_an_array_and_of_its_transpose_are_not_mistaken_when_written(tmp_path) -> None:
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[1, 2, 0]),
+        node("Shape", ["t"], ["st"]),
+        node("Shape", ["x"], ["sx"]),
+        node("Slice", ["st", "zero", "one"], ["m"]),
+        node("Slice", ["sx", "two", "three"], ["s"]),
+        node("Concat", ["m", "minus"], ["by_m"], axis=0),
+        node("Concat", ["s", "minus", "four"], ["by_s"], axis=0),
+        node("Reshape", ["t", "by_m"], ["y"]),
+        node("Reshape", ["x", "by_s"], ["z"]),
+    ]
+    known = {"zero": 0, "one": 1, "two": 2, "three": 3, "minus": -1, "four": 4}
+    arrays = {name: np.array([n]) for name, n in known.items()}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, [4, "m", "s"])], ["y", "z"], **arrays)
+    for m, s in ((2, 3), (5, 4)):
+        agree(path, {"x": draw(4, m, s)}, tmp_path / "back.onnx")
+
+
 def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:
     """ONNX would take the 0 for "as it was", which is not what the arithmetic means."""
     nodes = [*counted(), node("Sub", ["n", "one"], ["m"]), node("Concat", ["any", "m"], ["to"], axis=0)]
