@@ -41,11 +41,14 @@ check: .venv/develop  ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-dist: .venv/develop  ## build the sdist and the wheel, and check both
-	rm -rf dist
+dist: .venv/develop  ## build the sdist and the wheel, and check both; the sdist passes its own smoke run
+	rm -rf dist build/sdist
 	$(BIN)/python -m build -q
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
+	mkdir -p build/sdist
+	tar -xzf dist/*.tar.gz -C build/sdist --strip-components=1
+	cd build/sdist && PYTHONPATH=src $(CURDIR)/$(BIN)/python -m pytest tests/test_smoke.py tests/test_release.py tests/test_old_files.py
 
 lowest:  ## the lowest version of every dependency, together, passes the smoke run and reads old files
 	test -x .venv-lowest/bin/uv || ($(PYTHON) -m venv .venv-lowest && .venv-lowest/bin/python -m pip install -q uv)

@@ -13,10 +13,12 @@ os.environ.update(quick())  # read when JAX is imported, here and in the process
 
 import gc
 from importlib.util import find_spec
+from types import ModuleType
 
 import jax
 import pytest
 from hypothesis import settings
+from numpy.random import Generator, RandomState
 
 from tools.shared_data import SHARED
 
@@ -68,8 +70,29 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
 
 
-def pytest_collection_finish() -> None:
+class Draws:
+    """What a generator draws next, as a value that is kept and put back."""
+
+    def __init__(self, generator: Generator | RandomState) -> None:
+        self.generator = generator
+        self.begun = generator.bit_generator.state if isinstance(generator, Generator) else generator.get_state()
+
+    def again(self) -> None:
+        """Let it draw what it drew first."""
+        if isinstance(self.generator, Generator):
+            self.generator.bit_generator.state = self.begun
+        else:
+            self.generator.set_state(self.begun)
+
+
+DRAWS: dict[ModuleType, list[Draws]] = {}
+"""Of the generators in each file of tests, as its import left them."""
+
+
+def pytest_collection_finish(session) -> None:
     """What was imported stays, and is not looked at by every collection of garbage; there are fewer of them."""
+    for module in {item.module for item in session.items}:
+        DRAWS[module] = [Draws(value) for value in vars(module).values() if isinstance(value, Generator | RandomState)]
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
@@ -82,9 +105,11 @@ def pytest_runtest_teardown(item, nextitem) -> None:
         gc.freeze()
 
 
-def pytest_runtest_setup() -> None:
-    """Compiled programs are kept, whatever the test before has chosen."""
+def pytest_runtest_setup(item) -> None:
+    """Compiled programs are kept, whatever the test before has chosen, and what is drawn depends on no other test."""
     keep_programs()
+    for draws in DRAWS[item.module]:
+        draws.again()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -2,8 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from reseau.cli import arguments, design
+from reseau.layers.hidden import ACTIVATIONS
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,12 @@ def test_quiet_prints_nothing_and_a_certificate_asks_for_examples_in_the_command
     refused = reseau("train", "c.csv", "--target", "z", "--quiet")
     assert (refused.status, refused.out) == (2, "")
     assert "'z'" in refused.err
+
+
+def test_the_words_of_an_option_are_the_keys_of_what_they_name():
+    """The parser spells them out: it is there before JAX is loaded."""
+    assert tuple(ACTIVATIONS) == arguments.ACTIVATIONS
+    assert tuple(design.LOSSES) == arguments.LOSSES
+    for name in arguments.OPTIMIZERS:
+        settings = SimpleNamespace(optimizer=name, learning_rate=None, momentum=None)
+        assert type(design.optimizer_of(settings)).__name__.lower() == name

@@ -127,6 +127,14 @@ DELIMITED = {
     "tabs": ("a\tb\n" + "".join(f"{i}\t{i % 2}\n" for i in range(30)), (30, 2)),
     "bars": ("a|b|c\n" + "".join(f"{i}|{i / 4},5|{i % 2}\n" for i in range(30)), (30, 3)),
     "one row": ("1,2\n", (1, 2)),
+    "decimal commas and tabs": ("a\tb\n" + "".join(f"{i},5\t{i},25\n" for i in range(30)), (30, 2)),
+    "thousands": ("a;b\n" + "".join(f"{i + 1},{i:03d};{i}\n" for i in range(30)), (30, 2)),
+    "dates with times": ("t;n\n" + "".join(f"2020-01-{1 + i % 28:02d} 10:00:00;{i}\n" for i in range(30)), (30, 2)),
+    "semicolons in cells": ("a,b,y\n" + "".join(f"u;v;w{i % 3},{i},{i % 2}\n" for i in range(30)), (30, 3)),
+    "bars in cells": ("a,b,y\n" + "".join(f"u|v|w|z{i % 3},{i},{i % 2}\n" for i in range(30)), (30, 3)),
+    "addresses": ("a,b\n" + "".join(f"http://x.y/{i}?a=1;b=2;c=3,{i}\n" for i in range(30)), (30, 2)),
+    "sentences": ("a;b\n" + "".join(f"{'well, ' * (i % 4)}yes;{i}\n" for i in range(30)), (30, 2)),
+    "triples": ("a;y\n" + "".join(f"({i},{i + 1},{i + 2});{i % 2}\n" for i in range(30)), (30, 2)),
 }
 
 

@@ -201,3 +201,18 @@ def test_squares_of_gradients_that_overflow_are_no_convergence(size, solver):
 def test_targets_beyond_the_squares_of_the_precision_are_no_convergence():
     with pytest.raises(DataError, match="StandardScaler"):
         NetworkRegressor(**QUICK, dtype="float32").fit(X, X[:, 0] * 1e22)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "training stopped after max_iter=3"),
+        ({"solver": "lbfgs", "max_iter": 1}, "lbfgs stopped after 1"),
+        ({"batch_size": 100}, "batch_size=100 is more than the 48 rows"),
+        ({"early_stopping": True}, "training stopped after max_iter=3"),
+    ],
+)
+def test_a_warning_points_at_the_line_that_called_fit(settings, said):
+    with pytest.warns(UserWarning, match=said) as caught:
+        NetworkClassifier(**QUICK | settings).fit(X, SIDES)
+    assert {warning.filename for warning in caught} == {__file__}

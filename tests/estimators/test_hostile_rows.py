@@ -20,6 +20,8 @@ RANDOM = np.random.RandomState(0)
 X = RANDOM.randn(24, 3)
 CLASSES = (X[:, 0] > 0).astype(int)
 NUMBERS = X[:, 0] * X[:, 1]
+with warnings.catch_warnings(action="ignore"):  # SciPy ignores it too, in the file that imports it first
+    MATRIX = np.asmatrix(X)
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 8, "random_state": 0}
 
 
@@ -93,7 +95,7 @@ REFUSED = {
     "durations": np.zeros((24, 3), "m8[s]"),
     "dates in a frame": pd.DataFrame(X).assign(when=pd.Timestamp("2020-01-01")).rename(columns=str),
     "records": np.zeros(24, [("a", float), ("b", float)]),
-    "a matrix": np.asmatrix(X),
+    "a matrix": MATRIX,
     "huge integers": np.full((24, 3), 10**400, dtype=object),
     "ragged": [[1, 2], [3]] * 12,
     "one axis": X[:, 0],

@@ -63,6 +63,7 @@ LABELS = {
     "nullable truths": (pd.Series(SIDES > 0, dtype="boolean"), SIDES > 0),
     "truths of arrow": (pd.Series(SIDES > 0, dtype="bool[pyarrow]"), SIDES > 0),
     "Python's own": (pd.Series([int(f) for f in FAR], dtype=object), FAR),
+    "texts of NumPy": (np.where(SIDES, "b", "a").astype(np.dtypes.StringDType()), np.where(SIDES, "b", "a")),
     "small and nullable": (pd.Series(SIDES, dtype="Int8"), SIDES.astype("i1")),
 }
 
@@ -77,6 +78,11 @@ def test_labels_of_pandas_own_types_are_classes_of_the_same_type(name):
     np.testing.assert_array_equal(model.predict(X), wanted.predict(X))
     part = NetworkClassifier(**QUICK).partial_fit(X, given, classes=np.unique(plain)).partial_fit(X, given)
     np.testing.assert_array_equal(part.classes_, np.unique(plain))
+
+
+def test_a_missing_text_of_numpy_is_said_to_be_missing():
+    texts = np.array(["a", "b", np.nan] * 8, np.dtypes.StringDType(na_object=np.nan))
+    assert "there is no label in row 2" in refused(NetworkClassifier(**QUICK).fit, X, texts)
 
 
 def test_several_labels_of_pandas_own_types():

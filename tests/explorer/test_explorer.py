@@ -1,13 +1,16 @@
 """The explorer without a browser: its numbers are those of the network, of backpropagation, of fit, of the theorems."""
 
+import io
 import json
 import math
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
 import reseau as rs
+from reseau.cli.run_folder import find_model
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.files import read_moments
 from reseau.explorer.problem import Problem
@@ -318,6 +321,20 @@ def test_an_edited_parameter_is_in_the_file_that_is_saved(spirals, tmp_path):
     own = spirals.problem.network(spirals.trainer.params, x)
     assert np.allclose(network(params, x), own, atol=1e-6)
     assert spirals.trainer.params["scores.bias"][1] == 0.75
+
+
+def test_the_folder_that_is_saved_is_one_that_the_commands_read(spirals, tmp_path):
+    took = take(spirals, 5).data["step"]
+    with zipfile.ZipFile(io.BytesIO(ask(spirals, "save", kind="run").buffers["file"].tobytes())) as archive:
+        archive.extractall(tmp_path)
+    model = find_model(str(tmp_path / "explored-run"))
+    network, params = rs.load(model)
+    x = spirals.problem.inputs[0][:4]
+    assert np.allclose(network(params, x), spirals.problem.network(spirals.trainer.params, x), atol=1e-6)
+    curve = np.genfromtxt(model.parent / "history.csv", delimiter=",", names=True)
+    assert curve.dtype.names == ("step", "loss", "validation_loss")
+    assert tuple(curve[-1]) == pytest.approx((took, spirals.trainer.loss, spirals.trainer.validation))
+    assert (model.parent / "network.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_the_program_that_is_saved_trains_the_same_network(spirals):

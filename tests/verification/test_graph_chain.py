@@ -26,6 +26,29 @@ def test_networks_of_other_forms_are_refused_by_name():
         chain_of(skip.graph, skip.init())
 
 
+def test_a_convolution_is_a_matrix_whose_chain_gives_what_the_network_gives():
+    rng = np.random.default_rng(0)
+    image = rs.input("image", (5, 6, 2))
+    h = rs.relu(rs.conv(image, 4, (3, 2), stride=2, name="c"))
+    h = rs.relu(rs.conv(h, 4, (2, 2), padding="valid", groups=2, bias=False, name="d"))
+    net = rs.Network(image, rs.affine(rs.flatten(h), 3, name="scores"))
+    params = {n: rng.normal(size=v.shape).astype(np.float32) for n, v in net.init(0).items()}
+    X = rng.uniform(-1, 1, (50, 5, 6, 2))
+    chain = chain_of(net.graph, params)
+    with jax.enable_x64(True):
+        wanted = np.asarray(net({n: np.float64(v) for n, v in params.items()}, X))
+    np.testing.assert_allclose(chain(X.reshape(50, -1)), wanted, rtol=1e-12, atol=1e-12)
+    row, label = X[0], int(wanted[0].argmax())
+    found = rs.certified_radius(net, params, row, timeout=20)
+    assert found.label == label
+    assert 0 < found.lower <= found.upper <= 1.03 * found.lower
+    near = (row + found.lower * np.sign(rng.standard_normal((500, *row.shape)))).reshape(500, -1)
+    assert (chain(near).argmax(1) == label).all()
+    wide = rs.Network(x := rs.input("x", (40, 40, 1)), rs.flatten(rs.conv(x, 8, (3, 3), name="many")))
+    with pytest.raises(UnsupportedError, match="'many' is a conv"):
+        chain_of(wide.graph, wide.init())
+
+
 def test_a_float64_network_is_replayed_too():
     with jax.enable_x64(True):
         x = rs.input("x", (2,))

@@ -171,6 +171,7 @@ function Save({ app }: { app: App }) {
   const kinds: [string, string][] = [
     ["onnx", "ONNX"],
     ["safetensors", "safetensors"],
+    ["run", "Run folder"],
     ["page", "Page"],
     ...(app.about.chosen && app.about.chosen.data !== "own" ? [["python", "Python"] as [string, string]] : []),
   ];

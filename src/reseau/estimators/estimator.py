@@ -192,7 +192,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 f"lbfgs stopped after {result.nit} iterations and {result.nfev} evaluations, before it converged\n"
                 "  fix: more max_iter or max_fun, or scaled features",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
 
     def _fit_in_steps(
@@ -232,7 +232,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         self._publish()
         if tasks is not None and ending in WARNINGS:
             text, kind = WARNINGS[ending]
-            warnings.warn(text.format(self.max_iter), kind, stacklevel=6)
+            warnings.warn(text.format(self.max_iter), kind, stacklevel=7)
 
     def _examples(self, objective: Objective, rows: Rows, precision: str) -> Examples:
         return read_examples(objective, self._shaped(rows.X), rows.target, rows.weights, np.dtype(precision))
@@ -254,7 +254,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
     def _batches(self, rows: int, incremental: bool) -> Batches:
         asked = 200 if self.batch_size == "auto" else int(self.batch_size)
         if asked > rows and self.batch_size != "auto" and not incremental:  # parts may be as short as they come
-            warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=7)
+            warnings.warn(f"batch_size={asked} is more than the {rows} rows: all of them make one batch", stacklevel=8)
         return Shuffled(asked) if self.shuffle else Cyclic(asked)
 
     def _held_out(self, rows: Rows, random: np.random.RandomState) -> tuple[Rows, Rows | None]:

@@ -112,7 +112,7 @@ def check_labels(y: Any, what: str = "y") -> None:
         array = np.asarray(y)
         if array.ndim == 0:
             raise DataError(f"{what} is one value, {y!r}\n  fix: a label for each row")
-        labels = array.ravel().tolist() if array.dtype.kind == "O" else array.ravel()[:1].tolist()
+        labels = array.ravel().tolist() if array.dtype.kind in "OT" else array.ravel()[:1].tolist()
     texts = sum(isinstance(label, str) for label in labels)
     missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
     if missing is not None and not all(type(label) in {int, float} for label in labels):
@@ -128,15 +128,19 @@ def check_labels(y: Any, what: str = "y") -> None:
 
 
 def plain_labels(y: Any) -> Any:
-    """Whole numbers and truths that pandas or Python hold in their own way as NumPy's own types.
+    """Whole numbers, truths and texts that pandas, Python or NumPy hold in a way of their own as NumPy's usual types.
 
-    scikit-learn makes floats of pandas' nullable types, which joins labels beyond 2^53, and refuses objects.
+    scikit-learn makes floats of pandas' nullable types, which joins labels beyond 2^53, and refuses objects and texts
+    of NumPy's StringDType.
     """
     kinds = set(column_types(y))
     kind = getattr(kinds.pop(), "numpy_dtype", None) if len(kinds) == 1 else None
     if getattr(kind, "kind", "O") in "iub" and hasattr(y, "to_numpy"):
         return y.to_numpy(dtype=kind)
-    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+    own = getattr(getattr(y, "dtype", None), "kind", "")
+    if own == "T":
+        return np.array(np.asarray(y).tolist())
+    if own != "O":
         return y
     labels = np.asarray(y).tolist()
     return np.array(labels) if set(map(type, labels)) == {int} else y

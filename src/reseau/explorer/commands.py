@@ -260,7 +260,7 @@ class Certify:
 
 @dataclass(frozen=True)
 class Save:
-    """The network as a file: "onnx", "safetensors", "python" or "page"."""
+    """The network as a file: "onnx", "safetensors", "run" (the folder of a run, zipped), "python" or "page"."""
 
     kind: str
 

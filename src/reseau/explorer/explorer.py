@@ -13,7 +13,7 @@ from reseau.explorer import commands as c
 from reseau.explorer.data_view import attribution, confusion, describe_data, list_rows, points
 from reseau.explorer.datasets import DATASETS, generate
 from reseau.explorer.export import page_of
-from reseau.explorer.files import model_bytes, python_script, read_table
+from reseau.explorer.files import model_bytes, python_script, read_table, run_bytes
 from reseau.explorer.graph_view import Inspector, Statistician, draw_graph
 from reseau.explorer.problem import PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
@@ -294,6 +294,8 @@ class Explorer:
         problem, params = self.problem, self.trainer.params
         if command.kind in ("onnx", "safetensors"):
             name, content = f"network.{command.kind}", model_bytes(problem, params, command.kind)
+        elif command.kind == "run":
+            name, content = "explored-run.zip", run_bytes(problem, params, self.trainer.curve)
         elif command.kind == "page":
             name, content = "network.html", page_of(problem, params).encode()
         elif command.kind == "python" and self.chosen is not None and self.chosen.data != "own":
@@ -301,7 +303,7 @@ class Explorer:
             text = python_script(asdict(self.chosen), shape, self.trainer.settings, self.trainer.step)
             name, content = "network.py", text.encode()
         else:
-            raise DataError(f"this cannot be saved as {command.kind!r}\n  fix: onnx, safetensors or page")
+            raise DataError(f"this cannot be saved as {command.kind!r}\n  fix: onnx, safetensors, run or page")
         return Reply("save", {"name": name}, {"file": np.frombuffer(content, np.uint8)})
 
 

@@ -4,20 +4,23 @@ Nothing here writes anywhere but into a temporary folder that is gone at the end
 them as a download.
 """
 
+import io
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reseau.data import Table, learn_recipe, read_rows, read_sheet
-from reseau.errors import DataError, ModelFileError
+from reseau.errors import DataError, GraphError, ModelFileError
 from reseau.explorer.problem import Problem, Shape
 from reseau.explorer.trainer import Moment, Settings
 from reseau.modelfiles.safetensors import open_arrays
 
-__all__ = ["MOST_BYTES", "model_bytes", "python_script", "read_moments", "read_table"]
+__all__ = ["MOST_BYTES", "model_bytes", "python_script", "read_moments", "read_table", "run_bytes"]
 
 MOST_BYTES = 2**26  # of a table that a page sends
 MOST_MOMENTS = 200
@@ -98,6 +101,20 @@ def model_bytes(problem: Problem, params: Mapping[str, Any], suffix: str) -> byt
         path = Path(folder) / f"model.{suffix}"
         network.save(path, dict(params) | more, recipe=recipe if recipe is not None and recipe.columns else None)
         return path.read_bytes()
+
+
+def run_bytes(problem: Problem, params: Mapping[str, Any], curve: Sequence[tuple[int, float, float]]) -> bytes:
+    """The folder of a run, zipped: the model, the curve as `history.csv`, and the drawing where it can be drawn."""
+    files: dict[str, str | bytes] = {"model.safetensors": model_bytes(problem, params, "safetensors")}
+    lines = [f"{step},{loss},{validation}" for step, loss, validation in curve]
+    files["history.csv"] = "\n".join(["step,loss,validation_loss", *lines, ""])
+    with suppress(GraphError):  # too large to be drawn
+        files["network.svg"] = problem.network.draw()
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(f"explored-run/{name}", content)
+    return zipped.getvalue()
 
 
 def python_script(data: Mapping[str, Any], shape: Shape, settings: Settings, steps: int) -> str:

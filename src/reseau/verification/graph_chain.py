@@ -5,6 +5,8 @@ from functools import singledispatch
 from math import prod
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from reseau.errors import UnsupportedError
@@ -12,7 +14,8 @@ from reseau.graph import Constant, Graph, Node
 from reseau.graph.values import check_params
 from reseau.ops.activations import LeakyRelu, Relu
 from reseau.ops.arithmetic import Add, Multiply, Negative, Subtract
-from reseau.ops.base import Op
+from reseau.ops.base import BATCH, Op
+from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.shapes import ReshapeTo
@@ -95,6 +98,17 @@ def _(op: Matmul, place: int, shape: tuple[int, ...], other: np.ndarray) -> Laye
     if place != 0 or len(shape) != 1 or other.ndim != 2:
         return None
     return Layer(other, np.zeros(other.shape[1]))
+
+
+@_layer.register
+def _(op: Conv, place: int, shape: tuple[int, ...], weight: np.ndarray, *bias: np.ndarray) -> Layer | None:
+    if place != 0 or prod(int(n) for n in op.shape((BATCH, *shape), weight.shape)[1:]) > WIDEST:
+        return None
+    with jax.enable_x64(True):
+        # of an input that is 1 in one place, each output is one number of the kernel, or 0: nothing is rounded
+        rows = np.asarray(op.forward(jnp.asarray(np.eye(prod(shape)).reshape(-1, *shape)), jnp.asarray(weight)))
+    offset = np.broadcast_to(bias[0] if bias else 0.0, rows.shape[1:])
+    return Layer(rows.reshape(len(rows), -1), offset.reshape(-1))
 
 
 @_layer.register
