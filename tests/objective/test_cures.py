@@ -114,15 +114,30 @@ def rows_by_another_name(folder):
     return made_file(Path(folder) / "model.onnx", nodes, [info("x", FLOAT, ["s77", 3])], ["y"], **stored)
 
 
-def trained_in_part(part, read):
-    """Both cures: the part before the texts, and the numbers where a file is read."""
+def windows_that_a_length_decides(folder):
+    """A file whose last window may start behind an axis that is only named."""
+    nodes = [
+        node("Conv", ["x", "w"], ["h"]),
+        node("MaxPool", ["h"], ["y"], kernel_shape=[1], strides=[3], ceil_mode=1),
+    ]
+    stored = {"w": np.ones((1, 2, 1), np.float32)}
+    return made_file(Path(folder) / "model.onnx", nodes, [info("x", FLOAT, ["batch", 2, "s"])], ["y"], **stored)
+
+
+def trained_in_part(part, read, read_at_length):
+    """All cures: the part before the texts, and the numbers of an input or of an axis where a file is read."""
     rs.Objective(value(part.replace("node before it", "scores"), net=labels()), losses.CrossEntropy())
     with TemporaryDirectory() as folder:
         path = shape_that_is_an_input(folder)
         with pytest.raises(DataError, match="cannot be trained"):
             rs.Objective(rs.load(path)[0], losses.SquaredError())
-        net, _ = value(read.replace("'name'", "'shape'"), path=path, numbers=[-1, 2])
-    rs.Objective(net, losses.SquaredError())
+        net, _ = value(read.replace("'input'", "'shape'"), path=path, numbers=[-1, 2])
+        rs.Objective(net, losses.SquaredError())
+        path = windows_that_a_length_decides(folder)
+        with pytest.raises(DataError, match="needs the numbers of 's'"):
+            rs.Objective(rs.load(path)[0], losses.SquaredError())
+        net, _ = value(read_at_length.replace("'axis'", "'s'"), path=path, number=7)
+        rs.Objective(net, losses.SquaredError())
 
 
 CASES = {
@@ -161,7 +176,8 @@ CASES = {
     ),
     "an output that is a text": Cure(
         lambda: rs.Objective(labels(), losses.CrossEntropy()),
-        r"train the part before it, (rs\.Network\(.*?\)), or give the numbers where an ONNX file is read, (.*)",
+        r"train the part before it, (rs\.Network\(.*?\)), or give the numbers where an ONNX "
+        r"file is read, (rs\.onnx\.read\(.*fixed.*\)), or (rs\.onnx\.read\(.*\))",
         trained_in_part,
     ),
     "an output that is no row": Cure(

@@ -91,7 +91,8 @@ class Objective:
                 raise DataError(
                     f"output {name!r} cannot be trained: {(getattr(first.op, 'causes', ()) or causes)[0]}\n"
                     "  fix: train the part before it, rs.Network(net.graph.inputs, net.graph['node before it']), or "
-                    "give the numbers where an ONNX file is read, rs.onnx.read(path, fixed={'name': numbers})"
+                    "give the numbers where an ONNX file is read, rs.onnx.read(path, fixed={'input': numbers}), or "
+                    "rs.onnx.read(path, lengths={'axis': number})"
                 )
         _ = self.root  # a loss or a penalty that does not fit the network is refused here
 

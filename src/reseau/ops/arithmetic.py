@@ -243,7 +243,9 @@ class Remainder(Op):
 
 @dataclass(frozen=True)
 class Power(Op):
-    """`y = a` to the power `b`, in the type of `a`. Where `a <= 0`, the derivative in `b` is taken as 0.
+    """`y = a` to the power `b`, in the type of `a`, whole numbers rounded towards 0.
+
+    Where `a <= 0`, the derivative in `b` is taken as 0.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -255,7 +257,10 @@ class Power(Op):
         return broadcast(a, b)
 
     def forward(self, a: Array, b: Array) -> Array:
-        return jnp.power(a, b).astype(a.dtype)
+        if not all(jnp.issubdtype(v.dtype, jnp.integer) for v in (a, b)):
+            return jnp.power(a, b).astype(a.dtype)
+        unit = jnp.where(b % 2 == 0, a * a, a)  # of 1 and -1, the only ones whose inverse is not rounded to 0
+        return jnp.where(b < 0, jnp.where(a * a == 1, unit, 0), jnp.power(a, jnp.maximum(b, 0))).astype(a.dtype)
 
     def backward(self, g: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array | None]:
         to_a = unbroadcast(g * (b * jnp.power(a, b - 1)).astype(a.dtype), a)

@@ -121,6 +121,14 @@ def test_triangles(tmp_path: Path, kind: str, upper: int, k: int) -> None:
     assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
 
 
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+def test_powers_of_whole_numbers(tmp_path: Path, kind: str) -> None:
+    m = model([node("Pow", ["a", "b"], ["y"])], {n: (kind, [None, 5]) for n in "ab"}, {"y": (kind, None)})
+    a = np.array([[1, -1, 3, -4, 7]] * 4).astype(kind)
+    b = np.array([[-1] * 5, [-2] * 5, [0] * 5, [3, 2, 3, 3, 1]]).astype(kind)
+    check_both_ways(tmp_path, m, {"a": a, "b": b})
+
+
 def test_random_numbers_follow_their_law_and_are_the_same_at_every_call(tmp_path: Path) -> None:
     m = model(
         [

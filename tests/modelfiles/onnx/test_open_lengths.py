@@ -100,6 +100,31 @@ def test_heads_of_places_that_stand_before_rows_keep_the_rows_apart(tmp_path) ->
         ([node("Slice", ["x", "one", "far", "one"], ["y"])], ("b", "s"), {**KNOWN, "far": np.array([2**62])}),
         ([node("Pad", ["x", "pads"], ["y"])], ("b", "s"), {"pads": np.array([0, 2, 0, 1])}),
         ([node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2])], ("b", 2, "s"), {}),
+        ([node("MaxPool", ["x"], ["y"], kernel_shape=[3], strides=[2], ceil_mode=1)], ("b", 2, "s"), {}),
+        (
+            [node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2], pads=[1, 1], dilations=[2], ceil_mode=1)],
+            ("b", 2, "s"),
+            {},
+        ),
+        *(
+            (
+                [
+                    node(
+                        "AveragePool",
+                        ["x"],
+                        ["y"],
+                        kernel_shape=[3],
+                        strides=[2],
+                        pads=[1, 1],
+                        ceil_mode=1,
+                        count_include_pad=inside,
+                    ),
+                ],
+                ("b", 2, "s"),
+                {},
+            )
+            for inside in (0, 1)
+        ),
         ([node("Conv", ["x", "w"], ["y"], strides=[2], pads=[1, 0])], ("b", 2, "s"), {"w": draw(3, 2, 3)}),
         ([node("ConvTranspose", ["x", "w"], ["y"], strides=[2])], ("b", 2, "s"), {"w": draw(2, 3, 3)}),
         (
@@ -396,6 +421,25 @@ def test_such_lengths_are_written_back(tmp_path, nodes: list[onnx.NodeProto], sh
     sizes = {"s": 4, "t": 3}
     given = {name: draw(*(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}
     agree(path, given, tmp_path / "back.onnx")
+
+
+def test_lengths_of_an_array_and_of_its_transpose_are_not_mistaken_when_written(tmp_path) -> None:
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[1, 2, 0]),
+        node("Shape", ["t"], ["st"]),
+        node("Shape", ["x"], ["sx"]),
+        node("Slice", ["st", "zero", "one"], ["m"]),
+        node("Slice", ["sx", "two", "three"], ["s"]),
+        node("Concat", ["m", "minus"], ["by_m"], axis=0),
+        node("Concat", ["s", "minus", "four"], ["by_s"], axis=0),
+        node("Reshape", ["t", "by_m"], ["y"]),
+        node("Reshape", ["x", "by_s"], ["z"]),
+    ]
+    known = {"zero": 0, "one": 1, "two": 2, "three": 3, "minus": -1, "four": 4}
+    arrays = {name: np.array([n]) for name, n in known.items()}
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, [4, "m", "s"])], ["y", "z"], **arrays)
+    for m, s in ((2, 3), (5, 4)):
+        agree(path, {"x": draw(4, m, s)}, tmp_path / "back.onnx")
 
 
 def test_a_length_of_a_reshape_that_becomes_0_is_refused(tmp_path) -> None:

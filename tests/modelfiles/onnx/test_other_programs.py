@@ -6,7 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from skl2onnx import to_onnx as convert
 from sklearn.datasets import load_iris
@@ -16,7 +18,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import reseau as rs
-from tools.onnx_graphs import agree, theirs
+from tools.onnx_graphs import agree, model, theirs
 from tools.runs import elsewhere, here
 
 
@@ -90,3 +92,26 @@ def test_classes_called_by_texts(tmp_path: Path, name: str, zipmap: bool) -> Non
     net.save(back, params)
     labels, scores = theirs(back, {"X": x[::9]})
     agree((labels, columns(scores) if zipmap else scores), right, 1e-4)
+
+
+def test_a_file_that_onnxruntime_wrote_for_one_machine_says_how_to_write_it_for_any(tmp_path) -> None:
+    w = np.random.default_rng(0).normal(size=(8, 3, 3, 3)).astype(np.float32)
+    nodes = [helper.make_node("Conv", ["x", "w"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+    m = model(nodes, {"x": ("float", ["batch", 3, 6, 6])}, {"y": ("float", ["batch", 8, 4, 4])}, {"w": w})
+
+    def optimized(level: str) -> Path:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+        options.optimized_model_filepath, options.log_severity_level = str(tmp_path / f"{level}.onnx"), 4
+        onnxruntime.InferenceSession(m.SerializeToString(), options, ["CPUExecutionProvider"])
+        return tmp_path / f"{level}.onnx"
+
+    here_alone = optimized("ORT_ENABLE_ALL")
+    if all(node.domain != "com.microsoft.nchwc" for node in onnx.load(here_alone).graph.node):
+        pytest.skip("onnxruntime has no layout of its own for this machine")
+    with pytest.raises(rs.errors.ModelFileError) as error:
+        rs.load(here_alone)
+    level = str(error.value).split("graph_optimization_level = ")[1]
+    net, params = rs.load(optimized(level))
+    x = np.ones((2, 3, 6, 6), np.float32)
+    agree(net(params, x), theirs(m, {"x": x}))

@@ -57,9 +57,12 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
 
 def unknown(call: Call, proto: onnx.NodeProto) -> ValueError:
     """The error of an operator that has no rule and no definition."""
+    cure = "export the model with the operators of ai.onnx, or with this one as a function in the file"
+    if proto.domain == "com.microsoft.nchwc":  # arrays in blocks as wide as the registers of one machine
+        cure = "let onnxruntime write the model for any machine: graph_optimization_level = ORT_ENABLE_EXTENDED"
     return ValueError(
         f"the operator {proto.op_type} of {proto.domain or 'ai.onnx'}, opset {call.opset}, is not read here\n"
-        "  fix: export the model with the operators of ai.onnx, or with this one as a function in the file"
+        f"  fix: {cure}"
     )
 
 

@@ -47,7 +47,8 @@ def computed(w: Emitter, tree: ast.expr, places: Places, node: Node) -> str:
         i, axis = next((i, axis) for name, i, axis in places if name == tree.id)
         value = w.value(node.parents[i])
         whole = w.once("Shape", value.name, name=f"{value.name}/shape")
-        return w.once("Gather", whole, w.axes_of([value.axes.index(axis)]), name=f"{value.name}/axis {axis}", axis=0)
+        place = value.axes.index(axis)  # in the file: several nodes may be this value in orders of their own
+        return w.once("Gather", whole, w.axes_of([place]), name=f"{value.name}/axis {place}", axis=0)
     if isinstance(tree, ast.UnaryOp):
         return w.emit("Neg", computed(w, tree.operand, places, node), name=f"{label}/length")
     if isinstance(tree, ast.BinOp):

@@ -112,7 +112,12 @@ def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
         fitted = Windows(kernel, stride, dilation, pads, ragged=True).fitted(lengths)
         return kernel, stride, dilation, fitted.pads, fitted.pads
     longer = []
-    for n, e, s, (before, after) in zip(call.known(call[0].shape[2:]), extent, stride, pads, strict=True):
+    for n, e, s, (before, after) in zip(lengths, extent, stride, pads, strict=True):
+        if isinstance(n, str):
+            if s > e - after:  # the last window may start in the padding after, which its length decides
+                raise Needs(words=words_of(n))
+            longer.append((before, after + s - 1))
+            continue
         count = -(-(n + before + after - e) // s) + 1
         if (count - 1) * s >= n + before:  # a window may not start in the padding after
             count -= 1
@@ -133,7 +138,7 @@ def max_pool(call: Call) -> tuple[Node | None, ...]:
     kernel, stride, dilation, _, pads = windows_of(call)
     x = padded = to_last(call[0])
     own, reach = pads, extents(kernel, dilation)
-    if any(p >= e for e, ps in zip(reach, pads, strict=True) for p in ps):  # some windows hold nothing but padding
+    if any(p >= k for k, ps in zip(kernel, pads, strict=True) for p in ps):  # more than onnxruntime lets a window have
         lowest = float("-inf") if call.real() else float(np.iinfo(call.dtype()).min)
         padded, own = apply_op(ops.Pad(((0, 0), *pads, (0, 0)), value=lowest), x), ((0, 0),) * len(pads)
     largest = apply_op(ops.MaxPool(kernel, stride, own, ragged(call, reach, own), dilation), padded)
@@ -151,6 +156,13 @@ def average_pool(call: Call) -> Node:
         op = ops.AveragePool(kernel, stride, pads, count_padding, ragged(call, kernel, pads))
         return to_first(apply_op(op, x))
     total = apply_op(ops.WindowSum(kernel, stride, dilation, longer), x)
+    if words_of(*call[0].shape[2:]):
+        beyond = tuple((0, more - after) for (_, after), (_, more) in zip(pads, longer, strict=True))
+        one = call.repeated(call.like(np.ones((1,) * len(x.shape))), (1, *x.shape[1:-1], 1))
+        held = (
+            apply_op(ops.Pad(((0, 0), *pads, (0, 0)), value=float(count_padding)), one) if any(map(any, pads)) else one
+        )
+        return to_first(total / apply_op(ops.WindowSum(kernel, stride, dilation, beyond), held))
     counted = call.known(call[0].shape[2:])
     if count_padding:
         counted = tuple(n + before + after for n, (before, after) in zip(counted, pads, strict=True))
