@@ -42,6 +42,15 @@ def derivative(d):
     return net.backward(net.forward(net.init(0), np.ones((2, 3))), d)
 
 
+def two_outputs(*derivatives):
+    net = rs.Network(x := rows(3), [rs.relu(x), rs.tanh(x)])
+    return net.backward(net.forward({}, np.ones((1, 3))), derivatives)
+
+
+def finite(params):
+    return line().bounds(params, np.zeros(3), np.ones(3))
+
+
 def shared(shape):
     return rs.affine(rows(3), 2, weight=nodes.parameter(None, shape, rs.initializers.glorot_uniform))
 
@@ -204,6 +213,39 @@ CASES = {
         lambda: rs.slice(rows(5), 1, 4, 2),
         "choose start < stop inside the axis",
         lambda: rs.slice(rows(5), 1, 2, 4),
+    ),
+    "a network of nothing": Cure(
+        lambda: rs.Network(rows(3), []),
+        "at least one output",
+        lambda: rs.Network(x := rows(3), [rs.relu(x)]),
+    ),
+    "a network of arrays": Cure(
+        lambda: rs.Network(rows(3), np.ones(3)),
+        r"nodes, as (rs\.input) and layers make them",
+        lambda text: rs.Network(x := eval(text, {"rs": rs})("x", (3,)), rs.relu(x)),
+    ),
+    "a constant of words": Cure(
+        lambda: rs.constant({"a": 1}), "an array of numbers", lambda: rs.constant(np.array([1.0, 2.0]))
+    ),
+    "words for numbers": Cure(
+        lambda: (net := line())(net.init(0), np.array([["1", "2", "3"]])),
+        "an array of numbers",
+        lambda: (net := line())(net.init(0), np.array([["1", "2", "3"]]).astype(float)),
+    ),
+    "one input of two": Cure(
+        lambda: two_inputs(2),
+        r"give (\w+), (\w+), in this order",
+        lambda *names: two_inputs(*(3 for _ in names)),
+    ),
+    "parameters that are not finite": Cure(
+        lambda: finite({name: np.full(p.shape, np.nan) for name, p in line().init(0).items()}),
+        "parameters of a finished training",
+        lambda: finite(line().init(0)),
+    ),
+    "one derivative of two": Cure(
+        lambda: two_outputs(np.ones((1, 3))),
+        "one for each output",
+        lambda: two_outputs(np.ones((1, 3)), np.ones((1, 3))),
     ),
     "derivatives of another shape": Cure(
         lambda: derivative(np.ones((2, 1))),
