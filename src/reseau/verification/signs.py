@@ -173,6 +173,7 @@ def _ends(region: Region, units: np.ndarray, steps: int, until: float) -> tuple[
     return found[: len(units)].copy(), -found[len(units) :]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is no number in float32 is not better, and float64 proves the rest
 def climb(
     region: Region,
     signs: Sequence[np.ndarray],
