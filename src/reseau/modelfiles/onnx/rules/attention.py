@@ -33,9 +33,7 @@ def many_heads(call: Call) -> tuple[Node | None, ...]:
     if call.get(6) is not None:
         past = call[6].shape[2]
         k, v = (apply_op(ops.Concatenate(2), call[i], new) for i, new in ((6, k), (7, v)))
-    added = [] if call.get(4) is None else [masked(call, call[4], k.shape[0], k.shape[2])]
-    added += [] if call.get(5) is None else [call[5]]
-    return attended(call, q, k, v, added, past), k, v
+    return attended(call, q, k, v, added(call, k, 4), past), k, v
 
 
 def attention(call: Call) -> tuple[Node | None, ...]:
@@ -57,9 +55,7 @@ def attention(call: Call) -> tuple[Node | None, ...]:
             apply_op(ops.Concatenate(2), call.reshaped(old, old.shape[1:]), new)
             for old, new in zip(kept, (k, v), strict=True)
         )
-    added = [] if call.get(3) is None else [masked(call, call[3], k.shape[0], k.shape[2])]
-    added += [] if call.get(5) is None else [call[5]]
-    y = attended(call, q, k, v, added, past)
+    y = attended(call, q, k, v, added(call, k, 3), past)
     if not call.wants(1):
         return (y,)
     return y, apply_op(ops.Concatenate(0), *(call.reshaped(x, (1, *x.shape)) for x in (k, v)))
@@ -191,10 +187,10 @@ def scored(call: Call, q: Node, k: Node) -> Node:
     return apply_op(ops.Matmul(), q, flipped) * call.like(scale)
 
 
-def attended(call: Call, q: Node, k: Node, v: Node, added: Sequence[Node], past: Dim) -> Node:
+def attended(call: Call, q: Node, k: Node, v: Node, others: Sequence[Node], past: Dim) -> Node:
     """The values that each query reads, after arrays were added to its scores and what comes later was hidden."""
     scores = scored(call, q, k)
-    for more in added:
+    for more in others:
         scores = scores + more
     if call.attribute("unidirectional", 0):
         queries, keys = q.shape[2], k.shape[2]
@@ -209,6 +205,12 @@ def attended(call: Call, q: Node, k: Node, v: Node, added: Sequence[Node], past:
 def column(call: Call, first: Dim, n: Dim) -> Node:
     """The whole numbers (n, 1) from a first one on."""
     return call.reshaped(call.sized(lambda at: ops.Range(first, plus(first, n), places=at), (first, n)), (n, 1))
+
+
+def added(call: Call, k: Node, mask: int) -> list[Node]:
+    """What is added to the scores of these keys: the mask, if that input is given, and the bias, which is input 5."""
+    of_mask = [] if call.get(mask) is None else [masked(call, call[mask], k.shape[0], k.shape[2])]
+    return of_mask if call.get(5) is None else [*of_mask, call[5]]
 
 
 def only(call: Call, scores: Node, seen: Node) -> Node:
