@@ -67,11 +67,16 @@ def test_the_same_call_goes_on_from_its_folder_to_the_same_bits(found, classes):
         np.testing.assert_array_equal(again.network.deviation[name], value)
 
 
+def interrupted_once(folder):
+    """Ctrl-C, as a training hears it: once, as soon as there is a folder."""
+    left = [True]
+    return lambda _: folder.exists() and bool(left) and left.pop()
+
+
 def test_a_call_that_is_interrupted_in_each_training_goes_on_to_the_same_bits(found, classes, tmp_path, monkeypatch):
     for stage in ("prior", "posterior"):
-        left = [True]
         with monkeypatch.context() as patch:
-            patch.setattr(Notes, "__call__", lambda _: (tmp_path / stage).exists() and bool(left) and left.pop())  # noqa: B023
+            patch.setattr(Notes, "__call__", interrupted_once(tmp_path / stage))
             with pytest.raises(KeyboardInterrupt):
                 pac_bayes(classes, moons(1000, 0), checkpoint=tmp_path, **SETTINGS)
         assert (tmp_path / "posterior").exists() == (stage == "posterior")
