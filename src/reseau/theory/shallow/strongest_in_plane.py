@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from reseau.theory.shallow.network import FloatArray, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, lift, row_norms
 
 __all__ = ["plane_candidates"]
 
-AT_ONCE = 2**19  # events, points times their circles, held in memory
+BLOCK = 2**19  # events, points times their circles, held in memory
 LOOSE = 1e-9  # of a cosine: a candidate on the border of its cell is taken, for its correlation is then computed
 
 
@@ -30,7 +30,7 @@ def plane_candidates(
     terms = weights[:, None] * lifted
     best, value = np.eye(3)[-1], float(radius * weights.sum())
     values, neurons = [], []
-    count = max(1, AT_ONCE // (2 * len(lifted)))
+    count = max(1, BLOCK // (2 * len(lifted)))
     for start in range(0, len(lifted), count):
         circles = np.arange(start, min(start + count, len(lifted)))
         for near, v in _of_circles(circles, lifted, terms):
