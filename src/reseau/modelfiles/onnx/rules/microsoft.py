@@ -10,13 +10,13 @@ from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import (
     arithmetic,
+    data_dependent,
     experimental,
     normalization,
     reductions,
     resize,
     selection,
     shapes,
-    values,
     windows,
 )
 from reseau.modelfiles.onnx.rules.precision import in_single
@@ -174,7 +174,7 @@ def causal_convolution(call: Call) -> tuple[Node, Node]:
 
 def unique(call: Call) -> tuple[Node, ...]:
     """Values in the order in which they come, the place of each entry among them, and their counts."""
-    y, _, place, count = values.unique(replace(call, attributes={"sorted": 0}))
+    y, _, place, count = data_dependent.unique(replace(call, attributes={"sorted": 0}))
     return y, place, count
 
 
