@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reseau.graph.options import options_for
+from reseau.graph.compiler_options import options_for
 from reseau.ops.correlation.choice import PASSES, Shapes, applicable, choose
 from reseau.ops.correlation.chosen import by
 from reseau.ops.windows import resolve_windows

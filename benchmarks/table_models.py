@@ -29,8 +29,8 @@ def predicted(model: str, train: Table, test: Table, threads: int) -> np.ndarray
 def ours(model: str, train: Table, test: Table) -> np.ndarray:
     """The default for tables; "reseau name=value ..." has these settings changed, "reseau tuned" is searched for."""
     from reseau.tabular import fit_table, tune
-    from reseau.tabular.fit import settings_of
-    from reseau.tabular.settings import SECONDS
+    from reseau.tabular.table_fit import settings_of
+    from reseau.tabular.table_settings import SECONDS
 
     train, change = train.fitted(), model.removeprefix(OURS).strip()
     if change == "tuned":

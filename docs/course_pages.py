@@ -7,7 +7,7 @@ from pathlib import Path
 
 import reseau as rs
 from reseau.explorer.datasets import DATASETS, generate
-from reseau.explorer.export import page_of
+from reseau.explorer.standalone_page import page_of
 from reseau.explorer.problem import Problem, Shape, build
 
 PAGES = Path(__file__).resolve().parent / "pages"

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -64,6 +65,31 @@ def test_no_import_is_hidden_in_a_string():
 
 def test_no_file_is_longer_than_400_lines():
     assert [path for path in SOURCE.rglob("*.py") if len(path.read_text().splitlines()) > 400] == []
+
+
+OPERATIONS = {"ops", "layers", "losses", "modelfiles.onnx.rules"}
+"""One family of operations: what computes it, what a person calls, its loss, how ONNX says it."""
+ALIKE = {
+    "base": {"ops", "optimizers"},  # the contract of what the folder holds
+    "design": {"cli", "estimators"},  # what settings stand for: a network, an objective, an optimizer
+    "verify": {"cli", "verification"},  # a command, and the function that it calls
+    "certify": {"cli", "theory.generalization"},
+    "monitor": {"cli", "theory.sequential"},
+}
+
+
+def shared_names(folders):
+    """Names of files in several folders, but for families of operations."""
+    return {name: found for name, found in folders.items() if len(found) > 1 and not found <= OPERATIONS}
+
+
+def test_files_of_one_name_do_the_same_for_two_things():
+    folders = defaultdict(set)
+    for name, path, _ in modules():
+        if path.name != "__init__.py":
+            folders[path.stem].add(name.removeprefix("reseau.").rpartition(".")[0])
+    assert shared_names(folders) == ALIKE
+    assert shared_names({"rows": {"graph", "report"}, "trees": {"ops", "layers"}}) == {"rows": {"graph", "report"}}
 
 
 def words_of(node):

@@ -44,7 +44,7 @@ class Folder:
 
     def __init__(self, path: Path, most: int = MOST_BYTES) -> None:
         self._path, self.most = path, most
-        self.room = 0  # that may be filled before the folder is looked at again
+        self.unchecked = 0  # that may be filled before the folder is looked at again
 
     def get(self, key: str) -> bytes | None:
         """The entry, or nothing where there is none that is whole."""
@@ -72,8 +72,8 @@ class Folder:
             except OSError:
                 os.unlink(new)
                 return
-            self.room -= 32 + len(value)
-            if self.room < 0:
+            self.unchecked -= 32 + len(value)
+            if self.unchecked < 0:
                 self.shorten()
 
     def file(self, key: str) -> Path:
@@ -84,8 +84,8 @@ class Folder:
         """Remove the entries that were used longest ago, until there is room."""
         with os.scandir(self._path) as found:
             files = [(status.st_mtime, status.st_size, entry.path) for entry in found for status in [entry.stat()]]
-        self.room = self.most // 64
-        excess = sum(size for _, size, _ in files) - (self.most - self.room)
+        self.unchecked = self.most // 64
+        excess = sum(size for _, size, _ in files) - (self.most - self.unchecked)
         for _, size, path in sorted(files):
             if excess <= 0:
                 break

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["Told", "is_terminal", "say", "told_where_slow"]
+__all__ = ["Told", "in_notebook", "is_terminal", "say", "told_where_slow"]
 
 Told = Callable[[str, float], object]
 """Called with what is being done and the share of it that is done, from 0 to 1."""
@@ -20,6 +20,15 @@ def is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, OSError, ValueError):  # ValueError: it is closed
         return False
+
+
+def in_notebook() -> bool:
+    """Whether this program is a notebook's kernel, of Jupyter, VS Code or marimo: a carriage return then begins the
+    line of an output again, as on a terminal."""
+    ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
+        return True
+    return marimo is not None and bool(marimo.running_in_notebook())
 
 
 def say(stream: Any, text: str) -> None:

@@ -19,8 +19,8 @@ from reseau.errors import DataError, GraphError
 from reseau.graph import Graph, Node, Parameter, State, is_text
 from reseau.graph.backprop import Values, backprop, constants, evaluate
 from reseau.graph.fork import check_process
-from reseau.graph.rows import by_rows
-from reseau.graph.run import Gradients, Run, one_or_tuple
+from reseau.graph.results import Gradients, Run, one_or_tuple
+from reseau.graph.row_independence import by_rows
 from reseau.graph.values import (
     WIDE,
     Params,
@@ -33,7 +33,7 @@ from reseau.graph.values import (
     read_inputs,
 )
 from reseau.inference.parameters import Parameters, bits
-from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE, Predictor
+from reseau.inference.predictor import PROGRAMS, ROWS_A_BLOCK, Predictor
 from reseau.inference.programs import of_parameters
 from reseau.modelfiles import formats as modelfile
 from reseau.ops.base import show_shape
@@ -177,7 +177,7 @@ class Network:
             found = self(params, *inputs)
             return one_or_tuple([np.asarray(y) for y in (found if isinstance(found, tuple) else (found,))])
         n = len(inputs[0])
-        rows = min(max(shared_length(n, 1), 1), ROWS_AT_ONCE)
+        rows = min(max(shared_length(n, 1), 1), ROWS_A_BLOCK)
         blocks = []
         for start in range(0, max(n, 1), rows):
             cut = [x[start : start + rows] for x in inputs]

@@ -12,7 +12,7 @@ from scipy.stats import betabinom, kstest
 
 import reseau as rs
 from reseau.calibration.guarantee import guarantee_of
-from reseau.calibration.scores import CLASS_KINDS, ClassScores, class_scores, set_scores
+from reseau.calibration.nonconformity import CLASS_KINDS, ClassScores, class_scores, set_scores
 from tools.refusals import refused
 
 CLASSES = 5

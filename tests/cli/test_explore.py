@@ -1,6 +1,8 @@
 """`reseau explore`: which rows a model is shown on, what is refused, and a server that ends as it should."""
 
+import gzip
 import signal
+import struct
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +16,8 @@ from reseau.cli.arguments import parser
 from reseau.cli.explore import _moments, _problem
 from reseau.cli.options import Explore
 from reseau.data import Column, Recipe
+from reseau.explorer.explorer import Explorer
+from reseau.explorer.problem import Shape, build
 from reseau.losses import CrossEntropy, SquaredError
 
 ROWS = "width,height,kind\n" + "\n".join(f"{i}.25,{i % 5},{('a', 'b', 'c')[i % 3]}" for i in range(30))
@@ -68,6 +72,31 @@ def test_a_model_of_numbers_is_explored_in_the_unit_of_its_target(tmp_path):
     found = problem(tmp_path / "m.safetensors", "--data", tmp_path / "t.csv")
     assert isinstance(found.loss, SquaredError)
     assert found.targets.ravel().tolist() == [100.0 * i for i in range(12)]
+
+
+def test_a_folder_of_fashion_mnist_is_explored_as_images_with_their_activations(tmp_path):
+    """In its format and with its lengths: 28 × 28 bytes of ten kinds of clothes, here drawn at random."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 28, 28), np.uint8)
+    kinds = (np.arange(40) % 10).astype(np.uint8)
+    for part, count in (("train", 40), ("t10k", 20)):
+        head = struct.pack(">4B3I", 0, 0, 8, 3, count, 28, 28)
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + images[:count].tobytes()))
+        head = struct.pack(">4BI", 0, 0, 8, 1, count)
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(head + kinds[:count].tobytes()))
+    made = build(rs.data.read_idx(tmp_path), Shape((6,), (3,), "relu"), 0, "clothes")
+    params = made.parameters(0)
+    made.network.save(tmp_path / "net.safetensors", params, recipe=made.table.recipe)
+    explorer = Explorer(problem(tmp_path / "net.safetensors", "--data", tmp_path))
+    assert explorer.describe().data["data"]["image"]
+    told = explorer.answer({"command": "rows", "part": "all", "count": 4}, ())
+    for row, shown in zip(told.data["rows"], told.buffers["images"], strict=True):
+        np.testing.assert_array_equal(shown[..., 0], images[row["row"]])
+    run = made.network.forward(params, images[7:8, ..., None].astype(np.float32))
+    filtered = next(name for name, node in made.network.graph.by_name.items() if isinstance(node.op, rs.ops.Conv))
+    for name in (filtered, "scores"):
+        activation = explorer.answer({"command": "inspect", "node": name, "row": 7}, ()).buffers["value"]
+        np.testing.assert_allclose(np.ravel(activation), np.ravel(run[name]), rtol=1e-5, atol=1e-6)
 
 
 def test_checkpoints_beside_a_run_are_found(saved, tmp_path):

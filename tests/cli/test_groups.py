@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from reseau.cli import main
-from reseau.cli.outputs import Outputs
+from reseau.cli.kept_outputs import Outputs
 from reseau.cli.promise import _promised
 
 

@@ -19,8 +19,8 @@ WORDS = ["train", "t.csv", "--target", "y", "--hidden", "8", "--dropout", "0.1",
 RUN = """
 import sys
 from reseau import cli
-from reseau.training import checkpoints, run
-run.SECONDS_A_CHUNK, checkpoints.SHARE_OF_TIME = 1e-3, 1.0
+from reseau.training import checkpoints, training_run
+training_run.SECONDS_A_CHUNK, checkpoints.SHARE_OF_TIME = 1e-3, 1.0
 sys.exit(cli.main(sys.argv[1:]))
 """
 

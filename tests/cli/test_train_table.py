@@ -12,7 +12,7 @@ from reseau.cli import main, train, train_table
 from reseau.cli.partial_folder import is_of_one_network
 from reseau.cli.report import read_history
 from reseau.cli.write_run import in_units
-from reseau.tabular import TableSettings, fit, fit_table, problem
+from reseau.tabular import TableSettings, fit_table, table_fit, table_task
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def table(tmp_path, monkeypatch):
 def quick_settings(monkeypatch):
     """Smaller networks than the default's, so that a run takes a few seconds."""
     quick = TableSettings(members=2, epochs=16, held_out=0.2, batch=64, hidden=(16,))
-    monkeypatch.setattr(fit, "settings_for", lambda rows, classes, work, seconds: quick)
+    monkeypatch.setattr(table_fit, "settings_for", lambda rows, classes, work, seconds: quick)
 
 
 def test_a_table_is_trained_measured_and_predicted_without_a_setting(table, capsys):
@@ -62,7 +62,7 @@ def test_each_epoch_is_measured_on_the_rows_that_its_member_holds_out(table):
     history = in_units(train_table._history(found), "squared", rows.target.std(), run)
     assert sorted(set(found.held_out[0]) & set(found.held_out[1])) == []
     best = int(np.argmin(found.members[1].history["validation_loss"]))
-    member = rs.tabular.fit.Problem(rows.fitted(), found.settings, 0).member
+    member = table_task.TableTask(rows.fitted(), found.settings, 0).member
     held = rows.rows(found.held_out[1])
     params = {n: found.params.get(f"member2 {n}", found.params.get(n)) for n in member.graph.stored}
     said = member(params, held.features)[:, 0] * rows.target.std() + rows.target.mean()
@@ -91,7 +91,7 @@ def test_classes_have_a_certificate(table, capsys):
 
 @pytest.mark.filterwarnings("ignore:.*no better than the mean")  # in no time nothing may be learned
 def test_a_search_tells_what_it_tried(table, capsys, monkeypatch):
-    monkeypatch.setattr(fit, "paced", lambda problem, settings, seconds, folder: (settings, 1e-3, None))
+    monkeypatch.setattr(table_fit, "paced", lambda problem, settings, seconds, folder: (settings, 1e-3, None))
     words = "train t.csv --target y --drop kind --tune --time 0.01 --test 0 --out run"
     assert main(words.split()) == 0
     told = capsys.readouterr().out
@@ -112,7 +112,7 @@ def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
     """Members have folders of their own; a run that began as one network, as all did before 0.2, stays one."""
     words = ["train", "t.csv", "--target", "y", "--drop", "kind", "--test", "0", "--out"]
     assert main([*words, "whole"]) == 0
-    real, calls = problem.fit, []
+    real, calls = table_task.fit, []
 
     def stopped_at_the_second(*given, **named):
         calls.append(1)
@@ -121,7 +121,7 @@ def test_an_interrupted_run_goes_on_as_what_it_was(table, monkeypatch):
         return real(*given, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(problem, "fit", stopped_at_the_second)
+        patch.setattr(table_task, "fit", stopped_at_the_second)
         assert main([*words, "cut"]) == 130
     assert main(["train", "--resume", "cut"]) == 0
     model = "model.safetensors"
@@ -138,7 +138,7 @@ def test_too_few_rows_for_members_are_trained_plainly(table, capsys):
     Path("few.csv").write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(9)))
     assert main(["train", "few.csv", "--target", "b", "--test", "0", "--out", "run"]) == 0
     assert "members" not in capsys.readouterr().out
-    assert train.FEWEST_ROWS == fit.FEWEST_ROWS
+    assert train.FEWEST_ROWS == table_fit.FEWEST_ROWS
 
 
 def test_what_has_no_default_for_tables_is_refused(table, capsys):

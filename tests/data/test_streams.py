@@ -23,11 +23,11 @@ from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.data import stream
 from reseau.data.streams import npy_blocks as npy
 from reseau.data.streams import parquet_blocks as parquet
-from reseau.data.streams.order import Windows
+from reseau.data.streams.read_order import Windows
 from reseau.data.streams.stream import Stream
 from reseau.errors import DataError, DivergenceError, FileError
 from reseau.optimizers import SGD
-from reseau.training import run as training_run
+from reseau.training import training_run
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)

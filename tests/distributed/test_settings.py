@@ -12,7 +12,7 @@ import pytest
 import reseau as rs
 from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError
-from reseau.training import standing
+from reseau.training import agreement
 from reseau.training.sharded import cut_of
 
 X = np.random.default_rng(0).standard_normal((40, 3)).astype("f4")
@@ -132,8 +132,8 @@ def test_an_error_of_one_process_is_that_of_all(tmp_path, in_two):
 def test_threads_are_compared_and_other_devices_are_told(monkeypatch, caplog):
     threads, devices = {0: 1, 1: 1}, {0: "one kind", 1: "one kind"}
     here = threading.local()
-    monkeypatch.setattr(standing, "cores", lambda: threads[here.rank])
-    monkeypatch.setattr(standing, "engine", lambda: devices[here.rank])
+    monkeypatch.setattr(agreement, "cores", lambda: threads[here.rank])
+    monkeypatch.setattr(agreement, "engine", lambda: devices[here.rank])
 
     def run(exact):
         store = Store()
@@ -141,7 +141,7 @@ def test_threads_are_compared_and_other_devices_are_told(monkeypatch, caplog):
         def one(rank):
             here.rank = rank
             try:
-                standing.compare(team(store, rank), {}, exact=exact)
+                agreement.compare(team(store, rank), {}, exact=exact)
             except DataError as error:
                 return str(error)
             return ""

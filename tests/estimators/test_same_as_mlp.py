@@ -84,7 +84,7 @@ def test_the_learning_rate_falls_as_scikit_learn_s(schedule):
     rates = ours.history_["learning_rate"]
     assert len(rates) == theirs.n_iter_
     assert rates[0] == 0.01
-    np.testing.assert_allclose(ours._standing.learning_rate, theirs._optimizer.learning_rate, rtol=1e-12)
+    np.testing.assert_allclose(ours._fit_state.learning_rate, theirs._optimizer.learning_rate, rtol=1e-12)
     assert rates[-1] < 0.01
 
 

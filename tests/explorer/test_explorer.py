@@ -12,8 +12,8 @@ import pytest
 import reseau as rs
 from reseau.cli.run_folder import find_model
 from reseau.explorer.explorer import Explorer
-from reseau.explorer.files import read_moments
 from reseau.explorer.problem import Problem
+from reseau.explorer.transfers import read_moments
 
 FLOWERS = b"length,width,kind\n" + b"\n".join(
     b"%d.5,%d,%s" % (i, i * i % 7, (b"iris", b"rose", b"tulip")[i % 3]) for i in range(48)

@@ -23,6 +23,8 @@ X = np.random.default_rng(0).normal(size=(40, 2))
 shown = rs.explore(net, net.init(seed=0), (X, X.sum(axis=1)))
 shown"""
 READ = "print('steps taken:', shown.explorer.trainer.step)"
+FIT = """objective = rs.Objective(net, rs.losses.SquaredError())
+result = rs.fit(objective, (X, X.sum(axis=1, keepdims=True)), epochs=3000)"""
 
 
 def notebook(*cells):
@@ -44,7 +46,7 @@ def lab(tmp_path):
         pytest.skip("JupyterLab is not installed (pip install '.[notebook]')")
     folder, token = tmp_path / "work", secrets.token_urlsafe(24)
     folder.mkdir()
-    (folder / "cells.ipynb").write_text(notebook(SHOW, READ), encoding="utf-8")
+    (folder / "cells.ipynb").write_text(notebook(SHOW, READ, FIT), encoding="utf-8")
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")
     given = os.environ | {name: str(tmp_path / name.lower()) for name in own}
     words = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
@@ -96,6 +98,10 @@ def test_a_cell_shows_the_widget_and_a_click_reaches_python(lab):
         shown.get_by_role("heading", name="This run").wait_for()
         run(page, page.locator(".jp-CodeCell").nth(1))
         page.get_by_text("steps taken: 1", exact=True).wait_for()
+        run(page, page.locator(".jp-CodeCell").nth(2))
+        progress = page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")
+        progress.get_by_text("epoch 3e+03 of 3e+03").wait_for()
+        assert len(progress.inner_text().splitlines()) == 1
         foreign = {url for url in asked if not url.startswith((lab.partition("/lab")[0], "data:", "blob:"))}
         assert not foreign
         browser.close()

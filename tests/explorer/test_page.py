@@ -1,15 +1,16 @@
 """The page in a real browser: its numbers are Python's, it asks nobody else, and nobody else may ask its server."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 import reseau as rs
 from reseau.explorer.explorer import Explorer
-from reseau.explorer.export import page_of
 from reseau.explorer.problem import Problem, Shape, build
 from reseau.explorer.server import MOST_MESSAGE, MOST_PAGES, serving
+from reseau.explorer.standalone_page import page_of
 from reseau.inspect.explain import digits, show
 from tools.browsers import CHROMIUM, FLAGS
 
@@ -260,6 +261,29 @@ def test_every_view_is_accessible_in_light_and_dark(page):
             assert found.violations_count == 0, found.generate_report()
 
 
+CONTROLS = """() => [...document.querySelectorAll(
+        "button, input, select, textarea, a[href], summary, [role=slider], [role=application], [tabindex]"
+    )].filter((e) => e.checkVisibility() && !e.disabled && !e.closest("[role=tablist]") && e.type !== "file")"""
+
+
+def test_every_control_of_every_view_is_reached_by_the_keyboard(page):
+    """Tabs are one stop, and arrows lead from one to the next."""
+    for number, view in enumerate(("Graph", "Training", "Data", "One step", "Theory", "Lessons")):
+        page.locator("body").press(str(number + 1))
+        assert page.locator("[role=tab][aria-selected=true]").inner_text() == view
+        rested(page)
+        page.evaluate("window.reached = new Set()")
+        count, left = page.evaluate(f"({CONTROLS})().length"), True
+        assert count > 5
+        for _ in range(3 * count):  # what scrolls is a stop too
+            page.keyboard.press("Tab")
+            page.evaluate("reached.add(document.activeElement)")
+            left = page.evaluate(f"({CONTROLS})().filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 120))")
+            if not left:
+                break
+        assert left == [], view
+
+
 def test_the_choice_of_colors_is_kept(page):
     page.get_by_role("button", name="use dark colors").click()
     page.reload()
@@ -415,6 +439,39 @@ def test_an_exported_page_opens_from_disk_and_computes_what_python_does(browser,
         assert names == set(problem.walk.graph.by_name)
         assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
         opened.close()
+
+
+PIXELS = """(canvas) => {
+    const at = (x, y) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[1];
+    const middle = (k, size) => Math.floor((k + 0.5) * size / 28);
+    const { width, height } = canvas;
+    return Array.from({ length: 28 * 28 }, (_, i) => at(middle(i % 28, width), middle(i / 28 | 0, height)));
+}"""
+
+
+def test_an_image_of_clothes_leads_to_its_activations(browser):
+    """Images of the lengths of Fashion-MNIST: the one that is shown is that of its row, and so are its activations."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    table = rs.data.from_arrays(images, np.arange(20) % 10, source="clothes", target="kind")
+    made = build(table, Shape((4,), (2,), "relu"), 0, "clothes")
+    filtered = next(name for name, node in made.network.graph.by_name.items() if isinstance(node.op, rs.ops.Conv))
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(120_000)
+    with serving(lambda tell: Explorer(made, tell=tell)) as address:
+        opened.goto(f"{address}#view=data&node={filtered}")
+        image = opened.locator(".gallery button").nth(3)
+        row = int(re.match(r"row (\d+): ", image.get_attribute("aria-label"))[1]) - 1
+        seen = np.array(image.locator("canvas").evaluate(PIXELS))
+        assert abs(np.corrcoef(seen, images[row].ravel())[0, 1]) > 0.999  # of ink on paper, or of light on dark
+        image.click()
+        show_view(opened, "Graph")
+        opened.get_by_role("heading", name=f"Value for row {row + 1}").wait_for()
+        opened.get_by_role("img", name="2 channels of").first.wait_for()
+        cells = [line.split("\t") for line in opened.locator("table.numbers tbody tr").all_inner_texts()]
+        run = made.network.forward(made.parameters(0), images[[row], ..., None].astype(np.float32))
+        wanted = np.asarray(run[filtered]).ravel()[: len(cells)]
+        assert [value for _, value, *_ in cells] == [digits(float(v)) for v in wanted]
+    opened.close()
 
 
 def test_a_server_that_is_gone_is_told(browser):

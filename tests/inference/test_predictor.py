@@ -17,7 +17,7 @@ from reseau import ops
 from reseau.errors import DataError, ForkError
 from reseau.graph import fork
 from reseau.inference.folding import frozen
-from reseau.inference.windows import MOST_OF_A_PRODUCT, product
+from reseau.inference.small_kernels import MOST_OF_A_PRODUCT, product
 from tools.small_graphs import grow
 
 ROWS = (0, 1, 5)

@@ -13,7 +13,7 @@ import pytest
 import reseau as rs
 from reseau.errors import DataError, GraphError, MissingExtraError
 from reseau.graph import apply_op, parameter
-from reseau.inspect.drawing.boxes import FAMILIES, diagram, text_width
+from reseau.inspect.drawing.diagram import FAMILIES, diagram, text_width
 from reseau.inspect.drawing.picture import LABEL
 from reseau.ops import Affine
 from reseau.ops.base import show_shape

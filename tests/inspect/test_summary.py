@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau.inspect.words import describe, plain, shorten
+from reseau.inspect.describe import describe, plain, shorten
 from reseau.ops import Affine
 
 

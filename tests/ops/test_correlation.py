@@ -9,7 +9,7 @@ import pytest
 from jax import Array, lax
 
 from reseau.errors import ShapeError
-from reseau.graph.options import QUICK
+from reseau.graph.compiler_options import QUICK
 from reseau.ops.correlation.choice import PASSES, Shapes, applicable, choose
 from reseau.ops.correlation.chosen import by
 from reseau.ops.windows import resolve_windows

@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes
 
 import reseau as rs
 from reseau.tabular import pace
-from reseau.tabular.problem import Problem
+from reseau.tabular.table_task import TableTask
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,14 @@ def test_in_little_time_a_network_is_no_worse_than_the_mean(sugar):
 
 def test_a_slow_machine_makes_fewer_epochs(sugar, monkeypatch, tmp_path):
     settings = rs.tabular.TableSettings(members=3, epochs=100, held_out=0.2, hidden=(8,))
-    problem, real = Problem(sugar, settings, 0), Problem.train
+    problem, real = TableTask(sugar, settings, 0), TableTask.train
 
     def slow(self, *given, **told):
         found = real(self, *given, **told)
         object.__setattr__(found, "seconds", 0.5 * found.steps)
         return found
 
-    monkeypatch.setattr(Problem, "train", slow)
+    monkeypatch.setattr(TableTask, "train", slow)
     steps = problem.steps_an_epoch(0)
     chosen, left, ended = pace.paced(problem, settings, 30.0, tmp_path)
     assert ended is None
@@ -57,5 +57,5 @@ def test_a_slow_machine_makes_fewer_epochs(sugar, monkeypatch, tmp_path):
 def test_a_damaged_plan_is_made_anew(sugar, tmp_path, damage):
     settings = rs.tabular.TableSettings(members=2, epochs=3, held_out=0.2, hidden=(4,))
     (tmp_path / pace.FILE).write_bytes(damage.encode("utf-8", "surrogateescape"))
-    assert pace.paced(Problem(sugar, settings, 0), settings, 30.0, tmp_path)[0] == settings
+    assert pace.paced(TableTask(sugar, settings, 0), settings, 30.0, tmp_path)[0] == settings
     assert (tmp_path / pace.FILE).read_text() == "[2, 3]"

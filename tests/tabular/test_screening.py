@@ -6,7 +6,7 @@ from sklearn.feature_selection import f_classif, f_regression
 
 import reseau as rs
 from reseau.tabular import TableSettings, fit_table
-from reseau.tabular.network import member_network
+from reseau.tabular.ensemble import member_network
 from reseau.tabular.screening import CHOSEN, shares_explained
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -7,7 +7,7 @@ import pytest
 
 import reseau as rs
 from reseau.errors import DataError
-from reseau.tabular import TableSettings, problem, search
+from reseau.tabular import TableSettings, search, table_task
 
 BASE = TableSettings(members=2, epochs=16, held_out=0.2, batch=64, hidden=(16,))
 
@@ -49,7 +49,7 @@ def test_the_default_is_among_the_first_and_the_best_of_the_last_is_trained(foun
 
 
 def test_settings_of_one_shape_share_one_program(found) -> None:
-    made = problem.Problem(table(), BASE, 0)
+    made = table_task.TableTask(table(), BASE, 0)
     programs = set()
     for rate, epochs in ((0.01, 2), (0.04, 4)):
         made.train(TableSettings(2, epochs, 0.2, 64, (16,), rate=rate), 0)
@@ -61,8 +61,8 @@ def test_settings_of_one_shape_share_one_program(found) -> None:
 def test_a_search_that_was_killed_goes_on_to_the_same_bits(found, monkeypatch) -> None:
     folder, before = found
     fitted = []
-    train = problem.fit
-    monkeypatch.setattr(problem, "fit", lambda *args, **words: fitted.append(words) or train(*args, **words))
+    train = table_task.fit
+    monkeypatch.setattr(table_task, "fit", lambda *args, **words: fitted.append(words) or train(*args, **words))
     for path in [*folder.glob("trial-3-*"), folder / "member-2"]:
         for file in path.iterdir():
             file.unlink()

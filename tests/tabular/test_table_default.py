@@ -10,9 +10,9 @@ from reseau.data import Column, Recipe, Table
 from reseau.errors import DataError
 from reseau.graph import Input
 from reseau.tabular import TableSettings, fit_table, settings_for
+from reseau.tabular.ensemble import member_network
 from reseau.tabular.features import interval_ends, robust_scales, table_features
-from reseau.tabular.network import member_network
-from reseau.tabular.problem import held_out_parts
+from reseau.tabular.table_task import held_out_parts
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

@@ -6,9 +6,11 @@ message by the groups of a pattern, so that a message which advises something el
 
 import ast
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 
 from reseau.errors import ReseauError
 
-__all__ = ["Cure", "cured", "raises_without_a_case"]
+__all__ = ["Cure", "cured", "files_of", "raises_without_a_case"]
 
 ERRORS = (ReseauError, AttributeError)  # an attribute that is not there yet must be Python's own error
 
@@ -53,6 +55,12 @@ def place_of(case: Cure) -> tuple[str, int]:
         case.refused()
     place = caught.traceback[-1]
     return str(place.path), place.lineno + 1
+
+
+def files_of(package: str) -> list[ModuleType]:
+    """The files of a package, but for those of its folders."""
+    folder = import_module(package).__path__
+    return [import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(folder) if not found.ispkg]
 
 
 def raises_without_a_case(

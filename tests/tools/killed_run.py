@@ -14,7 +14,7 @@ import numpy as np
 
 import reseau as rs
 from reseau.modelfiles import safetensors
-from reseau.training import run as training_run
+from reseau.training import training_run
 
 STAGES = ("half written", "not flushed", "not renamed", "just renamed")
 

@@ -22,8 +22,7 @@ import numpy as np
 import reseau as rs
 from reseau.data.streams.npy_blocks import NpyFile
 from reseau.modelfiles import safetensors
-from reseau.training import run as training_run
-from reseau.training import standing
+from reseau.training import agreement, training_run
 from tools.killed_run import fit
 
 
@@ -66,7 +65,7 @@ def main(coordinator, number, folder, *texts):
         if own is not None:  # what every process gets otherwise
             settings["seed"] = own + int(process)
         if settings.pop("odd version", False) and process == "1":
-            standing.version = lambda name: "0.0.7"
+            agreement.version = lambda name: "0.0.7"
         if settings.pop("full disk", False):
             safetensors.array_bytes = full  # which checkpoints are written with
         streamed = settings.pop("streamed", None)

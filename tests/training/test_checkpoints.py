@@ -26,8 +26,7 @@ from reseau.disk import FolderLock, alone_in, take
 from reseau.errors import DataError, DivergenceError, FileError, ModelFileError
 from reseau.modelfiles import safetensors as modelfile
 from reseau.optimizers import SGD, Adam, AdamW, Clipped, RMSProp
-from reseau.training import checkpoint_file, checkpoints
-from reseau.training import run as training_run
+from reseau.training import checkpoint_file, checkpoints, training_run
 from reseau.training.fingerprint import digest
 from tools.saved_models import header_of, write_header
 

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 from types import SimpleNamespace
 
 import jax
@@ -16,7 +18,7 @@ import reseau as rs
 from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD, Adam, Clipped
-from reseau.training import run as training_run
+from reseau.training import training_run
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)
@@ -359,6 +361,31 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
     assert lines[-1].startswith("epoch 40 of 40  loss ")
     fit(classifier(), progress=False)
     assert capfd.readouterr().err == ""
+
+
+KERNELS = {
+    "Jupyter": ("IPython", {"get_ipython": lambda: SimpleNamespace(kernel=object())}),
+    "marimo": ("marimo", {"running_in_notebook": lambda: True}),
+    "a shell of IPython": ("IPython", {"get_ipython": SimpleNamespace}),
+    "a script that imports marimo": ("marimo", {"running_in_notebook": lambda: False}),
+}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_progress_in_a_notebook_is_one_line_that_is_written_over(kernel, capfd, monkeypatch):
+    name, functions = KERNELS[kernel]
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(**functions))
+    monkeypatch.setattr(training_run, "SECONDS_A_CHUNK", 1e-9)
+    fit(classifier(), epochs=40, progress=True)
+    told = capfd.readouterr().err
+    if kernel in ("Jupyter", "marimo"):
+        (line,) = told.rstrip("\n").split("\n")
+        parts = line.split("\r")[1:]
+        assert len(parts) >= 40
+        assert all(len(before) <= len(after) for before, after in pairwise(parts))  # nothing of it stays beside
+        assert parts[-1].startswith("█" * 20 + " epoch 40 of 40  loss ")
+    else:
+        assert "\r" not in told
 
 
 @pytest.mark.parametrize("scale", [1e20, 1e30])

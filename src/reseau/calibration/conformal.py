@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from reseau.calibration.guarantee import Guarantee, check_level, guarantee_of
+from reseau.calibration.nonconformity import CLASS_KINDS, ClassScores, own_scores
 from reseau.calibration.outputs import STATE, cells_of, further, score_nodes
-from reseau.calibration.scores import CLASS_KINDS, ClassScores, own_scores
 from reseau.errors import DataError
 from reseau.graph import Node, state
 from reseau.graph.values import precision_of

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reseau.calibration.scores import ClassScores
+from reseau.calibration.nonconformity import ClassScores
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant
 from reseau.layers import clip, softmax

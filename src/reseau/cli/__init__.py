@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 from reseau.cli import options
 from reseau.cli.arguments import parser
-from reseau.cli.words import own_words
+from reseau.cli.wording import own_words
 from reseau.errors import DivergenceError, ProcessError, ReseauError
 
 __all__ = ["main"]

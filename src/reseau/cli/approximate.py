@@ -11,7 +11,7 @@ from reseau.extras import import_extra
 
 if TYPE_CHECKING:
     from reseau.theory import Approximation
-    from reseau.theory.shallow.network import FloatArray
+    from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["approximate"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from reseau.cli.loading import load, name_of
 from reseau.cli.options import Certify
 from reseau.cli.run_folder import ROWS, find_model
-from reseau.cli.words import own_words
+from reseau.cli.wording import own_words
 from reseau.data import Recipe, Table, read_idx, read_npz
 from reseau.errors import DataError, GraphError
 

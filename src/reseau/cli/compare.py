@@ -10,7 +10,7 @@ from reseau.cli.options import Compare
 from reseau.disk import replace_file
 from reseau.errors import DataError
 from reseau.extras import import_extra
-from reseau.inspect.table import table
+from reseau.inspect.text_table import table
 from reseau.report.document import brief
 
 __all__ = ["compare"]

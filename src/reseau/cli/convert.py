@@ -16,7 +16,7 @@ def convert(arguments: Convert) -> int:
     import numpy as np
 
     import reseau as rs
-    from reseau.cli.interval import with_interval
+    from reseau.cli.interval_outputs import with_interval
     from reseau.modelfiles import formats as modelfile
 
     if arguments.channels == "first" and out.suffix.lower() != ".onnx":

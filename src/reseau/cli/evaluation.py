@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reseau.cli.groups import groups_of
+from reseau.cli.kept_outputs import Outputs
 from reseau.cli.metrics import decided, loss_of, measure_outputs, probabilities
 from reseau.cli.model import Model
-from reseau.cli.outputs import Outputs
 from reseau.data import Table
 from reseau.report.baselines import Baseline
 from reseau.report.document import Block, alike

@@ -55,7 +55,7 @@ def explore(arguments: Explore) -> int:
 def _export(path: Path, made: "Problem | None") -> int:
     """Write one page that stands alone."""
     from reseau.disk import replace_file
-    from reseau.explorer.export import page_of
+    from reseau.explorer.standalone_page import page_of
 
     if made is None:
         raise DataError("--export writes the page of a model\n  fix: reseau explore RUN --export page.html")
@@ -115,7 +115,7 @@ def _table(path: Path, target: str | None) -> "Table":
 
 def _moments(run: Path, made: "Problem", asked: str | None) -> "list[Moment]":
     """The checkpoints beside a run, or in the folder that was named."""
-    from reseau.explorer.files import read_moments
+    from reseau.explorer.transfers import read_moments
 
     if asked is not None:
         found = read_moments(Path(asked), made)

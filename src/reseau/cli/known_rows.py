@@ -7,7 +7,7 @@ import numpy as np
 from reseau.cli.run_folder import ROWS
 from reseau.data import Table
 from reseau.modelfiles.safetensors import open_arrays
-from reseau.report.rows import are_known, row_digests
+from reseau.report.row_digests import are_known, row_digests
 
 __all__ = ["count_known", "known_rows"]
 

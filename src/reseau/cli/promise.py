@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from reseau.calibration.guarantee import Guarantee, guarantee_of, rows_needed
-from reseau.calibration.scores import ClassScores, class_scores, set_scores
+from reseau.calibration.nonconformity import ClassScores, class_scores, set_scores
 from reseau.cli.groups import group_name
+from reseau.cli.kept_outputs import Outputs, read_outputs
 from reseau.cli.metrics import probabilities
 from reseau.cli.model import Model
-from reseau.cli.outputs import Outputs, read_outputs
 from reseau.cli.run_folder import MODEL, OUTPUTS
 from reseau.errors import DataError
 from reseau.report.document import Block, Table, Text, brief

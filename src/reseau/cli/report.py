@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from reseau.cli.evaluation import Evaluation, evaluation
+from reseau.cli.kept_outputs import read_outputs
 from reseau.cli.metrics import probabilities
 from reseau.cli.model import Model
-from reseau.cli.outputs import read_outputs
 from reseau.cli.promise import promise_blocks
 from reseau.cli.record import Record
 from reseau.cli.run_folder import HISTORY

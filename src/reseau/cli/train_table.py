@@ -15,7 +15,7 @@ from reseau.cli.trained import Trained
 from reseau.logs import as_log, writing
 from reseau.tabular import TableFit, fit_table, tune
 from reseau.tabular.optimizer import TableOptimizer
-from reseau.tabular.problem import loss_for
+from reseau.tabular.table_task import loss_for
 from reseau.training import FitResult
 
 __all__ = ["train_table"]

@@ -51,15 +51,15 @@ def write_run(
         folds: What was measured in each fold of a cross-validation.
     """
     from reseau.cli.evaluation import importance_of, outputs_of, worst_rows
+    from reseau.cli.kept_outputs import write_outputs
     from reseau.cli.metrics import measure_outputs
-    from reseau.cli.outputs import write_outputs
     from reseau.cli.promise import told as promise_told
     from reseau.cli.record import Record
     from reseau.cli.report import write_report
     from reseau.logs import as_log, writing
     from reseau.modelfiles.safetensors import write_arrays
     from reseau.report.baselines import baselines
-    from reseau.report.rows import row_digests
+    from reseau.report.row_digests import row_digests
 
     made, result, seconds = run.made, run.result, {"training": run.result.seconds}
     model, rules = with_threshold(arguments, parts, run)
@@ -206,7 +206,7 @@ def _parts(parts: Parts) -> tuple[tuple[str, ...], ...]:
 
 def _copies(test: Table | None, known: np.ndarray) -> Iterator[str]:
     """What is said where many test rows are equal to rows that were trained on, whose digests are these."""
-    from reseau.report.rows import are_known, row_digests
+    from reseau.report.row_digests import are_known, row_digests
 
     count = 0 if test is None else int(are_known(row_digests(test), known).sum())
     if test is not None and count > MOST_COPIES * len(test):

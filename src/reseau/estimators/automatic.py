@@ -9,7 +9,7 @@ import numpy as np
 from reseau.data.table.recipe import Recipe
 from reseau.data.table.table import Table
 from reseau.errors import DataError
-from reseau.estimators.epochs import Standing
+from reseau.estimators.epochs import FitState
 from reseau.estimators.rows import Rows
 from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
@@ -49,7 +49,7 @@ def fit_automatic(
     found = fit_table(table, sample_weight=rows.weights, seed=seed, progress=bool(estimator.verbose))
     estimator.network_, estimator.n_outputs_ = found.network, len(classes) or 1
     estimator.n_layers_ = len(found.settings.hidden) + 2
-    estimator._standing = _standing(found, len(rows), len(classes) > 0)
+    estimator._fit_state = _state_of(found, len(rows), len(classes) > 0)
     estimator._publish()
     tasks.close(estimator._fitted)
     if found.members[-1].stopped == "interrupted":
@@ -57,16 +57,16 @@ def fit_automatic(
         warnings.warn(text, category, stacklevel=7)
 
 
-def _standing(found: TableFit, rows: int, of_classes: bool) -> Standing:
+def _state_of(found: TableFit, rows: int, of_classes: bool) -> FitState:
     """Where the fit stands, the epochs of the members one after another; a score is an accuracy or an R²."""
     each = [r.history for r in found.members]
     losses = np.concatenate([h["loss"] for h in each])
     key = "validation_accuracy" if of_classes else "validation_loss"
     watched = np.concatenate([h[key] for h in each])
     scores = watched if of_classes else 1 - 2 * watched  # the loss is half of the square, of targets of variance 1
-    standing = Standing({k: np.array(v) for k, v in found.params.items()}, found.settings.rate, "adam")
-    standing.losses, standing.scores = losses.tolist(), scores.tolist()
-    standing.best, standing.watched = Best(loss=-float(scores.max())), True
-    standing.epochs = len(losses)
-    standing.rows = round(len(losses) * rows * (1 - found.settings.held_out))
-    return standing
+    state = FitState({k: np.array(v) for k, v in found.params.items()}, found.settings.rate, "adam")
+    state.losses, state.scores = losses.tolist(), scores.tolist()
+    state.best, state.watched = Best(loss=-float(scores.max())), True
+    state.epochs = len(losses)
+    state.rows = round(len(losses) * rows * (1 - found.settings.held_out))
+    return state

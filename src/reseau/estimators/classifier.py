@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from reseau.calibration.scores import ClassScores
+from reseau.calibration.nonconformity import ClassScores
 from reseau.errors import DataError
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.estimator import NetworkEstimator

@@ -18,19 +18,19 @@ from reseau.training.feed import Resident
 from reseau.training.history import NONE_YET, Best
 from reseau.training.interruptions import interruptions
 from reseau.training.program import StepSettings
-from reseau.training.run import TrainingRun
+from reseau.training.training_run import TrainingRun
 
-__all__ = ["Ending", "Rules", "Standing", "start_run", "train_epochs"]
+__all__ = ["Ending", "FitState", "Rules", "start_run", "train_epochs"]
 
 Ending = Literal["converged", "stopped", "interrupted", "exhausted", "diverged"]
 
-MOST_AT_ONCE = 63  # epochs in a chunk, but one
+EPOCHS_IN_A_CHUNK = 63  # epochs in a chunk, but one
 SLOWEST = 1e-6  # an adaptive learning rate that has fallen to it ends the fit
 
 
 @dataclass
-class Standing:
-    """Where an estimator stands: what the next fit, where it goes on, starts from.
+class FitState:
+    """What a fit leaves, and the next one starts from where it goes on.
 
     Attributes:
         params: The parameters and states, as arrays of NumPy.
@@ -61,7 +61,7 @@ class Standing:
     watched: bool = False
     epochs: int = 0
 
-    def copy(self) -> "Standing":
+    def copy(self) -> "FitState":
         """Another one that can be brought up to date while this one stays."""
         return replace(self, losses=[*self.losses], scores=[*self.scores], rates=[*self.rates])
 
@@ -98,7 +98,7 @@ def start_run(
     examples: Examples,
     optimizer: Optimizer,
     batches: Batches,
-    standing: Standing,
+    state: FitState,
     strength: float,
     seed: int,
 ) -> TrainingRun:
@@ -106,113 +106,113 @@ def start_run(
 
     The learning rate is where the estimator stands too, unless its solver is an optimizer, which brings its own.
     """
-    precision = precision_of(standing.params)
-    rate = np.asarray(standing.learning_rate, precision) if isinstance(standing.solver, str) else None
-    settings = StepSettings(rate, np.asarray(strength, precision), np.int32(standing.steps))
+    precision = precision_of(state.params)
+    rate = np.asarray(state.learning_rate, precision) if isinstance(state.solver, str) else None
+    settings = StepSettings(rate, np.asarray(strength, precision), np.int32(state.steps))
     feed = Resident(examples, batches, seed, precision)
-    run = TrainingRun(objective, feed, optimizer, standing.params, seed, settings)
-    if str(jax.tree.structure(standing.optimizer)) == str(jax.tree.structure(run.carry.optimizer)):
-        run.carry = run.carry._replace(optimizer=standing.optimizer)  # other settings may keep another state
+    run = TrainingRun(objective, feed, optimizer, state.params, seed, settings)
+    if str(jax.tree.structure(state.optimizer)) == str(jax.tree.structure(run.carry.optimizer)):
+        run.carry = run.carry._replace(optimizer=state.optimizer)  # other settings may keep another state
     return run
 
 
 def train_epochs(
     run: TrainingRun,
-    standing: Standing,
+    state: FitState,
     rules: Rules,
     score: Callable[[dict[str, Any]], float] | None,
     after_epoch: Callable[[], bool],
     each_seen: bool,
 ) -> Ending:
-    """Run epochs until there is no progress, and leave in `standing` where it ended.
+    """Run epochs until there is no progress, and leave in `state` where it ended.
 
     Patience that is left is a number of epochs that will be run in any case, so they are run at once, unless something
     has to see the parameters in between.
 
     Args:
         run: The run, made by `start_run`.
-        standing: Brought up to date after each epoch, but for its parameters, which are those of the end.
+        state: Brought up to date after each epoch, but for its parameters, which are those of the end.
         rules: When to stop.
         score: The validation score of parameters; progress is then that of the score, and the best parameters are kept.
         after_epoch: Called after each epoch; true ends the run.
         each_seen: Whether it looks at the parameters.
     """
     alone = each_seen or score is not None or rules.schedule == "invscaling"
-    at_once = 1 if alone else int(min(rules.patience, MOST_AT_ONCE)) + 1
+    max_epochs = 1 if alone else int(min(rules.patience, EPOCHS_IN_A_CHUNK)) + 1
     ending: Ending = "exhausted"
-    standing.epochs = 0
-    if standing.watched != (score is not None):
-        standing.best, standing.watched = NONE_YET, score is not None
+    state.epochs = 0
+    if state.watched != (score is not None):
+        state.best, state.watched = NONE_YET, score is not None
     with interruptions() as interrupted:
         try:
-            for record in run.records(rules.epochs * run.in_epoch, at_once):
+            for record in run.records(rules.epochs * run.in_epoch, max_epochs):
                 asked = False
                 for loss in record.losses:
-                    _count(standing, loss, rules.rows, run.in_epoch)
-                    _judge(standing, rules, score, run)
+                    _count(state, loss, rules.rows, run.in_epoch)
+                    _judge(state, rules, score, run)
                     asked |= after_epoch()
                 if interrupted():
                     ending = "interrupted"
                 elif asked:
                     ending = "stopped"
-                elif record.losses and _exhausted(standing, rules):
+                elif record.losses and _exhausted(state, rules):
                     ending = "converged"
                 else:
-                    _set_rate(run, standing)
-                    run.most_epochs = int(min(rules.patience - standing.best.since, MOST_AT_ONCE)) + 1
+                    _set_rate(run, state)
+                    run.most_epochs = int(min(rules.patience - state.best.since, EPOCHS_IN_A_CHUNK)) + 1
                     continue
                 break
         except DivergenceError as error:
-            if score is None or standing.best.params is None:
+            if score is None or state.best.params is None:
                 raise
-            standing.scores.append(nan)
-            standing.epochs += 1
-            standing.losses.append(nan)
-            standing.rates.append(standing.learning_rate)
-            standing.params = dict(error.params)
+            state.scores.append(nan)
+            state.epochs += 1
+            state.losses.append(nan)
+            state.rates.append(state.learning_rate)
+            state.params = dict(error.params)
             return "diverged"
-    standing.params = {k: np.array(v) for k, v in run.params().items()}
-    standing.optimizer = jax.tree.map(np.array, run.carry.optimizer)
+    state.params = {k: np.array(v) for k, v in run.params().items()}
+    state.optimizer = jax.tree.map(np.array, run.carry.optimizer)
     return ending
 
 
-def _count(standing: Standing, loss: float, rows: int, steps: int) -> None:
-    standing.losses.append(loss)
-    standing.rates.append(standing.learning_rate)
-    standing.rows += rows
-    standing.steps += steps
-    standing.epochs += 1
+def _count(state: FitState, loss: float, rows: int, steps: int) -> None:
+    state.losses.append(loss)
+    state.rates.append(state.learning_rate)
+    state.rows += rows
+    state.steps += steps
+    state.epochs += 1
 
 
-def _judge(standing: Standing, rules: Rules, score: Callable[[dict[str, Any]], float] | None, run: TrainingRun) -> None:
+def _judge(state: FitState, rules: Rules, score: Callable[[dict[str, Any]], float] | None, run: TrainingRun) -> None:
     """Whether the epoch was progress."""
-    loss, best = standing.losses[-1], standing.best
+    loss, best = state.losses[-1], state.best
     if score is None:
-        standing.best = best.after(loss, lambda: None, progress=loss <= best.loss - rules.tolerance)
+        state.best = best.after(loss, lambda: None, progress=loss <= best.loss - rules.tolerance)
         return
     now = run.params()
     found = score(now)
-    standing.scores.append(found)
+    state.scores.append(found)
     progress = not found < rules.tolerance - best.loss
-    standing.best = best.after(-found, lambda: {k: np.array(v) for k, v in now.items()}, progress=progress)
+    state.best = best.after(-found, lambda: {k: np.array(v) for k, v in now.items()}, progress=progress)
 
 
-def _exhausted(standing: Standing, rules: Rules) -> bool:
+def _exhausted(state: FitState, rules: Rules) -> bool:
     """Whether patience has run out; an adaptive learning rate falls first. Sets the rate of the next epoch."""
     if rules.schedule == "invscaling":
-        standing.learning_rate = rules.learning_rate / (standing.rows + 1) ** rules.power
-    if standing.best.since <= rules.patience:
+        state.learning_rate = rules.learning_rate / (state.rows + 1) ** rules.power
+    if state.best.since <= rules.patience:
         return False
-    if rules.schedule != "adaptive" or standing.learning_rate <= SLOWEST:
+    if rules.schedule != "adaptive" or state.learning_rate <= SLOWEST:
         return True
-    standing.learning_rate /= 5
-    standing.best = standing.best._replace(since=0)
+    state.learning_rate /= 5
+    state.best = state.best._replace(since=0)
     return False
 
 
-def _set_rate(run: TrainingRun, standing: Standing) -> None:
-    if run.settings.learning_rate is not None and isfinite(standing.learning_rate):
-        run.settings = run.settings._replace(learning_rate=np.asarray(standing.learning_rate, run.dtype))
+def _set_rate(run: TrainingRun, state: FitState) -> None:
+    if run.settings.learning_rate is not None and isfinite(state.learning_rate):
+        run.settings = run.settings._replace(learning_rate=np.asarray(state.learning_rate, run.dtype))
 
 
 def differs(solver: Any, other: Any) -> bool:

@@ -22,7 +22,7 @@ from reseau.console import say
 from reseau.errors import DataError, DivergenceError
 from reseau.estimators.automatic import fit_automatic
 from reseau.estimators.design import Design, design_of, first_params, objective_of, optimizer_of
-from reseau.estimators.epochs import Rules, Standing, differs, start_run, train_epochs
+from reseau.estimators.epochs import FitState, Rules, differs, start_run, train_epochs
 from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
@@ -36,7 +36,7 @@ from reseau.losses import Loss
 from reseau.network import Network
 from reseau.objective import Objective
 from reseau.objective.examples import Examples, finite
-from reseau.training.run import TrainingRun
+from reseau.training.training_run import TrainingRun
 
 __all__ = ["NetworkEstimator"]
 
@@ -47,7 +47,7 @@ SMALL = 10**7
 class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
     """A network with scikit-learn's contract. What the settings mean is said in the two estimators."""
 
-    _standing: Standing
+    _fit_state: FitState
 
     @abstractmethod
     def _read_target(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
@@ -110,9 +110,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
             self._begin(rows, design, objective.network, random)
         else:
             self._take_up(objective.network)
-            if not incremental or differs(self.solver, self._standing.solver):
+            if not incremental or differs(self.solver, self._fit_state.solver):
                 # a warm start, like another solver, keeps the parameters, and nothing of the optimizer
-                self._standing.begin(self.solver, float(self.learning_rate_init))
+                self._fit_state.begin(self.solver, float(self.learning_rate_init))
         if self.solver == "lbfgs":
             self._fit_lbfgs(objective, rows, tasks)
         else:
@@ -144,7 +144,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         params = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in params.items()}
         self.network_, self.params_, self.n_outputs_ = network, params, design.outputs
         self.n_layers_ = 1 + sum(len(n.shape) > 1 for n in network.graph.parameters.values())
-        self._standing = Standing(params, float(self.learning_rate_init), self.solver)
+        self._fit_state = FitState(params, float(self.learning_rate_init), self.solver)
 
     def _take_up(self, network: Network) -> None:
         """The parameters of the last fit, in the network that the settings ask for now."""
@@ -155,17 +155,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 f"parameters have the shapes {', '.join(map(str, held.values()))}\n"
                 "  fix: the settings of the network as they were, or a new estimator"
             )
-        self.network_, self._standing = network, self._standing.copy()
+        self.network_, self._fit_state = network, self._fit_state.copy()
 
     # the solvers
 
     def _fit_lbfgs(self, objective: Objective, rows: Rows, tasks: Tasks | None) -> None:
-        precision, standing = self._precision, self._standing
+        precision, state = self._precision, self._fit_state
 
         def after_step(params: dict[str, Any], loss: float) -> bool:
-            standing.params = {k: v.astype(precision) for k, v in params.items()}
-            standing.losses.append(loss)
-            standing.best = standing.best.after(loss, lambda: None)
+            state.params = {k: v.astype(precision) for k, v in params.items()}
+            state.losses.append(loss)
+            state.best = state.best.after(loss, lambda: None)
             return self._told(tasks)
 
         if tasks is not None:
@@ -181,8 +181,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 tolerance=self.tol,
                 after_step=after_step,
             )
-        standing.params = {k: v.astype(precision) for k, v in found.items()}
-        standing.epochs = min(int(result.nit), self.max_iter)
+        state.params = {k: v.astype(precision) for k, v in found.items()}
+        state.epochs = min(int(result.nit), self.max_iter)
         self._publish()
         self.loss_ = float(result.fun)
         if not np.isfinite(result.fun):
@@ -210,14 +210,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 self._examples(objective, rows, self._precision),
                 optimizer_of(self, self.network_),
                 self._batches(len(rows), incremental=tasks is None),
-                self._standing,
+                self._fit_state,
                 self._strength,
                 int(random.randint(2**31 - 1)),
             )
             score = None if held is None else self._scorer(held)
             watched = tasks is not None and tasks.watched
             try:
-                ending = train_epochs(run, self._standing, rules, score, lambda: self._told(tasks, run), watched)
+                ending = train_epochs(run, self._fit_state, rules, score, lambda: self._told(tasks, run), watched)
             except DivergenceError as error:
                 cures = [SCALE]
                 if error.what != "state":
@@ -227,8 +227,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
                 raise DataError(
                     f"{type(self).__name__}: {str(error).partition(chr(10))[0]}\n  fix: {', or '.join(cures)}"
                 ) from error
-        if held is not None and self._standing.best.params is not None:
-            self._standing.params = self._standing.best.params
+        if held is not None and self._fit_state.best.params is not None:
+            self._fit_state.params = self._fit_state.best.params
         self._publish()
         if tasks is not None and ending in WARNINGS:
             text, kind = WARNINGS[ending]
@@ -292,35 +292,35 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
 
     def _told(self, tasks: Tasks | None, run: TrainingRun | None = None) -> bool:
         """Tell about the epoch that ended; whether a callback asks to stop."""
-        standing = self._standing
+        state = self._fit_state
         if self.verbose:
-            say(sys.stdout, f"Iteration {len(standing.losses)}, loss = {standing.losses[-1]:.8f}\n")
-            if standing.scores:
-                say(sys.stdout, f"Validation score: {standing.scores[-1]:f}\n")
+            say(sys.stdout, f"Iteration {len(state.losses)}, loss = {state.losses[-1]:.8f}\n")
+            if state.scores:
+                say(sys.stdout, f"Validation score: {state.scores[-1]:f}\n")
         if tasks is None:
             return False
 
         def fitted() -> dict[str, Any]:
             if run is not None:
-                standing.params = {k: np.array(v) for k, v in run.params().items()}
+                state.params = {k: np.array(v) for k, v in run.params().items()}
             self._publish()
             return self._fitted()
 
         stop = tasks.end(fitted)
-        if not stop and standing.epochs < self.max_iter:
+        if not stop and state.epochs < self.max_iter:
             tasks.begin()
         return stop
 
     def _publish(self) -> None:
         """scikit-learn's attributes, from where the fit stands."""
-        standing, watched = self._standing, self.early_stopping or is_automatic(self)
-        self.params_ = standing.params
-        self.loss_curve_, self.n_iter_, self.t_ = standing.losses, standing.epochs, standing.rows
-        self.loss_ = standing.losses[-1] if standing.losses else float("nan")
-        self.best_loss_ = None if watched else standing.best.loss
-        self.validation_scores_ = standing.scores if watched else None
-        self.best_validation_score_ = -standing.best.loss if watched else None
-        columns = {"loss": standing.losses, "learning_rate": standing.rates, "validation_score": standing.scores}
+        state, watched = self._fit_state, self.early_stopping or is_automatic(self)
+        self.params_ = state.params
+        self.loss_curve_, self.n_iter_, self.t_ = state.losses, state.epochs, state.rows
+        self.loss_ = state.losses[-1] if state.losses else float("nan")
+        self.best_loss_ = None if watched else state.best.loss
+        self.validation_scores_ = state.scores if watched else None
+        self.best_validation_score_ = -state.best.loss if watched else None
+        columns = {"loss": state.losses, "learning_rate": state.rates, "validation_score": state.scores}
         self.history_ = {name: np.array(values) for name, values in columns.items() if values}
 
     def _fitted(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from reseau.disk import replace_file
 from reseau.graph import Node, grafted, input
 from reseau.layers import reshape
 from reseau.losses import Loss
-from reseau.modelfiles.onnx.checks import check
-from reseau.modelfiles.onnx.columns import DOMAIN, VERSION
+from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION
+from reseau.modelfiles.onnx.self_check import check
 from reseau.modelfiles.onnx.writing import to_model
 from reseau.network import Network
 

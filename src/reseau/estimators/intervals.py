@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from reseau.calibration.guarantee import guarantee_of
-from reseau.calibration.scores import ClassScores, class_scores, set_scores
+from reseau.calibration.nonconformity import ClassScores, class_scores, set_scores
 from reseau.data.table.digests import digests_of
 from reseau.errors import DataError
 

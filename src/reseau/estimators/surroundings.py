@@ -14,7 +14,7 @@ def whole_or_nothing(estimator: Any, first: bool) -> Iterator[None]:
     """A fit that fails leaves an estimator that is not fitted, and one that goes on leaves what was there before."""
 
     def learned() -> dict[str, Any]:
-        return {k: v for k, v in vars(estimator).items() if k == "_standing" or (k.endswith("_") and k[0] != "_")}
+        return {k: v for k, v in vars(estimator).items() if k == "_fit_state" or (k.endswith("_") and k[0] != "_")}
 
     before = {} if first else learned()
     try:

@@ -12,11 +12,10 @@ from reseau.errors import DataError, ReseauError
 from reseau.explorer import commands as c
 from reseau.explorer.data_view import attribution, confusion, describe_data, list_rows, points
 from reseau.explorer.datasets import DATASETS, generate
-from reseau.explorer.export import page_of
-from reseau.explorer.files import model_bytes, python_script, read_table, run_bytes
 from reseau.explorer.graph_view import Inspector, Statistician, draw_graph
 from reseau.explorer.problem import PENALTIES, Problem, Shape, build
 from reseau.explorer.replies import Reply
+from reseau.explorer.standalone_page import page_of
 from reseau.explorer.step_view import check_differences, explain_step
 from reseau.explorer.surface_view import Surveyor
 from reseau.explorer.theory_view import (
@@ -30,6 +29,7 @@ from reseau.explorer.theory_view import (
     simplified,
 )
 from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
+from reseau.explorer.transfers import model_bytes, python_script, read_table, run_bytes
 from reseau.graph.cost import size
 from reseau.layers.hidden import ACTIVATIONS
 from reseau.training.checkpoint_file import cores

@@ -13,13 +13,13 @@ from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.graph import Graph, Input, Node
 from reseau.graph.backprop import Values, backprop, evaluate
-from reseau.graph.run import one_or_tuple
+from reseau.graph.results import one_or_tuple
+from reseau.inspect.describe import describe, plain
 from reseau.inspect.diagnose import diagnose
-from reseau.inspect.drawing.boxes import FAMILIES, Diagram, diagram
+from reseau.inspect.drawing.diagram import FAMILIES, Diagram, diagram
 from reseau.inspect.drawing.layout import assign_layers
 from reseau.inspect.drawing.picture import Picture, measure, paint
 from reseau.inspect.explain import formula
-from reseau.inspect.words import describe, plain
 from reseau.network import Network, mean_with_signs
 
 __all__ = ["Inspector", "Statistician", "check_rows", "draw_graph", "scalar"]

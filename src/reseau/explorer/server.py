@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from reseau.errors import DataError
 from reseau.explorer.explorer import Explorer
-from reseau.explorer.files import MOST_BYTES
 from reseau.explorer.replies import Reply, pack
+from reseau.explorer.transfers import MOST_BYTES
 from reseau.extras import import_extra
 
 if TYPE_CHECKING:

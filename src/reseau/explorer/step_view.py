@@ -13,8 +13,8 @@ from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.explorer.trainer import OPTIMIZERS, Settings
 from reseau.graph.backprop import evaluate
+from reseau.inspect.describe import plain
 from reseau.inspect.explain import Explanation, Pull, Step
-from reseau.inspect.words import plain
 from reseau.network import Network
 from reseau.ops.activations import LeakyRelu, Relu
 from reseau.ops.functions import Abs

@@ -83,11 +83,11 @@ class Surveyor:
             found = predict(problem, params, rows)
             return found.value, found.confidence
         own, _ = problem.network.read(params, (base[None],))
-        at_once = max(1, IN_TURN // len(across))
-        lines = -(-len(up) // at_once)
-        filled = np.concatenate([up, np.repeat(up[-1:], lines * at_once - len(up))]).reshape(lines, at_once)
+        block = max(1, IN_TURN // len(across))
+        lines = -(-len(up) // block)
+        filled = np.concatenate([up, np.repeat(up[-1:], lines * block - len(up))]).reshape(lines, block)
         given = (np.asarray(v, base.dtype) for v in (base, across, filled))
-        scores, sure = self.run(own, *given, np.asarray(both), rows=at_once)
+        scores, sure = self.run(own, *given, np.asarray(both), rows=block)
         count = len(across) * len(up)
         if sure is not None:
             return np.asarray(scores).ravel()[:count], np.asarray(sure).ravel()[:count]

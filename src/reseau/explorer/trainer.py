@@ -17,7 +17,7 @@ from reseau.objective import Examples, Objective
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.training.feed import Resident
 from reseau.training.program import EPOCHS_IN_TURN, StepSettings
-from reseau.training.run import TrainingRun
+from reseau.training.training_run import TrainingRun
 
 __all__ = ["OPTIMIZERS", "Moment", "Settings", "Trainer"]
 

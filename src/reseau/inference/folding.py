@@ -139,5 +139,5 @@ def _(op: ops.BatchNorm, node: Node, parents: tuple[Node, ...], fixed: Fixed) ->
     with np.errstate(all="ignore"):
         factor = scale / np.sqrt(variance + op.epsilon)
         start = (sum(bias, -mean)) * factor + shift
-        turned = (weight * factor).astype(weight.dtype), start.astype(weight.dtype)
-    return Node(x.op, (x.parents[0], *map(fixed.value, turned)), node.shape)
+        merged = (weight * factor).astype(weight.dtype), start.astype(weight.dtype)
+    return Node(x.op, (x.parents[0], *map(fixed.value, merged)), node.shape)

@@ -11,18 +11,18 @@ from jax.typing import ArrayLike
 from reseau.cache import Recent, shared_length
 from reseau.graph import Graph, Input, Node
 from reseau.graph.fork import check_process
-from reseau.graph.rows import by_rows
-from reseau.graph.run import one_or_tuple
+from reseau.graph.results import one_or_tuple
+from reseau.graph.row_independence import by_rows
 from reseau.graph.values import filled_up, read_inputs, real_type
 from reseau.inference.folding import frozen
 from reseau.inference.programs import with_parameters
 from reseau.inference.small import small
 
-__all__ = ["PROGRAMS", "ROWS_AT_ONCE", "Predictor"]
+__all__ = ["PROGRAMS", "ROWS_A_BLOCK", "Predictor"]
 
 PROGRAMS = 32  # each holds about six of the memory maps of a process, of which Linux allows 65,530
 
-ROWS_AT_ONCE = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
+ROWS_A_BLOCK = 1024  # rows evaluated in one call: bounds memory, and one compilation serves every data set
 
 MOST_MET = 256  # shapes and types of inputs that are known to fit
 
@@ -109,11 +109,11 @@ class Predictor:
         with self._bits():
             if not self.by_rows or not arrays:
                 return one_or_tuple(self._run(arrays))
-            if rows <= ROWS_AT_ONCE:
+            if rows <= ROWS_A_BLOCK:
                 return one_or_tuple(self._filled(arrays, rows))
-            starts = range(0, rows, ROWS_AT_ONCE)
+            starts = range(0, rows, ROWS_A_BLOCK)
             blocks = [
-                self._filled([x[s : s + ROWS_AT_ONCE] for x in arrays], min(ROWS_AT_ONCE, rows - s)) for s in starts
+                self._filled([x[s : s + ROWS_A_BLOCK] for x in arrays], min(ROWS_A_BLOCK, rows - s)) for s in starts
             ]
         return one_or_tuple([np.concatenate(parts) for parts in zip(*blocks, strict=True)])
 
@@ -140,12 +140,12 @@ class Predictor:
         if key is not None and all(r or x.dtype == y.dtype for r, x, y in zip(real, inputs, found, strict=True)):
             if len(self._met) >= MOST_MET:
                 self._met.clear()
-            turned = any(x.dtype != y.dtype for x, y in zip(inputs, found, strict=True))
-            self._met[key] = tuple(x.dtype for x in found) if turned else ()
+            cast = any(x.dtype != y.dtype for x, y in zip(inputs, found, strict=True))
+            self._met[key] = tuple(x.dtype for x in found) if cast else ()
         return found
 
     def _filled(self, arrays: Sequence[np.ndarray], rows: int) -> list[np.ndarray]:
-        """The outputs for at most `ROWS_AT_ONCE` rows that are filled up."""
+        """The outputs for at most `ROWS_A_BLOCK` rows that are filled up."""
         size = max(shared_length(rows, 1), 1)
         if size == rows:
             return self._run(arrays)

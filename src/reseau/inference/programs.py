@@ -10,8 +10,8 @@ from jax import Array
 from reseau.compile_cache import Kept
 from reseau.graph import Graph, is_text, on_host
 from reseau.graph.backprop import Values, evaluate
-from reseau.graph.options import options_of
-from reseau.graph.run import one_or_tuple
+from reseau.graph.compiler_options import options_of
+from reseau.graph.results import one_or_tuple
 from reseau.inference.folding import Frozen
 
 __all__ = ["MOST_CLOSED", "of_parameters", "with_parameters"]

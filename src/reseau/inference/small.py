@@ -15,9 +15,9 @@ from reseau import ops
 from reseau.graph import Input, Node
 from reseau.graph.cost import multiply_adds, size
 from reseau.graph.values import real_type
-from reseau.inference import windows
+from reseau.inference import small_kernels
 from reseau.inference.folding import Frozen
-from reseau.inference.windows import MOST_OF_A_PRODUCT
+from reseau.inference.small_kernels import MOST_OF_A_PRODUCT
 from reseau.ops.base import BATCH, Op
 from reseau.ops.pooling import pooling_windows
 from reseau.ops.windows import Windows
@@ -87,8 +87,8 @@ def most_rows(nodes: Sequence[Node]) -> int:
     """How many rows are computed at once: few enough that no product is cut among threads, one of them always."""
     work = {node: max(_multiply_adds(node) or 0, size(node.shape)) for node in nodes}
     products = [work[n] for n in nodes if isinstance(n.op, ops.Affine)]
-    at_once = max(MOST_OF_A_PRODUCT // max(products, default=1), 1)
-    return min(at_once, MOST_WORK // max(sum(work.values()), 1))
+    block = max(MOST_OF_A_PRODUCT // max(products, default=1), 1)
+    return min(block, MOST_WORK // max(sum(work.values()), 1))
 
 
 def _multiply_adds(node: Node) -> int | None:
@@ -115,12 +115,12 @@ def _(op: ops.Affine, node: Node, fixed: Fixed) -> Step | None:
     from scipy.linalg.blas import dgemv, sgemv  # a fifth of a second, for networks that are seldom compiled so
 
     product = sgemv if weight.dtype == np.float32 else dgemv
-    turned = weight.T
+    transposed = weight.T
 
     def mapped(x: np.ndarray) -> np.ndarray:
         if x.ndim == 1:
-            return product(1.0, turned, x) if bias is None else product(1.0, turned, x, 1.0, bias)
-        y = windows.product(x, weight)
+            return product(1.0, transposed, x) if bias is None else product(1.0, transposed, x, 1.0, bias)
+        y = small_kernels.product(x, weight)
         if bias is not None:
             y += bias
         return y
@@ -249,13 +249,13 @@ def _(op: ops.Conv, node: Node, fixed: Fixed) -> Step | None:
     if weight is None or (len(fixed) == 3 and bias is None) or op.groups > 1 or op.flip:
         return None
     found = op.correlation(node.parents[0].shape, weight.shape[:-2]).windows
-    return windows.convolution(found, node.shape[1:-1], weight, bias) if _grows(found) else None
+    return small_kernels.convolution(found, node.shape[1:-1], weight, bias) if _grows(found) else None
 
 
 @step_of.register
 def _(op: ops.MaxPool, node: Node, fixed: Fixed) -> Step | None:
     found = pooling_windows(op, node.parents[0].shape)
-    return windows.max_pool(found, node.shape[1:-1]) if _grows(found) else None
+    return small_kernels.max_pool(found, node.shape[1:-1]) if _grows(found) else None
 
 
 @step_of.register
@@ -263,7 +263,7 @@ def _(op: ops.AveragePool, node: Node, fixed: Fixed) -> Step | None:
     shape = node.parents[0].shape
     found, lengths = pooling_windows(op, shape), tuple(int(n) for n in shape[1:-1])
     share = op.share(found, lengths, np.dtype(np.float64))
-    return windows.average_pool(found, node.shape[1:-1], share) if _grows(found) else None
+    return small_kernels.average_pool(found, node.shape[1:-1], share) if _grows(found) else None
 
 
 def _grows(found: Windows) -> bool:

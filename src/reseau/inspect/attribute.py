@@ -16,9 +16,9 @@ from reseau.errors import DataError
 from reseau.graph import Graph, Node
 from reseau.graph.backprop import backprop, constants, evaluate
 from reseau.graph.values import check_params, filled_up
+from reseau.inspect.describe import plain
 from reseau.inspect.drawing.bars import Bar, draw_bars
 from reseau.inspect.local import checked_rows, only_input
-from reseau.inspect.words import plain
 
 __all__ = ["Attribution", "Method", "attribute"]
 
@@ -27,7 +27,7 @@ Method = Literal["exact", "integrated", "gradient"]
 STEPS = 64  # points of the quadrature
 CELLS = 16  # parts of a path that are followed at once
 PAST = 1e-13  # of the path, by which a kink is passed
-AT_ONCE = 1024  # rows in one pass of backpropagation
+BLOCK = 1024  # rows in one pass of backpropagation
 ASKED = 'attribute\nmethod="integrated", a quadrature for any network that has derivatives'
 
 
@@ -231,7 +231,7 @@ def _in_blocks(
     graph: Graph, params: Mapping[str, Any], program: Any, rows: int, block: Callable[[slice], tuple[np.ndarray, ...]]
 ) -> Iterator[tuple[slice, FloatArray]]:
     """A program of the sources and of blocks of rows, in 64 bits; blocks are filled up to one size."""
-    size = min(max(shared_length(rows, 1), 1), AT_ONCE)
+    size = min(max(shared_length(rows, 1), 1), BLOCK)
     with jax.enable_x64(True):
         stored = {name: jax.numpy.asarray(np.asarray(params[name], np.float64)) for name in graph.stored}
 

@@ -10,10 +10,10 @@ import numpy as np
 from reseau.graph import Constant, Graph, Input, Node, Parameter, may_be_blank
 from reseau.graph.backprop import Values
 from reseau.graph.values import all_finite
+from reseau.inspect.describe import plain, shorten
 from reseau.inspect.html import html_text
 from reseau.inspect.shown import shown_nodes
-from reseau.inspect.table import table
-from reseau.inspect.words import plain, shorten
+from reseau.inspect.text_table import table
 from reseau.ops.activations import Relu
 from reseau.ops.arithmetic import Divide
 from reseau.ops.base import Op, Proxy

@@ -9,9 +9,9 @@ import numpy as np
 
 from reseau.graph import Constant, Graph, Node, State
 from reseau.graph.backprop import Values
+from reseau.inspect.describe import describe, operand, plain
 from reseau.inspect.html import html_text
-from reseau.inspect.table import table
-from reseau.inspect.words import describe, operand, plain
+from reseau.inspect.text_table import table
 from reseau.ops.base import show_shape
 
 __all__ = ["Explanation", "Pull", "Step", "explain"]

@@ -30,5 +30,6 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int, 
 
 
 def html_text(text: str) -> str:
-    """Text in a fixed width, its lines and spaces kept."""
-    return f'<pre style="background:transparent;font-size:90%;line-height:1.3">{escape(text)}</pre>'
+    """Text in a fixed width, its lines and spaces kept; a line that is wider than the cell goes on in the next."""
+    style = "background:transparent;font-size:90%;line-height:1.3;white-space:pre-wrap"
+    return f'<pre style="{style}">{escape(text)}</pre>'

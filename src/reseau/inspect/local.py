@@ -17,7 +17,7 @@ from reseau.ops.functions import Abs
 
 __all__ = ["AffinePiece", "checked_rows", "local", "only_input"]
 
-AT_ONCE = 128  # directions in one walk: bounds memory
+BLOCK = 128  # directions in one walk: bounds memory
 UNIT = 2.0**-53
 ASKED = 'local\nnet.attribute(params, X, method="integrated"), for any network that has derivatives'
 
@@ -83,7 +83,7 @@ def local(graph: Graph, params: Mapping[str, Any], x: ArrayLike) -> AffinePiece:
     row = checked_rows(source, np.asarray(x, np.float64), "local", one=True)
     shape, size = row.shape[1:], row.size
     units = np.eye(size).reshape(size, *shape)
-    blocks = [walk(graph, params, row, units[i : i + AT_ONCE], ASKED) for i in range(0, size, AT_ONCE)]
+    blocks = [walk(graph, params, row, units[i : i + BLOCK], ASKED) for i in range(0, size, BLOCK)]
     if blocks[0].found[output].slope is None:
         raise UnsupportedError("local: the output does not depend on the input\n  fix: a network that reads its input")
     columns = [b.found[output].slope for b in blocks]

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from reseau.graph import Graph, Node, Parameter
 from reseau.graph.cost import activation_bytes, multiply_adds, size
+from reseau.inspect.describe import describe, plain, shorten
 from reseau.inspect.html import html_table
 from reseau.inspect.shown import owned_sources, shared_parameters, shown_nodes
-from reseau.inspect.table import table
-from reseau.inspect.words import describe, plain, shorten
+from reseau.inspect.text_table import table
 from reseau.ops.base import Shape, show_shape
 
 __all__ = ["Row", "Summary", "summary"]

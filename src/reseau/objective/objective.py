@@ -19,7 +19,7 @@ from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, v
 from reseau.graph.fork import check_process
 from reseau.graph.training_graph import TrainingGraph, training_graph
 from reseau.graph.values import check_params, filled_up, precision_of, read_input
-from reseau.inference.predictor import PROGRAMS, ROWS_AT_ONCE
+from reseau.inference.predictor import PROGRAMS, ROWS_A_BLOCK
 from reseau.losses import Loss
 from reseau.network import PARTS, Network
 from reseau.objective.examples import Examples, _dtype_of, _read_target, _read_weights, finite, target, unmasked
@@ -264,16 +264,16 @@ class Objective:
 
     def blocks(self, examples: Examples) -> range:
         """Where the blocks of rows begin in which `measure` goes through the data."""
-        return range(0, len(examples), self._at_once(examples))
+        return range(0, len(examples), self._block_rows(examples))
 
-    def _at_once(self, examples: Examples) -> int:
+    def _block_rows(self, examples: Examples) -> int:
         """Rows of a block: all of them where they are not computed each alone."""
         length = examples.inputs[0].shape[0]
-        return min(ROWS_AT_ONCE, length) if self.by_rows else length
+        return min(ROWS_A_BLOCK, length) if self.by_rows else length
 
     def block_sums(self, params: dict[str, Array], examples: Examples, start: int) -> np.ndarray:
         """What `measure` returns, summed over the rows of a block, in the precision of the parameters."""
-        dtype, rows = precision_of(params), self._at_once(examples)
+        dtype, rows = precision_of(params), self._block_rows(examples)
         stop = min(start + rows, len(examples))
         where = np.zeros(rows, np.int32)
         where[: stop - start] = np.arange(start, stop)
@@ -370,8 +370,8 @@ class Objective:
                 f"the objective has {len(self.losses)} targets, got {len(wanted)}\n"
                 "  fix: a tuple, one array for each loss"
             )
-        words = {d: m for node, x in zip(nodes, inputs, strict=True) for d, m in zip(node.shape, x.shape, strict=True)}
-        lengths = {d: m for d, m in words.items() if isinstance(d, str)}
+        axes = [pair for node, x in zip(nodes, inputs, strict=True) for pair in zip(node.shape, x.shape, strict=True)]
+        lengths = {word: length for word, length in axes if isinstance(word, str)}
         targets = tuple(
             _read_target(loss, node, out.shape, unmasked(t, "the target"), precision, lengths)
             for loss, node, out, t in zip(self.losses, self.targets, self.network.graph.outputs, wanted, strict=True)

@@ -43,7 +43,7 @@ class Bitwise(Op):
 
 @dataclass(frozen=True)
 class BitNot(Op):
-    """Every bit of a whole number turned. It has no derivative.
+    """Every bit of a whole number inverted. It has no derivative.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs

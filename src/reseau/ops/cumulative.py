@@ -102,5 +102,5 @@ class ReverseSequence(Op):
         place = jnp.arange(rows.shape[1])[None]
         length = lengths.astype(place.dtype)[:, None]
         source = jnp.where(place < length, length - 1 - place, place)
-        turned = jnp.take_along_axis(rows, source.reshape(*source.shape, *(1,) * (rows.ndim - 2)), 1)
-        return turned if self.batch_axis == 0 else jnp.swapaxes(turned, 0, 1)
+        reversed_rows = jnp.take_along_axis(rows, source.reshape(*source.shape, *(1,) * (rows.ndim - 2)), 1)
+        return reversed_rows if self.batch_axis == 0 else jnp.swapaxes(reversed_rows, 0, 1)

@@ -73,8 +73,8 @@ class GridSample(Op):
         span = high - low
         if span == 0:
             return jnp.zeros_like(p)
-        turned = jnp.mod(p - low, 2 * span)
-        return jnp.clip(low + jnp.where(turned > span, 2 * span - turned, turned), 0, n - 1)
+        phase = jnp.mod(p - low, 2 * span)
+        return jnp.clip(low + jnp.where(phase > span, 2 * span - phase, phase), 0, n - 1)
 
     def taps(self, p: Array) -> list[tuple[Array, Array]]:
         """The entries that a place reads along one axis, each with its weight."""

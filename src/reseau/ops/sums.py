@@ -23,11 +23,11 @@ def sum_over_places(x: Array, weights: Array | None = None) -> Array:
     """
     weights = jnp.ones(x.shape[0], x.dtype) if weights is None else weights.astype(x.dtype)
     if x.ndim < 3 or prod(x.shape) < FEWEST_ENTRIES or not isinstance(x, jax.core.Tracer):
-        return at_once(x, weights)
-    return lax.platform_dependent(x, weights, cpu=row_by_row, default=at_once)
+        return one_sum(x, weights)
+    return lax.platform_dependent(x, weights, cpu=row_by_row, default=one_sum)
 
 
-def at_once(x: Array, weights: Array) -> Array:
+def one_sum(x: Array, weights: Array) -> Array:
     return (x * weights.reshape(-1, *(1,) * (x.ndim - 1))).sum(tuple(range(x.ndim - 1)))
 
 

@@ -9,7 +9,7 @@ from reseau.data.table.recipe import Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node
 from reseau.layers import concatenate, periodic_embedding, piecewise_linear_encoding, smooth_clip
-from reseau.tabular.settings import TableSettings
+from reseau.tabular.table_settings import TableSettings
 
 __all__ = ["interval_ends", "robust_scales", "table_features"]
 

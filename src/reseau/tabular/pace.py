@@ -8,8 +8,8 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.disk import replace_file
-from reseau.tabular.problem import Problem
-from reseau.tabular.settings import TableSettings, divided
+from reseau.tabular.table_settings import TableSettings, divided
+from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
 from reseau.training.fit import SHARE_FOR_STEPS
 
@@ -22,7 +22,7 @@ FILE = "pace.json"
 
 
 def paced(
-    problem: Problem, settings: TableSettings, seconds: float, checkpoint: str | PathLike[str] | None
+    task: TableTask, settings: TableSettings, seconds: float, checkpoint: str | PathLike[str] | None
 ) -> tuple[TableSettings, float, FitResult | None]:
     """The settings with no more members and epochs than this machine makes in the time.
 
@@ -30,7 +30,7 @@ def paced(
     is high may be worse than the mean of the targets.
 
     Args:
-        problem: What is trained; its programs are compiled here.
+        task: What is trained; its programs are compiled here.
         settings: What was chosen for an idle machine.
         seconds: The time there is, compiling included. A fifth of it at least is for steps, and the time of 50 steps.
         checkpoint: Folder that keeps what was found, for a run that goes on.
@@ -46,10 +46,10 @@ def paced(
                 return replace(settings, members=members, epochs=epochs), seconds, None
     began = time.perf_counter()
     for epochs in (1, settings.epochs):
-        trial = problem.train(replace(settings, epochs=epochs), 0, seconds=TRIED * seconds)
+        trial = task.train(replace(settings, epochs=epochs), 0, seconds=TRIED * seconds)
         if trial.stopped == "interrupted":
             return settings, seconds, trial
-    a_step, in_epoch = trial.seconds / max(trial.steps, 1), problem.steps_an_epoch(0)
+    a_step, in_epoch = trial.seconds / max(trial.steps, 1), task.steps_an_epoch(0)
     left = max(seconds - (time.perf_counter() - began), SHARE_FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
     members, epochs = divided(SPARE * left / (a_step * in_epoch))
     members, epochs = min(members, settings.members), min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)

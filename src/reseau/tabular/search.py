@@ -10,9 +10,9 @@ import numpy as np
 
 from reseau.data.table.table import Table
 from reseau.errors import DataError
-from reseau.tabular.fit import TableFit, averaged, check_table, settings_of
-from reseau.tabular.problem import Problem
-from reseau.tabular.settings import TableSettings
+from reseau.tabular.table_fit import TableFit, averaged, check_table, settings_of
+from reseau.tabular.table_settings import TableSettings
+from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
 from reseau.training.progress import progress_of
 
@@ -111,7 +111,7 @@ def tune(
         raise DataError(f"the time to search is {seconds} seconds\n  fix: a positive number")
     check_table(table)
     base = settings or settings_of(table, (1 - SHARE_OF_SEARCH) * seconds)
-    problems = [Problem(table, _changed(base, change), seed) for change in SHAPES]
+    tasks = [TableTask(table, _changed(base, change), seed) for change in SHAPES]
     left = list(_candidates(base))
     trials: list[Trial] = []
     total = sum(len(left) >> rung for rung in range(RUNGS))
@@ -124,7 +124,7 @@ def tune(
                 if (trials and spent > SHARE_OF_SEARCH * seconds) or _interrupted(trials):
                     break
                 own = replace(candidate, epochs=max(base.epochs >> (RUNGS - rung), 1))
-                result = problems[shape].train(
+                result = tasks[shape].train(
                     own,
                     0,
                     seconds=SHARE_OF_SEARCH * seconds - spent,
@@ -137,7 +137,7 @@ def tune(
             left = [entry[1:] for entry in tried[: max(len(left) // 2, 1)]] or left
     best = left[0]
     fitted = averaged(
-        problems[best[1]],
+        tasks[best[1]],
         best[2],
         max(seconds - sum(t.result.seconds for t in trials), (1 - SHARE_OF_SEARCH) * seconds),
         folder,

@@ -11,13 +11,13 @@ from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify, certify_errors, commitment
 from reseau.theory.generalization.certify_network import certify_network
 from reseau.theory.generalization.certify_settings import ANY_UNIT, CertificateSettings
-from reseau.theory.generalization.chain import Chain, complexity_chain
+from reseau.theory.generalization.complexity_chain import Chain, complexity_chain
 from reseau.theory.generalization.holdout import binomial_interval, binomial_upper, hoeffding_upper
 from reseau.theory.generalization.rademacher import Estimate, rademacher
 from reseau.theory.infinite.mean_field import MeanField, MeanFieldFigure, mean_field, mean_field_figure
+from reseau.theory.optimum.exact_objective import objective
 from reseau.theory.optimum.frank_wolfe import Solution, fewer_neurons, frank_wolfe, frank_wolfe_penalized
 from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum, optimality_gap
-from reseau.theory.optimum.objective import objective
 from reseau.theory.optimum.width_figure import WidthFigure, width_figure
 from reseau.theory.sampling import schemes
 from reseau.theory.sampling.audit import Audit, Decomposition, audit, check_decomposition
@@ -25,7 +25,6 @@ from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_u
 from reseau.theory.sequential.monitor import Monitor
 from reseau.theory.shallow.canonical import CanonicalForm, Comparison, canonical, same_function
 from reseau.theory.shallow.homogeneity import balance, merge, normalize, path_norm, prune, rescale, weight_decay
-from reseau.theory.shallow.network import ShallowNetwork
 from reseau.theory.shallow.projections import (
     project_ellipsoid,
     project_l1,
@@ -43,6 +42,7 @@ from reseau.theory.shallow.random_features import (
     random_neurons,
     random_ridge,
 )
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
 from reseau.theory.stochastic.inverse_kl import inverse_kl, pac_bayes_bound
 from reseau.theory.univariate.approximation import Approximation, approximate, compress
@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     from reseau.theory.compression.pick_to_learn import Picked, pick_to_learn
     from reseau.theory.infinite.tangent_kernel import tangent_kernel
     from reseau.theory.shallow.balance_network import Balanced, balance_network, path_norm_of
-    from reseau.theory.stochastic.network import StochasticNetwork
     from reseau.theory.stochastic.pac_bayes import PacBayes, pac_bayes
+    from reseau.theory.stochastic.stochastic_network import StochasticNetwork
 
 __all__ = [
     "ANY_UNIT",
@@ -173,7 +173,7 @@ _ON_DEMAND = {
     **dict.fromkeys(("Balanced", "balance_network", "path_norm_of"), "reseau.theory.shallow.balance_network"),
     **dict.fromkeys(("Picked", "pick_to_learn"), "reseau.theory.compression.pick_to_learn"),
     **dict.fromkeys(("PacBayes", "pac_bayes"), "reseau.theory.stochastic.pac_bayes"),
-    "StochasticNetwork": "reseau.theory.stochastic.network",
+    "StochasticNetwork": "reseau.theory.stochastic.stochastic_network",
     "tangent_kernel": "reseau.theory.infinite.tangent_kernel",
 }
 

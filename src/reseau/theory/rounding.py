@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import ReseauError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = [
     "TINY",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["LOSSES", "ScoreLoss", "score_loss"]
 

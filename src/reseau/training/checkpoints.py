@@ -12,7 +12,7 @@ from reseau.disk import FolderLock, alone_in, refusals, take
 from reseau.errors import DataError, FileError, ModelFileError
 from reseau.training.checkpoint_file import Checkpoint, read_checkpoint, read_shards, write_checkpoint
 from reseau.training.history import History
-from reseau.training.run import Record, TrainingRun
+from reseau.training.training_run import Record, TrainingRun
 
 __all__ = ["Save", "checkpoints_in", "shards_of"]
 

@@ -31,10 +31,10 @@ class Feed(ABC):
     places: int
 
     @abstractmethod
-    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
+    def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
         """The most epochs, and steps of an epoch, that a chunk can hold, if it can hold `most` steps at all.
 
-        `at_once` is the most epochs that are wanted in one, if that is limited.
+        `max_epochs` limits the epochs of a chunk, where it is given.
         """
 
     @abstractmethod
@@ -46,7 +46,7 @@ class Feed(ABC):
         """What the batches of the chunk at `step` are taken from, in a run of `total` steps."""
 
     @abstractmethod
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
+    def plan(self, step: int, epochs: int, count: int, capacity: tuple[int, int]) -> Plan:
         """The batches of a chunk, in arrays of one size for the whole run."""
 
     @abstractmethod
@@ -66,10 +66,10 @@ class Feed(ABC):
         """The same examples and batches in this process, where others have a part of them."""
         return self
 
-    def filled(self, batches: Sequence[Plan], done: int, count: int, room: tuple[int, int]) -> Plan:
-        """The batches `done` to `done + count` of each epoch, in arrays for `room`."""
-        places = (*room, self.places)
-        plan = Plan(np.zeros(places, np.int32), np.zeros(places, self.dtype), np.zeros(room, self.dtype))
+    def filled(self, batches: Sequence[Plan], done: int, count: int, capacity: tuple[int, int]) -> Plan:
+        """The batches `done` to `done + count` of each epoch, in arrays for `capacity`."""
+        places = (*capacity, self.places)
+        plan = Plan(np.zeros(places, np.int32), np.zeros(places, self.dtype), np.zeros(capacity, self.dtype))
         for e, epoch in enumerate(batches):
             for whole, part in zip(plan, epoch, strict=True):
                 whole[(e, slice(count), *map(slice, part.shape[1:]))] = part[done : done + count]
@@ -89,12 +89,12 @@ class Resident(Feed):
         self.places, self.most_in_epoch = batches.size(padded), batches.steps(padded)
         self.epoch_plan: tuple[int, Plan] | None = None
 
-    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
+    def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
         steps = min(self.most_in_epoch, most)
-        if at_once == 1 or steps != self.in_epoch:
+        if max_epochs == 1 or steps != self.in_epoch:
             return 1, steps
         epochs = EPOCHS_IN_TURN if self.batches.every_epoch_alike else most // self.in_epoch
-        return max(min(epochs, total // self.in_epoch if at_once is None else at_once), 1), steps
+        return max(min(epochs, total // self.in_epoch if max_epochs is None else max_epochs), 1), steps
 
     def left(self, step: int) -> int:
         return self.in_epoch - step % self.in_epoch
@@ -102,11 +102,11 @@ class Resident(Feed):
     def examples(self, step: int, total: int) -> Examples:
         return self.held
 
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
+    def plan(self, step: int, epochs: int, count: int, capacity: tuple[int, int]) -> Plan:
         first, done = divmod(step, self.in_epoch)
-        rows = 1 if self.batches.every_epoch_alike else room[0]
+        rows = 1 if self.batches.every_epoch_alike else capacity[0]
         parts = [self.batches_of(first + e) for e in range(min(epochs, rows))]
-        return self.filled(parts, done, count, (rows, room[1]))
+        return self.filled(parts, done, count, (rows, capacity[1]))
 
     def share(self, epoch: int, done: int) -> float:
         return float(self.batches_of(epoch).shares[:done].sum())

@@ -27,21 +27,21 @@ from reseau.graph.values import precision_of
 from reseau.logs import Log, as_log, writing
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
+from reseau.training.agreement import agree_on_start, compare
 from reseau.training.checkpoints import Save, checkpoints_in, shards_of
 from reseau.training.checks import check_batches, check_seed, pair, start_of, total_steps
 from reseau.training.compute import Compute
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
 from reseau.training.history import History
+from reseau.training.history_html import history_html
 from reseau.training.interruptions import Notes, interruptions
-from reseau.training.precision import computing_in
+from reseau.training.mixed_precision import computing_in
 from reseau.training.progress import Show, compilation, progress_of
-from reseau.training.run import Record, TrainingRun
 from reseau.training.sharded import Cut, cut_of
 from reseau.training.sharded_feed import ShardedArrays, ShardedStream
-from reseau.training.shown import history_html
-from reseau.training.standing import compare, stand_together
 from reseau.training.streamed_feed import Streamed
+from reseau.training.training_run import Record, TrainingRun
 
 __all__ = ["SHARE_FOR_STEPS", "FitResult", "Record", "fit", "train"]
 
@@ -307,7 +307,7 @@ def fit(
                 checkpoint, every=every, keep=keep, run=run, history=history, fingerprint=fingerprint
             )
         with saving as save, progress_of(total, feed.in_epoch, shown=progress, first=first) as show:
-            stand_together(run, history)
+            agree_on_start(run, history)
             with interruptions(terminations=checkpoint is not None) as notes:
                 stopped, record = follow(
                     run, history, total, save, logs, show, notes, inf if seconds is None else seconds
@@ -345,7 +345,7 @@ def follow(
     until = run.step if history.exhausted else total
     with (
         writing(logs, tuple(history.columns), history.rows()) as write,
-        closing(run.records(until, at_once=None if history.held_out is None else 1)) as records,
+        closing(run.records(until, max_epochs=None if history.held_out is None else 1)) as records,
     ):
         for record in records:
             logged = len(history.columns["epoch"])

@@ -11,7 +11,7 @@ from reseau.distributed.team import Team
 from reseau.graph.values import precision_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
-from reseau.training.run import Record, TrainingRun
+from reseau.training.training_run import Record, TrainingRun
 
 __all__ = ["NONE_YET", "Best", "History"]
 

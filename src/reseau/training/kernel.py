@@ -21,7 +21,7 @@ from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
 from reseau.cache import Compiled
-from reseau.graph.options import ONE_KERNEL
+from reseau.graph.compiler_options import ONE_KERNEL
 
 __all__ = ["PROGRAMS", "Kernel"]
 

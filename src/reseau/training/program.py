@@ -12,8 +12,8 @@ from jax import Array
 from reseau.cache import Compiled
 from reseau.graph import order
 from reseau.graph.backprop import Values, value_and_grad
+from reseau.graph.compiler_options import options_of
 from reseau.graph.cost import graph_multiply_adds
-from reseau.graph.options import options_of
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer

@@ -1,14 +1,15 @@
-"""Progress of long work, on standard error: a bar on a terminal, a few lines elsewhere."""
+"""Progress of long work, on standard error: a bar on a terminal, one line in a notebook, a few lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from reseau.console import is_terminal, say
+from reseau.console import in_notebook, is_terminal, say
 
 __all__ = ["Show", "compilation", "progress_of"]
 
 LINES = 10  # lines that a whole run writes where there is no terminal
+WIDTH = 20  # characters of a bar
 
 SECONDS_AN_ARRAY, SECONDS_AN_OPERATION = 0.02, 0.005  # of compilation
 WORTH_A_WORD = 5  # seconds
@@ -41,6 +42,9 @@ def progress_of(total: int, in_epoch: int, *, shown: bool, first: str = "") -> I
     if is_terminal(sys.stderr):
         with _bar(total) as show:
             yield show
+    elif in_notebook():
+        with _line(total, in_epoch) as show:
+            yield show
     else:
         yield _lines(total, in_epoch)
 
@@ -52,9 +56,27 @@ def _lines(total: int, in_epoch: int) -> Show:
         nonlocal due
         if step >= due or step == total:
             due = (step * LINES // total + 1) * total / LINES
-            say(sys.stderr, f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}  {_told(numbers)}\n")
+            say(sys.stderr, f"{_place(step, total, in_epoch)}  {_told(numbers)}\n")
 
     return show
+
+
+@contextmanager
+def _line(total: int, in_epoch: int) -> Iterator[Show]:
+    """One line that is written over: spaces cover what was longer before."""
+    longest = 0
+
+    def show(step: int, numbers: Mapping[str, float]) -> None:
+        nonlocal longest
+        line = f"{'█' * (step * WIDTH // total):░<{WIDTH}} {_place(step, total, in_epoch)}  {_told(numbers)}"
+        longest = max(longest, len(line))
+        say(sys.stderr, f"\r{line:<{longest}}")
+
+    try:
+        yield show
+    finally:
+        if longest:
+            say(sys.stderr, "\n")
 
 
 @contextmanager
@@ -63,12 +85,16 @@ def _bar(total: int) -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
-        *(BarColumn(bar_width=20), TaskProgressColumn(), TimeRemainingColumn()),
+        *(BarColumn(bar_width=WIDTH), TaskProgressColumn(), TimeRemainingColumn()),
         TextColumn("{task.description}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("compiling", total=total)
         yield lambda step, numbers: bar.update(task, completed=step, description=_told(numbers))
+
+
+def _place(step: int, total: int, in_epoch: int) -> str:
+    return f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}"
 
 
 def _told(numbers: Mapping[str, float]) -> str:

@@ -32,8 +32,8 @@ class ShardedArrays(Feed):
         self.dtype, self.in_epoch = whole.dtype, whole.in_epoch
         self.places = -(-whole.places // shards) * shards
 
-    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
-        return self.whole.room(most, total, at_once)
+    def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
+        return self.whole.capacity(most, total, max_epochs)
 
     def left(self, step: int) -> int:
         return self.whole.left(step)
@@ -41,8 +41,8 @@ class ShardedArrays(Feed):
     def examples(self, step: int, total: int) -> Any:
         return Shares(dict.fromkeys(range(self.shards), self.whole.held))
 
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
-        plan = self.whole.plan(step, epochs, count, room)
+    def plan(self, step: int, epochs: int, count: int, capacity: tuple[int, int]) -> Plan:
+        plan = self.whole.plan(step, epochs, count, capacity)
         more = ((0, 0), (0, 0), (0, self.places - self.whole.places))
         return plan._replace(indices=np.pad(plan.indices, more), weights=np.pad(plan.weights, more))
 
@@ -90,7 +90,7 @@ class ShardedStream(Feed):
             objective, stream, batches, seed, dtype, cut.alone()
         )
 
-    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
+    def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
         return 1, min(self.in_window, most)
 
     def left(self, step: int) -> int:
@@ -105,7 +105,7 @@ class ShardedStream(Feed):
             held[k] = Examples(inputs, targets, found.weights)
         return Shares(held)
 
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
+    def plan(self, step: int, epochs: int, count: int, capacity: tuple[int, int]) -> Plan:
         done = step % self.in_epoch
         left = np.maximum(self.rows - self.size * (done + np.arange(count)[:, None]), 0)
         there = np.minimum(left, self.size)  # rows of each shard, (steps, shards)
@@ -119,7 +119,7 @@ class ShardedStream(Feed):
                 indices[:real, k, : found.shape[1]] = found
         weights = taken / all_there[:, None, None]
         whole = Plan(indices.reshape(count, -1), weights.reshape(count, -1), all_there / len(self.stream))
-        return self.filled([whole], 0, count, room)
+        return self.filled([whole], 0, count, capacity)
 
     def local(self, step: int, part: Streamed) -> int:
         """The step in the part's own count; a part that has one step fewer an epoch stays at its last one."""

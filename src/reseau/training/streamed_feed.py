@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from reseau.batches import Batches, Cyclic, Shuffled, in_turn
-from reseau.data.streams.order import Piece, Windows
+from reseau.data.streams.read_order import Piece, Windows
 from reseau.data.streams.stream import Reader, Stream
 from reseau.errors import DataError
 from reseau.graph import Input
@@ -68,7 +68,7 @@ class Streamed(Feed):
         self.window_plan: tuple[tuple[int, int], Plan] | None = None
         self.waited, self.began = 0.0, time.perf_counter()
 
-    def room(self, most: int, total: int, at_once: int | None) -> tuple[int, int]:
+    def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
         return 1, min(self.in_window, most)
 
     def left(self, step: int) -> int:
@@ -79,10 +79,10 @@ class Streamed(Feed):
         if self.current is None or self.at != self.place(step):
             self.at = self.place(step)
             after = self.place(min(step + self.left(step), total - 1))
-            self.current = self.turned_to(self.windows.pieces(*self.at), self.windows.pieces(*after))
+            self.current = self.moved_to(self.windows.pieces(*self.at), self.windows.pieces(*after))
         return self.current[1]
 
-    def turned_to(self, pieces: Pieces, after: Pieces) -> tuple[Pieces, Examples]:
+    def moved_to(self, pieces: Pieces, after: Pieces) -> tuple[Pieces, Examples]:
         """A window, and its rows; from then on the one after it is being read."""
         if self.current is not None and self.current[0] == pieces:
             return self.current
@@ -94,12 +94,12 @@ class Streamed(Feed):
             self.reading(after)
         return self.current
 
-    def plan(self, step: int, epochs: int, count: int, room: tuple[int, int]) -> Plan:
+    def plan(self, step: int, epochs: int, count: int, capacity: tuple[int, int]) -> Plan:
         at = self.place(step)
         if self.window_plan is None or self.window_plan[0] != at:
             indices, weights = in_turn(self.windows.order(*at), self.places)
             self.window_plan = at, Plan(indices, weights, (weights > 0).sum(axis=1) / len(self.stream))
-        return self.filled([self.window_plan[1]], step % self.in_epoch % self.in_window, count, room)
+        return self.filled([self.window_plan[1]], step % self.in_epoch % self.in_window, count, capacity)
 
     def share(self, epoch: int, done: int) -> float:
         return min(done * self.places / len(self.stream), 1.0)

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from reseau.verification.box_search import Rows
 from reseau.verification.chain import Chain, FloatArray
-from reseau.verification.search import Rows
 from reseau.verification.sign_search import UNIT_STEPS, refute
 from reseau.verification.signs import region_of
 from reseau.verification.witness import Witness

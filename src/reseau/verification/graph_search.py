@@ -14,13 +14,13 @@ import numpy as np
 
 from reseau.bounds.interval import FloatArray, Interval, product, summed, total
 from reseau.network import Network
-from reseau.verification.search import REPLAY, TIGHT, Found, Rows, outward, rows_of
+from reseau.verification.box_search import REPLAY, TIGHT, Found, Rows, outward, rows_of
 from reseau.verification.vnnlib import Case
 from reseau.verification.witness import Replay, Witness, holds, inside
 
 __all__ = ["graph_search"]
 
-AT_ONCE = 64  # boxes in one pass
+BATCH = 64  # boxes in one pass
 
 
 def graph_search(
@@ -35,8 +35,8 @@ def graph_search(
     while len(low):
         if time.monotonic() > until:
             return Found("timeout", None, seen)
-        now = low[-AT_ONCE:], high[-AT_ONCE:]
-        low, high = low[:-AT_ONCE], high[:-AT_ONCE]
+        now = low[-BATCH:], high[-BATCH:]
+        low, high = low[:-BATCH], high[:-BATCH]
         seen += len(now[0])
         values = _values(network, params, rows, *now)
         possible = np.stack([(values.low[:, rows.member == i] <= 0).all(1) for i in range(rows.conjunctions)]).any(0)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from reseau.verification.box_search import Rows
 from reseau.verification.boxes import gamma
 from reseau.verification.chain import FloatArray
-from reseau.verification.search import Rows
 from reseau.verification.signs import Region
 
 __all__ = ["leaf"]

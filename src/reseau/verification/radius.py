@@ -14,9 +14,9 @@ from reseau.errors import DataError
 from reseau.inspect.local import checked_rows, only_input
 from reseau.network import Network
 from reseau.verification.ball import nearest_change, proved_on_ball
+from reseau.verification.box_search import rows_of
 from reseau.verification.chain import Chain
 from reseau.verification.graph_chain import chain_if_any
-from reseau.verification.search import rows_of
 from reseau.verification.verdict import decide
 from reseau.verification.vnnlib import Case, Property, Row
 from reseau.verification.witness import Witness

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from reseau.verification.box_search import REPLAY, TIGHT, Found, Rows, outward, promising, refuted, rows_of
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.descent import descend
 from reseau.verification.leaf import leaf
-from reseau.verification.search import REPLAY, TIGHT, Found, Rows, outward, promising, refuted, rows_of
 from reseau.verification.signs import Climbed, Region, box_around, climb, glance, region_of
 from reseau.verification.vnnlib import Case
 from reseau.verification.witness import Replay, Witness, confirmed
@@ -25,7 +25,7 @@ __all__ = ["UNIT_STEPS", "refute", "sign_search"]
 Look = Callable[[FloatArray], tuple[Witness | None, bool]]
 """From points, (inputs, points), to a witness, and whether there was one in exact arithmetic alone."""
 
-AT_ONCE = 32  # parts that are split in one pass
+BATCH = 32  # parts that are split in one pass
 CANDIDATES = 4  # ReLUs that are tried for each
 ROOT_STEPS, UNIT_STEPS, STEPS = 60, 20, 14  # of the climbs: of the whole box, of each of its units, of a part
 STARTS = 30  # random points from which a descent looks for a witness, of each conjunction
@@ -97,7 +97,7 @@ def refute(region: Region, rows: Rows, until: float, look: Look) -> Found:
             return Found("sat", found, seen)
         if left.any():
             chosen = _chosen(region, rows, parts, climbed, np.flatnonzero(left))
-            waiting += [chosen[slice(i, i + AT_ONCE)] for i in range(0, len(chosen), AT_ONCE)]
+            waiting += [chosen[slice(i, i + BATCH)] for i in range(0, len(chosen), BATCH)]
         if not waiting:
             break
         if time.monotonic() > until:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.verification.box_search import Found, search
 from reseau.verification.chain import Chain
-from reseau.verification.search import Found, search
 from reseau.verification.sign_search import sign_search
 from reseau.verification.vnnlib import Case, Property
 from reseau.verification.witness import Replay, Witness

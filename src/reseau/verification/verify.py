@@ -10,9 +10,9 @@ import numpy as np
 
 from reseau.inspect.local import only_input
 from reseau.network import Network
+from reseau.verification.box_search import Found
 from reseau.verification.graph_chain import chain_if_any
 from reseau.verification.graph_search import graph_search
-from reseau.verification.search import Found
 from reseau.verification.verdict import Verdict, decide, decide_by
 from reseau.verification.vnnlib import Case, Property, read_property
 from reseau.verification.witness import Replay

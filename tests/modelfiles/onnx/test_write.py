@@ -181,9 +181,9 @@ def test_weights_of_another_network_are_refused(tmp_path) -> None:
 
 
 def test_a_model_that_computes_something_else_is_not_put_in_place(tmp_path, monkeypatch) -> None:
-    from reseau.modelfiles.onnx import checks
+    from reseau.modelfiles.onnx import self_check
 
-    monkeypatch.setattr(checks, "run_here", lambda graph, params, given: [np.full((2, 3), 7.0, np.float32)])
+    monkeypatch.setattr(self_check, "run_here", lambda graph, params, given: [np.full((2, 3), 7.0, np.float32)])
     net = transformer_like()
     with pytest.raises(ModelFileError, match=r"net\.onnx.*onnxruntime gives another value of 'logits"):
         rs.Network(net.graph.inputs, net.graph["logits"]).save(

@@ -12,7 +12,7 @@ from reseau.theory.generalization.certify import certify, commitment
 from reseau.theory.generalization.certify_settings import GRID, CertificateSettings
 from reseau.theory.generalization.terms import evaluation_error, path_norm_up, ramp_risk
 from reseau.theory.optimum.frank_wolfe import frank_wolfe_penalized
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 
 def step_network(threshold, slope=1.0, sign=1.0):

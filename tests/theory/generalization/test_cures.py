@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
+from reseau import theory
 from reseau.errors import DataError
 from reseau.theory import CertificateSettings, ShallowNetwork, certify, complexity_chain, rademacher
-from reseau.theory.generalization import certify as certifying
-from reseau.theory.generalization import certify_settings, chain
-from reseau.theory.generalization import rademacher as simulating
-from tools.cures import Cure, cured, raises_without_a_case
+from tools.cures import Cure, cured, files_of, raises_without_a_case
 
 X = np.linspace(-1, 1, 8)
 Y = np.sign(X + 0.1)
@@ -18,6 +16,16 @@ TWO = ShallowNetwork([[1.0]], [0.0], [[1.0, 0.0]])
 SQUARED = CertificateSettings(loss="squared", clip=1.0, target_bound=1.0)
 
 CASES = {
+    "more errors than rows": Cure(
+        lambda: theory.binomial_upper(5, 4),
+        "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
+        lambda: theory.binomial_upper(4, 4),
+    ),
+    "a risk below 0": Cure(
+        lambda: theory.hoeffding_upper(-0.1, 10, 1.0),
+        "use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1",
+        lambda: theory.hoeffding_upper(0.0, 10, 1.0),
+    ),
     "sequential without rows in order": Cure(
         lambda: certify(F, X, Y, sequential=True),
         r"(holdout)=\(X, y\), in their order",
@@ -129,7 +137,7 @@ def test_a_cure_works(name):
 
 
 def test_every_error_with_a_cure_has_a_case():
-    assert raises_without_a_case([certifying, certify_settings, chain, simulating], CASES.values()) == []
+    assert raises_without_a_case(files_of("reseau.theory.generalization"), CASES.values()) == []
 
 
 @pytest.mark.parametrize("old", [{"delta": 0.01}, {"radius": 2.0, "grid": (1.0, 2.0)}])

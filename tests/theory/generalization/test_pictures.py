@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reseau.theory.generalization.certify import certify
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from tools.pictures import pictures
 
 

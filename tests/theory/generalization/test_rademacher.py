@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError
-from reseau.theory.generalization.chain import complexity_chain
+from reseau.theory.generalization.complexity_chain import complexity_chain
 from reseau.theory.generalization.rademacher import moment, rademacher
 from reseau.theory.shallow.strongest import strongest_neuron
 

@@ -8,7 +8,7 @@ import pytest
 from reseau.theory import arc_cosine, mean_field, mean_field_figure, objective
 from reseau.theory.infinite.mean_field import _descended
 from reseau.theory.score_losses import score_loss
-from reseau.theory.shallow.network import lift
+from reseau.theory.shallow.shallow_network import lift
 from tools.refusals import refused
 
 X = np.linspace(-1, 1, 12)

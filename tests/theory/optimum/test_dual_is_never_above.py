@@ -20,7 +20,7 @@ from reseau.theory import (
     strongest_neuron,
 )
 from reseau.theory.optimum.dual_bound import penalized_dual
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.rounding import difference_up
 from reseau.theory.score_losses import LOSSES
 
@@ -130,7 +130,7 @@ def attack(seed, loss, bias, d):
         multiplier = LOSSES[loss].derivative(y, 0.1 * rng.normal(size=len(y)))
         if bias != "penalized":
             x = x[:, :1]
-        dual = penalized_dual(Problem.of(x, y, loss, strength, bias, radius), multiplier)
+        dual = penalized_dual(TrainingProblem.of(x, y, loss, strength, bias, radius), multiplier)
         found, reached = ShallowNetwork(np.zeros((0, x.shape[1])), np.zeros(0), np.zeros(0), radius), True
     for rival in rivals(rng, x, y, radius, found):
         # A comparison of rationals: no tolerance.
@@ -209,7 +209,7 @@ def test_any_multiplier_gives_a_bound(bias):
     x, y = rng.uniform(-1, 1, (5, 1)), rng.normal(size=5)
     best = global_optimum(x, y, 0.1, bias=bias)
     for multiplier in (rng.normal(size=5), np.full(5, np.nan), np.full(5, 1e300), np.zeros(5), np.full(5, 1e-300)):
-        assert 0 <= penalized_dual(Problem.of(x, y, "squared", 0.1, bias), multiplier) <= best.primal
+        assert 0 <= penalized_dual(TrainingProblem.of(x, y, "squared", 0.1, bias), multiplier) <= best.primal
 
 
 def test_the_strongest_neuron_of_two_inputs_is_that_of_a_fine_sphere():

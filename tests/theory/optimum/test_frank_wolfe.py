@@ -7,7 +7,7 @@ from reseau.errors import DataError
 from reseau.theory.optimum.frank_wolfe import fewer_neurons, frank_wolfe, frank_wolfe_penalized
 from reseau.theory.optimum.newton import refine_outputs
 from reseau.theory.score_losses import LOSSES
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from reseau.theory.shallow.strongest import strongest_neuron
 
 

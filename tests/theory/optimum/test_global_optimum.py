@@ -10,7 +10,7 @@ from scipy.optimize import linprog, minimize, nnls
 from reseau.errors import DataError, MissingExtraError
 from reseau.theory.optimum.global_optimum import global_optimum, optimality_gap
 from reseau.theory.score_losses import LOSSES
-from reseau.theory.shallow.network import ShallowNetwork, lift
+from reseau.theory.shallow.shallow_network import ShallowNetwork, lift
 from reseau.theory.shallow.strongest import strongest_neuron
 from reseau.theory.univariate.realization import network_to_pwl
 from reseau.theory.univariate.variation import variation_norm

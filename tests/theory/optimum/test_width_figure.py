@@ -6,7 +6,7 @@ import pytest
 from reseau.errors import DataError
 from reseau.theory.optimum.global_optimum import optimality_gap
 from reseau.theory.optimum.width_figure import width_figure
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 pytest.importorskip("clarabel")
 X = np.linspace(-1, 1, 12)

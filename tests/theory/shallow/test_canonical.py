@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reseau.errors import DataError
 from reseau.theory.shallow.canonical import canonical, same_function
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 
 def dyadic(rng, shape, bits=4):

@@ -17,7 +17,7 @@ from reseau.theory.shallow.homogeneity import (
     rescale,
     weight_decay,
 )
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 
 def random_network(rng, width, dimension, outputs=None, radius=1.0):

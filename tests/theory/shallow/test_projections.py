@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import ShallowNetwork
 from reseau.theory.shallow.projections import (
     project_ellipsoid,
     project_l1,
@@ -15,6 +14,7 @@ from reseau.theory.shallow.projections import (
     prox_l1,
     retract,
 )
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 
 @settings(max_examples=300, deadline=None)

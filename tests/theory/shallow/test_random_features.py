@@ -8,7 +8,6 @@ import pytest
 from scipy.integrate import quad
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import lift
 from reseau.theory.shallow.random_features import (
     arc_cosine,
     kernel_ridge,
@@ -16,6 +15,7 @@ from reseau.theory.shallow.random_features import (
     random_neurons,
     random_ridge,
 )
+from reseau.theory.shallow.shallow_network import lift
 
 
 @pytest.mark.parametrize("degree", [0, 1])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError, MissingExtraError
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from reseau.theory.univariate.approximation import approximate, compress
 from reseau.theory.univariate.realization import network_to_pwl
 from tools.signals import heartbeat, thermocouple

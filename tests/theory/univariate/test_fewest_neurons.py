@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from reseau.theory import approximate, compress
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from reseau.theory.univariate.fewest_neurons import least_neurons
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 from reseau.theory.univariate.pieces import PWL, interpolate
 from reseau.theory.univariate.realization import LineNetwork, minimum_width, network_to_pwl, pwl_to_network, realize
 

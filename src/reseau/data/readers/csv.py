@@ -149,10 +149,10 @@ def _blocks(
     rows = 0
     for batch in _batches(feed, layout, wanted, odd, skip=ragged):
         rows += batch.num_rows
-        at_once = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
+        matrix = _all_as_numbers(batch) if len(wanted) > MANY_COLUMNS and not texts else None
         for place, (i, column) in enumerate(zip(wanted, batch.columns, strict=True)):
-            if at_once is not None:
-                numbers: np.ndarray | None = at_once[place]
+            if matrix is not None:
+                numbers: np.ndarray | None = matrix[place]
             else:
                 numbers = None if i in texts or i in failed else _numbers(column)
             if numbers is not None:

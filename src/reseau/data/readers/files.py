@@ -21,7 +21,7 @@ from reseau.errors import DataError
 
 __all__ = ["Source", "read_bytes"]
 
-AT_ONCE = 1 << 22
+CHUNK_BYTES = 1 << 22
 MOST_UNPACKED = 2 << 30  # bytes: a small packed file can claim to hold a disk
 MOST_XZ_MEMORY = 1 << 28  # bytes that an xz file may ask for to be unpacked
 SPREADSHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
@@ -106,14 +106,14 @@ class Source:
             return
         if self.packed == "zip":
             with zipfile.ZipFile(file) as archive, archive.open(_only_member(self, archive)) as member:
-                yield from iter(lambda: member.read(AT_ONCE), b"")
+                yield from iter(lambda: member.read(CHUNK_BYTES), b"")
             return
         opened: BinaryIO = file
         if self.packed == "gzip":
             opened = gzip.GzipFile(fileobj=file)  # type: ignore[assignment]
         elif self.packed == "bzip2":
             opened = bz2.BZ2File(file)  # type: ignore[assignment]
-        yield from iter(lambda: opened.read(AT_ONCE), b"")
+        yield from iter(lambda: opened.read(CHUNK_BYTES), b"")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -146,15 +146,15 @@ class _Refusals:
 
 def _xz(file: BinaryIO) -> Iterator[bytes]:
     """The unpacked bytes of an xz file, of one or more streams."""
-    rest = file.read(AT_ONCE)
+    rest = file.read(CHUNK_BYTES)
     while rest.strip(b"\0"):
         unpacker = lzma.LZMADecompressor(memlimit=MOST_XZ_MEMORY)
         while not unpacker.eof:
-            if not rest and unpacker.needs_input and not (rest := file.read(AT_ONCE)):
+            if not rest and unpacker.needs_input and not (rest := file.read(CHUNK_BYTES)):
                 raise EOFError("it ends before its last block")
-            yield unpacker.decompress(rest, AT_ONCE)
+            yield unpacker.decompress(rest, CHUNK_BYTES)
             rest = b""
-        rest = unpacker.unused_data or file.read(AT_ONCE)
+        rest = unpacker.unused_data or file.read(CHUNK_BYTES)
 
 
 def _only_member(source: Source, archive: zipfile.ZipFile) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 
 from reseau.data.splits import quotas
 from reseau.data.streams.npy_blocks import npy_blocks
-from reseau.data.streams.order import Piece
 from reseau.data.streams.parquet_blocks import ParquetBlock, parquet_blocks
+from reseau.data.streams.read_order import Piece
 from reseau.data.table.recipe import Recipe
 from reseau.data.table.survey import Survey
 from reseau.disk import absent

@@ -14,7 +14,7 @@ from reseau.data.table.problems import AUTO, Problem, name_list
 from reseau.data.table.readings import Choices, droppable, form_of, lasts, notation_of, unlike_units
 from reseau.data.table.recipe import Column, LeftOut, folded, measured
 from reseau.data.table.tally import MOST_TEXTS, Tally
-from reseau.data.table.words import word_columns, words_of
+from reseau.data.table.word_columns import word_columns, words_of
 
 __all__ = [
     "Decided",

@@ -4,7 +4,7 @@ import numpy as np
 
 __all__ = ["digests_of"]
 
-ROWS_AT_ONCE = 4096
+ROWS_A_BLOCK = 4096
 START, FACTOR, STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(29)
 
 
@@ -23,8 +23,8 @@ def digests_of(rows: np.ndarray) -> np.ndarray:
         (np.True_, np.False_)
     """
     found = np.empty(len(rows), np.uint64)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part = np.ascontiguousarray(np.asarray(rows[start : start + ROWS_AT_ONCE], np.float64).T) + 0.0
+    for start in range(0, len(rows), ROWS_A_BLOCK):
+        part = np.ascontiguousarray(np.asarray(rows[start : start + ROWS_A_BLOCK], np.float64).T) + 0.0
         part[np.isnan(part)] = np.nan
         digest = np.full(part.shape[1], START)
         for column in part.view(np.uint64):
@@ -32,5 +32,5 @@ def digests_of(rows: np.ndarray) -> np.ndarray:
             digest ^= digest >> STEP
             digest = (digest ^ START) * FACTOR
             digest ^= digest >> STEP
-        found[start : start + ROWS_AT_ONCE] = digest
+        found[start : start + ROWS_A_BLOCK] = digest
     return found

@@ -10,7 +10,7 @@ from reseau.data.table.decide import dashes_among
 from reseau.data.table.recipe import Column, Recipe, folded
 from reseau.data.table.survey import without_blanks
 from reseau.data.table.table import Table
-from reseau.data.table.words import words_of
+from reseau.data.table.word_columns import words_of
 from reseau.errors import DataError
 
 __all__ = ["is_plain", "read_rows", "read_target"]

@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["Moments"]
 
-AT_ONCE = 1 << 20
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ class Moments:
 
 def _parts(values: np.ndarray) -> list[np.ndarray]:
     """The values some at a time: what is computed of each part is small."""
-    return np.array_split(values, -(-len(values) // AT_ONCE))
+    return np.array_split(values, -(-len(values) // BLOCK))

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from reseau.disk import replace_file
 from reseau.errors import DataError
-from reseau.inspect.drawing.boxes import FAMILIES, text_width
+from reseau.inspect.drawing.diagram import FAMILIES, text_width
 from reseau.inspect.drawing.picture import INK, LINE, MUTED, SMALL
 from reseau.inspect.drawing.png import canvas, png_bytes, rectangle, write
 from reseau.inspect.drawing.svg import FONT

@@ -7,7 +7,7 @@ from pathlib import Path
 from reseau.disk import replace_file
 from reseau.errors import DataError
 from reseau.graph import Graph
-from reseau.inspect.drawing.boxes import diagram
+from reseau.inspect.drawing.diagram import diagram
 from reseau.inspect.drawing.picture import paint
 from reseau.inspect.drawing.png import to_png
 from reseau.inspect.drawing.svg import to_svg

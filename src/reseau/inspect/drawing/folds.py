@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reseau.graph import Graph, Node
+from reseau.inspect.describe import describe
 from reseau.inspect.shown import owned_sources, shown_nodes
-from reseau.inspect.words import describe
 
 __all__ = ["Fold", "find_folds"]
 

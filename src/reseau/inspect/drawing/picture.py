@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reseau.inspect.drawing.boxes import FAMILIES, Box, Diagram, text_width
+from reseau.inspect.drawing.diagram import FAMILIES, Box, Diagram, text_width
 from reseau.inspect.drawing.layout import STUB, Extent, Point, place
 
 __all__ = ["INK", "LABEL", "LINE", "MUTED", "NAME", "SMALL", "Label", "Picture", "PlacedBox", "Wire", "paint"]
@@ -89,9 +89,9 @@ def paint(diagram: Diagram, *, sideways: bool = False) -> Picture:
     sizes = [measure(box, entering[i], sideways) for i, box in enumerate(diagram.boxes)]
     layout = place(sizes, diagram.edges, diagram.late)
     long, across = layout.height, layout.width
-    room = long if sideways else across
-    width = max(room, 380.0)
-    shift = (width - room) / 2
+    extent = long if sideways else across
+    width = max(extent, 380.0)
+    shift = (width - extent) / 2
 
     def at(point: Point) -> Point:
         x, y = point[::-1] if sideways else point

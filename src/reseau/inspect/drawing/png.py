@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import Any
 
 from reseau.extras import import_extra
-from reseau.inspect.drawing.boxes import FAMILIES
+from reseau.inspect.drawing.diagram import FAMILIES
 from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Picture, PlacedBox, Wire
 
 __all__ = ["canvas", "png_bytes", "rectangle", "to_png", "write"]

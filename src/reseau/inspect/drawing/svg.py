@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-from reseau.inspect.drawing.boxes import FAMILIES
+from reseau.inspect.drawing.diagram import FAMILIES
 from reseau.inspect.drawing.picture import INK, LABEL, LINE, MUTED, NAME, SMALL, Label, Picture, PlacedBox, Wire
 
 __all__ = ["to_svg"]

@@ -18,8 +18,8 @@ from onnx import AttributeProto, helper
 from reseau.errors import ModelFileError, ShapeError
 from reseau.graph import Input, Node, Parameter, State, apply_op
 from reseau.initializers import Given
-from reseau.modelfiles.onnx.axes import Reading
 from reseau.modelfiles.onnx.foreign import Listed, Needs, Value
+from reseau.modelfiles.onnx.input_axes import Reading
 from reseau.modelfiles.onnx.known import Known, entries
 from reseau.modelfiles.onnx.node_order import in_order, read_by
 from reseau.modelfiles.onnx.numpy_values import moves_texts
@@ -233,7 +233,7 @@ class Importer(Known):
     def initializer(self, name: str, value: np.ndarray) -> Node:
         """An array of the file: what training moves if it holds real numbers and has an axis, else a constant."""
         real = jnp.issubdtype(value.dtype, jnp.floating)
-        if not real or value.ndim == 0 or value.size == 0 or self.at_once:
+        if not real or value.ndim == 0 or value.size == 0 or self.eager:
             return self.constant(value)
         node = Node(None, (), value.shape, name, Parameter(Given(value), name))
         self.stored[node] = value
@@ -301,7 +301,7 @@ class Importer(Known):
 
     def folded(self, node: Node, call: Call, name: str) -> Node:
         """The node, as a constant if it depends on constants or on known lengths alone."""
-        if node.op is None or self.at_once:
+        if node.op is None or self.eager:
             return node
         if self.is_unfed(node) and not self.is_fixed(node):
             grown = entries(node.shape) - sum(entries(n.shape) for n in call.inputs if isinstance(n, Node))
@@ -372,7 +372,7 @@ class Importer(Known):
             return self.expand(self, call, proto, within)
         results = rule(call)
         made = results if isinstance(results, tuple) else (results,)
-        read = [n for n in call.inputs if isinstance(n, Node)] if self.texts and not self.at_once else []
+        read = [n for n in call.inputs if isinstance(n, Node)] if self.texts and not self.eager else []
         texts = any(map(self.is_text, read)) and not all(map(self.is_fixed, read))
         if texts and moves_texts(made, call.inputs, self.is_text):
             raise Needs(tuple(dict.fromkeys(name for n in read for name in self.inputs_of(n))))

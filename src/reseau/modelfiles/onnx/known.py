@@ -28,12 +28,12 @@ class Known:
     Attributes:
         budget: What the whole reading may still take.
         exact: Whether the file's types of real numbers are more than one, so that each keeps its own.
-        at_once: Whether all inputs are fixed, and every value is computed when a rule or the caller asks for it.
+        eager: Whether all inputs are fixed, and every value is computed when a rule or the caller asks for it.
     """
 
     budget: Budget
     exact: bool = False
-    at_once: bool = False
+    eager: bool = False
     stored: dict[Node, np.ndarray] = field(default_factory=dict)
     types: dict[Node, np.dtype[Any]] = field(default_factory=dict)
     fixed_nodes: dict[Node, bool] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Known:
                 self.stored[n] = found
                 continue
             known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
-            if self.at_once and not n.op.host:
+            if self.eager and not n.op.host:
                 known = {p: v if v.dtype == object else jnp.asarray(v) for p, v in known.items()}
             self.stored[n] = np.asarray(evaluate([n], known)[n])
 

@@ -15,14 +15,14 @@ from reseau.compile_cache import Kept
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
-from reseau.graph.options import QUICK
+from reseau.graph.compiler_options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx import origin
-from reseau.modelfiles.onnx.axes import Reading, contradiction, readings
-from reseau.modelfiles.onnx.columns import peeled, recipe_in
+from reseau.modelfiles.onnx.column_inputs import recipe_in, without_columns
 from reseau.modelfiles.onnx.deferred import deferred_outputs
-from reseau.modelfiles.onnx.functions import expand
+from reseau.modelfiles.onnx.function_bodies import expand
 from reseau.modelfiles.onnx.importer import FAILURES, Importer, Listed, Needs, Value
+from reseau.modelfiles.onnx.input_axes import Reading, contradiction, readings
 from reseau.modelfiles.onnx.rules import READ
 from reseau.modelfiles.onnx.simplify import simplified
 from reseau.modelfiles.onnx.tensors import Arrays, Budget, budget_of, open_model
@@ -58,7 +58,7 @@ def read_model(
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
     if recipe is not None:  # ours, changed by another program
-        model, blanks = peeled(model, recipe) or model, recipe.missing == "impute"
+        model, blanks = without_columns(model, recipe) or model, recipe.missing == "impute"
     given = dict(fixed)
     try:
         graph, stored = imported(model, arrays, given, lengths, batch, blanks)
@@ -161,7 +161,7 @@ def run(model: onnx.ModelProto, given: Mapping[str, Any], compiled: bool = False
     """
     arrays = Arrays(Path("model.onnx"), 0, {})
     *_, way = readings(given_inputs(model), arrays, NOTHING, False)
-    importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, at_once=True)
+    importer = importer_of(model, arrays, way, budget=AMPLE, fixed=given, eager=True)
     with reading(arrays):
         _, outputs = walked(importer, model.graph)
         if compiled:

@@ -24,7 +24,7 @@ __all__ = ["simplified"]
 Axes = tuple[int, ...]
 
 
-class Turned(NamedTuple):
+class Permuted(NamedTuple):
     """The transpose of a node: axis `i` of the value is axis `axes[i]` of the node."""
 
     node: Node
@@ -67,7 +67,7 @@ def as_output(node: Node, name: str, others: Sequence[Node], read: Collection[No
 
 @dataclass
 class Walk:
-    """For every old node the new one, turned.
+    """For every old node the new one, with the order of its axes.
 
     Attributes:
         names: Names of old nodes.
@@ -79,7 +79,7 @@ class Walk:
     names: Mapping[Node, str]
     readers: Mapping[Node, int]
     stored: dict[Node, np.ndarray]
-    turned: dict[Node, Turned] = field(default_factory=dict)
+    permuted: dict[Node, Permuted] = field(default_factory=dict)
     plains: dict[Node, Node] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     read: set[Node] = field(default_factory=set)
@@ -87,9 +87,9 @@ class Walk:
     def add(self, node: Node) -> None:
         """Give an old node its new form."""
         if node.op is not None:
-            self.turned[node] = rebuild(node.op, node, self)
+            self.permuted[node] = rebuild(node.op, node, self)
             return
-        self.turned[node] = Turned(node, tuple(range(len(node.shape))))
+        self.permuted[node] = Permuted(node, tuple(range(len(node.shape))))
         if node.name is not None:
             self.claimed.add(node.name)
 
@@ -108,7 +108,7 @@ class Walk:
 
     def plain(self, node: Node) -> Node:
         """The new node in the old one's order of axes."""
-        made, axes = self.turned[node]
+        made, axes = self.permuted[node]
         if axes == tuple(range(len(axes))):
             return made
         if node not in self.plains:
@@ -117,8 +117,8 @@ class Walk:
 
     def matched(self, node: Node, axes: Axes) -> Node:
         """The new node whose transpose by `axes` broadcasts as the old one does."""
-        if self.turned[node].axes == axes:
-            return self.turned[node].node
+        if self.permuted[node].axes == axes:
+            return self.permuted[node].node
         x = self.plain(node)
         if self.is_single(x):
             return x
@@ -177,24 +177,24 @@ class Walk:
 
 
 @singledispatch
-def rebuild(op: Op, node: Node, walk: Walk) -> Turned:
+def rebuild(op: Op, node: Node, walk: Walk) -> Permuted:
     """The node on its new parents; by default in the old order of axes."""
     return untouched(walk.made(op, node, *(walk.plain(p) for p in node.parents)))
 
 
-def untouched(node: Node) -> Turned:
+def untouched(node: Node) -> Permuted:
     """A node in its own order of axes."""
-    return Turned(node, tuple(range(len(node.shape))))
+    return Permuted(node, tuple(range(len(node.shape))))
 
 
 @rebuild.register
-def _(op: ops.Transpose, node: Node, walk: Walk) -> Turned:
-    made, axes = walk.turned[node.parents[0]]
-    return Turned(made, tuple(axes[a] for a in op.axes))
+def _(op: ops.Transpose, node: Node, walk: Walk) -> Permuted:
+    made, axes = walk.permuted[node.parents[0]]
+    return Permuted(made, tuple(axes[a] for a in op.axes))
 
 
 @rebuild.register
-def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
+def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Permuted:
     x = walk.plain(node.parents[0])
     if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
         return untouched(walk.reshaped(x, node.shape))
@@ -205,9 +205,9 @@ def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Turned:
 @rebuild.register(ops.Negative)
 @rebuild.register(ops.Dropout)
 @rebuild.register(ops.Cast)
-def _(op: Op, node: Node, walk: Walk) -> Turned:
-    made, axes = walk.turned[node.parents[0]]
-    return Turned(walk.made(op, node, made), axes)
+def _(op: Op, node: Node, walk: Walk) -> Permuted:
+    made, axes = walk.permuted[node.parents[0]]
+    return Permuted(walk.made(op, node, made), axes)
 
 
 @rebuild.register(ops.Add)
@@ -221,62 +221,62 @@ def _(op: Op, node: Node, walk: Walk) -> Turned:
 @rebuild.register(ops.Less)
 @rebuild.register(ops.LessOrEqual)
 @rebuild.register(ops.Where)
-def _(op: Op, node: Node, walk: Walk) -> Turned:
+def _(op: Op, node: Node, walk: Walk) -> Permuted:
     axes = common(node, walk)
-    return Turned(walk.made(op, node, *(walk.matched(p, axes) for p in node.parents)), axes)
+    return Permuted(walk.made(op, node, *(walk.matched(p, axes) for p in node.parents)), axes)
 
 
 @rebuild.register
-def _(op: ops.Concatenate, node: Node, walk: Walk) -> Turned:
+def _(op: ops.Concatenate, node: Node, walk: Walk) -> Permuted:
     axes = common(node, walk)
     parents = (walk.matched(p, axes) for p in node.parents)
-    return Turned(walk.made(ops.Concatenate(axes[op.axis % len(axes)]), node, *parents), axes)
+    return Permuted(walk.made(ops.Concatenate(axes[op.axis % len(axes)]), node, *parents), axes)
 
 
 def common(node: Node, walk: Walk) -> Axes:
     """The order of axes that most parents of full rank have."""
     rank = len(node.shape)
-    orders = Counter(walk.turned[p].axes for p in node.parents if len(p.shape) == rank and p.op is not None)
+    orders = Counter(walk.permuted[p].axes for p in node.parents if len(p.shape) == rank and p.op is not None)
     return max(orders, key=lambda a: (orders[a], a != tuple(range(rank))), default=tuple(range(rank)))
 
 
 @rebuild.register(ops.Softmax)
 @rebuild.register(ops.LogSoftmax)
-def _(op: ops.Softmax | ops.LogSoftmax, node: Node, walk: Walk) -> Turned:
-    made, axes = walk.turned[node.parents[0]]
-    return Turned(walk.made(type(op)(axes[op.axis % len(axes)]), node, made), axes)
+def _(op: ops.Softmax | ops.LogSoftmax, node: Node, walk: Walk) -> Permuted:
+    made, axes = walk.permuted[node.parents[0]]
+    return Permuted(walk.made(type(op)(axes[op.axis % len(axes)]), node, made), axes)
 
 
 @rebuild.register
-def _(op: Reduction, node: Node, walk: Walk) -> Turned:
-    made, axes = walk.turned[node.parents[0]]
+def _(op: Reduction, node: Node, walk: Walk) -> Permuted:
+    made, axes = walk.permuted[node.parents[0]]
     gone = tuple(sorted(axes[a % len(axes)] for a in op.axes))
     y = walk.made(type(op)(gone, op.keepdims), node, made)
     if op.keepdims:
-        return Turned(y, axes)
+        return Permuted(y, axes)
     kept = [axes[a] for a in range(len(axes)) if axes[a] not in gone]
-    return Turned(y, tuple(sorted(kept).index(a) for a in kept))
+    return Permuted(y, tuple(sorted(kept).index(a) for a in kept))
 
 
 @rebuild.register
-def _(op: ops.Slice, node: Node, walk: Walk) -> Turned:
+def _(op: ops.Slice, node: Node, walk: Walk) -> Permuted:
     if op.places:
         return untouched(walk.made(op, node, *(walk.plain(p) for p in node.parents)))
-    made, axes = walk.turned[node.parents[0]]
-    return Turned(walk.made(replace(op, axis=axes[op.axis % len(axes)]), node, made), axes)
+    made, axes = walk.permuted[node.parents[0]]
+    return Permuted(walk.made(replace(op, axis=axes[op.axis % len(axes)]), node, made), axes)
 
 
 @rebuild.register
-def _(op: ops.Pad, node: Node, walk: Walk) -> Turned:
-    made, axes = walk.turned[node.parents[0]]
+def _(op: ops.Pad, node: Node, walk: Walk) -> Permuted:
+    made, axes = walk.permuted[node.parents[0]]
     pads = tuple(op.pads[axes.index(i)] for i in range(len(axes)))
-    return Turned(walk.made(ops.Pad(pads, op.mode, op.value), node, made), axes)
+    return Permuted(walk.made(ops.Pad(pads, op.mode, op.value), node, made), axes)
 
 
 @rebuild.register
-def _(op: ops.Take, node: Node, walk: Walk) -> Turned:
+def _(op: ops.Take, node: Node, walk: Walk) -> Permuted:
     x, indices = node.parents
-    made, axes = walk.turned[x]
+    made, axes = walk.permuted[x]
     if len(indices.shape) != 1:
         return untouched(walk.made(op, node, walk.plain(x), walk.plain(indices)))
-    return Turned(walk.made(ops.Take(axes[op.axis % len(axes)]), node, made, walk.plain(indices)), axes)
+    return Permuted(walk.made(ops.Take(axes[op.axis % len(axes)]), node, made, walk.plain(indices)), axes)

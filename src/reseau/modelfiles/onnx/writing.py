@@ -13,11 +13,11 @@ from reseau import ops
 from reseau.disk import replace_file
 from reseau.graph import Graph, Input, Node
 from reseau.modelfiles.onnx import deferred, origin
-from reseau.modelfiles.onnx.checks import Written, check
 from reseau.modelfiles.onnx.class_maps import as_maps, maps_type
-from reseau.modelfiles.onnx.columns import DOMAIN, VERSION, declare_columns, recipe_of
+from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
 from reseau.modelfiles.onnx.rules import WRITE
+from reseau.modelfiles.onnx.self_check import Written, check
 
 __all__ = ["Channels", "to_model", "write_graph"]
 

@@ -90,8 +90,8 @@ def choose(which: str, shapes: Shapes) -> str:
     written = shapes.places * window * shapes.inputs * (8 if shapes.dtype == "float64" else 4)  # bytes of an example
     if written > MOST_BYTES_OF_AN_EXAMPLE or window > LARGEST_WINDOW_OF_SHIFTS:
         return "xla"
-    at_once = window == 1 or shapes.batch == 1 or written * shapes.batch <= MOST_BYTES_AT_ONCE
-    product = "rows" if at_once else "blocks"
+    fits = window == 1 or shapes.batch == 1 or written * shapes.batch <= MOST_BYTES_WRITTEN
+    product = "rows" if fits else "blocks"
     if window == 1 or shapes.dtype == "float64":
         return product
     strided = max(shapes.windows.stride) > 1
@@ -115,7 +115,7 @@ MOST_GROUPS_SPLIT = 8
 LARGEST_WINDOW_WRITTEN_BACK = 25
 """Places of a window, each of which is a padded array in the sum that goes back: 7×7 takes 1.7 times XLA's time."""
 
-MOST_BYTES_AT_ONCE = 4 * 2**20
+MOST_BYTES_WRITTEN = 4 * 2**20
 """Bytes of written-out windows up to which the whole batch is written out at once."""
 
 MOST_BYTES_OF_AN_EXAMPLE = 16 * 2**20

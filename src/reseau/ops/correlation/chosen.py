@@ -9,8 +9,8 @@ from jax import Array, lax
 
 from reseau.ops.correlation.choice import Shapes, block_of, choose
 from reseau.ops.correlation.direct import Direct
+from reseau.ops.correlation.im2col import Rows
 from reseau.ops.correlation.parts import Blocks, Method, Shares, Split, Stacked
-from reseau.ops.correlation.rows import Rows
 from reseau.ops.correlation.shifts import Shifts
 from reseau.ops.windows import Windows
 

@@ -27,7 +27,7 @@ class Shifts:
         return weighted_sum(self.windows, self.repeated(x), w)
 
     def to_input(self, g: Array, w: Array, lengths: tuple[int, ...]) -> Array:
-        """The cotangent spread by the stride, and read with the kernel turned round."""
+        """The cotangent spread by the stride, and read with the kernel reversed."""
         v = self.windows
         pads = v.pads_back(lengths, g.shape[1:-1])
         spread = [(*pair, s - 1) for pair, s in zip(pads, v.stride, strict=True)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reseau.theory.generalization.certify_settings import CertificateSettings
-from reseau.theory.shallow.network import FloatArray, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, row_norms
 
 __all__ = ["assumed", "checked", "delta_split", "formula", "kind", "suspicions"]
 

@@ -25,7 +25,7 @@ from reseau.theory.generalization.terms import (
 from reseau.theory.rounding import divide_up, product_up, sum_up, up
 from reseau.theory.score_losses import score_loss
 from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_upper
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, row_norms
 
 __all__ = ["certify", "certify_errors", "commitment"]
 

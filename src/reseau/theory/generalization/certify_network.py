@@ -8,7 +8,7 @@ import numpy as np
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify
 from reseau.theory.generalization.certify_settings import ANY_UNIT, CertificateSettings
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 if TYPE_CHECKING:
     from reseau.network import Network

@@ -11,7 +11,7 @@ import numpy as np
 from reseau.errors import DataError
 from reseau.theory.rounding import up
 from reseau.theory.score_losses import score_loss
-from reseau.theory.shallow.network import ShallowNetwork
+from reseau.theory.shallow.shallow_network import ShallowNetwork
 
 __all__ = ["ANY_UNIT", "CHOICES", "GRID", "CertificateSettings"]
 

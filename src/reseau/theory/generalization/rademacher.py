@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.rounding import divide_up, log_up, product_up, root_up, squares_up, sum_up, up
-from reseau.theory.shallow.network import FloatArray, inputs_of, lift, positive_scale, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, positive_scale, row_norms
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
 
 __all__ = ["Estimate", "moment", "rademacher"]

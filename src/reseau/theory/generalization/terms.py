@@ -3,7 +3,7 @@
 import numpy as np
 
 from reseau.theory.rounding import TINY, divide_up, log_ratio_up, norms_up, product_up, root_up, sum_up, up
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, row_norms
 
 __all__ = [
     "ball_complexity",

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.theory.optimum.exact_objective import objective
 from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum
-from reseau.theory.optimum.objective import objective
-from reseau.theory.optimum.problem import examples_of
+from reseau.theory.optimum.training_problem import examples_of
 from reseau.theory.plotting import new_axes
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, lift
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, lift
 
 __all__ = ["MeanField", "MeanFieldFigure", "mean_field", "mean_field_figure"]
 

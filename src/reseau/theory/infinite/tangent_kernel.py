@@ -13,11 +13,11 @@ from reseau.graph.backprop import backprop, constants, evaluate
 from reseau.graph.values import check_finite_params, read_inputs
 from reseau.network import Network
 from reseau.ops.base import BATCH
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["tangent_kernel"]
 
-AT_ONCE = 128  # rows whose derivatives are held on each side
+BLOCK = 128  # rows whose derivatives are held on each side
 
 
 def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any = None) -> FloatArray:
@@ -77,8 +77,8 @@ def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any =
         jacobian = jax.jit(jax.vmap(entries, (None, 0)))
 
         def blocks(rows: tuple[np.ndarray, ...]) -> Any:
-            for i in range(0, len(rows[0]), AT_ONCE):
-                yield np.asarray(jacobian(stored, tuple(r[i : i + AT_ONCE] for r in rows)))
+            for i in range(0, len(rows[0]), BLOCK):
+                yield np.asarray(jacobian(stored, tuple(r[i : i + BLOCK] for r in rows)))
 
         kernel = [
             np.concatenate([np.einsum("ncp,mdp->nmcd", a, b, optimize=True) for b in blocks(right)], 1)

@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from reseau.theory.optimum.convex_program import Matrix, Program
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, row_norms
 
 __all__ = ["borders_of", "solve_cells"]
 

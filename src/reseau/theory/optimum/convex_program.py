@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from reseau.extras import import_extra
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["Matrix", "Program"]
 

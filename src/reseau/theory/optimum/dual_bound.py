@@ -14,10 +14,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.rationals import Integers, Scaled, float_down, float_up, root_above, scaled
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.shallow.strongest import strongest_neuron, supremum_bound
 
 __all__ = ["constrained_dual", "in_domain", "penalized_dual"]
@@ -34,7 +34,7 @@ class _Multiplier:
     cap: Fraction
 
 
-def penalized_dual(problem: Problem, multiplier: FloatArray, *, correlation: float | None = None) -> float:
+def penalized_dual(problem: TrainingProblem, multiplier: FloatArray, *, correlation: float | None = None) -> float:
     """No network, of any width, has `(1/n) Σ_i l(y_i, f(x_i)) + strength ‖f‖` below this number.
 
     Args:
@@ -53,7 +53,7 @@ def penalized_dual(problem: Problem, multiplier: FloatArray, *, correlation: flo
 
 
 def constrained_dual(
-    problem: Problem, multiplier: FloatArray, bound: float, *, correlation: float | None = None
+    problem: TrainingProblem, multiplier: FloatArray, bound: float, *, correlation: float | None = None
 ) -> float:
     """No network of path norm at most `bound` has `(1/n) Σ_i l(y_i, f(x_i))` below this number; as `penalized_dual`."""
     a = _multiplier(problem, multiplier)
@@ -74,7 +74,7 @@ def in_domain(score: ScoreLoss, targets: FloatArray, slope: FloatArray) -> Float
     return result
 
 
-def _multiplier(problem: Problem, multiplier: FloatArray) -> _Multiplier | None:
+def _multiplier(problem: TrainingProblem, multiplier: FloatArray) -> _Multiplier | None:
     """Exact multipliers near those given; None when rounding leaves none in the domain."""
     score, targets = problem.score, problem.targets
     a = np.asarray(multiplier, dtype=np.float64)
@@ -133,7 +133,7 @@ def _capped(score: ScoreLoss, targets: FloatArray, a: Scaled) -> _Multiplier | N
     return _Multiplier(a.values, a.scale, min(Fraction(1), Fraction(a.scale, largest)) if largest else Fraction(1))
 
 
-def _largest(a: _Multiplier, problem: Problem, correlation: float | None) -> Fraction | None:
+def _largest(a: _Multiplier, problem: TrainingProblem, correlation: float | None) -> Fraction | None:
     """At least the largest correlation of the multipliers, divided by n, with a neuron of norm one."""
     points, radius, n = problem.points, problem.radius, len(problem.points)
     if problem.bias != "penalized":
@@ -227,7 +227,7 @@ def _along(targets: FloatArray, a: _Multiplier) -> Fraction:
     return Fraction(sum(v * t for v, t in zip(a.values, y.values, strict=True)), a.scale * y.scale)
 
 
-def _value(problem: Problem, a: _Multiplier, most: Fraction, cost: Fraction) -> float:
+def _value(problem: TrainingProblem, a: _Multiplier, most: Fraction, cost: Fraction) -> float:
     """`-(1/n) Σ_i l*(y_i, s a_i) - s cost`, rounded down, at `s = most`; for the squared loss, the best `s` below."""
     score, targets, n = problem.score, problem.targets, len(problem.targets)
     if score.name == "logistic":

@@ -9,12 +9,12 @@ from scipy.optimize import brentq
 
 from reseau.errors import DataError
 from reseau.theory.optimum.dual_bound import constrained_dual, penalized_dual
+from reseau.theory.optimum.exact_objective import objective_up
 from reseau.theory.optimum.newton import refine_outputs
-from reseau.theory.optimum.objective import objective_up
-from reseau.theory.optimum.problem import Problem, examples_of
+from reseau.theory.optimum.training_problem import TrainingProblem, examples_of
 from reseau.theory.rounding import difference_up
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, lift
 from reseau.theory.shallow.projections import project_l1, prox_l1
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, lift
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
 
 __all__ = ["Solution", "fewer_neurons", "frank_wolfe", "frank_wolfe_penalized"]
@@ -60,7 +60,7 @@ class Solution:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Problem(Problem):
+class _Problem(TrainingProblem):
     """With what its steps need; the strength is 0 where the path norm is bounded."""
 
     lifted: FloatArray  # (n, d + 1)

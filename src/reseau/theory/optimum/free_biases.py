@@ -6,16 +6,16 @@ from scipy import sparse
 
 from reseau.theory.optimum.convex_program import Matrix, Program
 from reseau.theory.optimum.dual_bound import in_domain, penalized_dual
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 
 __all__ = ["spline_optimum"]
 
 Indices = npt.NDArray[np.intp]
 
 
-def spline_optimum(problem: Problem) -> tuple[ShallowNetwork, float]:
+def spline_optimum(problem: TrainingProblem) -> tuple[ShallowNetwork, float]:
     """A network optimal for free biases, and a proved bound below every objective.
 
     Unknowns: values at the distinct abscissas, slopes between them, and bounds on the changes of
@@ -97,27 +97,27 @@ def _hats(x: FloatArray, knots: FloatArray, columns: int) -> Matrix:
 
 
 def _network(knots: FloatArray, values: FloatArray, skip: bool) -> ShallowNetwork:
-    """The spline as a network: kinks turned so that as little slope as possible is left over."""
+    """The spline as a network: neurons face left so that as little slope as possible is left over."""
     radius = max(float(np.abs(knots).max()), 1e-300)
     slopes = np.diff(values) / np.diff(knots)
     if not len(slopes):
         return ShallowNetwork(np.zeros((1, 1)), np.ones(1), values[:1], radius)
     jumps = np.diff(slopes)
-    turned = np.zeros(len(jumps))
+    left_facing = np.zeros(len(jumps))
     rest = float(slopes[0])
     if not skip:
-        for k in np.flatnonzero(jumps * slopes[0] < 0):  # each turned share lowers what is left
-            turned[k] = min(1.0, -rest / jumps[k])
-            rest += turned[k] * jumps[k]
+        for k in np.flatnonzero(jumps * slopes[0] < 0):  # each share that faces left lowers what is left
+            left_facing[k] = min(1.0, -rest / jumps[k])
+            rest += left_facing[k] * jumps[k]
     inner = knots[1:-1]
-    carried = float(turned @ (jumps * (inner - knots[0])))  # left-facing neurons at the left end
+    carried = float(left_facing @ (jumps * (inner - knots[0])))  # left-facing neurons at the left end
     # What is left over is carried by a neuron that is active from one width before the data on, and a constant.
     start = float(2 * knots[0] - knots[-1])
     level = float(values[0]) - carried - rest * (float(knots[0]) - start)
     rows = np.concatenate(
         [
-            np.column_stack([np.ones_like(inner), -inner, (1 - turned) * jumps]),
-            np.column_stack([-np.ones_like(inner), inner, turned * jumps]),
+            np.column_stack([np.ones_like(inner), -inner, (1 - left_facing) * jumps]),
+            np.column_stack([-np.ones_like(inner), inner, left_facing * jumps]),
             [[1.0, -start, rest], [0.0, 1.0, level]],
         ]
     )

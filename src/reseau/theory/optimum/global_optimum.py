@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
+from reseau.theory.optimum.exact_objective import objective, objective_up
 from reseau.theory.optimum.free_biases import spline_optimum
-from reseau.theory.optimum.objective import objective, objective_up
 from reseau.theory.optimum.penalized_biases import cell_optimum
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.plotting import ROUNDING, new_axes
 from reseau.theory.rounding import difference_up
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of
 from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["Gap", "Optimum", "global_optimum", "optimality_gap"]
@@ -156,7 +156,7 @@ def global_optimum(
     Source: M. Pilanci and T. Ergen, *Neural networks are convex regularizers*, 2020 (the convex
         program, one cone for each activation pattern); docs/theory/optimum.md.
     """
-    problem = Problem.of(X, y, loss, strength, bias, radius)
+    problem = TrainingProblem.of(X, y, loss, strength, bias, radius)
     points, targets = problem.points, problem.targets
     if not (np.isfinite(strength) and strength > 0 and np.isfinite(radius) and radius > 0):
         raise DataError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["refine_outputs"]
 

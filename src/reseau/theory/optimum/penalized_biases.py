@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from reseau.theory.optimum.cell_program import borders_of, solve_cells
 from reseau.theory.optimum.dual_bound import in_domain, penalized_dual
-from reseau.theory.optimum.objective import objective_up
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.exact_objective import objective_up
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, lift, row_norms
 from reseau.theory.shallow.strongest import line_candidates, supremum_above
 from reseau.theory.shallow.strongest_in_plane import Circles
 
@@ -28,7 +28,7 @@ VANISHED = 1e-10  # of the sum of the norms: below, a vector of the solver is ze
 Cell = tuple[bytes, float]  # which points are active, and the sign of the output
 
 
-def cell_optimum(problem: Problem, tolerance: float) -> tuple[ShallowNetwork, float]:
+def cell_optimum(problem: TrainingProblem, tolerance: float) -> tuple[ShallowNetwork, float]:
     """A network optimal for penalized biases, and a proved bound below every objective.
 
     Neurons of one sign active on the same points add up without a larger norm, so one vector for each
@@ -109,7 +109,7 @@ class _Task:
     Inputs, lifted, of norm at most one, and targets of size one: `size` and `unit` are what one stands for.
     """
 
-    given: Problem  # in the order of the points below
+    given: TrainingProblem  # in the order of the points below
     points: FloatArray  # (n, d)
     targets: FloatArray  # (n,)
     penalty: float
@@ -120,7 +120,7 @@ class _Task:
     circles: Circles | None  # of two inputs
 
     @classmethod
-    def of(cls, problem: Problem) -> "_Task":
+    def of(cls, problem: TrainingProblem) -> "_Task":
         score, radius = problem.score, problem.radius
         order = np.argsort(problem.points[:, 0], kind="stable")
         points, targets = problem.points[order], problem.targets[order]

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
+from reseau.theory.optimum.exact_objective import objective
 from reseau.theory.optimum.global_optimum import Optimum, global_optimum
-from reseau.theory.optimum.objective import objective
 from reseau.theory.plotting import ROUNDING, new_axes
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["WidthFigure", "width_figure"]

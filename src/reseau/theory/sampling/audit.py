@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.sampling.schemes import Draw
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["Audit", "Decomposition", "audit", "check_decomposition"]
 

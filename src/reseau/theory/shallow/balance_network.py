@@ -24,7 +24,7 @@ from reseau.ops.linear import Affine
 from reseau.ops.pooling import AveragePool, MaxPool
 from reseau.ops.reduction import Max, Mean, Sum
 from reseau.ops.shapes import ReshapeTo, Transpose
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["Balanced", "balance_network", "path_norm_of"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.homogeneity import bias_beyond, directions_alike
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, positive_scale, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = ["CanonicalForm", "Comparison", "canonical", "same_function"]
 
@@ -297,11 +297,11 @@ def _probes(form: CanonicalForm, radius: float, *, inside: bool) -> Iterator[Flo
         others = np.arange(len(jumps)) != k
         for attempt in range(8):
             foot = -offsets[k] * normals[k]
-            room = np.sqrt(max(radius**2 - offsets[k] ** 2, 0.0)) if inside else radius
+            half_chord = np.sqrt(max(radius**2 - offsets[k] ** 2, 0.0)) if inside else radius
             tangent = rng.normal(size=dimension)
             tangent -= (tangent @ normals[k]) * normals[k]
             if dimension > 1:
-                foot = foot + tangent * (room * rng.uniform() / np.linalg.norm(tangent))
+                foot = foot + tangent * (half_chord * rng.uniform() / np.linalg.norm(tangent))
             distances = np.abs(normals[others] @ foot + offsets[others])
             free = min(radius, *distances) if distances.size else radius
             free = min(free, radius - float(np.linalg.norm(foot))) if inside else free

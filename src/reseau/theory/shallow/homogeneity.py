@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, positive_scale, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = [
     "balance",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.homogeneity import normalize
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, positive_scale, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = [
     "Neurons",

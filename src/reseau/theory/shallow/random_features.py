@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.plotting import new_axes
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork, inputs_of, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, lift, row_norms
 
 __all__ = [
     "FeatureFigure",

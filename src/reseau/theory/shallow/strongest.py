@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray, inputs_of, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, row_norms
 from reseau.theory.shallow.strongest_in_plane import Circles
 
 __all__ = ["Maximum", "line_candidates", "strongest_neuron", "supremum_above", "supremum_bound"]

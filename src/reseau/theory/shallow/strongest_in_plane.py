@@ -7,11 +7,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from reseau.theory.shallow.network import FloatArray, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, lift, row_norms
 
 __all__ = ["Circles"]
 
-AT_ONCE = 2**19  # events, points times their circles, held in memory
+BLOCK = 2**19  # events, points times their circles, held in memory
 LOOSE = 1e-9  # of a cosine: a candidate on the border of its cell is taken, for its correlation is then computed
 
 Found = tuple[FloatArray, FloatArray]
@@ -45,7 +45,7 @@ class Circles:
         lifted = lift(distinct, radius)
         exponent = _exponent(lifted)
         lifted = np.ldexp(lifted, -exponent)
-        few = 2 * len(lifted) ** 2 <= AT_ONCE
+        few = 2 * len(lifted) ** 2 <= BLOCK
         return cls(lifted, exponent, place.ravel(), tuple(_blocks(lifted)) if few else None)
 
     def candidates(self, c: FloatArray, above: float = np.inf) -> Found:
@@ -167,7 +167,7 @@ def _blocks(lifted: FloatArray) -> Iterator[_Block]:
     n = len(lifted)
     if n == 1:
         return
-    count = max(1, AT_ONCE // (2 * n))
+    count = max(1, BLOCK // (2 * n))
     for start in range(0, n, count):
         yield _block(np.arange(start, min(start + count, n)), lifted)
 

@@ -10,14 +10,14 @@ import numpy as np
 from reseau.graph.backprop import evaluate
 from reseau.losses import Loss
 from reseau.objective import Examples
-from reseau.theory.stochastic.network import StochasticNetwork, drawn
+from reseau.theory.stochastic.stochastic_network import StochasticNetwork, drawn
 
 __all__ = ["LossOfRow", "drawn_losses", "loss_of_row", "losses_of_mean"]
 
 LossOfRow = Callable[[Any, Any], Any]
 """From scores and targets to one number from 0 to 1 a row."""
 
-AT_ONCE = 64  # draws in one call
+BLOCK = 64  # draws in one call
 
 
 def loss_of_row(loss: Loss, within: float | None, largest: float | None) -> LossOfRow:
@@ -66,7 +66,7 @@ def drawn_losses(
         return jax.lax.scan(one, None, numbers)[1]
 
     mean, deviation = ({name: given[name] for name in sorted(given)} for given in (varied.mean, varied.deviation))
-    numbers = np.arange(-(-draws // AT_ONCE) * AT_ONCE, dtype=np.uint32).reshape(-1, AT_ONCE)
+    numbers = np.arange(-(-draws // BLOCK) * BLOCK, dtype=np.uint32).reshape(-1, BLOCK)
     numbers = np.minimum(numbers, draws - 1)
     sums = [np.asarray(several(mean, deviation, data, part), np.float64) for part in numbers]
     # a sum of whole numbers is exact, one of others is within `rows` roundings

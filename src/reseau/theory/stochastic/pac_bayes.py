@@ -22,8 +22,8 @@ from reseau.theory.sequential.anytime import sequential_mean_upper
 from reseau.theory.stochastic.drawn_risk import LossOfRow, drawn_losses, loss_of_row, losses_of_mean
 from reseau.theory.stochastic.gaussians import GRID, Divergence, divergence
 from reseau.theory.stochastic.inverse_kl import pac_bayes_bound
-from reseau.theory.stochastic.network import StochasticNetwork
 from reseau.theory.stochastic.posterior import DivergencePenalty, deviations_of, means_of, noisy, scales_of
+from reseau.theory.stochastic.stochastic_network import StochasticNetwork
 from reseau.training.fit import FitResult, fit
 
 __all__ = ["PacBayes", "pac_bayes"]

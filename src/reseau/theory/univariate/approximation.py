@@ -10,7 +10,7 @@ import numpy as np
 from reseau.console import Told, told_where_slow
 from reseau.errors import DataError
 from reseau.theory.plotting import new_axes
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.chords import MARGIN, Chords, of_callable, of_expression
 from reseau.theory.univariate.expression import Expression, parse
 from reseau.theory.univariate.fewest_neurons import least_neurons, turning_away

@@ -9,7 +9,7 @@ import numpy as np
 
 from reseau.console import Told
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.expression import Expression
 
 __all__ = ["MARGIN", "Chords", "of_callable", "of_expression"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.ball_arithmetic import CELL_RULES, VALUES, Cell, Jet, balls
 
 __all__ = ["Enclosure", "Expression", "parse"]

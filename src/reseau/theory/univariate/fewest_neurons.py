@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from reseau.console import Told
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.fewest_pieces import Where, min_pieces
 from reseau.theory.univariate.pieces import PWL
 from reseau.theory.univariate.realization import LineNetwork
@@ -69,10 +69,10 @@ def _side(t: float, x: FloatArray, y: FloatArray, tolerance: float, mode: Where)
     if not len(x):
         return []
     path = _from_zero(t, x, y, tolerance, mode)
-    at_once = min_pieces(np.append(t, x), np.append(0.0, y), np.append(0.0, np.full(len(x), tolerance)), mode)
+    jumping = min_pieces(np.append(t, x), np.append(0.0, y), np.append(0.0, np.full(len(x), tolerance)), mode)
     knots, slopes = [float(k) for k in path.knots], [0.0, *map(float, path.slopes[1:])]
-    if at_once.pieces <= len(knots):  # as many neurons, and one piece less: none is 0
-        knots, slopes = [t, *map(float, at_once.knots)], [0.0, *map(float, at_once.slopes)]
+    if jumping.pieces <= len(knots):  # as many neurons, and one piece less: none is 0
+        knots, slopes = [t, *map(float, jumping.knots)], [0.0, *map(float, jumping.slopes)]
     return [(1.0, -max(k, t), after - before) for k, (before, after) in zip(knots, pairwise(slopes), strict=True)]
 
 

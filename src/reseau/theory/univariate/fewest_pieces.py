@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.pieces import PWL, Number, numbers
 
 __all__ = ["Corridor", "min_pieces"]

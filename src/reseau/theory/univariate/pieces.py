@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.plotting import new_axes
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = ["PWL", "Number", "interpolate", "new_axes", "numbers"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.pieces import PWL, Number, numbers
 from reseau.theory.univariate.variation import best_turns, scale_of
 

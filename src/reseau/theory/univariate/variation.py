@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from reseau.errors import DataError
-from reseau.theory.shallow.network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.pieces import PWL
 
 __all__ = ["NormKind", "Turns", "always_active", "best_turns", "scale_of", "variation_norm"]

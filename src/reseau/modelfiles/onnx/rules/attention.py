@@ -1,4 +1,4 @@
-"""Attention as operators of com.microsoft say it: heads, what is kept of earlier calls, masks, turned places."""
+"""Attention as operators of com.microsoft say it: heads, what is kept of earlier calls, masks, rotary embedding."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -40,7 +40,7 @@ def attention(call: Call) -> tuple[Node | None, ...]:
     """Heads of scaled dot-product attention over one projection (features, 3 × hidden) of the input."""
     refused(call, range(6, len(call.inputs)), "its shared cache")
     if call.attribute("do_rotary", 0):
-        raise ValueError("its turned places are not supported")
+        raise ValueError("its rotary embedding is not supported")
     heads = call.attributes["num_heads"]
     y = apply_op(ops.Matmul(), call[0], call[1])
     y = y if call.get(2) is None else y + call[2]
@@ -78,7 +78,7 @@ def group_query_attention(call: Call) -> tuple[Node | None, ...]:
     if call.attribute("do_rotary", 0):
         at = place if call.get(9) is None else call[9]
         table, interleaved = angles(call, 7, at), bool(call.attribute("rotary_interleaved", 0))
-        q, k = turned(call, q, table, interleaved), turned(call, k, table, interleaved)
+        q, k = rotated(call, q, table, interleaved), rotated(call, k, table, interleaved)
     if call.get(3) is not None:
         k, v = (kept(call, call[i], new, place) for i, new in ((3, k), (4, v)))
     wide = (batch, groups, heads // groups, steps, width)
@@ -125,7 +125,7 @@ def kept(call: Call, old: Node, new: Node, place: Node) -> Node:
 
 
 def rotary_embedding(call: Call) -> Node:
-    """Pairs of features turned by angles that grow with their place."""
+    """Pairs of features rotated by angles that grow with their place."""
     if call.attribute("is_packed_batching", 0):
         raise ValueError("its batches in one row are not supported")
     x, at, (_, half) = call[0], call[1], call[2].shape
@@ -133,7 +133,7 @@ def rotary_embedding(call: Call) -> Node:
     y = apart(call, x, heads)
     if at.shape == (1,):
         at = call.reshaped(at, (1, 1)) + counted(call, y.shape[2])
-    y = turned(call, y, angles(call, 2, at), bool(call.attribute("interleaved", 0)))
+    y = rotated(call, y, angles(call, 2, at), bool(call.attribute("interleaved", 0)))
     return together(call, y) if len(x.shape) == 3 else y
 
 
@@ -144,8 +144,8 @@ def angles(call: Call, i: int, places: Node) -> tuple[Node, Node]:
     return call.reshaped(cosine, (rows, 1, *rest)), call.reshaped(sine, (rows, 1, *rest))
 
 
-def turned(call: Call, x: Node, table: tuple[Node, Node], interleaved: bool) -> Node:
-    """The array (batch, heads, length, width), the first of its features in pairs that are turned."""
+def rotated(call: Call, x: Node, table: tuple[Node, Node], interleaved: bool) -> Node:
+    """The array (batch, heads, length, width), the first of its features in pairs that are rotated."""
     cosine, sine = table
     half, width = int(cosine.shape[3]), int(x.shape[3])
     pairs = [(i, 2 * half, 2) for i in (0, 1)] if interleaved else [(0, half, 1), (half, 2 * half, 1)]

@@ -29,9 +29,9 @@ def scan(call: Call) -> tuple[Value | None, ...]:
     backwards = call.attribute("scan_input_directions", [0] * n)
     outputs = len(body.output) - len(states)
     places = call.attribute("scan_output_axes", [0] * outputs)
-    turned = call.attribute("scan_output_directions", [0] * outputs)
+    reverse_outputs = call.attribute("scan_output_directions", [0] * outputs)
     lengths = {s.shape[a] for a, s in zip(axes, sequences, strict=True)}
-    plain = not any((*axes, *backwards, *places, *turned))
+    plain = not any((*axes, *backwards, *places, *reverse_outputs))
     if plain and len(lengths) == 1 and (found := mapped(call, states, sequences)) is not None:
         return found
     if words := words_of(*lengths):
@@ -54,7 +54,7 @@ def scan(call: Call) -> tuple[Value | None, ...]:
         states = made[: len(states)]
         kept.append(made[len(states) :])
     joined = []
-    for parts, given_place, back in zip(zip(*kept, strict=True), places, turned, strict=True):
+    for parts, given_place, back in zip(zip(*kept, strict=True), places, reverse_outputs, strict=True):
         place = given_place % (len(parts[0].shape) + 1)
         rows = [one_more_axis(call, p, place) for p in parts]
         joined.append(apply_op(ops.Concatenate(place), *(reversed(rows) if back else rows)))

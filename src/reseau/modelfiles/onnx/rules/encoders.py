@@ -7,7 +7,7 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.columns import DOMAIN
+from reseau.modelfiles.onnx.column_inputs import DOMAIN
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, reads
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.ops.base import Op

@@ -45,7 +45,7 @@ def fused_conv(call: Call) -> Node:
     return activated(call, y if call.get(3) is None else y + call[3])
 
 
-def turned(x: Node, last: bool, batch: bool) -> Node:
+def transposed(x: Node, last: bool, batch: bool) -> Node:
     """The operand of a product with its last axes swapped, or its first ones moved behind."""
     rank = len(x.shape)
     axes = list(range(rank))
@@ -58,7 +58,7 @@ def turned(x: Node, last: bool, batch: bool) -> Node:
 
 def fused_matmul(call: Call) -> Node:
     sides = (
-        turned(call[i], *(bool(call.attribute(f"{k}{s}", 0)) for k in ("trans", "transBatch")))
+        transposed(call[i], *(bool(call.attribute(f"{k}{s}", 0)) for k in ("trans", "transBatch")))
         for i, s in enumerate("AB")
     )
     y = apply_op(ops.Matmul(), *sides)

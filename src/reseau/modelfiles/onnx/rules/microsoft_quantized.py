@@ -93,7 +93,8 @@ def q_linear_where(call: Call) -> Node:
 def q_gemm(call: Call) -> Node:
     """`alpha A B + C`, the levels of C being multiples of `alpha` times both scales; real where no scale is given."""
     sides = [plain_levels(call, 0, 2), plain_levels(call, 3, 5, 0 if call.attribute("transB", 0) else -1)]
-    sides = [microsoft.turned(x, bool(call.attribute(f"trans{s}", 0)), False) for x, s in zip(sides, "AB", strict=True)]
+    flags = [bool(call.attribute(f"trans{s}", 0)) for s in "AB"]
+    sides = [microsoft.transposed(x, flag, False) for x, flag in zip(sides, flags, strict=True)]
     y = apply_op(ops.Matmul(), *sides)
     if call.get(6) is not None:
         y = y + stored_bias(call, 6)

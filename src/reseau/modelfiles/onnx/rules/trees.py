@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from reseau import ops
 from reseau.errors import UnsupportedError
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.columns import DOMAIN
+from reseau.modelfiles.onnx.column_inputs import DOMAIN
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.encoders import named

@@ -69,10 +69,10 @@ def conv(call: Call) -> Node:
     kernel = tuple(int(n) for n in weight.shape[2:])
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     pads = padding(call, call[0].shape[2:], extents(kernel, dilation), stride)
-    turned = apply_op(ops.Transpose((*range(2, rank + 2), 1, 0)), weight)
+    channels_last = apply_op(ops.Transpose((*range(2, rank + 2), 1, 0)), weight)
     op = ops.Conv(stride, dilation, call.attribute("group", 1), pads)
     bias = () if call.get(2) is None else (call[2],)
-    return to_first(apply_op(op, to_last(x), turned, *bias))
+    return to_first(apply_op(op, to_last(x), channels_last, *bias))
 
 
 def conv_transpose(call: Call) -> Node:
@@ -94,10 +94,10 @@ def conv_transpose(call: Call) -> Node:
     else:
         pads = list(padding(call, lengths, extent, stride))
     cut = tuple((before, after - o) for (before, after), o in zip(pads, longer, strict=True))
-    turned = apply_op(ops.Transpose((*range(2, rank + 2), 0, 1)), weight)
+    channels_last = apply_op(ops.Transpose((*range(2, rank + 2), 0, 1)), weight)
     bias = () if call.get(2) is None else (call[2],)
     return to_first(
-        apply_op(ops.ConvTranspose(stride, dilation, call.attribute("group", 1), cut), to_last(x), turned, *bias)
+        apply_op(ops.ConvTranspose(stride, dilation, call.attribute("group", 1), cut), to_last(x), channels_last, *bias)
     )
 
 

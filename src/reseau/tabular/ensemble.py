@@ -27,7 +27,7 @@ from reseau.network import Network
 from reseau.ops import Affine
 from reseau.tabular.features import table_features
 from reseau.tabular.screening import CHOSEN, screened, shares_explained
-from reseau.tabular.settings import TableSettings
+from reseau.tabular.table_settings import TableSettings
 
 __all__ = [
     "ACTIVATIONS",

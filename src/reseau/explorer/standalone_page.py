@@ -15,7 +15,7 @@ from reseau.explorer.graph_view import draw_graph
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import plain_numbers
 from reseau.graph import Constant, Input, Node, Parameter
-from reseau.inspect.words import plain
+from reseau.inspect.describe import plain
 from reseau.losses import AbsoluteError, CrossEntropy, Hinge, Logistic, SquaredError
 from reseau.ops import Add, Affine, Divide, Multiply, Negative, Subtract
 from reseau.ops.activations import Gelu, LeakyRelu, Relu, Sigmoid, Softplus, Tanh

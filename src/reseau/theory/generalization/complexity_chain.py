@@ -8,7 +8,7 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.generalization.rademacher import Estimate, moment, rademacher
 from reseau.theory.rounding import divide_up, product_up, root_up, up
-from reseau.theory.shallow.network import inputs_of, row_norms
+from reseau.theory.shallow.shallow_network import inputs_of, row_norms
 
 __all__ = ["Chain", "Step", "complexity_chain"]
 

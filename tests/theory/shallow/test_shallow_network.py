@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reseau.errors import DataError, MissingExtraError
-from reseau.theory.shallow.network import ShallowNetwork, inputs_of, lift, row_norms
+from reseau.theory.shallow.shallow_network import ShallowNetwork, inputs_of, lift, row_norms
 
 
 def random_network(rng, width, dimension, outputs=None, radius=1.0):

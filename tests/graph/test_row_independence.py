@@ -6,7 +6,7 @@ import pytest
 import reseau as rs
 from reseau import ops
 from reseau.graph import constant
-from reseau.graph.rows import by_rows
+from reseau.graph.row_independence import by_rows
 
 X = rs.input("x", (4,))
 PICTURE = rs.input("picture", (6, 6, 2))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reseau.data import Recipe, Table
-from reseau.report.rows import are_known, row_digests
+from reseau.report.row_digests import are_known, row_digests
 
 
 def test_equal_rows_have_equal_digests_and_others_do_not():

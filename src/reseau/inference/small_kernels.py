@@ -26,12 +26,12 @@ window; 14×14×8 takes 31, and 13."""
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """`a @ b` of two matrices, so many rows at a time that one thread multiplies them."""
-    at_once = max(MOST_OF_A_PRODUCT // max(b.size, 1), 1)
-    if len(a) <= at_once:
+    block = max(MOST_OF_A_PRODUCT // max(b.size, 1), 1)
+    if len(a) <= block:
         return a @ b
     y = np.empty((len(a), b.shape[1]), a.dtype)
-    for start in range(0, len(a), at_once):
-        np.matmul(a[start : start + at_once], b, out=y[start : start + at_once])
+    for start in range(0, len(a), block):
+        np.matmul(a[start : start + block], b, out=y[start : start + block])
     return y
 
 

@@ -121,13 +121,13 @@ class TrainingRun:
         """The parameters that the optimizer keeps, and the states; the next chunk overwrites them."""
         return self.optimizer.kept(self.carry.params, self.carry.optimizer) | self.carry.states
 
-    def records(self, total: int, at_once: int | None = None) -> Generator[Record, None, None]:
-        """Run until `total` steps in chunks of at most `at_once` epochs; `most_epochs` may lower that on the way.
+    def records(self, total: int, max_epochs: int | None = None) -> Generator[Record, None, None]:
+        """Run until `total` steps in chunks of at most `max_epochs` epochs; `most_epochs` may lower that on the way.
 
         A run that is resumed at its end gives one record, of where it stands.
         """
         began, step, pace = time.perf_counter() - self.seconds, self.step, inf
-        room = self.room(total, at_once)
+        capacity = self.capacity(total, max_epochs)
         with ExitStack() as ended:
             ended.callback(self.feed.close)
             ended.callback(self.whole.spare.clear)
@@ -138,19 +138,19 @@ class TrainingRun:
                 record = self.record(step, total, self.seconds)
                 yield record if step % self.in_epoch else replace(record, losses=())
             while step < total:
-                epochs, count = self.team.agreed(self.next_chunk(step, total, pace, room))
-                seconds = self.run_chunk(step, total, epochs, count, room)
+                epochs, count = self.team.agreed(self.next_chunk(step, total, pace, capacity))
+                seconds = self.run_chunk(step, total, epochs, count, capacity)
                 # the first chunk is one step that may have been compiled: it says nothing about the pace
                 pace = seconds / (epochs * count) if step > self.step else SECONDS_A_CHUNK
                 step += epochs * count
                 yield self.record(step, total, time.perf_counter() - began)
                 self.remember(step)
 
-    def run_chunk(self, step: int, total: int, epochs: int, count: int, room: tuple[int, int]) -> float:
+    def run_chunk(self, step: int, total: int, epochs: int, count: int, capacity: tuple[int, int]) -> float:
         """Run the chunk at `step`; returns the seconds that its steps took, waiting for data not counted."""
         examples = self.feed.examples(step, total)
         started = time.perf_counter()
-        plan, fresh = self.feed.plan(step, epochs, count, room), step % self.in_epoch == 0
+        plan, fresh = self.feed.plan(step, epochs, count, capacity), step % self.in_epoch == 0
         chunk = Chunk(examples, plan, step, epochs, count, fresh, self.seed & 0xFFFFFFFF, self.settings)
         self.carry, self.losses = self.program.run(self.carry, chunk)
         stop = step + epochs * count
@@ -168,19 +168,19 @@ class TrainingRun:
         ended = not done or step == total
         return Record(epoch, step, means[-1], tuple(means) if ended else (), seconds, self.params)
 
-    def room(self, total: int, at_once: int | None) -> tuple[int, int]:
+    def capacity(self, total: int, max_epochs: int | None) -> tuple[int, int]:
         """The most epochs, and steps of an epoch, that a chunk can hold; fixed for the run, as shapes are."""
         places = self.feed.places
         work = 3 * places * self.program.work  # forward, and twice that going back
         fastest = int(SECONDS_A_CHUNK * WORK_A_SECOND / work)
-        return self.feed.room(max(min(PLACES_A_CHUNK // places, fastest), 1), total, at_once)
+        return self.feed.capacity(max(min(PLACES_A_CHUNK // places, fastest), 1), total, max_epochs)
 
-    def next_chunk(self, step: int, total: int, pace: float, room: tuple[int, int]) -> tuple[int, int]:
+    def next_chunk(self, step: int, total: int, pace: float, capacity: tuple[int, int]) -> tuple[int, int]:
         """Epochs and steps in each for the chunk that starts at `step`: whole epochs, or a part of one."""
         wanted = min(max(int(SECONDS_A_CHUNK / pace), 1), total - step)
-        if step % self.in_epoch == 0 and wanted >= self.in_epoch == room[1]:
-            return min(wanted // self.in_epoch, room[0], self.most_epochs), self.in_epoch
-        return 1, min(wanted, self.feed.left(step), room[1])
+        if step % self.in_epoch == 0 and wanted >= self.in_epoch == capacity[1]:
+            return min(wanted // self.in_epoch, capacity[0], self.most_epochs), self.in_epoch
+        return 1, min(wanted, self.feed.left(step), capacity[1])
 
     def remember(self, step: int) -> None:
         """Keep a copy to replay from, seldom enough to cost little."""

@@ -8,14 +8,14 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.score_losses import ScoreLoss, score_loss
-from reseau.theory.shallow.network import FloatArray, inputs_of
+from reseau.theory.shallow.shallow_network import FloatArray, inputs_of
 from reseau.theory.univariate.variation import NormKind
 
-__all__ = ["Problem", "examples_of"]
+__all__ = ["TrainingProblem", "examples_of"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Problem:
+class TrainingProblem:
     """`(1/n) Σ_i l(y_i, f(x_i)) + strength ‖f‖` over the networks of every width, its arrays checked.
 
     Attributes:

@@ -18,10 +18,10 @@ from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
 from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
-from reseau.graph.options import QUICK
+from reseau.graph.compiler_options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx.class_maps import as_columns
-from reseau.modelfiles.onnx.columns import feed_columns, random_rows
+from reseau.modelfiles.onnx.column_inputs import feed_columns, random_rows
 from reseau.modelfiles.onnx.deferred import Deferred
 from reseau.modelfiles.onnx.emit import Axes
 from reseau.ops.base import BATCH

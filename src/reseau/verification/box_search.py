@@ -18,7 +18,7 @@ from reseau.verification.witness import Replay, Witness, confirmed
 
 __all__ = ["Found", "Rows", "rows_of", "search"]
 
-AT_ONCE = 64  # boxes in one pass: their arrays stay in the processor's cache
+BATCH = 64  # boxes in one pass: their arrays stay in the processor's cache
 STEPS = 3  # evaluations of the backward bound
 CONTRACTIONS = 2  # passes over the inequalities when a box is shrunk
 DESCENTS = 40  # passes between two descents from the boxes that are left, with random walks from the second on
@@ -90,7 +90,7 @@ def search(chain: Chain, case: Case, until: float, float32: bool, replay: Replay
     while len(left):
         if time.monotonic() > until:
             return Found("timeout", None, seen)
-        now, left = left[slice(-AT_ONCE, None)], left[slice(None, -AT_ONCE)]
+        now, left = left[slice(-BATCH, None)], left[slice(None, -BATCH)]
         seen += len(now)
         bounded = forward_bounds(chain, now, rows.weights, rows.constants, float32)
         alive = now.alive & ~refuted(rows, bounded.low)

@@ -6,10 +6,10 @@ from functools import singledispatch
 
 from reseau.graph import Graph, Input, Node
 from reseau.graph.cost import multiply_adds
+from reseau.inspect.describe import describe, plain, shorten
 from reseau.inspect.drawing.folds import Fold, find_folds
 from reseau.inspect.shown import owned_sources, shared_parameters
 from reseau.inspect.summary import count_parameters
-from reseau.inspect.words import describe, plain, shorten
 from reseau.ops.activations import Pointwise
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy, show_shape

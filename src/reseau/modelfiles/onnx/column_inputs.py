@@ -19,7 +19,16 @@ from reseau.graph import Graph, may_be_blank
 from reseau.modelfiles.onnx.emit import Emitter
 from reseau.ops.base import BATCH
 
-__all__ = ["DOMAIN", "VERSION", "declare_columns", "feed_columns", "peeled", "random_rows", "recipe_in", "recipe_of"]
+__all__ = [
+    "DOMAIN",
+    "VERSION",
+    "declare_columns",
+    "feed_columns",
+    "random_rows",
+    "recipe_in",
+    "recipe_of",
+    "without_columns",
+]
 
 DOMAIN, VERSION = "ai.onnx.ml", 2  # the first version of LabelEncoder that maps between any two types
 MOST_INPUTS = 1_000  # programs that run files take long to open one with many
@@ -117,7 +126,7 @@ def _free(wanted: str, w: Emitter) -> str:
     return name
 
 
-def peeled(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto | None:
+def without_columns(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto | None:
     """The model with one input in the place of its columns, as it was before them; nothing where they do not fit.
 
     A file of ours that another program changed is read so: the recipe in its words says what the columns are.

@@ -14,7 +14,7 @@ from reseau.data.table.table import Table
 from reseau.losses import AbsoluteError, CrossEntropy, Loss, SmoothedCrossEntropy, SquaredError
 from reseau.network import Network
 from reseau.objective import Objective
-from reseau.tabular.network import (
+from reseau.tabular.ensemble import (
     chosen_features,
     first_values,
     member_network,
@@ -22,14 +22,14 @@ from reseau.tabular.network import (
     what_layers_read,
 )
 from reseau.tabular.optimizer import TableOptimizer
-from reseau.tabular.settings import TableSettings
+from reseau.tabular.table_settings import TableSettings
 from reseau.training import FitResult, fit
 
-__all__ = ["Problem", "held_out_parts", "loss_for"]
+__all__ = ["TableTask", "held_out_parts", "loss_for"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class TableTask:
     """What members that differ in seed, rows held out, rate, decay and epochs have in common, their programs included.
 
     Attributes:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.generalization.terms import evaluation_error, path_norm_up
-from reseau.theory.optimum.problem import Problem
+from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.rationals import Scaled, float_up, root_above, scaled
 from reseau.theory.rounding import sum_up, up
 from reseau.theory.score_losses import ScoreLoss
-from reseau.theory.shallow.network import FloatArray, ShallowNetwork
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["mean_loss", "objective", "objective_up"]
@@ -40,7 +40,7 @@ def objective(
         >>> objective(ShallowNetwork([[1.0]], [0.0], [1.0]), [1.0], [3.0], strength=0.5)   # 4 / 2 + 0.5
         2.5
     """
-    problem = Problem.of(X, y, loss, strength, bias)
+    problem = TrainingProblem.of(X, y, loss, strength, bias)
     dimension = problem.points.shape[1]
     if network.outputs.ndim != 1 or network.dimension != dimension:
         raise DataError(
@@ -50,7 +50,7 @@ def objective(
     return objective_up(network, problem)
 
 
-def objective_up(network: ShallowNetwork, problem: Problem) -> float:
+def objective_up(network: ShallowNetwork, problem: TrainingProblem) -> float:
     """The objective of a network, with its own radius, at most one rounding above the real value while affordable."""
     points, targets, score = problem.points, problem.targets, problem.score
     if network.width * points.size > MOST_EXACT:
@@ -120,7 +120,7 @@ def _square(row: FloatArray) -> Fraction:
     return sum((Fraction(float(c)) ** 2 for c in row), Fraction(0))
 
 
-def _in_floats(network: ShallowNetwork, problem: Problem) -> float:
+def _in_floats(network: ShallowNetwork, problem: TrainingProblem) -> float:
     points, error = problem.points, evaluation_error(network, problem.points)
     risk = mean_loss(problem.score, problem.targets, network(points), error)
     if problem.bias == "penalized":

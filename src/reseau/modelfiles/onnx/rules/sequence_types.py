@@ -10,7 +10,7 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.class_maps import as_maps
-from reseau.modelfiles.onnx.columns import DOMAIN
+from reseau.modelfiles.onnx.column_inputs import DOMAIN
 from reseau.modelfiles.onnx.emit import Emitter, WriteRule, number_of, own, pass_on, reads
 from reseau.modelfiles.onnx.emit import Value as Written
 from reseau.modelfiles.onnx.importer import Call, Listed, Rule, Value

@@ -1,4 +1,4 @@
-"""One standing for all processes: the same settings, and what process 0 found in the checkpoints, to the last bit."""
+"""What all processes agree on before the first step: the settings, and what process 0 found in the checkpoints."""
 
 import logging
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from reseau.distributed.team import Team
 from reseau.training.checkpoint_file import cores, engine
 from reseau.training.history import Best, History
 from reseau.training.program import Carry
-from reseau.training.run import TrainingRun
+from reseau.training.training_run import TrainingRun
 
-__all__ = ["compare", "stand_together"]
+__all__ = ["agree_on_start", "compare"]
 
 logger = logging.getLogger("reseau")
 
@@ -33,8 +33,8 @@ def compare(team: Team, settings: Mapping[str, str], *, exact: bool) -> None:
         logger.warning("the processes compute on %s: the bits depend on which computes what", " and ".join(engines))
 
 
-def stand_together(run: TrainingRun, history: History) -> None:
-    """Bring the run and its history in each process to where they stand in process 0."""
+def agree_on_start(run: TrainingRun, history: History) -> None:
+    """Bring the run and its history in each process to those of process 0."""
     team, best = run.team, history.best_of_whole
     if team.size == 1:
         return

@@ -14,10 +14,10 @@ from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
 from reseau.network import Network
-from reseau.tabular.network import joined, member_network, named_apart
+from reseau.tabular.ensemble import joined, member_network, named_apart
 from reseau.tabular.pace import paced
-from reseau.tabular.problem import Problem
-from reseau.tabular.settings import SECONDS, TableSettings, settings_for
+from reseau.tabular.table_settings import SECONDS, TableSettings, settings_for
+from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
 
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
@@ -102,11 +102,11 @@ def fit_table(
         table, sample_weight = table.rows(counted), np.asarray(sample_weight)[counted]
     check_table(table)
     chosen = settings or settings_of(table, SECONDS if seconds is None else SHARE_OF_TIME * seconds)
-    return averaged(Problem(table, chosen, seed, sample_weight), chosen, seconds, checkpoint, progress, began)
+    return averaged(TableTask(table, chosen, seed, sample_weight), chosen, seconds, checkpoint, progress, began)
 
 
 def averaged(
-    problem: Problem,
+    task: TableTask,
     settings: TableSettings,
     seconds: float | None,
     checkpoint: str | PathLike[str] | None,
@@ -116,16 +116,16 @@ def averaged(
     """Train the members that the settings ask for, until the time is over, and join them."""
     results: list[FitResult] = []
     if seconds is not None:
-        settings, left, ended = paced(problem, settings, seconds, checkpoint)
+        settings, left, ended = paced(task, settings, seconds, checkpoint)
         if ended is not None:
-            return _joined(problem, settings, [ended], began)
+            return _joined(task, settings, [ended], began)
         seconds = left
     for i in range(settings.members):
         spent = sum(r.seconds for r in results)
         if seconds is not None and i and seconds - spent < spent / i / 2:
             break  # the time does not suffice for half of another member
         results.append(
-            problem.train(
+            task.train(
                 settings,
                 i,
                 seconds=None if seconds is None else seconds - spent,
@@ -135,12 +135,12 @@ def averaged(
         )
         if results[-1].stopped in ("interrupted", "time"):
             break
-    return _joined(problem, settings, results, began)
+    return _joined(task, settings, results, began)
 
 
-def _joined(problem: Problem, settings: TableSettings, found: Sequence[FitResult], began: float) -> TableFit:
+def _joined(task: TableTask, settings: TableSettings, found: Sequence[FitResult], began: float) -> TableFit:
     """The members in one network, those that learned nothing as the mean of the targets."""
-    results = [problem.at_least_the_mean(result, i) for i, result in enumerate(found)]
+    results = [task.at_least_the_mean(result, i) for i, result in enumerate(found)]
     without = sum(new is not old for new, old in zip(results, found, strict=True))
     if without:
         warnings.warn(
@@ -148,10 +148,10 @@ def _joined(problem: Problem, settings: TableSettings, found: Sequence[FitResult
             "out, and give it\n  fix: give more time (--time, seconds=), or columns that say more",
             stacklevel=4,
         )
-    trained, kept = joined(problem.member, len(results), problem.unit)
-    params = kept.init(problem.seed) | named_apart([r.params for r in results], problem.member)
+    trained, kept = joined(task.member, len(results), task.unit)
+    params = kept.init(task.seed) | named_apart([r.params for r in results], task.member)
     done = replace(settings, members=len(results))
-    held_out = problem.parts[: len(results)]
+    held_out = task.parts[: len(results)]
     return TableFit(kept, trained, params, done, tuple(results), held_out, time.perf_counter() - began)
 
 
