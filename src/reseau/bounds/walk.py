@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reseau.bounds import functions, places
+from reseau.bounds import bent_functions, chosen_entries
 from reseau.bounds.interval import Interval, point
 from reseau.bounds.rules import rule
 from reseau.errors import DataError, UnsupportedError
@@ -16,7 +16,7 @@ from reseau.ops.base import show_shape
 
 __all__ = ["RULES", "bounds", "stored_and_constant"]
 
-RULES = (rule, functions, places)
+RULES = (rule, bent_functions, chosen_entries)
 """What bounds an operation: `rule`, for which the two other files have rules too."""
 
 
