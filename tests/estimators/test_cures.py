@@ -251,6 +251,11 @@ CASES = {
         r"leave such rows out: known = (.*), and give (X\[known\]) and (y\[known\])",
         lambda *texts: known_rows(*texts),
     ),
+    "a text that ends in NUL": Cure(
+        lambda: classify(y=["a", "a\0"] * 24),
+        r"labels without it: (\[.*\])",
+        lambda text: classify(y=eval(text, {"y": ["a", "a\0"] * 24})),
+    ),
     "bytes": Cure(
         lambda: classify(y=np.where(SIDES, b"yes", b"no")),
         "text: (.*)",

@@ -320,3 +320,22 @@ def test_a_missing_label_is_said_to_be_missing(missing, kind, known):
     with pytest.raises(ValueError, match=r"y contains NaN: there is no label in row 2") as caught:
         NetworkClassifier(**QUICK).fit(X[: len(y)], y)
     assert "str(label)" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "kind",
+    [
+        list,
+        lambda y: np.array(y, object),
+        lambda y: pd.Series(y, dtype=object),
+        lambda y: pd.Series(y, dtype="string"),
+        lambda y: np.array(y, np.dtypes.StringDType()),
+    ],
+)
+def test_labels_that_numpy_would_join_are_refused(kind):
+    y = kind(["a", "a\0"] * (len(X) // 2))
+    with pytest.raises(DataError, match=r"y holds 'a\\x00', and NumPy's texts drop NUL at the end"):
+        NetworkClassifier(**QUICK).fit(X[: len(y)], y)
+    apart = [label.replace("\0", "\\0") for label in y]  # the cure
+    assert NetworkClassifier(**QUICK).fit(X[: len(y)], apart).classes_.tolist() == ["a", "a\\0"]

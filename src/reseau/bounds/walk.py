@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reseau.bounds import bent_functions, chosen_entries
 from reseau.bounds.interval import Interval, point
 from reseau.bounds.rules import rule
 from reseau.errors import DataError, UnsupportedError
@@ -13,7 +14,10 @@ from reseau.graph import Constant, Graph, Node
 from reseau.graph.values import check_finite_params
 from reseau.ops.base import show_shape
 
-__all__ = ["bounds", "stored_and_constant"]
+__all__ = ["RULES", "bounds", "stored_and_constant"]
+
+RULES = (rule, bent_functions, chosen_entries)
+"""What bounds an operation: `rule`, for which the two other files have rules too."""
 
 
 def bounds(

@@ -123,6 +123,11 @@ def check_labels(y: Any, what: str = "y") -> None:
     if 0 < texts < len(labels):
         other = next(label for label in labels if not isinstance(label, str))
         raise DataError(f"{what} mixes text with {other!r}\n  fix: one kind: [str(label) for label in {what}]")
+    if cut := next((label for label in labels if isinstance(label, str) and label.endswith("\0")), ""):
+        raise DataError(
+            f"{what} holds {cut!r}, and NumPy's texts drop NUL at the end, which would join labels\n"
+            f"  fix: labels without it: [label.replace('\\0', '\\\\0') for label in {what}]"
+        )
     if any(isinstance(label, bytes) for label in labels):
         raise DataError(f"{what} holds bytes\n  fix: text: np.char.decode({what})")
 

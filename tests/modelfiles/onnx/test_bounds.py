@@ -77,6 +77,26 @@ def test_an_array_that_a_small_file_asks_for_is_refused_before_it_is_made(nodes,
         rs.load(path)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "arrays"),
+    [
+        ([node("Expand", ["x", "s"], ["c"])], {"s": np.array([2**40, 1, 1])}),
+        ([node("Tile", ["x", "s"], ["c"])], {"s": np.array([1, 2**40])}),
+        ([node("Pad", ["x", "s"], ["c"])], {"s": np.array([0, 2**40, 0, 0])}),
+        ([node("Resize", ["x", "", "s"], ["c"])], {"s": np.array([1.0, 1e12], np.float32)}),
+        (
+            [node("Cast", ["x"], ["i"], to=onnx.TensorProto.INT64), node("OneHot", ["i", "d", "v"], ["c"])],
+            {"d": np.array(2**40), "v": np.eye(2)[0]},
+        ),
+    ],
+)
+def test_an_array_of_inputs_that_no_machine_holds_is_refused_when_the_file_is_read(nodes, arrays, tmp_path) -> None:
+    last = node("ReduceMax", ["c"], ["y"], keepdims=0)
+    path = made(tmp_path / "a.onnx", [*nodes, last], [value("x", FLOAT, ["n", 4])], ["y"], **arrays)
+    with pytest.raises(ModelFileError, match=r"node 'c' .*(for one row|than a file of this size)(.|\n)*fix:"):
+        rs.load(path)
+
+
 BIG = [node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["x", "r"], ["y"])]
 
 

@@ -224,3 +224,22 @@ def test_the_strongest_neuron_of_two_inputs_is_that_of_a_fine_sphere():
         sphere = np.abs(np.maximum(v @ np.column_stack([x, np.ones(n)]).T, 0.0) @ c).max()
         best = strongest_neuron(c, x)
         assert sphere <= best.upper <= best.value * (1 + 1e-6)
+
+
+def test_points_on_a_line_and_of_any_size_have_their_strongest_neuron():
+    # all circles of points on a line through 0 cross at one place, where rounding decides what comes first
+    for seed in range(45):
+        rng = np.random.default_rng(seed)
+        n, size = int(rng.integers(2, 25)), (1.0, 1e160, 1e-170)[seed % 3]
+        x, c = np.outer(rng.normal(size=n), [1.0, 2.0]) * size, rng.normal(size=n)
+        if seed % 2:
+            x = rng.normal(size=(n, 2)) * size
+        lifted = np.column_stack([x, np.full(n, size)]) / size
+        units = lifted / np.linalg.norm(lifted, axis=1)[:, None]
+        sphere = np.concatenate([rng.normal(size=(500, 3)), units, np.cross(units, [-2.0, 1.0, 0.0])])
+        sphere = np.concatenate([sphere, -sphere])
+        sphere /= np.linalg.norm(sphere, axis=1)[:, None]
+        seen = float(np.abs(np.maximum(sphere @ lifted.T, 0.0) @ c).max()) * size
+        best = strongest_neuron(c, x, size)
+        assert seen <= best.upper * (1 + 1e-14), seed
+        assert best.upper <= best.value * (1 + 1e-6), seed

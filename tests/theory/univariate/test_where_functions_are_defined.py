@@ -35,6 +35,10 @@ pytest.importorskip("flint")
         ("sigmoid(1/x)", (-1.0, 1.0), 0.1),
         ("tanh(1/x)", (-1.0, 1.0), 0.1),
         ("max(1, min(0, sqrt(x)))", (-1.0, 1.0), 0.1),
+        ("sqrt(cos(x)-1)", (-1.0, 1.1), 0.1),
+        ("sqrt(1-cosh(x))", (-1.0, 1.1), 0.1),
+        ("sqrt(1-1.0001*cos(x))", (-1.0, 1.1), 0.1),
+        ("sqrt(1-cos(1/x))", (-1.0, 1.1), 3.0),
     ],
 )
 def test_an_expression_that_is_not_defined_somewhere_is_refused(text, interval, tolerance):
@@ -57,6 +61,14 @@ def test_an_expression_that_is_not_defined_somewhere_is_refused(text, interval, 
         ("abs(abs(x)-0.5)^0.5", (-1.0, 1.0), 0.1),
         ("log(1+abs(x)^0.5)", (-1.0, 1.0), 0.1),
         ("sqrt(abs(x)) - sqrt(abs(x))", (-1.0, 1.0), 0.1),
+        # a base that touches 0 where it is neither monotone nor 0 by its form
+        ("sqrt(1-cos(x))", (-1.0, 1.1), 1e-2),
+        ("sqrt(1+sin(3*x))", (-2.0, 1.1), 1e-2),
+        ("sqrt(cosh(x)-1)", (-1.0, 1.1), 1e-2),
+        ("(2-2*cos(x)^2)^0.5", (-1.0, 4.0), 1e-2),
+        ("sqrt(exp(x^2)-1)", (-1.0, 1.1), 1e-2),
+        ("sqrt(log(1+x^2))", (-1.0, 1.1), 1e-2),
+        ("(1-tanh(x)*sin(x))^0.5*sqrt(1-sin(x)*cos(2*x))", (-1.0, 2.0), 1e-2),
     ],
 )
 def test_an_expression_that_is_continuous_at_its_root_is_certified(text, interval, tolerance):
@@ -142,6 +154,14 @@ def test_retraction_of_a_huge_network():
         ([0.0], -1e10, 1e-5, ([0.0], -1e-5)),
         ([3e100, 4e100], 0.0, 7.0, ([0.6, 0.8], 0.0)),
         ([1e150], 1e150, 1.0, ([0.5**0.5], 0.5**0.5)),
+        # ratios beyond 1e200, both ways
+        ([1e300], 0.0, 1e-300, ([1.0], 0.0)),
+        ([0.0], 1e300, 1e-300, ([0.0], 1e-300)),
+        ([1e200], 1e-200, 1e-250, ([1.0], 1e-300)),
+        ([0.0], -1e308, 1e300, ([0.0], -1e300)),
+        ([1.0], 1e200, 1e250, ([1.0], 1e200)),
+        ([1e-300, 0.0], 1e200, 1e-200, ([5e-301, 0.0], 1e-200)),
+        ([1.7e308, 1.7e308], 0.0, 1e154, ([0.5**0.5, 0.5**0.5], 0.0)),
     ],
 )
 def test_projection_onto_an_ellipsoid_from_far_away(w, b, radius, expected):

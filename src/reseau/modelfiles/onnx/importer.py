@@ -306,6 +306,8 @@ class Importer(Known):
         if self.is_unfed(node) and not self.is_fixed(node):
             grown = entries(node.shape) - sum(entries(n.shape) for n in call.inputs if isinstance(n, Node))
             self.budget.spend(max(grown, 0) * self.dtype(node).itemsize)
+        elif not self.is_fixed(node):
+            self.budget.row(node.shape)
         if self.is_fixed(node):
             value = self.array(node)
             if call.kind in UNPACKED and not call.within and (call.kind != "Cast" or call.real()):

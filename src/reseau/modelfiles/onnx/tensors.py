@@ -15,10 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 from reseau.disk import file_error
 from reseau.errors import ModelFileError
 from reseau.modelfiles.onnx.weights import Weights, without_weights
+from reseau.ops.lengths import Shape
 
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
 
 LARGEST_CONSTANT = 2**31  # entries that an array of a graph may have
+MOST_OF_A_ROW = 2**34  # entries that an array may have for one row of inputs: 64 GiB of float32
 LESS = "fix: give large arrays as weights of the file or as inputs, not as something to compute"
 
 
@@ -47,6 +49,12 @@ class Budget:
             raise ValueError(f"it reads {read} bytes once more, more than a file of this size may ask for\n  {LESS}")
         self.memory -= size
         self.reads -= read
+
+    def row(self, shape: Shape) -> None:
+        """Refuse an array that is made of inputs, when they come, of more entries for one row than machines hold."""
+        if (count := prod(n for n in shape if isinstance(n, int))) > MOST_OF_A_ROW:
+            self.over = True
+            raise ValueError(f"it wants {count} numbers for one row, more than any file may ask for\n  {LESS}")
 
     def node(self, proto: onnx.NodeProto) -> None:
         """Ask for one more node."""

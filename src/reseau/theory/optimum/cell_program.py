@@ -1,22 +1,32 @@
 """The convex program of given activation patterns, as sparse as the patterns allow."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import linprog
 from scipy.spatial import ConvexHull, QhullError
 
 from reseau.theory.optimum.convex_program import Matrix, Program
 from reseau.theory.score_losses import ScoreLoss
 from reseau.theory.shallow.shallow_network import FloatArray, row_norms
 
-__all__ = ["solve_cells"]
+__all__ = ["borders_of", "solve_cells"]
 
 Patterns = npt.NDArray[np.bool_]
+TOUCHING = 1e-9  # of a cosine: a vector this near to a plane lies on it
 
 
 def solve_cells(
-    lifted: FloatArray, targets: FloatArray, penalty: float, score: ScoreLoss, patterns: Patterns, signs: FloatArray
+    lifted: FloatArray,
+    targets: FloatArray,
+    penalty: float,
+    score: ScoreLoss,
+    patterns: Patterns,
+    signs: FloatArray,
+    borders: Sequence[FloatArray],
+    *,
+    accurate: bool,
 ) -> tuple[FloatArray, FloatArray]:
     """Best vectors of these cells, shape (k, d + 1), and the derivative of the risk there, shape (n,).
 
@@ -24,6 +34,8 @@ def solve_cells(
         lifted: `(x_i, R)`, shape (n, d + 1), sorted by the first input.
         patterns: Which points each cell holds active, shape (k, n).
         signs: Of the outputs, shape (k,).
+        borders: Of each pattern, as from `borders_of`.
+        accurate: As in `Program.solve`.
     """
     (n, width), count = lifted.shape, len(signs)
     # In units where the cost of a neuron is 1 the solver's residuals are relative to the penalty.
@@ -49,12 +61,11 @@ def solve_cells(
     order = np.column_stack([count * width + np.arange(count), block]).ravel()
     norms = sparse.csc_matrix((-np.ones(own), (np.arange(own), order)), shape=(own, total))
     program.require(norms, np.zeros(own), "norm", width + 1)
-    borders = [_borders(lifted, pattern) for pattern in patterns]
     owner = np.repeat(np.arange(count), [len(rows) for rows in borders])
     place = np.repeat(np.arange(len(owner)), width), block[owner].ravel()
     sides = sparse.csc_matrix((-np.concatenate(borders).ravel(), place), shape=(len(owner), total))
     program.require(sides, np.zeros(len(owner)), "nonnegative", len(owner))
-    coefficients, slope = program.solve()
+    coefficients, slope = program.solve(accurate=accurate)
     return coefficients[: count * width].reshape(count, width) / scale, slope
 
 
@@ -107,11 +118,17 @@ def _pairs(
     return sparse.csc_matrix((entries.ravel(), (np.repeat(rows, 2), _twice(steps))), shape=(shape[0], 2 * shape[1]))
 
 
-def _borders(lifted: FloatArray, pattern: npt.NDArray[np.bool_]) -> FloatArray:
-    """Rows `r` such that `r · v >= 0` for all of them means that `v` has this pattern, or its closure."""
+def borders_of(lifted: FloatArray, pattern: npt.NDArray[np.bool_], near: FloatArray) -> FloatArray:
+    """Rows `r` such that `r · v >= 0` for all of them means that `v` has this pattern, or its closure.
+
+    Args:
+        lifted: `(x_i, R)`, shape (n, d + 1).
+        pattern: Which points are active, shape (n,).
+        near: A vector of length one in the closure of the cell.
+    """
     rows = np.where(pattern[:, None], lifted, -lifted)
     if lifted.shape[1] > 2:
-        return _facets(rows)
+        return _facets(rows, near)
     ends = [  # one input: the extreme points of each side decide for those between them
         side[pick(lifted[side, 0])]
         for side in (np.flatnonzero(pattern), np.flatnonzero(~pattern))
@@ -122,22 +139,15 @@ def _borders(lifted: FloatArray, pattern: npt.NDArray[np.bool_]) -> FloatArray:
     return chosen
 
 
-def _facets(rows: FloatArray) -> FloatArray:
+def _facets(rows: FloatArray, near: FloatArray) -> FloatArray:
     """Those of the half-spaces that bound the cone: the corners of the rows seen from a vector inside it.
 
     A cell of planes through the origin has less than four sides on average; the others only cost the solver time.
     """
     units = rows / row_norms(rows)[:, None]
-    inside = linprog(
-        np.append(np.zeros(rows.shape[1]), -1.0),
-        A_ub=np.column_stack([-units, np.ones(len(rows))]),
-        b_ub=np.zeros(len(rows)),
-        bounds=[(-1, 1)] * rows.shape[1] + [(None, None)],
-        method="highs",
-    )
-    if inside.x is None or inside.x[-1] < 1e-7:
+    v = _inward(units, near)
+    if v is None:
         return rows
-    v = inside.x[:-1] / np.linalg.norm(inside.x[:-1])
     basis = np.linalg.svd(v[None, :])[2][1:]
     seen = (units @ basis.T) / (units @ v)[:, None]
     try:
@@ -145,3 +155,17 @@ def _facets(rows: FloatArray) -> FloatArray:
     except QhullError:
         return rows
     return corners
+
+
+def _inward(units: FloatArray, near: FloatArray) -> FloatArray | None:
+    """A vector of length one inside the cone `units @ v >= 0`, found from one in its closure; nothing if it is flat."""
+    reach = units @ near
+    touching = reach <= TOUCHING
+    v = near
+    if touching.any():  # away from the planes that it lies on, half of the way to the next one
+        direction = units[touching].sum(axis=0)
+        along = units @ direction
+        closing = ~touching & (along < 0)
+        v = near + float(np.min(reach[closing] / -along[closing], initial=2.0)) / 2 * direction
+        v = v / np.linalg.norm(v)
+    return v if float((units @ v).min()) > TOUCHING else None

@@ -38,10 +38,13 @@ class Program:
         """
         self.rows.append((sparse.csc_matrix(rows), limit, cone, size))
 
-    def solve(self) -> tuple[FloatArray, FloatArray]:
+    def solve(self, *, accurate: bool = True) -> tuple[FloatArray, FloatArray]:
         """The coefficients, and the derivative of the mean loss in each score at the optimum.
 
         Both are the solver's and carry its rounding: bounds are to be computed again from them.
+
+        Args:
+            accurate: To the last digits that the solver has; else to about eight, several times faster.
 
         Raises:
             MissingExtraError: If clarabel is not installed.
@@ -68,7 +71,7 @@ class Program:
             cones += kind
         objective = sparse.block_diag([sparse.csc_matrix((k, k)), quadratic], format="csc")
         # The sum of the losses and not their mean: small weights cost the solver digits.
-        solution = _most_accurate(
+        solution = (_most_accurate if accurate else _quick)(
             clarabel,
             sparse.triu(n * objective, format="csc"),
             n * np.concatenate([self.cost, cost]),
@@ -79,15 +82,24 @@ class Program:
         return np.array(solution.x[:k]), np.array(solution.z[:n]) / n
 
 
+def _quick(clarabel: Any, *program: Any) -> Any:
+    return clarabel.DefaultSolver(*program, _settings(clarabel, 1e-8)).solve()
+
+
+def _settings(clarabel: Any, tolerance: float) -> Any:
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    settings.max_iter = 100
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    return settings
+
+
 def _most_accurate(clarabel: Any, *program: Any) -> Any:
     """Solve with each setting of the linear algebra until one converges; else keep the least residual."""
     best, least = None, np.inf
     for refinements, regularization in ((50, 1e-8), (10, 1e-8), (50, 1e-10)):
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_threads = 1
-        settings.max_iter = 100
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+        settings = _settings(clarabel, 1e-12)
         settings.static_regularization_constant = regularization
         settings.iterative_refinement_max_iter = refinements
         if refinements > 10:

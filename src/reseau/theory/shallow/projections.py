@@ -1,5 +1,6 @@
 """Projections onto the sets that bound a network, and proximal maps of the penalties that replace them."""
 
+from decimal import Context, Decimal, localcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,10 @@ __all__ = [
     "prox_l1",
     "retract",
 ]
+
+
+DIGITS = Context(prec=40, Emin=-999_999, Emax=999_999)
+ENOUGH = Decimal("1e-25")  # of the multiplier, far below the rounding of the floats that are made of it
 
 
 class Neurons(NamedTuple):
@@ -69,8 +74,9 @@ def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
 def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatArray, float]:
     """Euclidean projection of `(w, b)` onto the solid ellipsoid `|w|² + b² / R² <= 1`.
 
-    The multiplier is the root of a convex decreasing function, reached monotonically by Newton's
-    method from zero. With the bias stored as `b / R` the ellipsoid is a ball: see `project_neurons`.
+    The multiplier is the root of a convex decreasing function, reached monotonically by Newton's method from the
+    left, in decimals of 40 digits: their exponents have room for every ratio of floats. With the bias stored as
+    `b / R` the ellipsoid is a ball: see `project_neurons`.
 
     Args:
         w: Shape (d,).
@@ -84,24 +90,22 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
     vector = _finite(w, "project_ellipsoid")
     height = float(_finite(b, "project_ellipsoid"))
     positive_scale(radius, "project_ellipsoid: radius")
-    flat = float(row_norms(vector.reshape(1, -1))[0])
-    tall = abs(height / radius)
-    if max(flat, tall) <= 1 and flat**2 + tall**2 <= 1:
-        return vector, height
-    # Shrunk by 1 + m a and 1 + m b, with the larger of the two rates equal to 1.
-    a, b = (1.0, (1 / radius) ** 2) if radius >= 1 else (radius**2, 1.0)
-    # Where one part alone would be inside: at or below the root, and every square below is at most 1.
-    m = max((flat - 1) / a if a > 0 else 0.0, (tall - 1) / b if b > 0 else 0.0, 0.0)
-    for _ in range(200):  # monotone and quadratic
-        p, q = flat / (1 + m * a), tall / (1 + m * b)
-        value = p**2 + q**2 - 1
-        slope = 2 * (p**2 * a / (1 + m * a) + q**2 * b / (1 + m * b))
-        if value <= 0 or slope == 0 or m + value / slope == m:
-            break
-        m += value / slope
-    if not np.isfinite(m):
-        raise DataError("project_ellipsoid: the point is too far away for floats\n  fix: scale w, b and the radius")
-    w, c = vector / (1 + m * a), height / (1 + m * b)
+    with localcontext(DIGITS):
+        parts, scale = [*map(Decimal, vector.tolist())], Decimal(radius)
+        flat, tall = sum((v * v for v in parts), Decimal(0)).sqrt(), abs(Decimal(height)) / scale
+        if flat * flat + tall * tall <= 1:
+            return vector, height
+        rate = 1 / (scale * scale)  # w is divided by 1 + m, and b by 1 + m rate
+        m = max(flat - 1, (tall - 1) / rate, Decimal(0))  # where one part alone would be inside
+        while True:
+            p, q = flat / (1 + m), tall / (1 + m * rate)
+            value = p * p + q * q - 1
+            step = value / (2 * (p * p / (1 + m) + q * q * rate / (1 + m * rate)))
+            if step <= m * ENOUGH:
+                break
+            m += step
+        w = np.array([float(v / (1 + m)) for v in parts])
+        c = float(Decimal(height) / (1 + m * rate))
     over = float(np.hypot(row_norms(w.reshape(1, -1))[0], c / radius))
     return (w / over, c / over) if over > 1 else (w, c)
 

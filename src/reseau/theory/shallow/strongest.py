@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, row_norms
-from reseau.theory.shallow.strongest_in_plane import plane_candidates
+from reseau.theory.shallow.strongest_in_plane import Circles
 
-__all__ = ["Maximum", "line_candidates", "strongest_neuron", "supremum_bound"]
+__all__ = ["Maximum", "line_candidates", "strongest_neuron", "supremum_above", "supremum_bound"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -103,11 +103,18 @@ def strongest_neuron(
         best = int(np.argmax(np.abs(values)))
         v, value = neurons[best], float(values[best])
     else:
-        values, neurons = plane_candidates(c, points, radius)
+        values, neurons = Circles.of(points, radius).candidates(c)
         v, value = neurons[-1], float(values[-1])
-    # Sums of n terms in any order err by at most n ulps of the sum of their sizes.
-    rounding = 8 * (len(c) + 8) * EPS * float(np.abs(c) @ row_norms(lift(points, radius)))
-    return Maximum(v, value, abs(value) + rounding, certified=True)
+    return Maximum(v, value, supremum_above(value, c, points, radius), certified=True)
+
+
+def supremum_above(value: float, c: FloatArray, points: FloatArray, radius: float) -> float:
+    """At least the supremum, of which a correlation `value` was found by sums of floats: it may have missed another.
+
+    Sums of n terms in any order err by at most n ulps of the sum of their sizes, and by what underflows.
+    """
+    sizes = float(np.abs(c) @ row_norms(lift(points, radius)))
+    return abs(value) + 8 * (len(c) + 8) * (EPS * sizes + 5e-324)
 
 
 def supremum_bound(coefficients: npt.ArrayLike, X: npt.ArrayLike, radius: float = 1.0) -> float:

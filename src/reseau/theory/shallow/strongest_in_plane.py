@@ -1,108 +1,197 @@
 """The neurons of two inputs at which a correlation may be largest, circle by circle, in O(n² log n)."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
 from reseau.theory.shallow.shallow_network import FloatArray, lift, row_norms
 
-__all__ = ["plane_candidates"]
+__all__ = ["Circles"]
 
 BLOCK = 2**19  # events, points times their circles, held in memory
 LOOSE = 1e-9  # of a cosine: a candidate on the border of its cell is taken, for its correlation is then computed
 
+Found = tuple[FloatArray, FloatArray]
+"""About the size of the correlation, (k,), and the neuron, (k, 3)."""
 
-def plane_candidates(
-    c: FloatArray, points: FloatArray, radius: float, above: float = np.inf
-) -> tuple[FloatArray, FloatArray]:
-    """The best neuron of two inputs last, and before it candidates whose correlation is beyond `above`.
 
-    The circles orthogonal to the points `(x_i, R)` cut the sphere of neurons into cells on which the correlation is
+@dataclass(frozen=True, eq=False)
+class Circles:
+    """What the neurons of norm one see of some points, whatever their coefficients.
+
+    The circles orthogonal to the points `(x_i, R)` cut the sphere of neurons into cells on which a correlation is
     linear. Every cell has an arc of some circle on its border, and its extremum is inside it, along the sum `A` of
     the active `c_i (x_i, R)`, or on such an arc, along the projection of `A`, or at a vertex. Around one circle the
     sums change by one term at each vertex: they are cumulative sums.
 
-    Returns:
-        Signed correlations, shape (k,), and neurons of norm one, shape (k, 3).
+    Attributes:
+        lifted: The distinct `(x_i, R)`, shape (n, 3), divided by `2^exponent`: their largest entry is about one.
+        place: Which of them each point is.
+        blocks: Of circles, where they are few enough to be kept.
     """
-    distinct, inverse = np.unique(points, axis=0, return_inverse=True)
-    weights = np.bincount(inverse.ravel(), c, minlength=len(distinct)).astype(np.float64)
-    lifted = lift(distinct, radius)
-    terms = weights[:, None] * lifted
-    best, value = np.eye(3)[-1], float(radius * weights.sum())
-    values, neurons = [], []
-    count = max(1, BLOCK // (2 * len(lifted)))
-    for start in range(0, len(lifted), count):
-        circles = np.arange(start, min(start + count, len(lifted)))
-        for near, v in _of_circles(circles, lifted, terms):
-            # What was found by cumulative sums ranks them; the correlation itself is computed for those that matter.
-            chosen = np.flatnonzero(near >= min(abs(value), above) * (1 - LOOSE))
-            chosen = chosen[np.argsort(-near[chosen], kind="stable")]
-            for block in np.array_split(chosen, len(chosen) * len(lifted) // 2**22 + 1):
-                z = np.maximum(v[block] @ lifted.T, 0.0) @ weights
-                if len(z) and float(np.abs(z).max()) > abs(value):
-                    top = int(np.argmax(np.abs(z)))
-                    best, value = v[block][top], float(z[top])
-                if (beyond := np.abs(z) > above).any():
-                    values.append(z[beyond])
-                    neurons.append(v[block][beyond])
-    return np.concatenate([*values, [value]]), np.concatenate([*neurons, best[None, :]])
+
+    lifted: FloatArray
+    exponent: int
+    place: npt.NDArray[np.intp]
+    blocks: "tuple[_Block, ...] | None"
+
+    @classmethod
+    def of(cls, points: FloatArray, radius: float) -> Self:
+        """The circles of points of shape (n, 2)."""
+        distinct, place = np.unique(points, axis=0, return_inverse=True)
+        lifted = lift(distinct, radius)
+        exponent = _exponent(lifted)
+        lifted = np.ldexp(lifted, -exponent)
+        few = 2 * len(lifted) ** 2 <= BLOCK
+        return cls(lifted, exponent, place.ravel(), tuple(_blocks(lifted)) if few else None)
+
+    def candidates(self, c: FloatArray, above: float = np.inf) -> Found:
+        """Signed correlations and their neurons: the best one last, and before it some of those beyond `above`."""
+        exponent = _exponent(c)
+        weights = np.bincount(self.place, np.ldexp(c, -exponent), minlength=len(self.lifted)).astype(np.float64)
+        exponent += self.exponent
+        above = float(np.ldexp(above, -exponent))
+        terms = weights[:, None] * self.lifted
+        values, neurons = [np.zeros(0)], [np.zeros((0, 3))]
+        best = np.concatenate([np.eye(3)[-1:], self.lifted[:1] / row_norms(self.lifted[:1])])
+        value = self._correlations(best, weights)
+        best, value = _strongest(best, value)
+        for block in _blocks(self.lifted) if self.blocks is None else self.blocks:
+            sums = block.sums(terms)
+            for search in (block.at_vertices, block.on_arcs, block.in_cells):
+                sizes, v = search(sums, terms, min(abs(float(value[0])), above) * (1 - LOOSE))
+                if not len(sizes):
+                    continue
+                # Cumulative sums rank them, and beyond the cell they belong to: the correlation itself decides.
+                first = v[[np.argmax(sizes)]]
+                best, value = _strongest(
+                    np.concatenate([best, first]), np.append(value, self._correlations(first, weights))
+                )
+                v = v[sizes >= min(abs(float(value[0])), above) * (1 - LOOSE)]
+                z = self._correlations(v, weights)
+                best, value = _strongest(np.concatenate([best, v]), np.append(value, z))
+                values.append(z[np.abs(z) > above])
+                neurons.append(v[np.abs(z) > above])
+        return np.ldexp(np.concatenate([*values, value]), exponent), np.concatenate([*neurons, best])
+
+    def _correlations(self, v: FloatArray, weights: FloatArray) -> FloatArray:
+        parts = np.array_split(v, len(v) * len(self.lifted) // 2**22 + 1)
+        return np.concatenate([np.maximum(part @ self.lifted.T, 0.0) @ weights for part in parts])
 
 
-def _of_circles(
-    circles: npt.NDArray[np.intp], lifted: FloatArray, terms: FloatArray
-) -> list[tuple[FloatArray, FloatArray]]:
-    """About the size of the correlation, and the neuron: at the vertices, on the arcs, and in the cells beside them."""
+def _strongest(neurons: FloatArray, values: FloatArray) -> Found:
+    """The first of the largest, as arrays of one."""
+    top = int(np.argmax(np.abs(values)))
+    return neurons[top : top + 1], values[top : top + 1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some of the circles: each is turned around once, and points are entered and left on the way."""
+
+    units: FloatArray  # (n, 3), all points
+    circles: npt.NDArray[np.intp]  # (k,)
+    first: FloatArray  # (k, 3), with `second` an orthonormal basis of the plane of each circle
+    second: FloatArray
+    widest: npt.NDArray[np.intp]  # (k, 1, 1), the event after which no other comes for longest
+    active: npt.NDArray[np.bool_]  # (k, n), which points are there
+    point: npt.NDArray[np.intp]  # (k, e), whose circle is crossed
+    enters: npt.NDArray[np.bool_]
+    turns: FloatArray  # (k, e), the angles of the events in increasing order
+    ends: FloatArray  # (k, e), of the next one
+
+    def sums(self, terms: FloatArray) -> FloatArray:
+        """The sum of the active terms of the other points after each event, (k, e, 3)."""
+        steps = terms[self.point]
+        np.negative(steps, out=steps, where=~self.enters[..., None])
+        np.cumsum(steps, axis=1, out=steps)
+        return steps + ((self.active @ terms)[:, None, :] - np.take_along_axis(steps, self.widest, axis=1))
+
+    def at_vertices(self, sums: FloatArray, terms: FloatArray, least: float) -> Found:
+        """Where two circles cross."""
+        along = self._along(sums)
+        sizes = np.abs(along[0] * np.cos(self.turns) + along[1] * np.sin(self.turns))
+        at = np.nonzero(sizes >= least)
+        return sizes[at], self._on(at, np.cos(self.turns[at]), np.sin(self.turns[at]))
+
+    def on_arcs(self, sums: FloatArray, terms: FloatArray, least: float) -> Found:
+        """Along the sum, or against it, seen in the plane of the circle."""
+        along = self._along(sums)
+        sizes = np.hypot(*along)
+        at = np.nonzero((sizes >= least) & (sizes > 0))
+        found, across, turn = [], [a[at] / sizes[at] for a in along], self.turns[at]
+        for sign in (1.0, -1.0):
+            heading = np.arctan2(sign * across[1], sign * across[0])
+            inside = (heading - turn) % (2 * np.pi) <= self.ends[at] - turn + LOOSE
+            inside |= (turn - heading) % (2 * np.pi) <= LOOSE
+            here = at[0][inside], at[1][inside]
+            found.append((sizes[here], self._on(here, sign * across[0][inside], sign * across[1][inside])))
+        return _joined(found)
+
+    def in_cells(self, sums: FloatArray, terms: FloatArray, least: float) -> Found:
+        """Along the sum, or against it, in the cells on both sides of an arc."""
+        found = []
+        for with_own in (False, True):
+            total = sums + terms[self.circles][:, None, :] if with_own else sums
+            sizes = np.sqrt(np.einsum("kem,kem->ke", total, total))
+            at = np.nonzero((sizes >= least) & (sizes > 0))
+            v = total[at] / sizes[at][:, None]
+            # The points whose circles are the arc's, and end it, are on the side of the cell that they should be.
+            end = at[0], (at[1] + 1) % self.turns.shape[1]
+            borders = [
+                (self.circles[at[0]], np.full(len(v), with_own)),
+                (self.point[at], self.enters[at]),
+                (self.point[end], ~self.enters[end]),
+            ]
+            reaches = [np.einsum("ij,ij->i", v, self.units[which]) for which, _ in borders]
+            for sign in (1.0, -1.0):
+                fits = np.ones(len(v), dtype=bool)
+                for reach, (_, active) in zip(reaches, borders, strict=True):
+                    fits &= np.where(active, sign * reach >= -LOOSE, sign * reach <= LOOSE)
+                found.append((sizes[at][fits], sign * v[fits]))
+        return _joined(found)
+
+    def _along(self, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return (sums @ self.first[..., None])[..., 0], (sums @ self.second[..., None])[..., 0]
+
+    def _on(self, at: tuple[npt.NDArray[np.intp], ...], cosine: FloatArray, sine: FloatArray) -> FloatArray:
+        on: FloatArray = cosine[:, None] * self.first[at[0]] + sine[:, None] * self.second[at[0]]
+        return on
+
+
+def _blocks(lifted: FloatArray) -> Iterator[_Block]:
+    """All circles; one point alone crosses none."""
+    n = len(lifted)
+    if n == 1:
+        return
+    count = max(1, BLOCK // (2 * n))
+    for start in range(0, n, count):
+        yield _block(np.arange(start, min(start + count, n)), lifted)
+
+
+def _block(circles: npt.NDArray[np.intp], lifted: FloatArray) -> _Block:
     n, k = len(lifted), len(circles)
     first, second = _planes(lifted[circles])
-    flat = np.stack([first @ lifted.T, second @ lifted.T], axis=-1)  # (k, n, 2): the points seen in each plane
     others = np.arange(n)[None, :] != circles[:, None]
     index = np.nonzero(others)[1].reshape(k, n - 1)
-    if n == 1:
-        return [_alone(circles, lifted, terms, first)]
-    angles = np.arctan2(*np.take_along_axis(flat, index[..., None], axis=1).transpose(2, 0, 1)[::-1])
-    # Point j is active on the half circle around its own angle: it enters a quarter before and leaves a quarter after.
+    flat = [np.take_along_axis(axis @ lifted.T, index, axis=1) for axis in (first, second)]
+    angles = np.arctan2(flat[1], flat[0])  # at which each point is seen in the plane of the circle
+    # It is active on the half circle around its own angle: it enters a quarter before and leaves a quarter after.
     events = np.concatenate([angles - np.pi / 2, angles + np.pi / 2], axis=1) % (2 * np.pi)
     order = np.argsort(events, axis=1, kind="stable")
     turns = np.take_along_axis(events, order, axis=1)
     point = np.take_along_axis(np.concatenate([index, index], axis=1), order, axis=1)
-    enters = order < n - 1
     ends = np.concatenate([turns[:, 1:], turns[:, :1] + 2 * np.pi], axis=1)
-    # Active on the arc before the first event, which is also the last arc.
-    middle = (turns[:, -1] + ends[:, -1]) / 2
-    at = np.cos(middle)[:, None] * first + np.sin(middle)[:, None] * second
-    sums = ((at @ lifted.T > 0) & others) @ terms
-    sums = sums[:, None, :] + np.cumsum(np.where(enters, 1.0, -1.0)[..., None] * terms[point], axis=1)
-    along = np.stack([np.einsum("kem,km->ke", sums, first), np.einsum("kem,km->ke", sums, second)], axis=-1)
-    vertex = np.stack([np.cos(turns), np.sin(turns)], axis=-1)
-    found = [(np.abs(np.sum(along * vertex, axis=-1)), _lifted_to(vertex, first, second))]
-    after = np.roll(point, -1, axis=1)
-    for sign in (1.0, -1.0):
-        lengths = np.hypot(along[..., 0], along[..., 1])
-        heading = np.arctan2(sign * along[..., 1], sign * along[..., 0])
-        inside = ((heading - turns) % (2 * np.pi) <= ends - turns + LOOSE) | ((turns - heading) % (2 * np.pi) <= LOOSE)
-        on_arc = np.where(inside & (lengths > 0), lengths, -1.0)
-        found.append((on_arc, _lifted_to(_units(sign * along), first, second)))
-        for with_own in (False, True):
-            total = sums + (terms[circles][:, None, :] if with_own else 0.0)
-            size = np.sqrt(np.sum(total**2, axis=-1))
-            v = _units(sign * total)
-            own = np.einsum("kem,km->ke", v, lifted[circles] / row_norms(lifted[circles])[:, None])
-            fits = own >= -LOOSE if with_own else own <= LOOSE
-            # The two points whose circles end the arc are on the side of the cell that they are on along the arc.
-            unit = lifted / row_norms(lifted)[:, None]
-            for border, active in ((point, enters), (after, ~np.roll(enters, -1, axis=1))):
-                reach = np.sum(v * unit[border], axis=-1)
-                fits &= np.where(active, reach >= -LOOSE, reach <= LOOSE)
-            found.append((np.where(fits & (size > 0), size, -1.0), v))
-    return [(near.ravel(), v.reshape(-1, 3)) for near, v in found]
-
-
-def _alone(
-    circles: npt.NDArray[np.intp], lifted: FloatArray, terms: FloatArray, first: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """One point: the neuron along it, and one that does not see it."""
-    v = np.concatenate([_units(lifted[circles]), first])
-    return np.abs(np.concatenate([row_norms(terms[circles]), np.zeros(len(circles))])), v
+    # Where many points leave and enter at once, as on a line, rounding decides who is active in between: counting
+    # starts from the middle of the widest arc.
+    widest = np.argmax(ends - turns, axis=1)[:, None]
+    middle = np.take_along_axis(turns + ends, widest, axis=1) / 2
+    active = ((np.cos(middle) * first + np.sin(middle) * second) @ lifted.T > 0) & others
+    units = lifted / row_norms(lifted)[:, None]
+    return _Block(units, circles, first, second, widest[..., None], active, point, order < n - 1, turns, ends)
 
 
 def _planes(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -114,12 +203,10 @@ def _planes(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
     return first, np.cross(unit, first)
 
 
-def _lifted_to(flat: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
-    vectors: FloatArray = flat[..., :1] * first[:, None, :] + flat[..., 1:] * second[:, None, :]
-    return vectors
+def _exponent(array: FloatArray) -> int:
+    """Of the power of two above the largest entry: in its units no square leaves the floats."""
+    return int(np.frexp(np.abs(array).max(initial=0.0))[1])
 
 
-def _units(rows: FloatArray) -> FloatArray:
-    lengths = np.sqrt(np.sum(rows**2, axis=-1, keepdims=True))
-    units: FloatArray = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    return units
+def _joined(found: list[Found]) -> Found:
+    return np.concatenate([sizes for sizes, _ in found]), np.concatenate([v for _, v in found])

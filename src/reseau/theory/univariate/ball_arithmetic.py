@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import methodcaller
 from typing import Any
 
@@ -11,6 +12,7 @@ from reseau.extras import import_extra
 __all__ = ["CELL_RULES", "VALUES", "Cell", "Jet", "balls"]
 
 Ball = Any  # flint.arb, an optional dependency without type hints
+Range = tuple[Ball, Ball]
 
 
 @dataclass(frozen=True)
@@ -24,22 +26,45 @@ class Jet:
 
 @dataclass(frozen=True)
 class Cell:
-    """A function on an interval and at its two ends, and whether it is proved to be nowhere negative.
+    """A function on an interval and at its two ends, and what it was made of.
 
-    A ball around numbers from 0 to 1 holds some that are negative, by its own rounding: only this mark tells a base
-    that touches 0, whose root is defined, from one that crosses it.
+    A ball around numbers from 0 to 1 holds some that are negative, by its own rounding: only the ends of the range,
+    computed as ends, tell a base that touches 0, whose root is defined, from one that crosses it.
     """
 
     whole: Jet
     low: Jet
     high: Jet
-    nonnegative: bool
+    name: str
+    parts: "tuple[Cell, ...]" = ()
+
+    @cached_property
+    def never_negative(self) -> bool:
+        """By its form, because it is monotone and not negative at both ends, or by its range."""
+        if self.whole.value >= 0 or _keeps_sign(self.name, self.parts):
+            return True
+        monotone = self.whole.slope >= 0 or self.whole.slope <= 0
+        if monotone and self.low.value >= 0 and self.high.value >= 0:
+            return True
+        known = self.name in RANGES and self.whole.value.is_finite()  # what has no value somewhere is not proved
+        return known and bool(RANGES[self.name](*self.parts)[0] >= 0)
+
+    @cached_property
+    def range(self) -> Range:
+        """Numbers below and above all values, exact where the ends of the ranges of the parts give exact numbers."""
+        ball = type(self.whole.value)
+        least, most = ball(0) if self.never_negative else ball("-inf"), ball("inf")
+        if self.parts and not (self.whole.slope >= 0 or self.whole.slope <= 0):
+            low, high = RANGES[self.name](*self.parts) if self.name in RANGES else (least, most)
+        else:  # monotone, as x and numbers are
+            low, high = self.low.value.min(self.high.value), self.low.value.max(self.high.value)
+        return (low if low >= least else least), (high if high <= most else most)
 
     @property
-    def never_negative(self) -> bool:
-        """By its form, or because it is monotone and not negative at both ends."""
-        monotone = self.whole.slope >= 0 or self.whole.slope <= 0
-        return self.nonnegative or bool(monotone and self.low.value >= 0 and self.high.value >= 0)
+    def base(self) -> Jet:
+        """As what a power is taken of: its values within the range, which may be far narrower than their ball."""
+        low, high = self.range[0].max(self.whole.value.lower()), self.range[1].min(self.whole.value.upper())
+        return replace(self.whole, value=low.union(high)) if low.is_finite() and high.is_finite() else self.whole
 
 
 @contextmanager
@@ -117,20 +142,46 @@ def _square(z: Ball) -> Ball:
     return _whole_power(z, 2)
 
 
+def _keeps_sign(name: str, cells: tuple[Cell, ...]) -> bool:
+    """Whether the operation gives nothing negative, by its form."""
+    if name in {"abs", "exp", "cosh", "sigmoid", "relu", "sqrt"}:
+        return True
+    if name in {"+", "*", "/", "min"}:
+        return all(cell.never_negative for cell in cells)
+    if name == "max":
+        return any(cell.never_negative for cell in cells)
+    return name == "^" and (cells[0].never_negative or _even(cells[1].whole.value))
+
+
 def _even(c: Ball) -> bool:
     return bool(c.is_exact() and c.is_integer()) and int(c.unique_fmpz()) % 2 == 0
 
 
-def _keeps_sign(name: str, cells: tuple[Cell, ...]) -> bool:
-    """Whether the operation gives nothing negative, by its form."""
-    known = [cell.never_negative for cell in cells]
-    if name in {"abs", "exp", "cosh", "sigmoid", "relu", "sqrt"}:
-        return True
-    if name in {"+", "*", "/", "min"}:
-        return all(known)
-    if name == "max":
-        return any(known)
-    return name == "^" and (known[0] or _even(cells[1].whole.value))
+def _rising(name: str) -> Callable[[Cell], Range]:
+    """The range of a function that does not fall."""
+    return lambda cell: (VALUES[name](cell.range[0]), VALUES[name](cell.range[1]))
+
+
+def _size_range(cell: Cell) -> Range:
+    low, high = cell.range
+    return (low if low >= 0 else -high if high <= 0 else type(low)(0)), abs(low).max(abs(high))
+
+
+def _product_range(a: Cell, b: Cell) -> Range:
+    products = [x * y for x in a.range for y in b.range]
+    low = high = products[0]
+    for product in products[1:]:
+        low, high = low.min(product), high.max(product)
+    return low, high
+
+
+def _power_range(a: Cell, b: Cell) -> Range:
+    """Of whole positive powers; of others, and of what is divided by, the sign is known at most."""
+    exponent, unknown = b.whole.value, a.whole.value.nan()
+    if not (b.whole.slope.is_zero() and exponent.is_exact() and exponent.is_integer() and exponent > 0):
+        return unknown, unknown
+    ends = _size_range(a) if _even(exponent) else a.range
+    return _whole_power(ends[0], int(exponent.unique_fmpz())), _whole_power(ends[1], int(exponent.unique_fmpz()))
 
 
 def _on_cells(name: str, rule: Callable[..., Jet]) -> Callable[..., Cell]:
@@ -142,10 +193,10 @@ def _on_cells(name: str, rule: Callable[..., Jet]) -> Callable[..., Cell]:
         whole = [cell.whole for cell in cells]
         if name in {"^", "sqrt"} and cells[0].never_negative:
             exponent = whole[1] if name == "^" else _half(whole[0])
-            jet = _power(whole[0], exponent, touching=True)
+            jet = _power(cells[0].base, exponent, touching=True)
         else:
             jet = rule(*whole)
-        return Cell(jet, low, high, _keeps_sign(name, cells))
+        return Cell(jet, low, high, name, cells)
 
     return applied
 
@@ -261,5 +312,18 @@ VALUES: dict[str, Callable[..., Ball]] = {
 def _still(a: Ball) -> Jet:
     return Jet(a, a * 0, a * 0)
 
+
+RANGES: dict[str, Callable[..., Range]] = {
+    "+": lambda a, b: (a.range[0] + b.range[0], a.range[1] + b.range[1]),
+    "-": lambda a, b: (a.range[0] - b.range[1], a.range[1] - b.range[0]),
+    "negative": lambda a: (-a.range[1], -a.range[0]),
+    "*": _product_range, "^": _power_range, "abs": _size_range,
+    "max": lambda a, b: (a.range[0].max(b.range[0]), a.range[1].max(b.range[1])),
+    "min": lambda a, b: (a.range[0].min(b.range[0]), a.range[1].min(b.range[1])),
+    "cosh": lambda a: (_size_range(a)[0].cosh(), _size_range(a)[1].cosh()),
+    **{name: lambda a: (type(a.whole.value)(-1), type(a.whole.value)(1)) for name in ("sin", "cos")},
+    **{name: _rising(name) for name in ("exp", "log", "sqrt", "tanh", "sinh", "atan", "sigmoid", "relu")},
+}  # fmt: skip
+"""The ends of the values of an operation, from those of its parts; of the others nothing is known but the sign."""
 
 CELL_RULES: dict[str, Callable[..., Cell]] = {name: _on_cells(name, rule) for name, rule in RULES.items()}

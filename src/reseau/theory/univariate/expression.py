@@ -97,9 +97,9 @@ class Expression:
 
         def constant(name: str) -> Cell:
             jet = _constant(flint, name)
-            return Cell(jet, jet, jet, bool(jet.value >= 0))
+            return Cell(jet, jet, jet, name)
 
-        x = Cell(variable(low.union(high)), variable(low), variable(high), bool(low >= 0))
+        x = Cell(variable(low.union(high)), variable(low), variable(high), "x")
         cell: Cell = _evaluate(self.program, x, CELL_RULES, constant)
         return cell
 

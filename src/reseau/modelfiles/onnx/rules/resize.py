@@ -172,7 +172,7 @@ def cropped(call: Call, axis: int, n: int, m: int) -> np.ndarray:
 def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
     """One axis with `m` entries, where it or `m` is a word: places and weights are computed when data comes."""
     mode, how = call.attribute("mode", "nearest"), call.attribute("coordinate_transformation_mode")
-    if mode not in ("nearest", "linear") or call.attribute("antialias", 0) or how == "tf_crop_and_resize":
+    if call.attribute("antialias", 0) or call.attribute("exclude_outside", 0) or how == "tf_crop_and_resize":
         raise Needs(words=words_of(x.shape[axis], m))
     place = named_coordinates(call, x, axis, m, scale)
     last = length_of(call, x, axis) - real(call, 1)
@@ -184,9 +184,24 @@ def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None
     if mode == "nearest":
         return taken(rounded_node(call, place))
     low = apply_op(ops.Floor(), place)
-    share = apply_op(ops.Cast(str(call.importer.dtype(x))), place - low)
-    first, second = taken(low), taken(low + real(call, 1))
-    return first + (second - first) * call.reshaped(share, (m, *(1,) * (len(x.shape) - 1 - axis)))
+    behind = (m, *(1,) * (len(x.shape) - 1 - axis))
+    share = call.reshaped(apply_op(ops.Cast(str(call.importer.dtype(x))), place - low), behind)
+    if mode == "linear":
+        first, second = taken(low), taken(low + real(call, 1))
+        return first + (second - first) * share
+    parts = [taken(low + real(call, k)) * cubic_node(call, x, share, k) for k in (-1, 0, 1, 2)]
+    return parts[0] + parts[1] + parts[2] + parts[3]
+
+
+def cubic_node(call: Call, x: Node, share: Node, k: int) -> Node:
+    """The weights, by `cubic`, of the entries that lie `k` behind the one before each place."""
+    dtype = call.importer.dtype(x)
+    factors = cubic_polynomial(1 if k in (0, 1) else 2, call.attribute("cubic_coeff_a", -0.75))
+    s = share - call.constant(k, dtype) if k <= 0 else call.constant(k, dtype) - share
+    y = call.constant(factors[0], dtype)
+    for factor in factors[1:]:
+        y = y * s + call.constant(factor, dtype)
+    return y
 
 
 def named_coordinates(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
@@ -261,9 +276,13 @@ def taps(call: Call, mode: str, place: float, n: int, scale: float) -> np.ndarra
 def cubic(t: np.ndarray, a: float) -> np.ndarray:
     """Cubic convolution kernel. Source: Keys, 1981, equation 15 with its parameter `a`."""
     s = np.abs(t)
-    near = ((a + 2) * s - (a + 3)) * s * s + 1
-    far = ((a * s - 5 * a) * s + 8 * a) * s - 4 * a
+    near, far = (np.polyval(cubic_polynomial(reach, a), s) for reach in (1, 2))
     return np.where(s <= 1, near, np.where(s < 2, far, 0.0))
+
+
+def cubic_polynomial(reach: int, a: float) -> tuple[float, float, float, float]:
+    """The factors, highest power first, of the distances up to 1, or of those from 1 to 2."""
+    return (a + 2, -(a + 3), 0.0, 1.0) if reach == 1 else (a, -5 * a, 8 * a, -4 * a)
 
 
 def grid_sample(call: Call) -> Node:
