@@ -157,3 +157,13 @@ def test_what_numpy_computes_is_right_and_of_the_type_and_shape_that_are_said(
     assert y.tolist() == right
     assert (y.shape, y.dtype) == (op.shape(x.shape), np.dtype(op.gives))
     assert op.backward(None, y, x) == (None,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("divisor", [np.float32(61), np.full(1_000, 61, np.float32)], ids=["one", "many"])
+def test_a_quotient_is_rounded_once(divisor: np.ndarray) -> None:
+    whole = np.arange(1_000, dtype=np.float32)
+    found = [
+        jax.jit(ops.Divide().forward)(61 * whole, divisor),
+        jax.jit(lambda a: ops.Divide().forward(a, divisor))(61 * whole),
+    ]
+    np.testing.assert_array_equal(np.floor(found), [whole, whole])

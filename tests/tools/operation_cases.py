@@ -240,6 +240,7 @@ CASES += [
     (ops.Einsum("bij,bjk->bik"), ((B, 3, 4), (B, 4, 2))),
     (ops.Einsum("...i, ij -> ...j"), ((B, 3, 4), (4, 2))),
     (ops.Determinant(), ((B, 3, 3),)),
+    (ops.Inverse(), ((B, 3, 3),)),
     *(
         (ops.GridSample(mode, padding, corners), ((2, 3, 5, 4), inside(2, 3, 3, 2)))
         for mode, padding, corners in (

@@ -246,6 +246,11 @@ def _(op: ops.Determinant, output: Shape, *inputs: Shape) -> int:
     return size(output) * (n**3 - n) // 3
 
 
+@multiply_adds.register
+def _(op: ops.Inverse, output: Shape, *inputs: Shape) -> int:
+    return size(output) * size(inputs[0][-1:])
+
+
 @multiply_adds.register(ops.GatedCell)
 @multiply_adds.register(ops.LongShortCell)
 @multiply_adds.register(ops.PlainCell)

@@ -53,7 +53,7 @@ from reseau.ops.functions import (
 )
 from reseau.ops.grid import GridSample
 from reseau.ops.indexing import ArgMax, Embedding, Put, PutAlong, Take, TakeAlong, TakeAt, TopK
-from reseau.ops.linear import Affine, Determinant, Einsum, Matmul
+from reseau.ops.linear import Affine, Determinant, Einsum, Inverse, Matmul
 from reseau.ops.normalization import BatchMean, BatchNorm, BatchVariance, LayerNorm
 from reseau.ops.pooling import AveragePool, MaxPool, WindowArgMax, WindowSum
 from reseau.ops.quantization import Dequantize, Narrow, Quantize
@@ -122,6 +122,7 @@ __all__ = [
     "Gelu",
     "GridSample",
     "Identity",
+    "Inverse",
     "IsInfinite",
     "IsNan",
     "LayerNorm",

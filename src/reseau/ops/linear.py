@@ -107,9 +107,36 @@ class Determinant(Op):
     """
 
     def shape(self, x: Shape) -> Shape:
-        if len(x) < 2 or differ(x[-1], x[-2]):
-            raise ShapeError(f"{show_shape(x)} holds no square matrices\n  fix: make the last two axes equally long")
-        return x[:-2]
+        return square(x)[:-2]
 
     def forward(self, x: Array) -> Array:
         return jnp.linalg.det(x)
+
+
+@dataclass(frozen=True)
+class Inverse(Op):
+    """Inverse of the matrices on the last two axes; entries that are not finite where there is none.
+
+    Example:
+        >>> import jax.numpy as jnp, reseau as rs
+        >>> print(rs.ops.Inverse().forward(jnp.array([[2.0, 0.0], [0.0, 4.0]])))
+        [[0.5  0.  ]
+         [0.   0.25]]
+    """
+
+    def shape(self, x: Shape) -> Shape:
+        return square(x)
+
+    def forward(self, x: Array) -> Array:
+        return jnp.linalg.inv(x)
+
+    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
+        turned = jnp.swapaxes(y, -1, -2)
+        return (-turned @ g @ turned,)
+
+
+def square(x: Shape) -> Shape:
+    """The shape of an array of square matrices; `ShapeError` where it is none."""
+    if len(x) < 2 or differ(x[-1], x[-2]):
+        raise ShapeError(f"{show_shape(x)} holds no square matrices\n  fix: make the last two axes equally long")
+    return x

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from reseau.errors import GraphError
+from reseau.ops.arithmetic import quotient
 from reseau.ops.base import Op, Shape, broadcast, unbroadcast
 
 __all__ = ["Dequantize", "Narrow", "Quantize"]
@@ -54,8 +55,7 @@ class Quantize(Op):
         return broadcast(x, scale, zero)
 
     def forward(self, x: Array, scale: Array, zero: Array) -> Array:
-        # XLA would divide by one number as a product with its reciprocal, which rounds twice: ties would move
-        ratio = x / jnp.where(jnp.isnan(x), jnp.ones_like(scale), scale)
+        ratio = quotient(x, scale)
         level = jnp.round(ratio) if self.whole else ratio
         level = level + zero.astype(level.dtype)
         return jnp.clip(level, self.low, self.high).astype(x.dtype if self.dtype == "float" else jnp.dtype(self.dtype))

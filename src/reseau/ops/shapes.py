@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import jax.numpy as jnp
 import numpy as np
@@ -128,7 +129,7 @@ class BroadcastTo(Op):
 class Pad(Op):
     """`pads[i]` entries before and after axis `i`: of one value, or of the array's own (reflect, edge, wrap).
 
-    A negative number takes entries away.
+    A negative number takes entries away; words are read at their places.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -136,25 +137,29 @@ class Pad(Op):
         [0. 5. 6. 0. 0.]
     """
 
-    pads: tuple[tuple[int, int], ...]
+    pads: tuple[tuple[Dim, Dim], ...]
     mode: str = "constant"
     value: float = 0.0
+    places: Places = ()
 
     def __post_init__(self) -> None:
         if self.mode not in PAD_MODES:
             raise GraphError(f"cannot pad in the mode {self.mode!r}\n  fix: one of {', '.join(PAD_MODES)}")
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: Shape, *read: Shape) -> Shape:
         lengths = [plus(n, before, after) for n, (before, after) in zip(x, self.pads, strict=False)]
-        if len(self.pads) != len(x) or any(isinstance(n, int) and n < 0 for n in lengths):
+        unknown = set(words_of(*chain(*self.pads))) - {name for name, _, _ in self.places}
+        if len(self.pads) != len(x) or unknown or any(isinstance(n, int) and n < 0 for n in lengths):
             raise ShapeError(f"padding {self.pads} does not fit {show_shape(x)}\n  fix: a pair for each axis")
         return tuple(lengths)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, *read: Array) -> Array:
+        ends = [n or 0 for n in lengths_at(list(chain(*self.pads)), self.places, [v.shape for v in (x, *read)])]
+        pads = list(zip(ends[::2], ends[1::2], strict=True))
         if self.mode == "constant":
-            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(b, a, 0) for b, a in self.pads])
-        kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, self.pads, strict=True))
-        return jnp.pad(x[kept], [(max(b, 0), max(a, 0)) for b, a in self.pads], self.mode)
+            return lax.pad(x, jnp.asarray(self.value, x.dtype), [(b, a, 0) for b, a in pads])
+        kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, pads, strict=True))
+        return jnp.pad(x[kept], [(max(b, 0), max(a, 0)) for b, a in pads], self.mode)
 
 
 @dataclass(frozen=True)

@@ -266,8 +266,8 @@ WORK_OF_A_KERNEL = 8192
 0.3 times at 96,000, where the library's matrix products are missed."""
 
 NODES_OF_A_KERNEL = 100
-"""Nodes up to which a program is one machine-code function: compiling it takes time in proportion to their square. Of 100,
-200 and 800 hyperbolic tangents one after another, 1.8, 3.9 and 37 s of CPU, and 1.2, 1.5 and 3.5 as other programs are."""
+"""Nodes up to which a program is one machine-code function, which compiles in time in proportion to their square:
+of 100, 200 and 800 hyperbolic tangents in a row 1.8, 3.9 and 37 s of CPU, and as other programs 1.2, 1.5 and 3.5."""
 
 WORK_OF_A_LONG_STEP = 3 * 10**9
 """Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way

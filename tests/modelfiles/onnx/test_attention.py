@@ -124,6 +124,9 @@ PROMPTS: dict[str, dict[str, Any]] = {
     "capped": {"softcap": 2.0, "scale": 0.5},
     "turned": {"do_rotary": 1},
     "turned pairs": {"do_rotary": 1, "rotary_interleaved": 1},
+    "both ways": {"causal": 0},
+    "one more score": {"smooth_softmax": 1},
+    "sinks": {},
 }
 
 
@@ -132,12 +135,13 @@ PROMPTS: dict[str, dict[str, Any]] = {
 def test_groups_of_queries_read_a_prompt(tmp_path: Path, case: str, packed: bool) -> None:
     widths = {"q": 128} if packed else {"q": 64, "k": 32, "v": 32}
     names = [*(n if n in widths else "" for n in "qkv"), "", "", "last", "total", "cos", "sin"]
+    names += ["", "", "sink"] if case == "sinks" else []
     m = model(
         [node("GroupQueryAttention", *names, outputs=("y", "nk", "nv"), num_heads=4, kv_num_heads=2, **PROMPTS[case])],
         {n: ("float", ["batch", "length", w]) for n, w in widths.items()}
         | {"last": ("int32", ["batch"]), "total": ("int32", [])},
         {"y": ("float", None), "nk": ("float", None), "nv": ("float", None)},
-        angles(9, 8),
+        angles(9, 8) | {"sink": normal(4)},
         com_microsoft=1,
     )
     feeds = []

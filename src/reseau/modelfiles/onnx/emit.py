@@ -19,7 +19,7 @@ from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Input, Node
 from reseau.modelfiles.onnx.schemas import opset_of, output_kinds
 from reseau.modelfiles.onnx.types import type_of
-from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.base import Dim, Op, Shape, show_shape
 
 __all__ = [
     "Axes",
@@ -358,22 +358,29 @@ def write_reduce(w: Emitter, kind: str, name: str, axes: Sequence[int], keepdims
     return w.emit(kind, name, name=output, axes=list(axes), keepdims=keep)
 
 
-def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
+def flat(pads: Sequence[tuple[Dim, Dim]]) -> list[Dim]:
     """Padding as ONNX lists it: before every axis, then after every axis."""
     return [p[0] for p in pads] + [p[1] for p in pads]
 
 
 def write_pads(
-    w: Emitter, name: str, pads: Sequence[tuple[int, int]], mode: str, value: float, x: Node, output: str
+    w: Emitter,
+    name: str,
+    pads: Sequence[tuple[Dim, Dim]],
+    mode: str,
+    value: float,
+    x: Node,
+    output: str,
+    said: str = "",
 ) -> str:
-    """Padding of a node's value; its numbers are settings before opset 11."""
+    """Padding of a node's value; its numbers are settings before opset 11, or a vector that was `said` already."""
     if mode == "wrap":
         w.require(19)
     if not w.real(x):
         w.require(11)
-    if w.at_least(11):
+    if said or w.at_least(11):
         more = [w.constant(value, w.dtype(x))] if mode == "constant" else []
-        return w.emit("Pad", name, w.axes_of(flat(pads)), *more, name=output, mode=mode)
+        return w.emit("Pad", name, said or w.axes_of([int(n) for n in flat(pads)]), *more, name=output, mode=mode)
     return w.emit("Pad", name, name=output, mode=mode, pads=flat(pads), value=float(value))
 
 

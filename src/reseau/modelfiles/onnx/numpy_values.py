@@ -20,13 +20,16 @@ def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 NUMPY: Mapping[type[Op], Callable[..., Any]] = {
+    ops.Add: lambda op, a, b: a + b,
     ops.Concatenate: lambda op, *values: np.concatenate(values, op.axis),
     ops.Cos: lambda op, x: np.cos(x),
+    ops.Divide: lambda op, a, b: a / b,
     ops.Equal: lambda op, a, b: np.asarray(a == b, bool),
     ops.Exp: lambda op, x: np.exp(x),
     ops.Identity: lambda op, x: x,
     ops.Maximum: lambda op, a, b: np.maximum(a, b),
     ops.Minimum: lambda op, a, b: np.minimum(a, b),
+    ops.Multiply: lambda op, a, b: a * b,
     ops.Quotient: lambda op, a, b: quotient(a, b),
     ops.ReshapeTo: lambda op, x: x.reshape(op.lengths),
     ops.Sin: lambda op, x: np.sin(x),
@@ -34,6 +37,7 @@ NUMPY: Mapping[type[Op], Callable[..., Any]] = {
     ops.BroadcastTo: lambda op, x: np.broadcast_to(x, op.lengths).copy(),
     ops.ShapeOf: lambda op, x: np.asarray(x.shape[op.start : op.stop], np.int64),
     ops.Sqrt: lambda op, x: np.sqrt(x),
+    ops.Subtract: lambda op, a, b: a - b,
     ops.Take: lambda op, x, indices: np.take(x, indices, op.axis),
     ops.Tile: lambda op, x: np.tile(x, op.repeats),
     ops.Transpose: lambda op, x: np.transpose(x, op.axes),
@@ -41,7 +45,12 @@ NUMPY: Mapping[type[Op], Callable[..., Any]] = {
 }
 
 
-ALIKE = (ops.Equal, ops.Maximum, ops.Minimum, ops.Quotient)  # of operands of one type, as JAX
+# of operands of one type, as JAX: any, or numbers, or reals
+ALIKE: Mapping[type[Op], str] = {
+    **dict.fromkeys((ops.Equal, ops.Maximum, ops.Minimum, ops.Quotient), "biufcVO"),
+    **dict.fromkeys((ops.Add, ops.Multiply, ops.Subtract), "iufcV"),
+    ops.Divide: "fcV",
+}
 
 
 def numpy_value(op: Op, values: Sequence[np.ndarray]) -> np.ndarray | None:
@@ -52,8 +61,10 @@ def numpy_value(op: Op, values: Sequence[np.ndarray]) -> np.ndarray | None:
     """
     places: Places = getattr(op, "places", ())
     rule = None if op.host or places else NUMPY.get(type(op))
-    if rule is not None and (len({v.dtype for v in values}) == 1 or not isinstance(op, ALIKE)):
-        return np.asarray(rule(op, *values))
+    alike = ALIKE.get(type(op))
+    if rule is not None and (alike is None or (len({v.dtype for v in values}) == 1 and values[0].dtype.kind in alike)):
+        with np.errstate(all="ignore"):  # as in compiled programs, infinities and numbers that wrap are values
+            return np.asarray(rule(op, *values))
     if not op.host and any(v.dtype == np.dtype(object) for v in values):
         raise ValueError(f"{op.name} does not read texts\n  fix: export the model so that it reads numbers there")
     return None

@@ -268,6 +268,8 @@ def _(op: ops.Slice, node: Node, walk: Walk) -> Permuted:
 
 @rebuild.register
 def _(op: ops.Pad, node: Node, walk: Walk) -> Permuted:
+    if op.places:
+        return untouched(walk.made(op, node, *(walk.plain(p) for p in node.parents)))
     made, axes = walk.permuted[node.parents[0]]
     pads = tuple(op.pads[axes.index(i)] for i in range(len(axes)))
     return Permuted(walk.made(ops.Pad(pads, op.mode, op.value), node, made), axes)

@@ -100,6 +100,10 @@ def _multiply(a: Dim, b: Dim) -> Dim:
     return times(a, b)
 
 
+def _remainder(a: Dim, b: Dim) -> Dim:
+    return minus(a, times(b, divide(a, b)))
+
+
 def _negative(a: Dim) -> Dim:
     return times(-1, a)
 
@@ -150,6 +154,13 @@ def _(op: ops.Cast, x: Symbols) -> Symbols | None:
 
 
 @symbolic.register
+def _(op: ops.Remainder, a: Symbols, b: Symbols) -> Symbols | None:
+    if op.like_dividend and any(below(n, 0) is not False for n in (*a.ravel(), *b.ravel())):
+        return None
+    return entrywise(_remainder)(a, b)
+
+
+@symbolic.register
 def _(op: ops.Identity, x: Symbols) -> Symbols | None:
     return x
 
@@ -173,6 +184,11 @@ def _(op: ops.Slice, x: Symbols) -> Symbols | None:
 @symbolic.register
 def _(op: ops.ReshapeTo, x: Symbols) -> Symbols | None:
     return x.reshape([int(n) for n in op.lengths])
+
+
+@symbolic.register
+def _(op: ops.Transpose, x: Symbols) -> Symbols | None:
+    return x.transpose(op.axes)
 
 
 @symbolic.register

@@ -66,9 +66,9 @@ def group_query_attention(call: Call) -> tuple[Node | None, ...]:
 
     Each row has its own count of earlier places; its new keys and values are put after them into what is kept.
     """
-    refused(call, range(11, len(call.inputs)), "its sinks or its scales of levels")
-    if call.attribute("smooth_softmax", 0):
-        raise ValueError("its softmax with one more term is not supported")
+    refused(call, range(12, len(call.inputs)), "its cache of levels, its norms of heads or its padded queries")
+    if call.attribute("sliding_window_cache", 0):
+        raise ValueError("its cache of the last places alone is not supported")
     heads, groups = call.attributes["num_heads"], call.attributes["kv_num_heads"]
     q, k, v = in_heads(call, heads, groups)
     batch, _, steps, width = q.shape
@@ -86,7 +86,8 @@ def group_query_attention(call: Call) -> tuple[Node | None, ...]:
     scores = scored(call, call.reshaped(q, wide), keys)
     if cap := call.attribute("softcap", 0.0):
         scores = apply_op(ops.Tanh(), scores * call.like(1 / cap)) * call.like(cap)
-    at = apply_op(ops.Minimum(), *(call.reshaped(n, (batch, 1, 1, n.shape[1], 1)) for n in (place, last)))
+    ends = (place, last) if call.attribute("causal", 1) else (last, last)
+    at = apply_op(ops.Minimum(), *(call.reshaped(n, (batch, 1, 1, n.shape[1], 1)) for n in ends))
     keys_at = counted(call, k.shape[2])
     seen = apply_op(ops.LessOrEqual(), keys_at, at)
     if (window := call.attribute("local_window_size", -1)) > 0:
@@ -98,8 +99,18 @@ def group_query_attention(call: Call) -> tuple[Node | None, ...]:
         scores = scores + call.reshaped(
             call[10], (first, *((1, 1) if those == 1 else (groups, heads // groups)), *rest)
         )
-    read = apply_op(ops.Matmul(), apply_op(ops.Softmax(-1), scores), values)
+    read = apply_op(ops.Matmul(), shares(call, scores), values)
     return together(call, call.reshaped(read, (batch, heads, steps, width))), k, v
+
+
+def shares(call: Call, scores: Node) -> Node:
+    """The softmax of scores (batch, groups, heads, steps, keys); a head may have one more, which reads nothing."""
+    if call.get(11) is None and not call.attribute("smooth_softmax", 0):
+        return apply_op(ops.Softmax(-1), scores)
+    batch, groups, heads, steps, keys = scores.shape
+    sink = call.like(np.zeros(int(groups) * int(heads))) if call.get(11) is None else call[11]
+    sink = call.repeated(call.reshaped(sink, (1, groups, heads, 1, 1)), (batch, groups, heads, steps, 1))
+    return cut(call, apply_op(ops.Softmax(-1), apply_op(ops.Concatenate(4), scores, sink)), 4, 0, keys, 1)
 
 
 def in_heads(call: Call, heads: int, groups: int) -> tuple[Node, Node, Node]:

@@ -49,6 +49,26 @@ def shared(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where(both > 0, common / np.where(both > 0, both, 1), 0.0)
 
 
+def crop_and_resize(call: Call) -> Node:
+    """Boxes of images at one size, the corners of each on those of its crop; beyond the image one number."""
+    sides = [int(n) for n in call.array(3)]
+    boxes, first = call[1], call[1].shape[0]
+    grid: list[Node] = []
+    inside: list[Node] = []
+    for axis, n in enumerate(sides):
+        low, high = (apply_op(ops.Slice(1, k, k + 1), boxes) for k in (axis, axis + 2))
+        share = np.linspace(0, 1, n) if n > 1 else np.full(1, 0.5)
+        at = call.reshaped(low + (high - low) * call.like(share), (first, *((n, 1) if axis == 0 else (1, n))))
+        within = (apply_op(ops.LessOrEqual(), *pair) for pair in ((call.like(0), at), (at, call.like(1))))
+        inside.append(call.reshaped(apply_op(ops.And(), *within), (first, 1, *at.shape[1:])))
+        place = at * call.like(2) - call.like(1)
+        grid.insert(0, call.repeated(call.reshaped(place, (*at.shape, 1)), (first, *sides, 1)))
+    mode = {"bilinear": "linear", "nearest": "nearest"}[call.attribute("mode", "bilinear")]
+    images = apply_op(ops.Take(0), call[0], call[2])
+    y = apply_op(ops.GridSample(mode, "border", True), images, apply_op(ops.Concatenate(3), *grid))
+    return apply_op(ops.Where(), apply_op(ops.And(), *inside), y, call.like(call.attribute("extrapolation_value", 0.0)))
+
+
 def roi_align(call: Call) -> Node:
     height, width = call.attribute("output_height", 1), call.attribute("output_width", 1)
     ratio, scale = call.attribute("sampling_ratio", 0), call.attribute("spatial_scale", 1.0)
@@ -159,6 +179,7 @@ READ: Mapping[str, Rule] = {
     "MaxUnpool": max_unpool,
     "NonMaxSuppression": non_max_suppression,
     "RoiAlign": roi_align,
+    "com.microsoft/CropAndResize": crop_and_resize,
 }
 
 WRITE: Mapping[type[Op], WriteRule] = {

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import (
     arithmetic,
+    data_dependent,
     experimental,
     normalization,
     reductions,
@@ -18,6 +21,7 @@ from reseau.modelfiles.onnx.rules import (
 )
 from reseau.modelfiles.onnx.rules.precision import in_single
 from reseau.modelfiles.onnx.rules.shapes import counted
+from reseau.ops.lengths import divide, plus
 
 __all__ = ["READ"]
 
@@ -85,13 +89,8 @@ def quick_gelu(call: Call) -> Node:
 def normalized(call: Call, x: Node, scale: Node, shift: Node | None, epsilon: float) -> Node:
     """The last axis with mean 0 and variance 1, scaled and shifted."""
     centered = x - apply_op(ops.Mean((-1,), True), x)
-    return unit(call, centered, epsilon) * scale if shift is None else unit(call, centered, epsilon) * scale + shift
-
-
-def unit(call: Call, x: Node, epsilon: float) -> Node:
-    """The last axis divided by the root of its mean square."""
-    size = apply_op(ops.Mean((-1,), True), apply_op(ops.Square(), x))
-    return x / apply_op(ops.Sqrt(), size + call.constant(epsilon, call.importer.dtype(x)))
+    y = normalization.unit(call, centered, epsilon) * scale
+    return y if shift is None else y + shift
 
 
 def skip_layer_norm(call: Call) -> tuple[Node | None, ...]:
@@ -102,12 +101,13 @@ def skip_layer_norm(call: Call) -> tuple[Node | None, ...]:
         total = total + call[place]
     epsilon = call.attribute("epsilon", 1e-12)
     if simple:
-        return unit(call, total, epsilon) * call[2], None, None, total
+        return normalization.unit(call, total, epsilon) * call[2], None, None, total
     return normalized(call, total, call[2], call.get(3), epsilon), None, None, total
 
 
 def simplified_layer_norm(call: Call) -> Node:
-    return unit(call, call[0], call.attribute("epsilon", 1e-5)) * call[1]
+    x = normalization.unit(call, call[0], call.attribute("epsilon", 1e-5), call.attribute("axis", -1))
+    return x * call[1]
 
 
 def embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
@@ -144,6 +144,51 @@ def matmul_of_16_bits(call: Call) -> Node:
     return apply_op(ops.Matmul(), *(apply_op(ops.Cast("int32"), call[i]) for i in (0, 1)))
 
 
+def gated_norm(call: Call) -> Node:
+    """Groups of features with mean square 1, scaled, times a gate."""
+    (width,) = call[1].shape
+    groups = call.reshaped(call[0], (*call[0].shape[:-1], divide(call[0].shape[-1], width), width))
+    y = normalization.unit(call, groups, call.attribute("epsilon", 1e-5)) * call[1]
+    share = apply_op(ops.Sigmoid(), call[2])
+    gate = share if call.attribute("activation", "silu") == "sigmoid" else call[2] * share
+    return call.reshaped(y, call[0].shape) * gate
+
+
+def causal_convolution(call: Call) -> tuple[Node, Node]:
+    """Each channel's windows of earlier places, of which the last ones are kept for the next call."""
+    if call.attribute("ndim", 1) != 1 or call.attribute("channels_last", 0) or call.attribute("state_window", 0):
+        raise ValueError("it is read over one axis, the last, with one state")
+    x, weight, dilation = call[0], call[1], call.attribute("dilation", 1)
+    channels, _, width = weight.shape
+    before = (int(width) - 1) * dilation
+    state = call.get(3)
+    if state is None:
+        state = call.repeated(call.like(np.zeros((1, 1, before))), (*x.shape[:2], before))
+    grown = apply_op(ops.Concatenate(2), state, x)
+    settings = {"group": channels, "dilations": [dilation]}
+    y = windows.conv(replace(call, kind="Conv", inputs=(grown, weight, call.get(2)), attributes=settings))
+    if call.attribute("activation", "none") in ("silu", "swish"):
+        y = y * apply_op(ops.Sigmoid(), y)
+    return y, shapes.cut(call, grown, 2, x.shape[2], plus(x.shape[2], before), 1)
+
+
+def unique(call: Call) -> tuple[Node, ...]:
+    """Values in the order in which they come, the place of each entry among them, and their counts."""
+    y, _, place, count = data_dependent.unique(replace(call, attributes={"sorted": 0}))
+    return y, place, count
+
+
+def unfold(call: Call) -> Node:
+    """Windows along an axis, on a new last one."""
+    x, size, step = call[0], call.attributes["size"], call.attribute("step", 1)
+    rank = len(x.shape)
+    axis = call.attribute("dim", -1) % rank
+    starts = counted(call, divide(plus(x.shape[axis], step - size), step))
+    places = call.reshaped(starts * call.constant(step, np.int64), (starts.shape[0], 1))
+    windowed = apply_op(ops.Take(axis), x, places + call.constant(np.arange(size), np.int64))
+    return apply_op(ops.Transpose((*range(axis + 1), *range(axis + 2, rank + 1), axis + 1)), windowed)
+
+
 def distances(call: Call) -> Node:
     """Distances of the rows of two matrices."""
     a, b = (
@@ -160,6 +205,7 @@ READ: Mapping[str, Rule] = {
         for name, rule in (
             ("BiasGelu", in_single(bias_gelu)),
             ("CDist", distances),
+            ("CausalConvWithState", causal_convolution),
             ("EmbedLayerNormalization", in_single(embed_layer_norm)),
             ("ExpandDims", one_more_axis),
             ("FastGelu", in_single(fast_gelu)),
@@ -167,6 +213,7 @@ READ: Mapping[str, Rule] = {
             ("FusedGemm", fused_gemm),
             ("FusedMatMul", fused_matmul),
             ("Gelu", arithmetic.gelu),
+            ("GatedRMSNorm", in_single(gated_norm)),
             ("GatherND", selection.gather_nd),
             ("GridSample", resize.grid_sample),
             ("LayerNormalization", normalization.layer_norm),
@@ -180,6 +227,8 @@ READ: Mapping[str, Rule] = {
             ("SkipSimplifiedLayerNormalization", in_single(skip_layer_norm)),
             ("TransposeMatMul", fused_matmul),
             ("Trilu", experimental.trilu),
+            ("UnfoldTensor", unfold),
+            ("Unique", unique),
         )
     },
     "SimplifiedLayerNormalization": in_single(simplified_layer_norm),

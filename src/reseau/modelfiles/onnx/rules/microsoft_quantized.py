@@ -1,6 +1,6 @@
 """Operators of com.microsoft on levels, which programs put into files when they quantize them, said by plain ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from reseau.modelfiles.onnx.rules.quantized import (
     back,
     plain_levels,
     q_linear_conv,
+    ratio_of,
     real_value,
     requantized,
     scale_of,
@@ -31,7 +32,7 @@ BINARY: Mapping[str, Op] = {"com.microsoft/QLinearAdd": ops.Add(), "com.microsof
 def multiplied(call: Call) -> Node:
     """The levels of a product, as onnxruntime rounds them: with joined scales, after the level of zero is added."""
     dtype, center = str(call.dtype(7)), single(setting(call, 7))
-    ratio = scale_of(call, 1) * scale_of(call, 4) / scale_of(call, 6)
+    ratio = ratio_of(call, scale_of(call, 1) * scale_of(call, 4), scale_of(call, 6))
     levels_of = plain_levels(call, 0, 2) * plain_levels(call, 3, 5) * ratio + apply_op(ops.Cast("float32"), center)
     return to_levels(levels_of, call.constant(1, np.float32), call.constant(0, dtype), dtype)
 
@@ -98,8 +99,8 @@ def q_gemm(call: Call) -> Node:
     y = apply_op(ops.Matmul(), *sides)
     if call.get(6) is not None:
         y = y + stored_bias(call, 6)
-    scale = scale_of(call, 1) * scale_of(call, 4) * call.constant(call.attribute("alpha", 1.0), np.float32)
-    return y * scale if call.get(7) is None else requantized(call, y, scale / scale_of(call, 7), 8)
+    scale = call.constant(call.attribute("alpha", 1.0), np.float32) * scale_of(call, 1) * scale_of(call, 4)
+    return y * scale if call.get(7) is None else requantized(call, y, ratio_of(call, scale, scale_of(call, 7)), 8)
 
 
 def q_attention(call: Call) -> tuple[Node | None, ...]:
@@ -168,6 +169,35 @@ def unpacked(packed: np.ndarray, bits: int) -> np.ndarray:
     return levels.reshape(len(packed), -1)
 
 
+def matmul_of_listed_numbers(call: Call) -> Node:
+    """The product with a matrix (N, K) whose entries are 16 listed numbers times the largest of their block."""
+    if not call.attribute("transB", 1):
+        raise ValueError("its matrix as it is stored (transB=0) is not supported")
+    rows, width, block = (int(call.attributes[name]) for name in ("N", "K", "block_size"))
+    call.afford(rows * width)
+    places = unpacked(call.array(1).reshape(-1, 1), 4)[:, ::-1].ravel()[: rows * width]
+    largest = np.repeat(call.array(2).astype(np.float64), block)[: rows * width]
+    listed = np.array(LISTED[call.attributes["quant_type"]], np.float32).astype(np.float64)
+    weight = (listed[places] * largest).reshape(rows, width).T
+    name = f"{call.within}{call.outputs[0]}.weight"
+    return apply_op(ops.Matmul(), call[0], call.importer.initializer(name, weight.astype(call.dtype())))
+
+
+def q_embed_layer_norm(call: Call) -> tuple[Node | None, ...]:
+    """What is looked up, added and normalized, its tables stored as levels."""
+    tables: dict[int, Node | None] = {}
+    for i, name in ((2, "words"), (3, "places"), (4, "segments"), (5, "scale"), (6, "shift")):
+        if call.get(i) is None:
+            tables[i] = None
+            continue
+        value = apply_op(ops.Dequantize(), call[i], scale_of(call, i + 6), single(setting(call, i + 11)))
+        stored = call.importer.is_unfed(value)
+        label = f"{call.within}{call.outputs[0]}.{name}"
+        tables[i] = call.importer.initializer(label, call.importer.array(value)) if stored else value
+    plain = (call[0], call.get(1), *tables.values(), call.get(7))
+    return microsoft.embed_layer_norm(replace(call, inputs=plain))
+
+
 def dynamic_quantize_matmul(call: Call) -> Node:
     """The left operand quantized to 8 bits by its own range, the product as a real number."""
     y = apply_op(ops.Matmul(), on_own_grid(call, call[0]), plain_levels(call, 1, 3, -1))
@@ -185,14 +215,28 @@ def on_own_grid(call: Call, x: Node) -> Node:
     return apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), x, scale, center), scale, center)
 
 
+# the numbers of 4 bits in the order of their codes: reals of 4 bits, and quantiles of a normal distribution, as in
+# Dettmers, Pagnoni, Holtzman and Zettlemoyer, QLoRA, 2023
+POSITIVE = (0.0, 1 / 192, 2 / 3, 1.0, 1 / 3, 1 / 2, 1 / 6, 1 / 4)
+LISTED: Sequence[Sequence[float]] = (
+    (*POSITIVE, *(-x for x in POSITIVE)),
+    (
+        *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635),
+        *(-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725),
+        *(0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+    ),
+)
+
 READ: Mapping[str, Rule] = {
     f"com.microsoft/{name}": rule
     for name, rule in (
         ("DynamicQuantizeMatMul", dynamic_quantize_matmul),
         ("GatherBlockQuantized", gather_of_few_bits),
         ("MatMulIntegerToFloat", matmul_integer_to_float),
+        ("MatMulBnb4", matmul_of_listed_numbers),
         ("MatMulNBits", matmul_of_few_bits),
         ("QAttention", q_attention),
+        ("QEmbedLayerNormalization", q_embed_layer_norm),
         ("QGemm", q_gemm),
         ("QLinearAdd", q_linear_binary),
         ("QLinearAveragePool", q_linear_average_pool),

@@ -72,6 +72,13 @@ def layer_norm(call: Call) -> tuple[Node | None, ...]:
     return (y if shift is None else y + shift), mean, inverse
 
 
+def unit(call: Call, x: Node, epsilon: float, axis: int = -1) -> Node:
+    """The axes from this one on divided by the root of their mean square."""
+    rank = len(x.shape)
+    size = apply_op(ops.Mean(tuple(range(axis % rank, rank)), True), apply_op(ops.Square(), x))
+    return x / apply_op(ops.Sqrt(), size + call.constant(epsilon, call.importer.dtype(x)))
+
+
 def lp_norm(call: Call) -> Node:
     x, axis, p = call[0], call.attribute("axis", -1) % len(call[0].shape), call.attribute("p", 2)
     if p == 1:

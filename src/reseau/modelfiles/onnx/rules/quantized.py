@@ -103,6 +103,15 @@ def scale_of(call: Call, i: int) -> Node:
     return scale if call.dtype(i) == np.float32 else apply_op(ops.Cast("float32"), scale)
 
 
+def ratio_of(call: Call, scale: Node, other: Node) -> Node:
+    """A scale divided by another, as numbers where the file holds both.
+
+    XLA would divide several by one as a product with its reciprocal, which rounds twice: levels at a tie would move.
+    """
+    ratio = scale / other
+    return call.constant(call.importer.array(ratio)) if call.importer.is_unfed(ratio) else ratio
+
+
 def requantized(call: Call, y: Node, ratio: Node, zero: int) -> Node:
     """The levels of `y ratio`."""
     center = setting(call, zero)
@@ -136,7 +145,7 @@ def q_linear_matmul(call: Call) -> Node:
     a, b = scale_of(call, 1), scale_of(call, 4)
     if len(a.shape) == 1:
         a = apply_op(ops.ReshapeTo((*a.shape, 1)), a)
-    return requantized(call, y, a * b / scale_of(call, 6), 7)
+    return requantized(call, y, ratio_of(call, a * b, scale_of(call, 6)), 7)
 
 
 def conv_integer(call: Call) -> Node:
@@ -149,7 +158,7 @@ def q_linear_conv(call: Call) -> Node:
     scale = scale_of(call, 4)
     if scale.shape:
         scale = apply_op(ops.ReshapeTo((*scale.shape, *(1,) * (len(y.shape) - 2))), scale)
-    return requantized(call, y, scale_of(call, 1) * scale / scale_of(call, 6), 7)
+    return requantized(call, y, ratio_of(call, scale_of(call, 1) * scale, scale_of(call, 6)), 7)
 
 
 def stored_bias(call: Call, i: int) -> Node:

@@ -136,6 +136,10 @@ def determinant(call: Call) -> Node:
     return apply_op(ops.Determinant(), call[0])
 
 
+def inverse(call: Call) -> Node:
+    return apply_op(ops.Inverse(), call[0])
+
+
 def write_affine(op: ops.Affine, node: Node, w: Emitter) -> Value:
     x, weight, *bias = node.parents
     value = w.value(x)
@@ -199,6 +203,11 @@ def write_determinant(op: ops.Determinant, node: Node, w: Emitter) -> Value:
     return own(w, node, "Det", *reads(w, node))
 
 
+def write_inverse(op: ops.Inverse, node: Node, w: Emitter) -> Value:
+    w.domains["com.microsoft"] = 1  # ONNX has none
+    return own(w, node, "Inverse", *reads(w, node), domain="com.microsoft")
+
+
 READ: Mapping[str, Rule] = {
     **dict.fromkeys((*KINDS, *BEFORE, *AFTER), reduce),
     "Det": determinant,
@@ -208,6 +217,7 @@ READ: Mapping[str, Rule] = {
     "LogSoftmax": softmax,
     "MatMul": matmul,
     "Softmax": softmax,
+    "com.microsoft/Inverse": inverse,
 }
 
 WRITE: Mapping[type[Op], WriteRule] = {
@@ -215,6 +225,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.Affine: write_affine,
     ops.Determinant: write_determinant,
     ops.Einsum: write_einsum,
+    ops.Inverse: write_inverse,
     ops.LogSoftmax: write_softmax,
     ops.Matmul: write_matmul,
     ops.Softmax: write_softmax,

@@ -1,12 +1,13 @@
 """Operators on shapes, and constants."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, number_of, own, plain, write_pads
+from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, number_of, own, plain, write_pads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule, type_name
 from reseau.modelfiles.onnx.written_lengths import write_lengths, write_scalar
 from reseau.ops.activations import Pointwise
@@ -52,7 +53,8 @@ def size(call: Call) -> Node:
 
 
 def range_(call: Call) -> Node:
-    if call.real():
+    ends = [call.importer.symbol(call[i]) for i in range(3)]
+    if call.real() and not all(n is not None and counts(n.item()) for n in ends):
         start, limit, delta = (call.array(i).item() for i in range(3))
         if not delta:
             raise ValueError(f"it counts from {start} to {limit} by {delta}\n  fix: a step other than 0")
@@ -64,6 +66,11 @@ def range_(call: Call) -> Node:
     if not words_of(start, limit) and delta:
         call.afford(max((int(limit) - int(start)) // delta, 0))
     return call.sized(lambda places: ops.Range(start, limit, delta, str(call.dtype()), places), (start, limit))
+
+
+def counts(n: object) -> bool:
+    """Whether a length is whole, whatever its words are: no fraction stands in it."""
+    return not isinstance(n, str) or "/" not in n.replace("//", "")
 
 
 def eye_like(call: Call) -> Node:
@@ -202,16 +209,16 @@ def split(call: Call) -> tuple[Node, ...]:
 
 def pad(call: Call) -> Node:
     rank = len(call[0].shape)
-    given = call.ints(1, "pads") or tuple(call.attribute("paddings", ()))
+    given = call.lengths(1, "pads") or tuple(call.attribute("paddings", ()))
     axes = [a % rank for a in call.ints(3, "axes") or range(rank)]
-    pads = [(0, 0)] * rank
+    pads: list[tuple[Dim, Dim]] = [(0, 0)] * rank
     for i, axis in enumerate(axes):
         pads[axis] = (given[i], given[i + len(axes)])
     value = call.attribute("value", 0.0) if call.get(2) is None else call.array(2).item()
     mode = call.attribute("mode", "constant")
     if not any(before or after for before, after in pads):
         return call[0]
-    return apply_op(ops.Pad(tuple(pads), mode, float(value)), call[0])
+    return call.sized(lambda places: ops.Pad(tuple(pads), mode, float(value), places), chain(*pads), call[0])
 
 
 def tile(call: Call) -> Node:
@@ -322,7 +329,11 @@ def write_slice(op: ops.Slice, node: Node, w: Emitter) -> Value:
 
 def write_pad(op: ops.Pad, node: Node, w: Emitter) -> Value:
     x = node.parents[0]
-    return Value(write_pads(w, w.plain(x), op.pads, op.mode, op.value, x, w.label(node)), plain(len(x.shape)))
+    said = ""
+    if op.places:
+        w.require(11)
+        said = write_lengths(w, flat(op.pads), op.places, node)
+    return Value(write_pads(w, w.plain(x), op.pads, op.mode, op.value, x, w.label(node), said), plain(len(x.shape)))
 
 
 def write_tile(op: ops.Tile, node: Node, w: Emitter) -> Value:

@@ -35,8 +35,46 @@ def split(call: Call) -> tuple[Node, Node]:
     return texts(call, filled.reshape(*x.shape, width)), call.constant(counts)
 
 
+def pattern_of(said: str, longest: bool = False) -> re.Pattern[str]:
+    """A pattern in the notation of RE2, whose classes are those of ASCII.
+
+    RE2 can take the longest match where Python takes the first way that matches: what could differ is refused.
+    """
+    ways = re.sub(r"\\.|\[[^\]]*\]", "", said)  # but what stands for itself
+    if "[:" in said or (longest and re.search(r"\||[*+?}]\?", ways)):
+        raise ValueError(
+            f"the pattern {said!r} is not one that Python reads as RE2 does\n"
+            "  fix: export the model with a pattern of plain classes, without | and lazy quantifiers"
+        )
+    return re.compile(said, re.ASCII)
+
+
+def tokenize(call: Call) -> Node:
+    """The tokens of each text along a new last axis, filled up."""
+    x, least = call.array(0), call.attributes["mincharnum"]
+    separators, token = call.attribute("separators") or (), call.attribute("tokenexp") or ""
+    if token == "." or list(separators) == [""]:
+        rows = [list(str(text)) if least <= 1 else [] for text in x.ravel()]
+    elif token:
+        expression = pattern_of(token, longest=True)
+        rows = [[m.group() for m in expression.finditer(str(text))] for text in x.ravel()]
+    else:
+        rows = [[str(text)] for text in x.ravel()]
+        for expression in [pattern_of(s, longest=True) for s in separators]:
+            rows = [[part for text in row for part in expression.split(text)] for row in rows]
+    rows = [[part for part in row if len(part) >= least] for row in rows]
+    if call.attributes["mark"] and any(rows):
+        rows = [["\x02", *row, "\x03"] for row in rows]
+    width = max(map(len, rows), default=0)
+    call.afford(x.size * width)
+    filled = np.full((x.size, width), call.attributes["pad_value"], object)
+    for row, found in zip(filled, rows, strict=True):
+        row[: len(found)] = found
+    return texts(call, filled.reshape(*x.shape, width) if x.size else x)
+
+
 def full_match(call: Call) -> Node:
-    pattern = re.compile(call.attributes["pattern"])
+    pattern = pattern_of(call.attributes["pattern"])
     found = [pattern.fullmatch(str(text)) is not None for text in call.array(0).ravel()]
     return call.constant(np.array(found, bool).reshape(call.array(0).shape))
 
@@ -67,4 +105,5 @@ READ: Mapping[str, Rule] = {
     "StringConcat": concatenate,
     "StringNormalizer": normalize,
     "StringSplit": split,
+    "com.microsoft/Tokenizer": tokenize,
 }

@@ -1,0 +1,112 @@
+"""What a graph computes of its lengths decides how far is counted, padded and resized: compiled, trained, written."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import reseau as rs
+from tools.onnx_graphs import check_both_ways, model
+
+RNG = np.random.default_rng(0)
+node = helper.make_node
+STORED = {
+    "zero": np.array([0]),
+    "one": np.array([1]),
+    "two": np.array([2]),
+    "three": np.array([3]),
+    "four": np.array([4]),
+    "none": np.int64(0),
+    "down": np.float32(-1),
+    "w": RNG.normal(size=(1, 1, 3)).astype(np.float32),
+}
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def checked(folder: Path, nodes: list[onnx.NodeProto], shape: list[Any], *feeds: np.ndarray, opset: int = 17) -> None:
+    """Right at every size and written back; all of it is compiled and trains the weight before it."""
+    read = {name for n in nodes for name in n.input}
+    m = model(
+        [node("Conv", ["x", "w"], ["h"]), node("Shape", ["x"], ["lengths"]), *nodes],
+        {"x": ("float", shape)},
+        {"y": ("float", None)},
+        {k: v for k, v in STORED.items() if k in read | {"w"}},
+        opset=opset,
+    )
+    net, params = check_both_ways(folder, m, *({"x": x} for x in feeds))
+    assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
+    found = rs.fit(
+        rs.Objective(net, loss=rs.losses.SquaredError()), (feeds[0], np.zeros_like(net(params, feeds[0]))),
+        epochs=1, params=params, progress=False, optimizer=rs.optimizers.SGD(0.01),
+    )  # fmt: skip
+    assert not np.array_equal(found.params["w"], params["w"])
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge"])
+def test_padded_to_a_multiple(tmp_path: Path, mode: str) -> None:
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Mod", ["n", "four"], ["over"]),
+        node("Sub", ["four", "over"], ["missing"]),
+        node("Concat", ["zero", "zero", "one", "zero", "zero", "missing"], ["pads"], axis=0),
+        node("Pad", ["h", "pads"], ["y"], mode=mode),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(3, 1, 12), normal(1, 1, 11))
+
+
+def test_pads_in_the_order_of_torch(tmp_path: Path) -> None:
+    """Pairs from the last axis on are turned round: reshaped, reversed and transposed."""
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Div", ["n", "three"], ["third"]),
+        node("Concat", ["third", "one", "zero", "zero", "zero", "zero"], ["said"], axis=0),
+        node("Constant", [], ["pairs"], value_ints=[-1, 2]),
+        node("Constant", [], ["last"], value_ints=[-1]),
+        node("Constant", [], ["far"], value_ints=[-(2**63) + 1]),
+        node("Reshape", ["said", "pairs"], ["rows"]),
+        node("Slice", ["rows", "last", "far", "zero", "last"], ["turned"]),
+        node("Transpose", ["turned"], ["columns"], perm=[1, 0]),
+        node("Reshape", ["columns", "last"], ["pads"]),
+        node("Pad", ["h", "pads"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(1, 1, 4))
+
+
+def test_places_are_counted_as_reals(tmp_path: Path) -> None:
+    """A grid of places, as detectors add to what they find; and distances, counted down to what is below 0."""
+    nodes = [
+        node("Shape", ["h"], ["made"]),
+        node("Gather", ["made", "two"], ["n"], axis=0),
+        node("Squeeze", ["n"], ["count"]),
+        node("Cast", ["count"], ["real"], to=TensorProto.FLOAT),
+        node("Cast", ["none"], ["start"], to=TensorProto.FLOAT),
+        node("Neg", ["down"], ["up"]),
+        node("Range", ["start", "real", "up"], ["places"]),
+        node("Neg", ["real"], ["low"]),
+        node("Add", ["low", "real"], ["end"]),
+        node("Range", ["real", "end", "down"], ["distances"]),
+        node("Add", ["h", "places"], ["moved"]),
+        node("Mul", ["moved", "distances"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(1, 1, 4))
+
+
+@pytest.mark.parametrize("how", ["half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"])
+def test_cubic_blends_to_a_length_that_is_computed(tmp_path: Path, how: str) -> None:
+    nodes = [
+        node("Unsqueeze", ["h", "two"], ["image"]),
+        node("Shape", ["image"], ["made"]),
+        node("Gather", ["made", "three"], ["n"], axis=0),
+        node("Mul", ["n", "two"], ["twice"]),
+        node("Slice", ["made", "zero", "three"], ["rest"]),
+        node("Concat", ["rest", "twice"], ["sizes"], axis=0),
+        node("Resize", ["image", "", "", "sizes"], ["y"], mode="cubic", coordinate_transformation_mode=how,
+             cubic_coeff_a=-0.6),
+    ]  # fmt: skip
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(1, 1, 6))
