@@ -198,11 +198,16 @@ def _holding(
 def _rounded_up(exact: float, precision: np.dtype[Any], how: ClassScores | None) -> float:
     """The quantile in the precision of the parameters, so that the row that decides stays covered."""
     if how is not None and how.kind != "top-k":  # compiled anew, sums of probabilities may be rounded otherwise
-        exact += 16 * float(jax.numpy.finfo(precision).eps) * max(abs(exact), 1.0 if how.kind != "classes" else 0.0)
+        exact += 16 * _unit(precision) * max(abs(exact), 1.0 if how.kind != "classes" else 0.0)
     quantile = precision.type(exact)
     if float(quantile) < exact:
         quantile = np.nextafter(quantile, precision.type(np.inf))
     return float(quantile)
+
+
+def _unit(precision: np.dtype[Any]) -> float:
+    """From 1 to the next number."""
+    return float(np.nextafter(precision.type(1), precision.type(2))) - 1
 
 
 def _output(network: Network, kind: str) -> tuple[Node, int]:
@@ -275,7 +280,7 @@ def _groups(
             f"conformal: groups={groups!r} is no column of an input {width}\n  fix: groups='class', or its place from 0"
         )
     numbers, cells = cells_of(X[:, groups])
-    if cells > (apart := 2 ** (jax.numpy.finfo(precision).nmant + 1)):  # the network would read one for another
+    if cells > (apart := round(2 / _unit(precision))):  # the network would read one for another
         raise DataError(
             f"conformal: there is a group {cells - 1}, and {precision} does not tell numbers from {apart} on apart\n"
             f"  fix: number the groups from 0 to {apart - 1}, or give the parameters in float32"
