@@ -239,7 +239,7 @@ class Program:
         self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array, settings: StepSettings
     ) -> tuple[Carry, Array]:
         """A chunk of steps; `numbers` are those of the first step, the epochs, the steps in each, and `fresh`."""
-        first, epochs, count, fresh = numbers
+        first, epochs, count, fresh = (numbers[i] for i in range(4))  # `unstack` of jax 0.12 has no place in a kernel
         capacity = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
 
         def epoch(e: Array, state: tuple[Carry, Array]) -> tuple[Carry, Array]:
