@@ -122,3 +122,19 @@ def test_spectra_of_as_many_windows_as_fit(tmp_path: Path) -> None:
     ]
     stored = {"step": np.int64(3), "width": np.int64(8), "window": np.hanning(8).astype(np.float32)}
     checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 23), normal(1, 1, 10), opset=18, stored=stored)
+
+
+def test_an_axis_that_is_added_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    """Half of a length of 1 is 0, which a Reshape would take for the length as it was."""
+    m = model(
+        [
+            node("Slice", ["x", "one", "far", "zero", "two"], ["half"]),
+            node("Unsqueeze", ["half", "zero"], ["y"]),
+            node("Relu", ["n"], ["z"]),
+        ],
+        {"x": ("float", ["t", "s"]), "n": ("int32", ["t"])},
+        {"y": ("float", [1, "h", "s"]), "z": ("int32", ["t"])},
+        {k: STORED[k] for k in ("zero", "one", "two")} | {"far": np.array([2**62])},
+    )
+    feeds = [{"x": normal(t, 4), "n": RNG.integers(-3, 3, t).astype(np.int32)} for t in (5, 1)]
+    check_both_ways(tmp_path, m, *feeds)

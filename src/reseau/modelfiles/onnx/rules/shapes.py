@@ -12,7 +12,7 @@ from reseau.modelfiles.onnx.importer import Call, Needs, Rule, type_name
 from reseau.modelfiles.onnx.written_lengths import write_lengths, write_scalar
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op, broadcast, show_shape
-from reseau.ops.lengths import Dim, ceil_divide, differ, divide, minus, plus, times, words_of
+from reseau.ops.lengths import Dim, Shape, ceil_divide, differ, divide, minus, plus, times, words_of
 from reseau.ops.lengths import size as lengths_size
 
 __all__ = ["READ", "WRITE", "all_axes", "counted", "cut"]
@@ -246,9 +246,25 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
         return own(w, node, "Reshape", w.plain(x), write_lengths(w, op.lengths, places, node), allowzero=1)
     if sum(isinstance(n, str) for n in op.lengths) <= 1:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
+    elif (axes := added_axes(x.shape, op.lengths)) is not None:  # a length of 0 stays one
+        w.require(13)
+        return own(w, node, "Unsqueeze", w.plain(x), w.axes_of(axes))
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
     return own(w, node, "Reshape", w.plain(x), lengths)
+
+
+def added_axes(shape: Shape, lengths: Shape) -> list[int] | None:
+    """The places of the axes of length 1 that make one shape the other; nothing where more is changed."""
+    added, kept = [], list(shape)
+    for place, n in enumerate(lengths):
+        if kept and kept[0] == n:
+            kept.pop(0)
+        elif n == 1:
+            added.append(place)
+        else:
+            return None
+    return None if kept else added
 
 
 def write_rows_reshaped(lengths: tuple[int, ...], node: Node, w: Emitter) -> Value:
