@@ -65,11 +65,12 @@ links: .venv/develop  ## follow every link of the site that leads out of it (nee
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[site]"
 	$(BIN)/python -m sphinx -q -b linkcheck docs build/links
 
-newest:  ## Python 3.13 and the newest version of every dependency: the smoke run, old files, training (minutes)
+newest:  ## Python 3.13 and the newest version of every dependency: the smoke run, old files, training, estimators (minutes)
 	test -x .venv-newest/bin/uv || ($(NEWEST) -m venv .venv-newest && .venv-newest/bin/python -m pip install -q uv)
 	.venv-newest/bin/uv pip install -q --upgrade --python .venv-newest/bin/python -e ".[plot,data]" "pytest>=8" "pytest-xdist>=3.6" "hypothesis>=6.100" "optax>=0.2.5"
 	.venv-newest/bin/python -m pytest -n 2 -m "not slow" tests/test_smoke.py tests/test_old_files.py tests/estimators/test_same_as_mlp.py \
-		tests/training/test_training.py tests/data/test_streams.py::test_divergence_is_found_by_replay
+		tests/estimators/test_contract.py tests/training/test_training.py tests/training/test_small_graphs.py tests/data/test_streams.py \
+		tests/graph/test_backprop.py tests/optimizers
 
 notebooks:  ## write the pages of the course, in both languages, as notebooks into docs/_build/notebooks
 	$(PYTHON) docs/notebooks.py

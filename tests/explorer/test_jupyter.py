@@ -100,7 +100,7 @@ def test_a_cell_shows_the_widget_and_a_click_reaches_python(lab):
         page.get_by_text("steps taken: 1", exact=True).wait_for()
         run(page, page.locator(".jp-CodeCell").nth(2))
         progress = page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")
-        progress.get_by_text("epoch 3e+03 of 3e+03").wait_for()
+        progress.get_by_text("epoch 3,000 of 3,000").wait_for()
         assert len(progress.inner_text().splitlines()) == 1
         foreign = {url for url in asked if not url.startswith((lab.partition("/lab")[0], "data:", "blob:"))}
         assert not foreign

@@ -76,6 +76,41 @@ def test_the_joined_prediction_is_the_mean_of_the_members(regression) -> None:
     np.testing.assert_allclose(found.network(found.params, rows), wanted, rtol=1e-3, atol=1e-3)
 
 
+def two_kinds(X: np.ndarray, y: np.ndarray, **changes: object) -> rs.tabular.TableFit:
+    """A table learned by members of two kinds."""
+    settings = replace(QUICK, held_out=0.2, alternate=True, **changes)
+    return fit_table(rs.data.from_arrays(X, y).fitted(), settings=settings, progress=False)
+
+
+def test_members_of_two_kinds_hold_out_the_same_rows_and_are_averaged(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)).astype(np.float32)
+    X[:, 2] = np.round(X[:, 2])
+    found = two_kinds(X, X @ [1.0, -2.0, 0.5] + rng.standard_normal(300) * 3, members=4)
+    assert [np.array_equal(found.held_out[i], found.held_out[i + 1]) for i in range(3)] == [True, False, True]
+    assert sorted(found.trained.graph.states) == ["features.center", "features.factor"]  # stored once for both
+    recipe, unit = rs.data.from_arrays(X, X[:, 0]).recipe, found.trained
+    kinds = replace(QUICK, alternate=True, members=4).kinds
+    assert [k.activation for k in kinds] == ["relu", "mish"]
+    each = [np.asarray(member_network(recipe, X, kinds[i % 2])(r.params, X)) for i, r in enumerate(found.members)]
+    own = {name: found.params[name] for name in unit.graph.stored}
+    np.testing.assert_allclose(unit(own, X), np.mean(each, 0), rtol=1e-4, atol=1e-4)
+    found.network.save(tmp_path / "two.onnx", found.params)
+    session = onnxruntime.InferenceSession(tmp_path / "two.onnx", providers=["CPUExecutionProvider"])
+    (by_onnx,) = session.run(None, {session.get_inputs()[0].name: X})
+    np.testing.assert_allclose(by_onnx, found.network(found.params, X), rtol=1e-3, atol=1e-3)
+
+
+def test_a_kind_that_is_clearly_worse_is_left_out() -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (600, 1))
+    steps = np.floor(X[:, 0] * 12) % 2  # which intervals say at once, and a smooth layer of 30 epochs does not
+    found = two_kinds(X, steps + 0.1 * X[:, 0], members=4, epochs=60)
+    assert len(found.members) == 3  # one was of the other kind
+    assert len({found.network.graph.by_name[f"member{i} active1"].op for i in (1, 2, 3)}) == 1
+    held = np.concatenate(found.held_out)
+    assert len(held) == len(set(held))
+
+
 def test_the_same_seed_gives_the_same_bits(regression) -> None:
     table, found = regression
     again = fit_table(table, settings=QUICK, progress=False)
@@ -130,7 +165,8 @@ def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> No
     plans = [settings_for(20_000, 0, work, t) for t in (5, 30, 60, 600)]
     totals = [p.members * p.epochs for p in plans]
     assert totals == sorted(totals)
-    assert plans[-1].members == 5
+    assert plans[-1].members == 10
+    assert all(p.members <= 5 or p.epochs == 128 for p in plans)
     rows = [settings_for(n, 2, work) for n in (500, 5_000, 50_000)]
     assert [p.members for p in rows] == sorted((p.members for p in rows), reverse=True)
     with pytest.raises(DataError, match="fix: a positive number"):

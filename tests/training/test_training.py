@@ -19,6 +19,7 @@ from reseau.batches import Cyclic, Poisson, Shuffled, WithReplacement
 from reseau.errors import DataError, DivergenceError
 from reseau.optimizers import SGD, Adam, Clipped
 from reseau.training import training_run
+from reseau.training.progress import progress_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((53, 4)), RNG.integers(0, 3, 53)
@@ -361,6 +362,9 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(capfd):
     assert lines[-1].startswith("epoch 40 of 40  loss ")
     fit(classifier(), progress=False)
     assert capfd.readouterr().err == ""
+    with progress_of(60_000, 20, shown=True) as show:
+        show(30_001, {})
+    assert capfd.readouterr().err.startswith("epoch 1,500 of 3,000")
 
 
 KERNELS = {

@@ -8,7 +8,7 @@ from jax import Array, device_put
 
 from reseau.data.table.preprocessing import in_unit
 from reseau.data.table.recipe import Recipe
-from reseau.graph import Graph, Node, Parameter, rebuilt
+from reseau.graph import Constant, Graph, Input, Node, Parameter, State, rebuilt
 from reseau.layers import (
     clip,
     concatenate,
@@ -129,20 +129,18 @@ def first_values(
     return params
 
 
-def joined(member: Network, count: int, target: tuple[float, float, float, float] | None) -> tuple[Network, Network]:
-    """`count` members over one input, and their mean: the network with the scores that a loss reads, and the kept one.
+def joined(members: Sequence[Network], target: tuple[float, float, float, float] | None) -> tuple[Network, Network]:
+    """Members over one input, and their mean: the network with the scores that a loss reads, and the kept one.
 
     The mean is that of the probabilities, whose logarithm is the score; or of the numbers, kept within the range of
     the training targets. Its parameters are those of the members, called as `named_apart` calls them.
 
     Args:
-        member: The network that each member has.
-        count: Number of members.
+        members: The network of each member.
         target: Mean, deviation, least and largest of the training targets; nothing for classes.
     """
-    graph = member.graph
-    x = graph.inputs[0]
-    each = [_copied(graph, prefix(i, count)) for i in range(count)]
+    count, x = len(members), members[0].graph.inputs[0]
+    each = [_copied(member.graph, prefix(i, count), members[0].graph) for i, member in enumerate(members)]
     if target is None:
         classes = int(each[0].shape[1])
         if count == 1:
@@ -160,12 +158,13 @@ def joined(member: Network, count: int, target: tuple[float, float, float, float
     return Network(x, standardized), Network(x, in_unit(standardized, mean, deviation))
 
 
-def named_apart(params: Sequence[Mapping[str, Array]], member: Network) -> dict[str, Array]:
+def named_apart(members: Sequence[Network], params: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """The parameters of all members under the names that they have in the joined network; other states are shared."""
-    own = [name for name in member.graph.stored if name in member.graph.parameters or name == CHOSEN]
-    found = {name: params[0][name] for name in member.graph.states if name not in own}
-    for i, values in enumerate(params):
-        found |= {f"{prefix(i, len(params))}{name}": values[name] for name in own}
+    found: dict[str, Array] = {}
+    for i, (member, values) in enumerate(zip(members, params, strict=True)):
+        for name in member.graph.stored:
+            own = name in member.graph.parameters or name == CHOSEN
+            found.setdefault(f"{prefix(i, len(members))}{name}" if own else name, values[name])
     return found
 
 
@@ -174,14 +173,27 @@ def prefix(i: int, count: int) -> str:
     return f"member{i + 1} " if count > 1 else ""
 
 
-def _copied(graph: Graph, before: str) -> Node:
-    """The output of a copy with parameters of its own; what depends on none of them is shared."""
+def _copied(graph: Graph, before: str, first: Graph) -> Node:
+    """The output of a copy with parameters of its own; what depends on none of them is that of the first graph."""
+    made = {(node.op, node.parents): node for node in first.nodes if node.op is not None}
 
-    def own(node: Node, parents: tuple[Node, ...]) -> Node | None:
-        if before and (isinstance(node.source, Parameter) or (node.source and graph.names[node] == CHOSEN)):
+    def own(node: Node, parents: tuple[Node, ...]) -> Node:
+        if isinstance(node.source, Input):
+            return first.inputs[0]
+        if isinstance(node.source, Parameter) or (node.source and graph.names[node] == CHOSEN):
             return Node(None, (), node.shape, f"{before}{graph.names[node]}", node.source)
-        if parents == node.parents:
-            return None
-        return Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
+        if node.op is None:
+            return next((other for other in first.nodes if _same(node, graph, other, first)), node)
+        return made.get((node.op, parents)) or Node(node.op, parents, node.shape, node.name and f"{before}{node.name}")
 
-    return rebuilt(graph.nodes, own)[graph.outputs[0]]
+    return rebuilt(graph.nodes, own)[graph.outputs[0]] if before else graph.outputs[0]
+
+
+def _same(node: Node, graph: Graph, other: Node, first: Graph) -> bool:
+    """Whether two sources of two graphs hold the same numbers: constants, or states of one name."""
+    a, b = node.source, other.source
+    if isinstance(a, State) and isinstance(b, State):
+        return graph.names[node] == first.names[other] and np.array_equal(a.value, b.value)
+    if not isinstance(a, Constant) or not isinstance(b, Constant):
+        return False
+    return a.exact == b.exact and a.value.dtype == b.value.dtype and np.array_equal(a.value, b.value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jax import Array
@@ -23,6 +24,7 @@ from reseau.training import FitResult
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
 FEWEST_ROWS = 10
+CLEARLY = 3.0  # standard errors by which one kind of members has to be worse to be left out
 SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
@@ -114,44 +116,77 @@ def averaged(
     began: float,
 ) -> TableFit:
     """Train the members that the settings ask for, until the time is over, and join them."""
-    results: list[FitResult] = []
+    trained: list[Member] = []
     if seconds is not None:
         settings, left, ended = paced(task, settings, seconds, checkpoint)
         if ended is not None:
-            return _joined(task, settings, [ended], began)
+            return _joined([Member(task, 0, ended)], settings, began)
         seconds = left
+    kinds = task.kinds if settings.members > 1 else task.kinds[:1]
     for i in range(settings.members):
-        spent = sum(r.seconds for r in results)
+        spent = sum(m.result.seconds for m in trained)
         if seconds is not None and i and seconds - spent < spent / i / 2:
             break  # the time does not suffice for half of another member
-        results.append(
-            task.train(
-                settings,
-                i,
-                seconds=None if seconds is None else seconds - spent,
-                checkpoint=None if checkpoint is None else Path(checkpoint) / f"member-{i + 1}",
-                progress=progress,
-            )
-        )
-        if results[-1].stopped in ("interrupted", "time"):
+        kind, part = _next(kinds, trained)
+        if part == len(kind.parts):
             break
-    return _joined(task, settings, results, began)
+        result = kind.train(
+            settings,
+            part,
+            seconds=None if seconds is None else seconds - spent,
+            checkpoint=None if checkpoint is None else Path(checkpoint) / f"member-{i + 1}",
+            progress=progress,
+        )
+        trained.append(Member(kind, part, result))
+        if result.stopped in ("interrupted", "time"):
+            break
+        if len(kinds) > 1 and kind is kinds[-1]:
+            kinds = _good_enough(kinds, trained)
+    return _joined([m for m in trained if any(m.kind is kind for kind in kinds)], settings, began)
 
 
-def _joined(task: TableTask, settings: TableSettings, found: Sequence[FitResult], began: float) -> TableFit:
+class Member(NamedTuple):
+    """One trained member: of what kind, which part it held out, and how its training went."""
+
+    kind: TableTask
+    part: int
+    result: FitResult
+
+
+def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, int]:
+    """The kind that has the fewest members, and the part that its next one holds out."""
+    counts = [sum(m.kind is kind for m in trained) for kind in kinds]
+    least = min(counts)
+    return kinds[counts.index(least)], least
+
+
+def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, ...]:
+    """Both kinds, or the better one, where the difference of their mistakes is more than chance would have."""
+    first, second = (
+        np.concatenate([kind.mistakes(m.result, m.part) for m in trained if m.kind is kind]) for kind in kinds
+    )
+    difference = second - first
+    deviation = np.sqrt(np.sum(difference**2))
+    if abs(difference.sum()) <= CLEARLY * deviation:
+        return tuple(kinds)
+    return (kinds[int(difference.sum() < 0)],)
+
+
+def _joined(members: Sequence[Member], settings: TableSettings, began: float) -> TableFit:
     """The members in one network, those that learned nothing as the mean of the targets."""
-    results = [task.at_least_the_mean(result, i) for i, result in enumerate(found)]
-    without = sum(new is not old for new, old in zip(results, found, strict=True))
+    results = [m.kind.at_least_the_mean(m.result, m.part) for m in members]
+    without = sum(new is not m.result for new, m in zip(results, members, strict=True))
     if without:
         warnings.warn(
             f"{without} of {len(results)} members are no better than the mean of the target on the rows that they held "
             "out, and give it\n  fix: give more time (--time, seconds=), or columns that say more",
             stacklevel=4,
         )
-    trained, kept = joined(task.member, len(results), task.unit)
-    params = kept.init(task.seed) | named_apart([r.params for r in results], task.member)
+    networks, task = [m.kind.member for m in members], members[0].kind
+    trained, kept = joined(networks, task.unit)
+    params = kept.init(task.seed) | named_apart(networks, [r.params for r in results])
     done = replace(settings, members=len(results))
-    held_out = task.parts[: len(results)]
+    held_out = tuple(m.kind.parts[m.part] for m in members)
     return TableFit(kept, trained, params, done, tuple(results), held_out, time.perf_counter() - began)
 
 

@@ -71,8 +71,13 @@ class TableTask:
         return self.table.target if self.unit is None else (self.table.target - self.unit[0]) / self.unit[1]
 
     @cached_property
+    def kinds(self) -> tuple["TableTask", ...]:
+        """The task of each kind of members."""
+        return tuple(self if shape == self.shape else replace(self, shape=shape) for shape in self.shape.kinds)
+
+    @cached_property
     def parts(self) -> tuple[np.ndarray, ...]:
-        """The rows that each member holds out."""
+        """The rows that members hold out, by the number of the part."""
         classes = self.table.target if self.table.classes else None
         return held_out_parts(len(self.table), self.shape, self.seed, classes)
 
@@ -135,6 +140,13 @@ class TableTask:
             progress=progress,
         )
 
+    def mistakes(self, result: FitResult, number: int) -> np.ndarray:
+        """The weighted squared error of each row that a member held out, or 1 for a wrong class."""
+        held = self.parts[number]
+        scores = np.asarray(self.member.in_blocks(result.params, self.table.features[held]))
+        wrong = scores.argmax(1) != self.target[held] if self.table.classes else (scores[:, 0] - self.target[held]) ** 2
+        return wrong * (1.0 if self.sample_weight is None else self.sample_weight[held])
+
     def at_least_the_mean(self, result: FitResult, number: int) -> FitResult:
         """The member, or where the mean of the targets does better on the rows that it held out, one that gives it."""
         held = self.parts[number]
@@ -158,11 +170,14 @@ def loss_for(settings: TableSettings, classes: int) -> Loss:
 
 
 def held_out_parts(rows: int, settings: TableSettings, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """The rows that each member does not train on: equally many, disjoint where there are several, alike in classes."""
+    """The rows that members do not train on, one part each: equally many, disjoint, alike in classes.
+
+    Members of two kinds hold out the same parts. There are enough for all members of a kind, and for all rows.
+    """
     if settings.members == 1:
         return (split(rows, settings.held_out, seed, classes)[1],)
     order = np.random.default_rng(seed).permutation(rows)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
-    parts = max(settings.members, round(1 / settings.held_out))
-    return tuple(np.sort(order[i::parts][: rows // parts]) for i in range(settings.members))
+    parts = max(-(-settings.members // len(settings.kinds)), round(1 / settings.held_out))
+    return tuple(np.sort(order[i::parts][: rows // parts]) for i in range(parts))

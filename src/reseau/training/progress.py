@@ -94,7 +94,8 @@ def _bar(total: int) -> Iterator[Show]:
 
 
 def _place(step: int, total: int, in_epoch: int) -> str:
-    return f"epoch {step / in_epoch:.3g} of {total / in_epoch:.3g}"
+    done, whole = (f"{n:.3g}" if n < 100 else f"{n:,.0f}" for n in (step / in_epoch, total / in_epoch))
+    return f"epoch {done} of {whole}"
 
 
 def _told(numbers: Mapping[str, float]) -> str:

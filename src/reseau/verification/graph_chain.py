@@ -11,7 +11,7 @@ import numpy as np
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Node
-from reseau.graph.values import check_params
+from reseau.graph.values import check_params, precision_of
 from reseau.ops.activations import LeakyRelu, Relu
 from reseau.ops.arithmetic import Add, Multiply, Negative, Subtract
 from reseau.ops.base import BATCH, Op
@@ -63,6 +63,11 @@ def chain_if_any(graph: Graph, params: Mapping[str, Any], *, float32: bool) -> C
     Raises:
         UnsupportedError: It is none, and something is to be proved of its float32 sums; the message names the node.
     """
+    if float32 and (kind := precision_of({k: jnp.asarray(v) for k, v in params.items()})).itemsize < 4:
+        raise UnsupportedError(
+            f"verify: the parameters are of {kind}, and so are the network's sums, not of float32\n"
+            "  fix: float32=False, for real arithmetic, or parameters in float32"
+        )
     try:
         return chain_of(graph, params)
     except UnsupportedError as error:

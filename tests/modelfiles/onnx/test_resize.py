@@ -1,5 +1,7 @@
 """Axes that a file only names are resized at every size, by operations that train."""
 
+from itertools import product
+
 import jax
 import numpy as np
 import onnx
@@ -53,6 +55,26 @@ def test_a_named_axis_is_resized(mode: str, how: str, target: str, tmp_path) -> 
     assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
     for sides, others in (((1, 1), (1, 1)), ((4, 2), (8, 1)), ((5, 6), (3, 4))):
         agree(path, {"x": draw(1, 2, *sides), "z": draw(*others)})
+
+
+TIES = [(7, 2), (7, 9), (11, 15), (13, 14), (6, 4), (3, 1)]
+"""Lengths of which, in 64 bits or divided in another order, other entries are the nearest than in onnxruntime."""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_nearest_entry_is_that_of_onnxruntime_at_ties(named: bool, tmp_path) -> None:
+    ways = product(
+        ("asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"),
+        ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"),
+    )
+    nodes = [node("Shape", ["z"], ["sizes"])]
+    for how, nearest in ways:
+        settings = {"coordinate_transformation_mode": how, "nearest_mode": nearest}
+        nodes.append(node("Resize", ["x", "", "", "sizes"], [f"{how} {nearest}"], **settings))
+    for n, m in TIES:
+        inputs = [value("x", FLOAT, [1, "s" if named else n]), value("z", FLOAT, [1, "t" if named else m])]
+        path = made(tmp_path / "a.onnx", nodes, inputs, [n.output[0] for n in nodes[1:]])
+        agree(path, {"x": np.arange(n, dtype=np.float32)[None], "z": draw(1, m)})
 
 
 @pytest.mark.parametrize("kind", [onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT32])

@@ -1,8 +1,11 @@
 """Resizing and sampling: each axis is resized by a matrix of weights, by taking entries, or at the cost of channels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from reseau.ops.lengths import Dim, divide, times, words_of
 
 __all__ = ["READ", "WRITE"]
 
+Number = TypeVar("Number", np.ndarray, Node)
 
 LARGEST_DENOMINATOR = 64  # of the scale of an axis that is only a word
 
@@ -36,7 +40,7 @@ def resize(call: Call) -> Node:
         if n == m and scale in (None, 1) and not crops:
             continue
         if isinstance(n, int) and isinstance(m, int):
-            x = along_axis(call, x, axis, m, m / n if scale is None else scale)
+            x = along_axis(call, x, axis, m, scale)
         else:
             x = along_named_axis(call, x, axis, m, scale)
     return made_whole(call, x) if blends else x
@@ -81,7 +85,7 @@ def scaled(n: Dim, scale: float) -> Dim:
     return divide(times(n, exact.numerator), exact.denominator)
 
 
-def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
+def along_axis(call: Call, x: Node, axis: int, m: int, scale: float | None) -> Node:
     """One axis with `m` entries."""
     n = int(x.shape[axis])
     call.afford(m if call.attribute("mode", "nearest") == "nearest" else 2 * m * n)
@@ -95,7 +99,7 @@ def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
     weights = np.zeros((m, n))
     for j, place in enumerate(places):
         if not outside[j]:
-            weights[j] = taps(call, mode, place, n, scale)
+            weights[j] = taps(call, mode, place, n, m / n if scale is None else scale)
     letters = "abcdefgh"[: len(x.shape)]
     result = letters.replace(letters[axis], "z")
     y = apply_op(ops.Einsum(f"{letters},z{letters[axis]}->{result}"), x, call.constant(weights, call.importer.dtype(x)))
@@ -106,30 +110,63 @@ def along_axis(call: Call, x: Node, axis: int, m: int, scale: float) -> Node:
     return y
 
 
-def coordinates(call: Call, axis: int, n: int, m: int, scale: float) -> np.ndarray:
-    """The place in the input of every entry of the result."""
-    mode = transformation(call)
-    j = np.arange(m)
-    if mode == "align_corners":
-        return j * (n - 1) / (scale * n - 1) if m > 1 else np.zeros(m)
-    if mode == "asymmetric":
-        return j / scale
-    if mode == "tf_crop_and_resize":
-        region = call.array(1)
-        rank = len(call[0].shape)
-        axes = [a % rank for a in call.attribute("axes") or range(rank)]
-        if axis not in axes:
-            return np.arange(n, dtype=float)
-        start, end = (float(region[axes.index(axis) + k]) for k in (0, len(axes)))
-        if m == 1:
-            return np.full(1, 0.5 * (start + end) * (n - 1))
-        return start * (n - 1) + j * (end - start) * (n - 1) / (m - 1)
-    if mode == "pytorch_half_pixel" and m == 1:
-        return np.full(1, -0.5)
-    if mode == "half_pixel_symmetric":
-        adjusted = m / (scale * n)
-        return n / 2 * (1 - adjusted) + (j + 0.5) / scale - 0.5
-    return (j + 0.5) / scale - 0.5
+@dataclass(frozen=True)
+class Axis(Generic[Number]):
+    """One axis that is resized, in numbers that are known or in nodes that have them when data comes.
+
+    Attributes:
+        entries: 0, 1, ... for each entry of the result.
+        length: That of the input.
+        made: That of the result.
+        several: 0 where the result has one entry, else 1.
+        scale: The scale, where it is not the ratio of the lengths.
+        number: A fixed number of this kind.
+    """
+
+    entries: Number
+    length: Number
+    made: Number
+    several: Number
+    scale: Number | None
+    number: Callable[[float], Number]
+
+
+def places_of(axis: Axis[Number], how: str) -> Number:
+    """The place in the input of every entry of the result, in 32 bits rounded step by step as onnxruntime does it."""
+    one, half = axis.number(1), axis.number(0.5)
+    ends = axis.made if axis.scale is None else axis.length * axis.scale
+    if how == "align_corners":
+        return axis.entries * (axis.length - one) / (ends - axis.several)
+    if how == "asymmetric":
+        return axis.entries * axis.length / axis.made if axis.scale is None else axis.entries / axis.scale
+    scale = axis.made / axis.length if axis.scale is None else axis.scale
+    place = (axis.entries + half) / scale - half
+    if how == "half_pixel_symmetric":
+        return place + (axis.length - axis.made / scale) * half
+    return place * axis.several if how == "pytorch_half_pixel" else place
+
+
+def coordinates(call: Call, axis: int, n: int, m: int, scale: float | None) -> np.ndarray:
+    """The place in the input of every entry of the result; those of blends in 64 bits."""
+    if transformation(call) == "tf_crop_and_resize":
+        return cropped(call, axis, n, m)
+    number = np.float32 if call.attribute("mode", "nearest") == "nearest" else np.float64
+    given = None if scale is None else number(scale)
+    known: Axis[Any] = Axis(np.arange(m).astype(number), number(n), number(m), number(m > 1), given, number)
+    found: np.ndarray = places_of(known, transformation(call))
+    return found
+
+
+def cropped(call: Call, axis: int, n: int, m: int) -> np.ndarray:
+    """The places of `tf_crop_and_resize`: a part of the axis, as shares of its length."""
+    region, rank = call.array(1), len(call[0].shape)
+    axes = [a % rank for a in call.attribute("axes") or range(rank)]
+    if axis not in axes:
+        return np.arange(n, dtype=float)
+    start, end = (float(region[axes.index(axis) + k]) for k in (0, len(axes)))
+    if m == 1:
+        return np.full(1, 0.5 * (start + end) * (n - 1))
+    return start * (n - 1) + np.arange(m) * (end - start) * (n - 1) / (m - 1)
 
 
 def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
@@ -169,21 +206,14 @@ def cubic_node(call: Call, x: Node, share: Node, k: int) -> Node:
 
 def named_coordinates(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
     """The place in the input of every entry of the result, as numbers that are there when data comes."""
-    how = transformation(call)
     count = call.sized(lambda places: ops.Range(0, m, dtype="int32", places=places), (m,))
-    j, half = apply_op(ops.Cast("float32"), count), real(call, 0.5)
-    n, made = length_of(call, x, axis), length_of(call, count, 0)
-    ends = made if scale is None else n * real(call, scale)
-    if how == "align_corners":
-        return j * ((n - real(call, 1)) / apply_op(ops.Maximum(), ends - real(call, 1), real(call, 1)))
-    if how == "asymmetric":
-        return j * n / ends
-    place = (j + half) * n / ends - half
-    if how == "half_pixel_symmetric":
-        return place + (n - made * n / ends) * half
-    if how == "pytorch_half_pixel":
-        return place * apply_op(ops.Cast("float32"), apply_op(ops.Less(), real(call, 1), made))
-    return place
+    made = length_of(call, count, 0)
+    several = apply_op(ops.Cast("float32"), apply_op(ops.Less(), real(call, 1), made))
+    given = None if scale is None else real(call, scale)
+    entries = apply_op(ops.Cast("float32"), count)
+    return places_of(
+        Axis(entries, length_of(call, x, axis), made, several, given, partial(real, call)), transformation(call)
+    )
 
 
 def length_of(call: Call, x: Node, axis: int) -> Node:
@@ -219,7 +249,7 @@ def nearest_mode(call: Call) -> tuple[bool, float]:
 def rounded(call: Call, places: np.ndarray) -> np.ndarray:
     """Whole places, as the operator rounds them."""
     up, shift = nearest_mode(call)
-    whole: np.ndarray = (np.ceil if up else np.floor)(places + shift)
+    whole: np.ndarray = (np.ceil if up else np.floor)(places + places.dtype.type(shift))
     return whole
 
 
