@@ -8,7 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
-from reseau.modelfiles.onnx.rules.shapes import counted
+from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.ops.base import Op
 from reseau.ops.lengths import divide, minus, plus
 
