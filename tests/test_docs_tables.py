@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tools.pages import DOCS, figures, same_but_for_rounding
 from tools.shared_data import SHARED
 
@@ -12,6 +14,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 def test_the_tutorial_on_tables_runs_and_says_what_it_prints(tmp_path, monkeypatch):
     for name, source in TABLES.items():
         (tmp_path / name).symlink_to(SHARED / source)

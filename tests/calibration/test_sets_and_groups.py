@@ -3,6 +3,7 @@
 import warnings
 from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import onnxruntime
 import pytest
@@ -193,3 +194,19 @@ def test_what_groups_refuse():
     assert "is no column of an input (2,)" in refused(rs.conformal, net, params, (X, y), groups=2)
     assert "fix: kind='classes'" in refused(rs.conformal, net, params, (X, y), groups="class")
     assert "penalty and free" in refused(rs.conformal, NET, PARAMS, rows(50, 0)[:2], kind="raps", penalty=-1.0)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_groups_that_half_precision_would_join_are_refused(kind):
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.affine(x, 3, name="y"))
+    params = {name: jnp.asarray(value, kind) for name, value in net.init(0).items()}
+    apart = 2048 if kind == "float16" else 256
+    X = np.column_stack([np.zeros(40), np.repeat([apart - 1.0, apart], 20)])
+    y = np.arange(40) % 3
+    said = refused(rs.conformal, net, params, (X, y), groups=1, kind="classes")
+    assert f"there is a group {apart}, and {kind} does not tell" in said
+    X[:, 1] -= 1  # from 0 to `apart` - 1, as the cure says
+    found = rs.conformal(net, params, (X, y), groups=1, kind="classes")
+    held = np.asarray(found.network(found.params, X)[-1])[np.arange(40), y].astype(bool)
+    assert min(held[:20].sum(), held[20:].sum()) >= found.rank

@@ -75,6 +75,10 @@ def test_what_is_refused():
     net = rs.Network(x, rs.apply_op(rs.ops.Product((1,), keepdims=True), rs.affine(x, 2), name="norm"))
     with pytest.raises(UnsupportedError, match="'norm' is a product"):
         rs.verify(net, net.init(), asking("(assert (>= Y_0 1))", outputs=1))
+    half = rs.Network(x, rs.affine(rs.relu(rs.affine(x, 3)), 1))
+    with pytest.raises(UnsupportedError, match=r"are of float16(.|\n)*fix: float32=False"):
+        rs.verify(half, half.init(dtype="float16"), asking("(assert (>= Y_0 1))"), float32=True)
+    assert rs.verify(half, half.init(dtype="float16"), asking("(assert (>= Y_0 1e9))")).verdict == "unsat"
     skip = residual(False)
     with pytest.raises(UnsupportedError, match="float32=False"):
         rs.verify(skip, skip.init(), asking("(assert (>= Y_0 1))"), float32=True)

@@ -2,9 +2,11 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from reseau.verification.vnnlib import parsed, read_property
+from reseau.verification.witness import holds
 from tools.refusals import refused
 
 HEAD = "(declare-const X_0 Real)\n(declare-const Y_0 Real) ; a comment (\n"
@@ -49,3 +51,34 @@ def test_what_is_refused(text, said):
 
 def test_a_file_that_is_not_there(tmp_path):
     assert "none.vnnlib" in refused(read_property, tmp_path / "none.vnnlib")
+
+
+def formula(rng, depth=0):
+    """Comparisons of three outputs, joined, as nested lists."""
+    if depth < 2 and rng.random() < 0.6:
+        return [str(rng.choice(["and", "or"])), *(formula(rng, depth + 1) for _ in range(rng.integers(1, 4)))]
+    i, j = rng.permutation(3)[:2]
+    return [str(rng.choice(["<=", ">="])), f"Y_{i}", f"Y_{j}" if rng.random() < 0.5 else repr(float(rng.normal()))]
+
+
+def written(form):
+    return form if isinstance(form, str) else f"({' '.join(map(written, form))})"
+
+
+def meets(form, y):
+    """Whether outputs meet a formula, by its words."""
+    if form[0] in ("and", "or"):
+        return {"and": all, "or": any}[form[0]](meets(part, y) for part in form[1:])
+    a, b = (y[int(word[2:])] if word[0] == "Y" else Fraction(word) for word in form[1:])
+    return a <= b if form[0] == "<=" else a >= b
+
+
+def test_random_properties_mean_what_they_say():
+    declared = " ".join(f"(declare-const {name} Real)" for name in ("X_0", "Y_0", "Y_1", "Y_2"))
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        forms = [formula(rng) for _ in range(rng.integers(1, 4))]
+        (case,) = parsed(declared + BOX + "".join(f"(assert {written(form)})" for form in forms)).cases
+        for _ in range(20):
+            y = [Fraction(float(v)) for v in rng.normal(size=3)]
+            assert any(holds(rows, y) for rows in case.disjuncts) == all(meets(form, y) for form in forms), seed

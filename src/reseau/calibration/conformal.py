@@ -136,7 +136,7 @@ def conformal(
     if not np.isfinite(scores).all():
         row = int(np.flatnonzero(~np.isfinite(scores))[0])
         raise DataError(f"conformal: calibration row {row} has a score that is not finite\n  fix: leave the row out")
-    numbers, cells = _groups(groups, network, X, y, kind, columns)
+    numbers, cells = _groups(groups, network, X, y, kind, columns, precision)
     table, found = np.full(cells, np.inf), {}
     for group in np.unique(numbers[numbers >= 0]).tolist():
         own = scores[numbers == group]
@@ -198,11 +198,16 @@ def _holding(
 def _rounded_up(exact: float, precision: np.dtype[Any], how: ClassScores | None) -> float:
     """The quantile in the precision of the parameters, so that the row that decides stays covered."""
     if how is not None and how.kind != "top-k":  # compiled anew, sums of probabilities may be rounded otherwise
-        exact += 16 * float(np.finfo(precision).eps) * max(abs(exact), 1.0 if how.kind != "classes" else 0.0)
+        exact += 16 * _unit(precision) * max(abs(exact), 1.0 if how.kind != "classes" else 0.0)
     quantile = precision.type(exact)
     if float(quantile) < exact:
         quantile = np.nextafter(quantile, precision.type(np.inf))
     return float(quantile)
+
+
+def _unit(precision: np.dtype[Any]) -> float:
+    """From 1 to the next number."""
+    return float(np.nextafter(precision.type(1), precision.type(2))) - 1
 
 
 def _output(network: Network, kind: str) -> tuple[Node, int]:
@@ -254,7 +259,13 @@ def _calibration_scores(
 
 
 def _groups(
-    groups: int | str | None, network: Network, X: np.ndarray, y: np.ndarray, kind: str, columns: int
+    groups: int | str | None,
+    network: Network,
+    X: np.ndarray,
+    y: np.ndarray,
+    kind: str,
+    columns: int,
+    precision: np.dtype[Any],
 ) -> tuple[np.ndarray, int]:
     """The number of each row's group, -1 where it is blank, and how many numbers there are."""
     if groups is None:
@@ -268,4 +279,10 @@ def _groups(
         raise DataError(
             f"conformal: groups={groups!r} is no column of an input {width}\n  fix: groups='class', or its place from 0"
         )
-    return cells_of(X[:, groups])
+    numbers, cells = cells_of(X[:, groups])
+    if cells > (apart := round(2 / _unit(precision))):  # the network would read one for another
+        raise DataError(
+            f"conformal: there is a group {cells - 1}, and {precision} does not tell numbers from {apart} on apart\n"
+            f"  fix: number the groups from 0 to {apart - 1}, or give the parameters in float32"
+        )
+    return numbers, cells

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 EPS = float(np.finfo(np.float64).eps)
+LARGEST_COUNT = 1e300  # which is far from leaving the floats when it is multiplied
 TINY = 5e-324  # the least positive float: nothing that underflows is larger
 
 
@@ -51,10 +52,10 @@ def whole(*counts: float) -> bool:
     """Whether these are whole numbers, as counts are: a theorem about 2 errors says nothing of 2.5.
 
     Example:
-        >>> whole(2, 3.0), whole(2.5), whole(math.inf)
-        (True, False, False)
+        >>> whole(2, 3.0), whole(2.5), whole(math.inf), whole(10**400)   # the last is beyond the floats
+        (True, False, False, False)
     """
-    return all(math.isfinite(count) and count == int(count) for count in counts)
+    return all(abs(count) <= LARGEST_COUNT and count == int(count) for count in counts)
 
 
 def sum_up(values: npt.ArrayLike) -> float:

@@ -118,7 +118,8 @@ class Program:
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
         self.looped = not cpu or not any(n.op is not None and n.op.slow_in_loops for n in nodes)
         self.work = max(graph_multiply_adds(self.graph), 1)  # of one example going forward
-        self.largest_kernel = WORK_OF_A_KERNEL // self.work if cpu and self.looped else 0  # in examples of a batch
+        small = cpu and self.looped and len(nodes) <= NODES_OF_A_KERNEL
+        self.largest_kernel = WORK_OF_A_KERNEL // self.work if small else 0  # in examples of a batch
         self.options = options_of(nodes)
         self.many = Compiled(self._many, PROGRAMS, donate_argnums=0, compiler_options=self.options)
         self.kernel = Kernel(self._many)
@@ -238,7 +239,7 @@ class Program:
         self, carry: Carry, data: Any, plan: Any, numbers: Array, seed: Array, settings: StepSettings
     ) -> tuple[Carry, Array]:
         """A chunk of steps; `numbers` are those of the first step, the epochs, the steps in each, and `fresh`."""
-        first, epochs, count, fresh = numbers
+        first, epochs, count, fresh = (numbers[i] for i in range(4))  # `unstack` of jax 0.12 has no place in a kernel
         capacity = plan.shares.shape[0] if plan.shares.shape[0] > 1 else EPOCHS_IN_TURN
 
         def epoch(e: Array, state: tuple[Carry, Array]) -> tuple[Carry, Array]:
@@ -263,6 +264,10 @@ def shapes_of(arrays: Any) -> list[Any]:
 WORK_OF_A_KERNEL = 8192
 """Multiply-adds of a forward pass up to which the CPU is faster without its scheduler: measured 2 to 5 times at 3,500,
 0.3 times at 96,000, where the library's matrix products are missed."""
+
+NODES_OF_A_KERNEL = 100
+"""Nodes up to which a program is one machine-code function, which compiles in time in proportion to their square:
+of 100, 200 and 800 hyperbolic tangents in a row 1.8, 3.9 and 37 s of CPU, and as other programs 1.2, 1.5 and 3.5."""
 
 WORK_OF_A_LONG_STEP = 3 * 10**9
 """Multiply-adds of a forward pass from which a step is a dispatch of its own: a loop copies the parameters on its way

@@ -110,7 +110,7 @@ def decide_by(
         boxes += found.boxes
         if found.verdict == "sat":
             assert found.witness is not None
-            run = "; the program was run on it in float32 and meets it too" if found.witness.replayed else ""
+            run = "; the program was run on it and meets it too" if found.witness.replayed else ""
             return Verdict("sat", f"the witness meets the property in {shown}{run}", found.witness, boxes)
         if found.verdict != "unsat":
             open_cases.append(found)

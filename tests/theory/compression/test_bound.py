@@ -11,6 +11,15 @@ from reseau.theory.compression.pick_to_learn import pick
 from tools.refusals import refused
 
 
+def test_huge_counts_and_tiny_deltas_have_a_bound(monkeypatch):
+    monkeypatch.setattr("reseau.theory.compression.bound.MOST_TERMS", 2**12)
+    bounds = [compression_bound(5, count) for count in (10**4, 10**7, 10**11, 10**30)]
+    assert bounds[0] > bounds[1] > bounds[2] > 5e-11
+    assert bounds[2] < 1e-9
+    assert bounds[3] == 1
+    assert 0.5 < compression_bound(5, 1000, 5e-324) < 0.6
+
+
 @pytest.mark.parametrize(
     ("kept", "count", "delta"), [(0, 1, 0.05), (0, 50, 0.1), (3, 40, 0.05), (39, 40, 0.3), (12, 300, 1e-6)]
 )

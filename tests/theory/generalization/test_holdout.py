@@ -80,6 +80,7 @@ def test_binomial_is_tighter_than_hoeffding():
     [
         ((-1, 10), {}), ((11, 10), {}), ((0, 0), {}), ((0, 1, 0.0), {}), ((0, 1, 1.0), {}), ((0, 1), {"models": 0}),
         ((2.5, 10), {}), ((2, 10.5), {}), ((0, math.inf), {}), ((math.nan, 10), {}), ((1, 9), {"models": 1.5}),
+        ((1, 10**400), {}), ((1, 9), {"models": 10**400}),
     ],
 )  # fmt: skip
 def test_impossible_counts_are_refused(arguments, keywords):

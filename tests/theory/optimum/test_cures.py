@@ -42,6 +42,11 @@ CASES = {
     "no penalty": Cure(
         lambda: global_optimum(X, Y, 0.0), "give positive finite numbers", lambda: global_optimum(X, Y, 0.1)
     ),
+    "numbers whose squares are none": Cure(
+        lambda: global_optimum([0.0, 1e301], [1e301, -1e301], 0.1),
+        "scale both, and the strength with them",
+        lambda: global_optimum([0.0, 1.0], [1.0, -1.0], 0.1 / 1e301),
+    ),
     "no such bias": Cure(
         lambda: global_optimum(X, Y, 0.1, bias="none"),
         r"use one of (\(.*\)), and a tolerance >= 0",

@@ -58,7 +58,7 @@ def test_the_bound_is_where_the_evidence_reaches_its_limit_and_above_the_binomia
 
 @pytest.mark.parametrize(
     ("errors", "count", "prior"),
-    [(0, 10, (1e4, 1.0)), (5, 10, (1e5, 1.0)), (10, 1000, (2000.0, 1.0)), (1, 5, (1e300, 2.0))],
+    [(0, 10, (1e4, 1.0)), (5, 10, (1e5, 1.0)), (10, 1000, (2000.0, 1.0)), (1, 5, (1e300, 2.0)), (5, 100, (40.0, 40.0))],
 )  # fmt: skip
 def test_a_law_beforehand_whose_share_underflows_is_no_evidence(errors, count, prior):
     flint = pytest.importorskip("flint")
@@ -71,8 +71,22 @@ def test_a_law_beforehand_whose_share_underflows_is_no_evidence(errors, count, p
             assert share - errors * p.log() - (count - errors) * (1 - p).log() >= math.log(1 / 0.05)
 
 
+def test_digits_that_a_strong_law_beforehand_takes_are_no_evidence():
+    # of one who is sure of one half, 5 errors in 100 are evidence against rates above .516 alone
+    for strength in (1e9, 1e12, 1e15, 1e20, 1e100, 1e300):
+        assert sequential_upper(5, 100, prior=(strength, strength)) > 0.515, strength
+
+
 @pytest.mark.parametrize(
-    "given", [(2.5, 10), (0, math.inf), (5, 10, 0.05, (math.inf, 1.0)), (5, 10, 0.05, (1.0, math.nan)), (math.nan, 10)]
+    "given",
+    [
+        (2.5, 10),
+        (0, math.inf),
+        (5, 10**400),
+        (5, 10, 0.05, (math.inf, 1.0)),
+        (5, 10, 0.05, (1.0, math.nan)),
+        (math.nan, 10),
+    ],
 )
 def test_what_is_no_count_and_no_law_is_refused(given):
     assert "whole numbers 0 <= errors <= count" in refused(sequential_upper, *given)
@@ -96,6 +110,7 @@ def test_what_is_refused():
     assert "no numbers" in refused(Monitor(0.1).update, ["right", "wrong"])
     assert "entry 0 is nan" in refused(Monitor(0.1).update, [math.nan])
     assert "promised=0" in refused(Monitor, 0)
+    assert "promised='0.05'" in refused(Monitor, "0.05")
     assert "delta=1" in refused(Monitor, 0.1, 1)
     assert "errors=3" in refused(sequential_upper, 3, 2)
     assert Monitor(0.1).update([]) == Monitor(0.1)

@@ -1,6 +1,7 @@
 """The file and its arrays, read without trust: every declared size is compared with what is there first."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,7 +16,6 @@ from onnx import TensorProto, helper, numpy_helper
 from reseau.disk import file_error
 from reseau.errors import ModelFileError
 from reseau.modelfiles.onnx.weights import Weights, without_weights
-from reseau.ops.lengths import Shape
 
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
 
@@ -50,7 +50,7 @@ class Budget:
         self.memory -= size
         self.reads -= read
 
-    def row(self, shape: Shape) -> None:
+    def row(self, shape: Sequence[int | str]) -> None:
         """Refuse an array that is made of inputs, when they come, of more entries for one row than machines hold."""
         if (count := prod(n for n in shape if isinstance(n, int))) > MOST_OF_A_ROW:
             self.over = True

@@ -10,6 +10,9 @@ from reseau.theory.rounding import whole
 
 __all__ = ["compression_bound"]
 
+MOST_TERMS = 2**20
+MOST_ROWS = 2**50  # beyond, floats do not tell them apart, and nothing is claimed
+
 
 def compression_bound(kept: int, count: int, delta: float = 0.05) -> float:
     """The error rate of a predictor that was made of `kept` of its `count` rows, and is right on all the others.
@@ -36,9 +39,11 @@ def compression_bound(kept: int, count: int, delta: float = 0.05) -> float:
             f"compression_bound: kept={kept}, count={count}, delta={delta}\n"
             "  fix: whole numbers 0 <= kept <= count, count >= 1, 0 < delta < 1"
         )
-    if kept == count:
+    if kept == count or count > MOST_ROWS:
         return 1.0
-    m = np.arange(kept, count)
+    # of very many rows some terms alone: fewer make the bound larger
+    m = np.unique(np.linspace(kept, count - 1, MOST_TERMS).astype(np.int64)) if count - kept > MOST_TERMS else None
+    m = np.arange(kept, count) if m is None else m
     # log C(m, k) - log C(n, k); the margin is far above the rounding of logarithms of gamma functions
     ratio = gammaln(m + 1) - gammaln(m - kept + 1) - gammaln(count + 1) + gammaln(count - kept + 1)
     margin = 1e-9 + 1e-12 * count * math.log(count + 2)
@@ -47,6 +52,6 @@ def compression_bound(kept: int, count: int, delta: float = 0.05) -> float:
         middle = (low + high) / 2
         if not low < middle < high:
             break
-        value = math.log(delta / count) + float(logsumexp(ratio - (count - m) * math.log1p(-middle)))
+        value = math.log(delta) - math.log(count) + float(logsumexp(ratio - (count - m) * math.log1p(-middle)))
         low, high = (middle, high) if value < margin else (low, middle)
     return high

@@ -14,12 +14,13 @@ from reseau.theory.optimum.penalized_biases import cell_optimum
 from reseau.theory.optimum.training_problem import TrainingProblem
 from reseau.theory.plotting import ROUNDING, new_axes
 from reseau.theory.rounding import difference_up
-from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, row_norms
 from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["Gap", "Optimum", "global_optimum", "optimality_gap"]
 
 KINDS = ("penalized", "free", "free+skip")
+LARGEST = 1e300  # of the inputs and of the objective: what is made of them stays a float
 RESOLUTION = 2.0**-50  # of the objective of the zero network: floats do not tell smaller gaps from rounding
 
 
@@ -173,13 +174,18 @@ def global_optimum(
             f"global_optimum: {points.shape[1]} inputs with bias={bias!r}, but at most {most} can be solved exactly\n"
             f"  fix: use {cure}"
         )
+    nothing = ShallowNetwork(np.zeros((0, points.shape[1])), np.zeros(0), np.zeros(0), radius)
+    at_zero = objective_up(nothing, problem)
+    if max(row_norms(points).max(), at_zero) > LARGEST:
+        raise DataError(
+            f"global_optimum: inputs up to {np.abs(points).max():g} and targets up to {np.abs(targets).max():g} leave "
+            "the floats when they are multiplied\n  fix: scale both, and the strength with them"
+        )
     if bias == "penalized":
         network, dual = cell_optimum(problem, tolerance)
     else:
         network, dual = spline_optimum(problem)
     primal = objective_up(network, problem)
-    nothing = ShallowNetwork(np.zeros((0, points.shape[1])), np.zeros(0), np.zeros(0), radius)
-    at_zero = objective_up(nothing, problem)
     if at_zero < primal:  # a solver that failed is not worse than no network
         network, primal = nothing, at_zero
     reached = difference_up(primal, dual) <= max(tolerance * primal, RESOLUTION * at_zero)

@@ -20,6 +20,7 @@ __all__ = ["log_evidence", "sequential_mean_upper", "sequential_upper"]
 FloatArray = npt.NDArray[np.float64]
 PRIOR = (1.0, 1.0)
 LEAST = 1e-290  # share of a beta law that has all its digits
+ROUNDING = 2e-14  # of the logarithm of a gamma function, far above its own
 BETS = 2.0 ** (-np.arange(1, 41) / 2)
 SHARES = 1 / (np.arange(1, 41) * np.arange(2, 42))  # their sum is below 1
 
@@ -128,6 +129,9 @@ def log_evidence(
             - errors * np.log(rate)
             - right * np.log1p(-rate)
         )
+        # logarithms of gamma functions of large numbers, of a strong prior too, leave few digits in their difference
+        total = a + b + count
+        found = found - ROUNDING * total * np.log(total + 2)
     # where a share underflows nothing is known, and that is no evidence
-    known: FloatArray = np.where((posterior > LEAST) & (start > LEAST), found, -np.inf)
+    known: FloatArray = np.where((posterior > LEAST) & (start > LEAST) & (found > -np.inf), found, -np.inf)
     return known

@@ -40,9 +40,10 @@ class Monitor:
     broken_at: int | None = None
 
     def __post_init__(self) -> None:
-        if not (0 < self.promised < 1 and 0 < self.delta < 1):
+        real = all(isinstance(rate, int | float | np.floating) for rate in (self.promised, self.delta))
+        if not (real and 0 < self.promised < 1 and 0 < self.delta < 1):
             raise DataError(
-                f"Monitor: promised={self.promised}, delta={self.delta}\n  fix: two numbers above 0 and below 1"
+                f"Monitor: promised={self.promised!r}, delta={self.delta!r}\n  fix: two numbers above 0 and below 1"
             )
 
     @property
