@@ -29,14 +29,16 @@ def normal(*shape: int) -> np.ndarray:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def checked(folder: Path, nodes: list[onnx.NodeProto], shape: list[Any], *feeds: np.ndarray, opset: int = 17) -> None:
+def checked(
+    folder: Path, nodes: list[onnx.NodeProto], shape: list[Any], *feeds: np.ndarray, opset: int = 17, stored: Any = None
+) -> None:
     """Right at every size and written back; all of it is compiled and trains the weight before it."""
     read = {name for n in nodes for name in n.input}
     m = model(
         [node("Conv", ["x", "w"], ["h"]), node("Shape", ["x"], ["lengths"]), *nodes],
         {"x": ("float", shape)},
         {"y": ("float", None)},
-        {k: v for k, v in STORED.items() if k in read | {"w"}},
+        {k: v for k, v in (STORED | (stored or {})).items() if k in read | {"w"}},
         opset=opset,
     )
     net, params = check_both_ways(folder, m, *({"x": x} for x in feeds))
@@ -110,3 +112,29 @@ def test_cubic_blends_to_a_length_that_is_computed(tmp_path: Path, how: str) -> 
              cubic_coeff_a=-0.6),
     ]  # fmt: skip
     checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(1, 1, 6))
+
+
+def test_spectra_of_as_many_windows_as_fit(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose", ["h"], ["last"], perm=[0, 2, 1]),
+        node("STFT", ["last", "step", "window", "width"], ["spectra"]),
+        node("ReduceSumSquare", ["spectra", "three"], ["y"], keepdims=0),
+    ]
+    stored = {"step": np.int64(3), "width": np.int64(8), "window": np.hanning(8).astype(np.float32)}
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 23), normal(1, 1, 10), opset=18, stored=stored)
+
+
+def test_an_axis_that_is_added_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    """Half of a length of 1 is 0, which a Reshape would take for the length as it was."""
+    m = model(
+        [
+            node("Slice", ["x", "one", "far", "zero", "two"], ["half"]),
+            node("Unsqueeze", ["half", "zero"], ["y"]),
+            node("Relu", ["n"], ["z"]),
+        ],
+        {"x": ("float", ["t", "s"]), "n": ("int32", ["t"])},
+        {"y": ("float", [1, "h", "s"]), "z": ("int32", ["t"])},
+        {k: STORED[k] for k in ("zero", "one", "two")} | {"far": np.array([2**62])},
+    )
+    feeds = [{"x": normal(t, 4), "n": RNG.integers(-3, 3, t).astype(np.int32)} for t in (5, 1)]
+    check_both_ways(tmp_path, m, *feeds)

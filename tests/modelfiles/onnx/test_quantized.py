@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import reseau as rs
 from reseau import ops
 from tools.onnx_graphs import agree, check_both_ways, model, theirs
+from tools.onnx_grown import session
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -221,3 +222,51 @@ def test_a_product_between_levels_with_a_real_bias_is_written(tmp_path: Path) ->
     net.save(tmp_path / "back.onnx", params)
     x = normal(5, 4)
     agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}), tolerance=0.101)  # one level
+
+
+def test_stored_levels_are_written_as_they_were_until_they_are_trained(tmp_path: Path) -> None:
+    """Levels of each channel, of a whole matrix, and biases of 32 bits; a matrix that was turned is real."""
+    low, high = -100, 101
+    stored = {
+        "k": RNG.integers(low, high, (4, 2, 3, 3)).astype(np.int8), "ks": RNG.uniform(0.01, 0.05, 4).astype(np.float32),
+        "kz": np.zeros(4, np.int8), "b": RNG.integers(low, high, 4).astype(np.int32), "bs": np.float32([0.01]),
+        "w": RNG.integers(0, 255, (16, 5)).astype(np.uint8), "ws": np.float32(0.02), "wz": np.uint8(120),
+        "g": RNG.integers(low, high, (3, 5)).astype(np.int8), "gs": RNG.uniform(0.01, 0.05, 3).astype(np.float32),
+        "gz": np.zeros(3, np.int8),
+    }  # fmt: skip
+    m = model(
+        [
+            helper.make_node("DequantizeLinear", ["k", "ks", "kz"], ["kernel"], axis=0),
+            helper.make_node("DequantizeLinear", ["b", "bs"], ["bias"]),
+            helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["weight"]),
+            helper.make_node("DequantizeLinear", ["g", "gs", "gz"], ["last"], axis=0),
+            helper.make_node("Conv", ["x", "kernel", "bias"], ["c"], strides=[2, 2]),
+            helper.make_node("Flatten", ["c"], ["f"]),
+            helper.make_node("MatMul", ["f", "weight"], ["h"]),
+            helper.make_node("Gemm", ["h", "last"], ["y"], transB=1),
+        ],
+        {"x": ("float", ["batch", 2, 5, 5])},
+        {"y": ("float", ["batch", 3])},
+        stored,
+    )
+    x = RNG.normal(size=(3, 2, 5, 5)).astype(np.float32)
+    onnx.save(m, tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    right = session(m).run(None, {"x": x})  # where it optimizes, onnxruntime quantizes what levels multiply
+    agree(net(params, x), right)
+    net.save(tmp_path / "back.onnx", params)
+    agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), theirs(m, {"x": x}))
+    assert set(net.graph.parameters) == {"kernel", "bias", "weight", "last"}
+    back = onnx.load(tmp_path / "back.onnx").graph
+    kept = [numpy_helper.to_array(t) for t in back.initializer if t.data_type != onnx.TensorProto.FLOAT]
+    for name in "kbw":
+        assert any(np.array_equal(stored[name], v) for v in kept)
+    again, read = rs.load(tmp_path / "back.onnx")
+    agree(again(read, x), right)
+    found = rs.fit(
+        rs.Objective(net, loss=rs.losses.SquaredError()), (x, np.zeros((3, 3), np.float32)),
+        epochs=1, params=params, progress=False, optimizer=rs.optimizers.SGD(1e-4),
+    )  # fmt: skip
+    net.save(tmp_path / "trained.onnx", found.params)
+    assert "DequantizeLinear" not in {n.op_type for n in onnx.load(tmp_path / "trained.onnx").graph.node}
+    agree(tuple(theirs(tmp_path / "trained.onnx", {"x": x})), [np.asarray(net(found.params, x))], 1e-4)

@@ -1,20 +1,23 @@
 """What is known of the nodes of a graph while it is read: their values, types, and lengths in arithmetic."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
+from reseau.cache import Recent
 from reseau.graph import Constant, Input, Node, order
 from reseau.graph.backprop import evaluate
+from reseau.graph.compiler_options import QUICK
 from reseau.modelfiles.onnx.foreign import Needs
 from reseau.modelfiles.onnx.numpy_values import numpy_value
 from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic
 from reseau.modelfiles.onnx.tensors import Budget
 from reseau.modelfiles.onnx.types import type_of
+from reseau.ops.base import Op
 from reseau.ops.counting import ShapeOf
 from reseau.ops.lengths import Shape, words_of
 
@@ -125,10 +128,11 @@ class Known:
             if found is not None:
                 self.stored[n] = found
                 continue
-            known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
             if self.eager and not n.op.host:
-                known = {p: v if v.dtype == object else jnp.asarray(v) for p, v in known.items()}
-            self.stored[n] = np.asarray(evaluate([n], known)[n])
+                self.stored[n] = computed(n.op, [self.stored[p] for p in n.parents])
+            else:
+                known: dict[Node, Any] = {p: self.stored[p] for p in n.parents}
+                self.stored[n] = np.asarray(evaluate([n], known)[n])
 
     def dtype(self, node: Node) -> np.dtype[Any]:
         """The type of a node's value."""
@@ -139,6 +143,20 @@ class Known:
             elif n.op is not None:
                 self.types[n] = type_of(n.op, [p.shape for p in n.parents], [self.types[p] for p in n.parents])
         return self.types[node]
+
+
+PROGRAMS: Recent[Any, Any] = Recent(1024)
+
+
+def computed(op: Op, values: Sequence[np.ndarray]) -> np.ndarray:
+    """The value of an operation by one program: its steps would be compiled one by one, for every length anew."""
+
+    def own(*given: Any) -> Any:
+        return op.forward(*given)
+
+    shapes = tuple((v.shape, v.dtype) for v in values)
+    program = PROGRAMS.get((op, shapes), lambda: jax.jit(own, compiler_options=QUICK))
+    return np.asarray(program(*values))
 
 
 def entries(shape: Shape) -> int:

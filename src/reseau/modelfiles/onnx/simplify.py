@@ -14,7 +14,7 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Constant, Graph, Node, Parameter, State, apply_op, order
-from reseau.initializers import Given
+from reseau.modelfiles.onnx.stored_levels import moved
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import Op, Shape
 from reseau.ops.reduction import Reduction
@@ -161,7 +161,7 @@ class Walk:
         """A stored node that holds the same entries in another order."""
         source = node.source
         if isinstance(source, Parameter):
-            made = Node(None, (), value.shape, node.name, Parameter(Given(value), source.role))
+            made = Node(None, (), value.shape, node.name, Parameter(moved(source.initializer, value), source.role))
         elif isinstance(source, State):
             made = Node(None, (), value.shape, node.name, State(value, source.role))
         else:

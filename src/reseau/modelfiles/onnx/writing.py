@@ -18,6 +18,7 @@ from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION, declare_column
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
 from reseau.modelfiles.onnx.rules import WRITE
 from reseau.modelfiles.onnx.self_check import Written, check
+from reseau.modelfiles.onnx.stored_levels import pack
 
 __all__ = ["Channels", "to_model", "write_graph"]
 
@@ -103,6 +104,7 @@ def walk(graph: Graph, params: Mapping[str, np.ndarray], opset: int, channels: C
         w.dtype(node)
         if node.op is not None:
             w.values[node] = w.say(node.op, node)
+    pack(w)
     return w
 
 

@@ -5,6 +5,7 @@ from functools import reduce
 from math import pi, sqrt
 
 import numpy as np
+from onnx import helper
 
 from reseau import ops
 from reseau.graph import Node, Parameter, apply_op
@@ -255,6 +256,16 @@ def write_alike(op: Op, node: Node, w: Emitter) -> Value:
     return Value(w.emit(kind, *names, name=w.label(node)), axes)
 
 
+def write_relu(op: ops.Relu, node: Node, w: Emitter) -> Value:
+    if w.real(node):
+        return write_alike(op, node, w)
+    w.require(12)  # onnxruntime has Relu for reals alone
+    value = w.value(node.parents[0])
+    kind = w.kinds.get(value.name)
+    dtype = w.dtype(node) if kind is None else helper.tensor_dtype_to_np_dtype(kind)
+    return value._replace(name=w.emit("Max", value.name, w.constant(0, dtype), name=w.label(node)))
+
+
 def write_leaky_relu(op: ops.LeakyRelu, node: Node, w: Emitter) -> Value:
     return pass_on(w, node, "LeakyRelu", alpha=float(op.slope))
 
@@ -357,6 +368,7 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.IsInfinite: write_is_infinite,
     ops.LeakyRelu: write_leaky_relu,
     ops.Proxy: write_proxy,
+    ops.Relu: write_relu,
     ops.Remainder: write_remainder,
     ops.Square: write_square,
     ops.Step: write_step,

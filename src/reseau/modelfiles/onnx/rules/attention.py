@@ -10,7 +10,8 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.precision import in_single
-from reseau.modelfiles.onnx.rules.shapes import FAR, counted, cut
+from reseau.modelfiles.onnx.rules.ranges import counted
+from reseau.modelfiles.onnx.rules.shapes import FAR, cut
 from reseau.ops.lengths import Dim, differ, larger, minus, plus
 
 __all__ = ["READ", "attention"]

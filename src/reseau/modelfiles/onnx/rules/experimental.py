@@ -8,7 +8,8 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Rule
-from reseau.modelfiles.onnx.rules.shapes import counted, cut
+from reseau.modelfiles.onnx.rules.ranges import counted
+from reseau.modelfiles.onnx.rules.shapes import cut
 from reseau.ops.lengths import plus, words_of
 
 __all__ = ["READ"]

@@ -13,6 +13,7 @@ from reseau.modelfiles.onnx.rules import (
     data_dependent,
     experimental,
     normalization,
+    ranges,
     reductions,
     resize,
     selection,
@@ -20,7 +21,7 @@ from reseau.modelfiles.onnx.rules import (
     windows,
 )
 from reseau.modelfiles.onnx.rules.precision import in_single
-from reseau.modelfiles.onnx.rules.shapes import counted
+from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.ops.lengths import divide, plus
 
 __all__ = ["READ"]
@@ -222,7 +223,7 @@ READ: Mapping[str, Rule] = {
             ("Pad", shapes.pad),
             ("QuickGelu", in_single(quick_gelu)),
             ("SimplifiedLayerNormalization", in_single(simplified_layer_norm)),
-            ("Range", shapes.range_),
+            ("Range", ranges.range_),
             ("SkipLayerNormalization", in_single(skip_layer_norm)),
             ("SkipSimplifiedLayerNormalization", in_single(skip_layer_norm)),
             ("TransposeMatMul", fused_matmul),

@@ -13,11 +13,12 @@ import numpy as np
 from onnx import TensorProto
 
 from reseau import ops
-from reseau.graph import Constant, Node, apply_op
+from reseau.graph import Constant, Node, Parameter, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own, plain, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
 from reseau.modelfiles.onnx.rules import windows
 from reseau.modelfiles.onnx.schemas import first_cast
+from reseau.modelfiles.onnx.stored_levels import Unpacked
 from reseau.ops.base import Op
 from reseau.ops.quantization import SMALL_REALS
 
@@ -52,7 +53,7 @@ def dequantize_linear(call: Call) -> Node:
     axis, block = call.attribute("axis", 1), call.attribute("block_size", 0)
     scale = aligned(call, setting(call, 1), axis, block)
     zero = call.constant(0, call.dtype()) if call.get(2) is None else aligned(call, setting(call, 2), axis, block)
-    y = weighed(call, 0, apply_op(ops.Dequantize(), call[0], scale, zero))
+    y = weighed(call, 0, apply_op(ops.Dequantize(), call[0], scale, zero), None if block else axis)
     wanted = call.attribute("output_dtype", 0)
     if wanted and type_name(wanted) != str(call.importer.dtype(y)):
         return apply_op(ops.Cast(type_name(wanted)), y)
@@ -64,12 +65,36 @@ def setting(call: Call, i: int) -> Node:
     return call.importer.state(call[i])
 
 
-def weighed(call: Call, i: int, value: Node) -> Node:
-    """A value computed from the levels that input `i` stores, as what training moves; other values as they are."""
+def weighed(call: Call, i: int, value: Node, axis: int | None = None) -> Node:
+    """A value computed from the levels that input `i` stores, as what training moves; other values as they are.
+
+    With the `axis` of their scale the levels are remembered, for the file that is written.
+    """
     if not isinstance(call[i].source, Constant) or not call[i].shape:
         return value
     name = f"{call.within}{next(filter(None, call.outputs))}" if i == 0 else f"{call.within}{call.outputs[0]}.weight"
-    return call.importer.initializer(name, call.importer.array(value))
+    real = call.importer.array(value)
+    node = call.importer.initializer(name, real)
+    first = None if axis is None or not isinstance(node.source, Parameter) else unpacked(call, real, axis)
+    if first is not None:
+        node = Node(None, (), real.shape, name, Parameter(first, name))
+        call.importer.stored[node] = real
+    return node
+
+
+def unpacked(call: Call, real: np.ndarray, axis: int) -> Unpacked | None:
+    """The stored levels beside their real numbers, if the file holds their scale too, in 32 bits."""
+    stored = call.importer.stored
+    given = [None if call.get(i) is None else stored.get(setting(call, i)) for i in (1, 2)]
+    scale, zero = (v if v is None or v.shape != (1,) else v.reshape(()) for v in given)
+    levels_of = stored[call[0]]
+    if scale is None or scale.dtype != np.float32 or (call.get(2) is not None and zero is None):
+        return None
+    axis = axis % levels_of.ndim if scale.shape else 0
+    if scale.shape not in ((), levels_of.shape[axis : axis + 1]) or (zero is not None and zero.shape != scale.shape):
+        return None
+    found = Unpacked(real, levels_of, scale, zero, axis)
+    return found if np.array_equal(found.real(), real) else None
 
 
 def aligned(call: Call, x: Node, axis: int, block: int = 0, i: int = 0) -> Node:

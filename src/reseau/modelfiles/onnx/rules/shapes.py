@@ -7,15 +7,16 @@ import numpy as np
 
 from reseau import ops
 from reseau.graph import Node, apply_op
-from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, number_of, own, plain, write_pads
+from reseau.modelfiles.onnx.emit import Emitter, Order, Value, WriteRule, flat, own, plain, write_pads
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule, type_name
-from reseau.modelfiles.onnx.written_lengths import write_lengths, write_scalar
+from reseau.modelfiles.onnx.rules.ranges import counted
+from reseau.modelfiles.onnx.written_lengths import write_lengths
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op, broadcast, show_shape
-from reseau.ops.lengths import Dim, ceil_divide, differ, divide, minus, plus, times, words_of
+from reseau.ops.lengths import Dim, Shape, ceil_divide, differ, divide, minus, plus, times, words_of
 from reseau.ops.lengths import size as lengths_size
 
-__all__ = ["READ", "WRITE", "all_axes", "counted", "cut"]
+__all__ = ["READ", "WRITE", "all_axes", "cut"]
 
 FAR = 2**31 - 1  # a bound of a slice that means the end
 
@@ -52,38 +53,12 @@ def size(call: Call) -> Node:
     return apply_op(ops.Product((0,)), apply_op(ops.ShapeOf(), call[0]))
 
 
-def range_(call: Call) -> Node:
-    ends = [call.importer.symbol(call[i]) for i in range(3)]
-    if call.real() and not all(n is not None and counts(n.item()) for n in ends):
-        start, limit, delta = (call.array(i).item() for i in range(3))
-        if not delta:
-            raise ValueError(f"it counts from {start} to {limit} by {delta}\n  fix: a step other than 0")
-        call.afford(max(int(abs((limit - start) / delta)), 0))
-        return call.constant(np.arange(start, limit, delta), call.dtype())
-    start, limit, delta = (one for i in range(3) for one in call.lengths(i) or (0,))
-    if isinstance(delta, str):
-        raise Needs(words=words_of(delta))
-    if not words_of(start, limit) and delta:
-        call.afford(max((int(limit) - int(start)) // delta, 0))
-    return call.sized(lambda places: ops.Range(start, limit, delta, str(call.dtype()), places), (start, limit))
-
-
-def counts(n: object) -> bool:
-    """Whether a length is whole, whatever its words are: no fraction stands in it."""
-    return not isinstance(n, str) or "/" not in n.replace("//", "")
-
-
 def eye_like(call: Call) -> Node:
     rows, columns = call[0].shape
     dtype = type_name(call.attributes["dtype"]) if "dtype" in call.attributes else str(call.dtype())
     row, column = (counted(call, n) for n in (rows, columns))
     on_diagonal = call.reshaped(row, (rows, 1)) + call.constant(call.attribute("k", 0), np.int64)
     return apply_op(ops.Cast(dtype), apply_op(ops.Equal(), on_diagonal, call.reshaped(column, (1, columns))))
-
-
-def counted(call: Call, n: Dim) -> Node:
-    """The whole numbers below a length."""
-    return call.sized(lambda places: ops.Range(0, n, places=places), (n,))
 
 
 def reshape(call: Call) -> Node:
@@ -246,9 +221,25 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
         return own(w, node, "Reshape", w.plain(x), write_lengths(w, op.lengths, places, node), allowzero=1)
     if sum(isinstance(n, str) for n in op.lengths) <= 1:
         lengths = w.axes_of([-1 if isinstance(n, str) else n for n in op.lengths])
+    elif (axes := added_axes(x.shape, op.lengths)) is not None:  # a length of 0 stays one
+        w.require(13)
+        return own(w, node, "Unsqueeze", w.plain(x), w.axes_of(axes))
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
     return own(w, node, "Reshape", w.plain(x), lengths)
+
+
+def added_axes(shape: Shape, lengths: Shape) -> list[int] | None:
+    """The places of the axes of length 1 that make one shape the other; nothing where more is changed."""
+    added, kept = [], list(shape)
+    for place, n in enumerate(lengths):
+        if kept and kept[0] == n:
+            kept.pop(0)
+        elif n == 1:
+            added.append(place)
+        else:
+            return None
+    return None if kept else added
 
 
 def write_rows_reshaped(lengths: tuple[int, ...], node: Node, w: Emitter) -> Value:
@@ -283,16 +274,6 @@ def write_shape_of(op: ops.ShapeOf, node: Node, w: Emitter) -> Value:
     if len(kept) < rank:
         whole = w.emit("Gather", whole, w.axes_of(kept), name=w.label(node), axis=0)
     return Value(whole, plain(1))
-
-
-def write_range(op: ops.Range, node: Node, w: Emitter) -> Value:
-    w.require(11)
-    label = w.label(node)
-    ends = [write_scalar(w, n, op.places, node) for n in (op.start, op.stop)]
-    places = w.emit("Range", *ends, w.constant(op.step, np.int64), name=label if op.dtype == "int64" else label + "/n")
-    if op.dtype != "int64":
-        places = w.emit("Cast", places, name=label, to=number_of(op.dtype))
-    return Value(places, plain(1))
 
 
 def write_transpose(op: ops.Transpose, node: Node, w: Emitter) -> Value:
@@ -367,7 +348,6 @@ READ: Mapping[str, Rule] = {
     "EyeLike": eye_like,
     "Flatten": flatten,
     "Pad": pad,
-    "Range": range_,
     "Reshape": reshape,
     "Shape": shape,
     "Size": size,
@@ -383,7 +363,6 @@ WRITE: Mapping[type[Op], WriteRule] = {
     ops.BroadcastTo: write_broadcast_to,
     ops.Concatenate: write_concatenate,
     ops.Pad: write_pad,
-    ops.Range: write_range,
     ops.ReshapeTo: write_reshape,
     ops.ShapeOf: write_shape_of,
     ops.Slice: write_slice,

@@ -8,7 +8,9 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, reads
 from reseau.modelfiles.onnx.importer import Call, Rule, type_name
+from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.ops.base import Op
+from reseau.ops.lengths import divide, minus, plus
 
 __all__ = ["READ", "WRITE"]
 
@@ -30,10 +32,10 @@ def stft(call: Call) -> Node:
         signal = call.reshaped(signal, (*signal.shape, 1))
     window = call.get(2)
     length = int(call.array(3).item()) if call.get(3) is not None else int(call.known([call[2].shape[0]])[0])
-    n = call.known([call[0].shape[1]])[0]
-    starts = call.importer.below(n - length + 1)[::step]
-    call.afford(len(starts) * length)
-    frames = apply_op(ops.Take(1), signal, call.constant(starts[:, None] + np.arange(length), np.int64))
+    count = plus(divide(minus(call[0].shape[1], length), step), 1)
+    call.afford(max(count, 0) * length if isinstance(count, int) else length)
+    starts = call.reshaped(counted(call, count), (count, 1)) * call.constant(step, np.int64)
+    frames = apply_op(ops.Take(1), signal, starts + call.constant(np.arange(length), np.int64))
     if window is not None:
         frames = frames * apply_op(ops.ReshapeTo((length, 1)), window)
     return apply_op(ops.Fourier(2, None, False, bool(call.attribute("onesided", 1))), frames)
