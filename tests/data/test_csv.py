@@ -155,6 +155,8 @@ BAD = {
     "infinite": (b"a,y\n1,0\ninf,1\n2,0\n3,1\n", "column 'a', line 3: 'inf' is not finite"),
     "blank": (b"a,y\n1,0\nnan,1\n2,0\n3,1\n", "column 'a', line 3: the cell is blank"),
     "blank column": (b"a,b,y\n,1,0\n,2,1\n", "column 'a' is blank in every row"),
+    "all too large": (b"a,y\n1e39,0\n1e308,1\n-1e50,0\n1e40,1\n", "column 'a', line 2: '1e+39' is beyond 1e+38"),
+    "a target too large": (b"a,y\n1,1e39\n2,1e308\n2,1e50\n3,1e40\n", "line 2: '1e+39' is beyond 1e+38"),
     "too large": (b"a,y\n1,0\n1e308,1\n2,0\n3,1\n", "column 'a', line 3: '1e+308' is beyond 1e+38, the largest number"),
     "blank target": (b"a,y\n1,0\n2,\n", "column 'y', line 3: the target is blank"),
     "one class": (b"a,y\n1,u\n2,u\n", "the target 'y' has one class only, 'u'"),

@@ -49,6 +49,24 @@ def test_a_convolution_is_a_matrix_whose_chain_gives_what_the_network_gives():
         chain_of(wide.graph, wide.init())
 
 
+def test_a_mean_of_two_to_the_k_places_is_a_matrix_and_others_are_left_to_intervals():
+    rng = np.random.default_rng(0)
+    image = rs.input("image", (4, 4, 2))
+    h = rs.average_pool(rs.relu(rs.conv(image, 3, 3, name="c")), 2, name="mean")
+    net = rs.Network(image, rs.affine(rs.flatten(h), 3, name="scores"))
+    params = {n: rng.normal(size=v.shape).astype(np.float32) for n, v in net.init(0).items()}
+    X = rng.uniform(-1, 1, (20, 4, 4, 2))
+    with jax.enable_x64(True):
+        wanted = np.asarray(net({n: np.float64(v) for n, v in params.items()}, X))
+    np.testing.assert_allclose(chain_of(net.graph, params)(X.reshape(20, -1)), wanted, rtol=1e-12, atol=1e-12)
+    thirds = rs.Network(image, rs.flatten(rs.average_pool(image, 3, name="thirds")))
+    with pytest.raises(UnsupportedError, match="'thirds' is a"):
+        chain_of(thirds.graph, {})
+    params["c.weight"] = np.full_like(params["c.weight"], 5e-324, np.float64)
+    with pytest.raises(UnsupportedError, match="'c' is a conv"):
+        chain_of(net.graph, params)
+
+
 def test_a_float64_network_is_replayed_too():
     with jax.enable_x64(True):
         x = rs.input("x", (2,))

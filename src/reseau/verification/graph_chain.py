@@ -18,6 +18,7 @@ from reseau.ops.base import BATCH, Op
 from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
+from reseau.ops.pooling import AveragePool
 from reseau.ops.shapes import ReshapeTo
 from reseau.verification.chain import WIDEST, Chain, Layer, appended, checked
 
@@ -109,11 +110,26 @@ def _(op: Matmul, place: int, shape: tuple[int, ...], other: np.ndarray) -> Laye
 def _(op: Conv, place: int, shape: tuple[int, ...], weight: np.ndarray, *bias: np.ndarray) -> Layer | None:
     if place != 0 or prod(int(n) for n in op.shape((BATCH, *shape), weight.shape)[1:]) > WIDEST:
         return None
-    with jax.enable_x64(True):
-        # of an input that is 1 in one place, each output is one number of the kernel, or 0: nothing is rounded
-        rows = np.asarray(op.forward(jnp.asarray(np.eye(prod(shape)).reshape(-1, *shape)), jnp.asarray(weight)))
+    if ((weight != 0) & (np.abs(weight) < np.finfo(np.float64).tiny)).any():  # compiled programs take them for 0
+        return None
+    rows = _of_units(op, shape, weight)
     offset = np.broadcast_to(bias[0] if bias else 0.0, rows.shape[1:])
     return Layer(rows.reshape(len(rows), -1), offset.reshape(-1))
+
+
+@_layer.register
+def _(op: AveragePool, place: int, shape: tuple[int, ...]) -> Layer | None:
+    """Of as many places as a power of two, since other shares are no floats."""
+    rows = _of_units(op, shape).reshape(prod(shape), -1)
+    exact = (np.frexp(rows)[0] == 0.5) | (rows == 0)
+    return Layer(rows, np.zeros(rows.shape[1])) if exact.all() else None
+
+
+def _of_units(op: Op, shape: tuple[int, ...], *others: np.ndarray) -> np.ndarray:
+    """What a linear operation gives of each input that is 1 in one place: one number of a kernel, or 0, not rounded."""
+    with jax.enable_x64(True):
+        units = jnp.asarray(np.eye(prod(shape)).reshape(-1, *shape))
+        return np.asarray(op.forward(units, *map(jnp.asarray, others)))
 
 
 @_layer.register

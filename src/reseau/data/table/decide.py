@@ -51,8 +51,10 @@ class Decided:
 
 def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     """What a column among the features is."""
+    if not t.known and t.large and not choices.auto:
+        return Decided(problems=(_large(t, name),))
     if not t.known:
-        why = "it is blank in every row"
+        why = "none of its numbers is within 1e+38" if t.large else "it is blank in every row"
         if choices.auto:
             return Decided(left_out=(LeftOut(name, "blank", why),))
         return Decided(problems=(droppable(f"{choices.path}: column {name!r} is blank in every row", "", name),))
@@ -183,10 +185,10 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         if choices.missing == "impute":
             fix = "auto=True (--auto) leaves such rows out, and fills in other blanks"
         return _asked(f"{t.first['blank'].place}: the target is blank", fix)
-    if not t.known:
-        return _asked(f"{who} is blank in every row", "choose another target")
     if t.large:
         return Decided(problems=(_large(t),))
+    if not t.known:
+        return _asked(f"{who} is blank in every row", "choose another target")
     if choices.task != "classification" and (words := _words_among_numbers(t)):
         found = decide_target(name, _without(t, words, replace(choices, auto=False)), choices)
         return replace(found, problems=(*found.problems, *(() if choices.auto else _mostly_words(t, words, LEFT))))
