@@ -45,5 +45,5 @@ if __name__ == "__main__":
             kernel = Kernel(looped(op))
             arguments = jnp.zeros(()), [array(rng, spec, batch) for spec in specs], np.int32(2)
             if kernel(*arguments) is not None:
-                met |= primitives(kernel.compiled.trace(jnp.zeros(()), *arguments[1:]).jaxpr.jaxpr)
+                met |= primitives(jax.make_jaxpr(looped(op))(*arguments).jaxpr)
     print(*sorted(met & PRIMITIVES))

@@ -37,7 +37,8 @@ class Unpacked(Given):
         Those of a matrix that was turned stay real: of the product that is written then, unlike of the general one that
         was read, onnxruntime would quantize the other operand too.
         """
-        return self.levels.shape == value.shape and np.array_equal(self.real(), value)
+        alike = (self.levels.shape, self.scale.dtype) == (value.shape, value.dtype)
+        return alike and np.array_equal(self.real(), value)
 
     def real(self) -> np.ndarray:
         """The real numbers, as `ops.Dequantize` computes them."""

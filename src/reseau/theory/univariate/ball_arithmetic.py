@@ -54,11 +54,13 @@ class Cell:
         """Numbers below and above all values, exact where the ends of the ranges of the parts give exact numbers."""
         ball = type(self.whole.value)
         least, most = ball(0) if self.never_negative else ball("-inf"), ball("inf")
-        if self.parts and not (self.whole.slope >= 0 or self.whole.slope <= 0):
-            low, high = RANGES[self.name](*self.parts) if self.name in RANGES else (least, most)
-        else:  # monotone, as x and numbers are
+        if self.name in RANGES:
+            low, high = RANGES[self.name](*self.parts)
+            least, most = (low if low >= least else least), (high if high <= most else most)
+        if not self.parts or self.whole.slope >= 0 or self.whole.slope <= 0:  # monotone, as x and numbers are
             low, high = self.low.value.min(self.high.value), self.low.value.max(self.high.value)
-        return (low if low >= least else least), (high if high <= most else most)
+            least, most = (low if low >= least else least), (high if high <= most else most)
+        return least, most
 
     @property
     def base(self) -> Jet:
@@ -158,8 +160,16 @@ def _even(c: Ball) -> bool:
 
 
 def _rising(name: str) -> Callable[[Cell], Range]:
-    """The range of a function that does not fall."""
-    return lambda cell: (VALUES[name](cell.range[0]), VALUES[name](cell.range[1]))
+    """The range of a function that does not fall; the balls of one that is bounded by 1 may hold more by rounding."""
+
+    def ends(cell: Cell) -> Range:
+        low, high = (VALUES[name](end) for end in cell.range)
+        one = type(low)(1)
+        if name not in {"tanh", "sigmoid"}:
+            return low, high
+        return (low if low >= -one else -one), (high if high <= one else one)
+
+    return ends
 
 
 def _size_range(cell: Cell) -> Range:

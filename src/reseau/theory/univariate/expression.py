@@ -86,6 +86,8 @@ class Expression:
         """
         with balls() as flint:
             ball = _evaluate(self.program, flint.arb(x), VALUES, lambda name: _constant(flint, name).value)
+            if not ball.is_finite():  # a root of what rounding takes below 0, and its form does not
+                ball = self._cell(flint, flint.arb(x), flint.arb(x)).whole.value
             middle = float(ball.mid())
             return middle, _size(ball - middle)
 
