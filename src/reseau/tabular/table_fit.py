@@ -154,20 +154,20 @@ class Member(NamedTuple):
 
 
 def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, int]:
-    """The kind that has the fewest members, and the part that its next one holds out."""
+    """The kind of the next member, two of the first to one of the second, and the part that it holds out."""
     counts = [sum(m.kind is kind for m in trained) for kind in kinds]
-    least = min(counts)
-    return kinds[counts.index(least)], least
+    which = int(len(kinds) > 1 and counts[0] > 2 * counts[1])
+    return kinds[which], counts[which]
 
 
 def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, ...]:
     """Both kinds, or the better one, where the difference of their mistakes is more than chance would have."""
-    first, second = (
-        np.concatenate([kind.mistakes(m.result, m.part) for m in trained if m.kind is kind]) for kind in kinds
+    first, second = ([m for m in trained if m.kind is kind] for kind in kinds)
+    both = zip(first, second, strict=False)  # members of both kinds hold out the parts in the same order
+    difference = np.concatenate(
+        [b.kind.mistakes(b.result, b.part) - a.kind.mistakes(a.result, a.part) for a, b in both]
     )
-    difference = second - first
-    deviation = np.sqrt(np.sum(difference**2))
-    if abs(difference.sum()) <= CLEARLY * deviation:
+    if abs(difference.sum()) <= CLEARLY * np.sqrt(np.sum(difference**2)):
         return tuple(kinds)
     return (kinds[int(difference.sum() < 0)],)
 

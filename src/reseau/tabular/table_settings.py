@@ -10,7 +10,7 @@ MULTIPLY_ADDS_A_SECOND = 3e10  # of a training step with all that is around the 
 SECONDS_A_STEP = 1e-3
 SECONDS = 30.0  # that the default takes at most, for 20,000 rows
 EPOCHS = (24, 48, 128)  # the fewest of a plan, those below which no second member is worth its time, and the most
-MOST_MEMBERS = 5  # while they could be trained for more epochs; where they are trained for the most, twice as many
+MOST_MEMBERS = (5, 8)  # while they could be trained for more epochs, and where they are trained for the most
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TableSettings:
         decay: Weight decay, falling to 0 in the second half of the steps.
         smoothing: Of the labels of classes.
         fitted_start: Whether first parameters are drawn from the rows.
-        alternate: Whether every second member is of another kind, which reads numbers without intervals and cosines and
+        alternate: Whether every third member is of another kind, which reads numbers without intervals and cosines and
             has the activation Mish. A kind that makes clearly more mistakes on the rows held out is left out.
 
     Example:
@@ -80,7 +80,7 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
 
     Example:
         >>> settings_for(1000, 0, 150_000).members, settings_for(20_000, 0, 150_000, 15).members
-        (10, 1)
+        (8, 1)
     """
     if not 0 < seconds < float("inf"):
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
@@ -95,6 +95,6 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
 
 def divided(passes: float) -> tuple[int, int]:
     """Members and the epochs of each, for so many passes over the rows altogether."""
-    most = max(MOST_MEMBERS, min(int(passes // EPOCHS[2]), 2 * MOST_MEMBERS))
+    most = max(MOST_MEMBERS[0], min(int(passes // EPOCHS[2]), MOST_MEMBERS[1]))
     members = int(min(max(passes // EPOCHS[1], 1), most))
     return members, int(min(passes / members, EPOCHS[2]))
