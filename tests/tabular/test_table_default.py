@@ -12,7 +12,7 @@ from reseau.graph import Input
 from reseau.tabular import TableSettings, fit_table, settings_for
 from reseau.tabular.ensemble import member_network
 from reseau.tabular.features import interval_ends, robust_scales, table_features
-from reseau.tabular.table_task import held_out_parts
+from reseau.tabular.table_task import TableTask, held_out_parts
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -109,6 +109,23 @@ def test_a_kind_that_is_clearly_worse_is_left_out() -> None:
     assert len({found.network.graph.by_name[f"member{i} active1"].op for i in (1, 2, 3)}) == 1
     held = np.concatenate(found.held_out)
     assert len(held) == len(set(held))
+
+
+def test_a_kind_with_more_mistakes_does_not_stay_and_leaves_no_trace(monkeypatch) -> None:
+    X = np.random.default_rng(0).standard_normal((200, 2))
+    table = rs.data.from_arrays(X, X[:, 0]).fitted()
+
+    def told(task: TableTask, result: rs.FitResult, number: int) -> np.ndarray:
+        every_second = np.arange(len(task.parts[number])) % 2
+        return every_second + 0.01 if task.shape.activation == "mish" else every_second[::-1]
+
+    monkeypatch.setattr(TableTask, "mistakes", told)
+    settings = replace(QUICK, held_out=0.2, epochs=4, members=3, alternate=True)
+    found = fit_table(table, settings=settings, progress=False)
+    alone = fit_table(table, settings=replace(settings, members=2, alternate=False), progress=False)
+    assert len(found.members) == 2
+    for name, value in alone.params.items():
+        np.testing.assert_array_equal(value, found.params[name])
 
 
 def test_the_same_seed_gives_the_same_bits(regression) -> None:

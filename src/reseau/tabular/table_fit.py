@@ -141,7 +141,10 @@ def averaged(
         if result.stopped in ("interrupted", "time"):
             break
         if len(kinds) > 1 and kind is kinds[-1]:
-            kinds = _good_enough(kinds, trained)
+            kinds = _good_enough(kinds, trained, ended=False)
+    cut = trained[-1].result.stopped in ("interrupted", "time")  # what was cut tells of that, and is not compared
+    if len(kinds) > 1 and not cut and any(m.kind is kinds[1] for m in trained):
+        kinds = _good_enough(kinds, trained, ended=True)
     return _joined([m for m in trained if any(m.kind is kind for kind in kinds)], settings, began)
 
 
@@ -160,16 +163,19 @@ def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableT
     return kinds[which], counts[which]
 
 
-def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, ...]:
-    """Both kinds, or the better one, where the difference of their mistakes is more than chance would have."""
+def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member], *, ended: bool) -> tuple[TableTask, ...]:
+    """The kinds that are trained further, or that stay where training has ended.
+
+    Where the difference of their mistakes is more than chance would have, the better kind alone is trained further. In
+    the end the second stays if it made no more mistakes: what is as good and of another kind makes the mean better.
+    """
     first, second = ([m for m in trained if m.kind is kind] for kind in kinds)
     both = zip(first, second, strict=False)  # members of both kinds hold out the parts in the same order
-    difference = np.concatenate(
-        [b.kind.mistakes(b.result, b.part) - a.kind.mistakes(a.result, a.part) for a, b in both]
-    )
-    if abs(difference.sum()) <= CLEARLY * np.sqrt(np.sum(difference**2)):
-        return tuple(kinds)
-    return (kinds[int(difference.sum() < 0)],)
+    more = np.concatenate([b.kind.mistakes(b.result, b.part) - a.kind.mistakes(a.result, a.part) for a, b in both])
+    chance = CLEARLY * np.sqrt(np.sum(more**2))
+    if more.sum() < -chance:
+        return (kinds[1],)
+    return (kinds[0],) if more.sum() > (0.0 if ended else chance) else tuple(kinds)
 
 
 def _joined(members: Sequence[Member], settings: TableSettings, began: float) -> TableFit:

@@ -32,7 +32,7 @@ class TableSettings:
         smoothing: Of the labels of classes.
         fitted_start: Whether first parameters are drawn from the rows.
         alternate: Whether every third member is of another kind, which reads numbers without intervals and cosines and
-            has the activation Mish. A kind that makes clearly more mistakes on the rows held out is left out.
+            has the activation Mish; it stays if it makes no more mistakes on the rows that both hold out.
 
     Example:
         >>> import reseau as rs
