@@ -3,8 +3,8 @@
     python -m benchmarks.explorer [--rounds 5]
 
 A fit of 20-100-10 alone, and the same fit while the page looks at it, in turn, medians over the rounds; frames a second
-of a surface of 200 × 200 places with the statistics of all nodes; 50 pages at once; a graph of 10,000 nodes. Server,
-training and browser share the cores that the command is given.
+of a surface of 200 × 200 places with the statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at
+once. Server, training and browser share the cores that the command is given.
 """
 
 import argparse
@@ -43,6 +43,7 @@ COUNT_BOXES = """() => {
     painter.clearRect = function (...words) { this.canvas.drawn = 0; return clearRect.apply(this, words); };
     painter.roundRect = function (...words) { this.canvas.drawn += 1; return roundRect.apply(this, words); };
 }"""
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 TURN_WHEEL = """async (canvas) => {
     const times = [];
     for (let i = 0; i < 20; i++) {
@@ -225,6 +226,22 @@ def frames() -> list[tuple[str, str]]:
     ]
 
 
+def first_paint(browser: Any, rounds: int) -> list[tuple[str, str]]:
+    """From the request of the page until something is painted, and until the network can be trained."""
+    painted, ready = [], []
+    with serving(lambda tell: Explorer(tell=tell)) as address:
+        for _ in range(rounds):
+            page = browser.new_context().new_page()  # with an empty cache
+            start = time.perf_counter()
+            page.goto(address, wait_until="commit")
+            page.get_by_role("button", name="Start").wait_for()
+            ready.append(time.perf_counter() - start)
+            painted.append(page.evaluate(FIRST_PAINT) / 1000)
+            page.context.close()
+    told = f"{median(painted):.2f} s, {median(ready):.2f} s"
+    return [("the first paint after the request of the page, its button *Start*", told)]
+
+
 def tabs(browser: Any) -> list[tuple[str, str]]:
     """50 pages at once."""
     with serving(lambda tell: Explorer(tell=tell)) as address:
@@ -287,6 +304,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         lines = slowdown(browser, chosen.rounds)
         lines += frames()
+        lines += first_paint(browser, chosen.rounds)
         lines += many_nodes(browser)
         lines += tabs(browser)
         browser.close()
