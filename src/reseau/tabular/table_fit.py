@@ -24,7 +24,7 @@ from reseau.training import FitResult
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
 FEWEST_ROWS = 10
-CLEARLY = 2.0  # standard errors by which one kind of members has to be worse to be left out
+CLEARLY = 3.0  # standard errors by which one kind of members has to be worse to be trained no further
 SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
