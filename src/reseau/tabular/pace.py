@@ -51,8 +51,10 @@ def paced(
             return settings, seconds, trial
     a_step, in_epoch = trial.seconds / max(trial.steps, 1), task.steps_an_epoch(0)
     left = max(seconds - (time.perf_counter() - began), SHARE_FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
-    members, epochs = divided(SPARE * left / (a_step * in_epoch))
-    members, epochs = min(members, settings.members), min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)
+    passes = SPARE * left / (a_step * in_epoch)
+    members, epochs = divided(passes)
+    members = settings.members if passes >= settings.members * epochs else min(members, settings.members)
+    epochs = min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, [json.dumps([members, epochs]).encode()])

@@ -24,7 +24,7 @@ from reseau.training import FitResult
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
 FEWEST_ROWS = 10
-CLEARLY = 3.0  # standard errors by which one kind of members has to be worse to be trained no further
+CLEARLY, SURELY = 2.0, 3.0  # standard errors: the second kind is worse, or stays; the first goes
 SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
@@ -122,7 +122,7 @@ def averaged(
         if ended is not None:
             return _joined([Member(task, 0, ended)], settings, began)
         seconds = left
-    kinds = task.kinds if settings.members > 1 else task.kinds[:1]
+    kinds = task.kinds if settings.members == task.shape.members else (task,)  # for two there has to be time
     for i in range(settings.members):
         spent = sum(m.result.seconds for m in trained)
         if seconds is not None and i and seconds - spent < spent / i / 2:
@@ -166,16 +166,17 @@ def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableT
 def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member], *, ended: bool) -> tuple[TableTask, ...]:
     """The kinds that are trained further, or that stay where training has ended.
 
-    Where the difference of their mistakes is more than chance would have, the better kind alone is trained further. In
-    the end the second stays if it made no more mistakes: what is as good and of another kind makes the mean better.
+    The second kind is trained while it does not make clearly more mistakes, and stays in the end if it makes clearly
+    fewer. The first goes where it makes more by even more: a kind of much variance gains more by the mean of members
+    than the mistakes of each alone say.
     """
     first, second = ([m for m in trained if m.kind is kind] for kind in kinds)
     both = zip(first, second, strict=False)  # members of both kinds hold out the parts in the same order
     more = np.concatenate([b.kind.mistakes(b.result, b.part) - a.kind.mistakes(a.result, a.part) for a, b in both])
-    chance = CLEARLY * np.sqrt(np.sum(more**2))
-    if more.sum() < -chance:
+    errors = more.sum() / max(float(np.sqrt(np.sum(more**2))), np.finfo(np.float64).tiny)
+    if errors < -SURELY:
         return (kinds[1],)
-    return (kinds[0],) if more.sum() > (0.0 if ended else chance) else tuple(kinds)
+    return (kinds[0],) if errors > (-CLEARLY if ended else CLEARLY) else tuple(kinds)
 
 
 def _joined(members: Sequence[Member], settings: TableSettings, began: float) -> TableFit:
