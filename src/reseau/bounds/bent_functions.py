@@ -8,37 +8,12 @@ import numpy as np
 from reseau.bounds.interval import FloatArray, Interval, linear, monotone, product, quotient, summed, widened
 from reseau.bounds.rules import ULPS, UNIT_ROUND, rule
 from reseau.ops.activations import Gelu
-from reseau.ops.functions import Arccos, Arccosh, Arcsin, Arcsinh, Arctanh, Cos, Cosh, Erf, Sin, Sinh, Sqrt, Square
+from reseau.ops.functions import Arccos, Cos, Cosh, Erf, Sin, Sqrt, Square
 from reseau.ops.normalization import LayerNorm
 from reseau.ops.reduction import LogSoftmax, LogSumExp, Mean
 
 LEAST_GELU, VALLEY = -0.1701, (-0.76, -0.74)  # below the least value of either form, and around where it is
 PHASE = 1e-12  # of a turn: where a peak is so near, it may be inside
-
-
-@rule.register
-def _(op: Sinh, x: Interval) -> Interval:
-    return monotone(np.sinh, x, ULPS)
-
-
-@rule.register
-def _(op: Arcsinh, x: Interval) -> Interval:
-    return monotone(np.arcsinh, x, ULPS)
-
-
-@rule.register
-def _(op: Arctanh, x: Interval) -> Interval:
-    return monotone(np.arctanh, x, ULPS)
-
-
-@rule.register
-def _(op: Arcsin, x: Interval) -> Interval:
-    return monotone(np.arcsin, x, ULPS)
-
-
-@rule.register
-def _(op: Arccosh, x: Interval) -> Interval:
-    return monotone(np.arccosh, x, ULPS)
 
 
 @rule.register

@@ -9,7 +9,7 @@ import numpy as np
 from reseau.bounds.interval import Interval, linear, summed
 from reseau.bounds.rules import forward, known, rule
 from reseau.ops.arithmetic import Cast
-from reseau.ops.comparison import And, Equal, Less, LessOrEqual, Not, Or, Where
+from reseau.ops.comparison import Equal, Less, LessOrEqual, Not, Where
 from reseau.ops.convolution import ConvTranspose
 from reseau.ops.cumulative import CumulativeSum, ReverseSequence
 from reseau.ops.indexing import Embedding, Take, TakeAlong, TakeAt, TopK
@@ -72,16 +72,6 @@ def _(op: LessOrEqual, a: Interval, b: Interval) -> Interval:
 def _(op: Equal, a: Interval, b: Interval) -> Interval:
     same = (a.low == a.high) & (b.low == b.high) & (a.low == b.low)
     return _truths(same, (a.low <= b.high) & (b.low <= a.high))
-
-
-@rule.register
-def _(op: And, a: Interval, b: Interval) -> Interval:
-    return Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high))
-
-
-@rule.register
-def _(op: Or, a: Interval, b: Interval) -> Interval:
-    return Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
 
 
 @rule.register

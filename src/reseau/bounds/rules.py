@@ -1,5 +1,6 @@
 """One rule for each operation: the interval of its output from those of its inputs."""
 
+from collections.abc import Callable
 from functools import singledispatch
 from math import prod
 from typing import Any
@@ -22,9 +23,26 @@ from reseau.bounds.interval import (
 from reseau.ops.activations import Clip, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy
+from reseau.ops.comparison import And, Or
 from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
-from reseau.ops.functions import Abs, Arctan, Ceil, Exp, Floor, Log, Round, Sign, Sqrt, Square
+from reseau.ops.functions import (
+    Abs,
+    Arccosh,
+    Arcsin,
+    Arcsinh,
+    Arctan,
+    Arctanh,
+    Ceil,
+    Exp,
+    Floor,
+    Log,
+    Round,
+    Sign,
+    Sinh,
+    Sqrt,
+    Square,
+)
 from reseau.ops.linear import Affine, Matmul
 from reseau.ops.normalization import BatchNorm
 from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
@@ -90,33 +108,29 @@ def _(op: Step, x: Interval) -> Interval:
     return monotone(lambda a: (a > 0).astype(np.float64), x)
 
 
-@rule.register
-def _(op: Sign, x: Interval) -> Interval:
-    return monotone(np.sign, x)
+RISING: dict[type[Op], tuple[Callable[[FloatArray], FloatArray], int]] = {
+    **{Ceil: (np.ceil, 0), Floor: (np.floor, 0), Round: (np.round, 0), Sign: (np.sign, 0)},
+    **{Log: (np.log, ULPS), Sinh: (np.sinh, ULPS), Arcsinh: (np.arcsinh, ULPS), Arctanh: (np.arctanh, ULPS)},
+    **{Arctan: (np.arctan, ULPS), Arcsin: (np.arcsin, ULPS), Arccosh: (np.arccosh, ULPS)},
+}
+"""Functions of one number that do not fall, and how many units in the last place NumPy's are taken to be right to."""
 
 
 @rule.register
-def _(op: Ceil, x: Interval) -> Interval:
-    return monotone(np.ceil, x)
+def _(
+    op: Ceil | Floor | Round | Sign | Log | Sinh | Arcsinh | Arctanh | Arctan | Arcsin | Arccosh, x: Interval
+) -> Interval:
+    function, ulps = RISING[type(op)]
+    return monotone(function, x, ulps)
 
 
 @rule.register
-def _(op: Floor, x: Interval) -> Interval:
-    return monotone(np.floor, x)
-
-
-@rule.register
-def _(op: Round, x: Interval) -> Interval:
-    return monotone(np.round, x)
-
-
-@rule.register
-def _(op: Maximum, a: Interval, b: Interval) -> Interval:
+def _(op: Maximum | Or, a: Interval, b: Interval) -> Interval:
     return Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
 
 
 @rule.register
-def _(op: Minimum, a: Interval, b: Interval) -> Interval:
+def _(op: Minimum | And, a: Interval, b: Interval) -> Interval:
     return Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high))
 
 
@@ -234,16 +248,6 @@ def _(op: Sqrt, x: Interval) -> Interval | None:
 def _(op: Exp, x: Interval) -> Interval:
     found = monotone(np.exp, x, ULPS)
     return Interval(np.maximum(found.low, 0.0), found.high)
-
-
-@rule.register
-def _(op: Log, x: Interval) -> Interval:
-    return monotone(np.log, x, ULPS)
-
-
-@rule.register
-def _(op: Arctan, x: Interval) -> Interval:
-    return monotone(np.arctan, x, ULPS)
 
 
 @rule.register
