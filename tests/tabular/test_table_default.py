@@ -133,6 +133,16 @@ def test_a_kind_with_more_mistakes_does_not_stay_and_leaves_no_trace(monkeypatch
         np.testing.assert_array_equal(value, found.params[name])
 
 
+def test_where_the_second_kind_alone_stays_its_settings_are_told(monkeypatch) -> None:
+    def told(task: TableTask, result: rs.FitResult, number: int) -> np.ndarray:
+        return np.full(len(task.parts[number]), float(task.shape.activation == "relu"))
+
+    monkeypatch.setattr(TableTask, "mistakes", told)
+    X = np.random.default_rng(0).standard_normal((100, 2))
+    found = two_kinds(X, X[:, 0], members=3, epochs=4)
+    assert (found.settings.activation, found.settings.intervals, found.settings.members) == ("mish", 0, 2)
+
+
 def test_the_same_seed_gives_the_same_bits(regression) -> None:
     table, found = regression
     again = fit_table(table, settings=QUICK, progress=False)

@@ -192,7 +192,10 @@ def _joined(members: Sequence[Member], settings: TableSettings, began: float) ->
     networks, task = [m.kind.member for m in members], members[0].kind
     trained, kept = joined(networks, task.unit)
     params = kept.init(task.seed) | named_apart(networks, [r.params for r in results])
-    done = replace(settings, members=len(results))
+    shape = task.shape  # that of the second kind where it alone stayed
+    done = replace(
+        settings, members=len(results), intervals=shape.intervals, waves=shape.waves, activation=shape.activation
+    )
     held_out = tuple(m.kind.parts[m.part] for m in members)
     return TableFit(kept, trained, params, done, tuple(results), held_out, time.perf_counter() - began)
 
