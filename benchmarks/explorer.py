@@ -43,6 +43,11 @@ COUNT_BOXES = """() => {
     painter.clearRect = function (...words) { this.canvas.drawn = 0; return clearRect.apply(this, words); };
     painter.roundRect = function (...words) { this.canvas.drawn += 1; return roundRect.apply(this, words); };
 }"""
+COUNT_DRAWINGS = """() => {
+    window.drawn = 0;
+    const shown = document.querySelector("[data-status=step]");
+    new MutationObserver(() => window.drawn++).observe(shown, { characterData: true, childList: true, subtree: true });
+}"""
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 TURN_WHEEL = """async (canvas) => {
     const times = [];
@@ -163,13 +168,15 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         made.append(Counted(problem, tell=tell))
         return made[-1]
 
-    views = {"training": "curve", "data": "surface", "graph": "statistics"}
+    views = {"training": "", "data": "surface", "graph": "statistics"}
     costs: dict[str, list[Cost]] = {"alone": [], "closed": [], **{view: [] for view in views}}
-    shown: dict[str, list[float]] = {view: [] for view in views}
+    drawn: dict[str, list[float]] = {view: [] for view in views}
+    asked: dict[str, list[float]] = {view: [] for view in views}
     with serving(make) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"{address}#view=training")
         page.get_by_role("button", name="Start").wait_for()
+        page.evaluate(COUNT_DRAWINGS)
         explorer, apart = made[-1], Counted(problem)
         fit_alone(problem, 1000)
         for watched in (explorer, apart):
@@ -180,9 +187,11 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
             for view, command in views.items():
                 page.get_by_role("tab", name=view.title()).click()
                 page.wait_for_timeout(1500)
-                before = explorer.asked[command]
+                before, at_first = page.evaluate("drawn"), explorer.asked[command]
                 costs[view].append(fit_watched(explorer, STEPS))
-                shown[view].append((explorer.asked[command] - before) / costs[view][-1].seconds)
+                seconds = costs[view][-1].seconds
+                drawn[view].append((page.evaluate("drawn") - before) / seconds)
+                asked[view].append((explorer.asked[command] - at_first) / seconds)
             print({name: found[-1] for name, found in costs.items()}, flush=True)
         page.close()
     lines = [
@@ -195,7 +204,8 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         told = f"{100 * longer:+.0f} % time; looks and answers {100 * looking:.1f} % of the fit's processor time"
         if name in views:
             drawing = median(b.browser / (b.processor - b.looking) for b in found)
-            told += f", the browser {100 * drawing:.0f} %; {views[name]} {median(shown[name]):.1f} times a second"
+            told += f", the browser {100 * drawing:.0f} %; drawn {median(drawn[name]):.1f} times a second"
+            told += f", the {views[name]} {median(asked[name]):.1f} times" if views[name] else ""
         what = "its trainer, no page open" if name == "closed" else f"the page open on *{name.title()}*"
         lines.append((what, told))
     return lines

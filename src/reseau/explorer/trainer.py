@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from math import isnan
 from typing import Any
 
@@ -36,6 +37,7 @@ CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
 SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
 PAUSE = 0.08  # seconds between what is told
+RUNS = count()  # numbers that tell what was said of a run after it was stopped
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
 
@@ -111,6 +113,7 @@ class Trainer:
         self.moments = [m for m in self.moments if m.source]
         self._keep(0)
         self.run = None
+        self.number = next(RUNS)
 
     @property
     def running(self) -> bool:
@@ -132,6 +135,7 @@ class Trainer:
         run = self._prepared()
         last = min(LAST_STEP, LAST_STEP if steps is None else run.step + steps)
         self.error = ""
+        self.number = next(RUNS)
         self.stopping.clear()
         self.thread = threading.Thread(target=self._loop, args=(run, last), name="reseau training", daemon=True)
         self.thread.start()
@@ -203,6 +207,8 @@ class Trainer:
             "speed": self.speed,
             "running": self.running,
             "error": self.error,
+            "run": self.number,
+            "points": len(self.curve),
             "moments": len(self.moments),
         }
 
