@@ -105,6 +105,31 @@ def test_one_step_and_running_are_driven_by_keys(page, served):
     assert not trainer.running
 
 
+def test_a_curve_grows_by_what_is_told_whoever_started_training(page, served, monkeypatch):
+    """Each event brings a point: the curve is asked for again only where points are missing."""
+    explorer = served[1][-1]
+    trainer, answer, asked = explorer.trainer, explorer.answer_page, []
+    monkeypatch.setattr(explorer, "answer_page", lambda m, b: asked.append(m["command"]) or answer(m, b))
+    show_view(page, "Training")
+    solid = page.locator("svg path:not([stroke-dasharray])")
+
+    def drawn():
+        pieces = [d.count("M") + d.count("L") for d in solid.evaluate_all("all => all.map((p) => p.getAttribute('d'))")]
+        return sum(pieces) - max(len(pieces) - 1, 0)  # pieces have an end in common
+
+    def grows():
+        before, known, points = len(asked), len(trainer.curve), drawn()
+        until(page, lambda: len(trainer.curve) >= known + 5)
+        return len(asked) == before and known <= drawn() <= len(trainer.curve) and drawn() > points
+
+    trainer.start()
+    page.get_by_role("button", name="Pause").wait_for()
+    until(page, grows)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Start").wait_for()
+    until(page, lambda: drawn() == len(trainer.curve))
+
+
 def test_the_numbers_of_a_node_are_those_of_forward_and_backward(page, served):
     explorer = served[1][-1]
     show_view(page, "Graph")

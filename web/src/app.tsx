@@ -4,8 +4,9 @@ import { useCallback, useEffect, useErrorBoundary, useMemo, useReducer, useRef, 
 import type { Channel, Reply } from "./channel";
 import { DARK, LIGHT, type Palette } from "./colors";
 import { Sidebar, Transport } from "./controls";
+import { Live, type Progress } from "./live";
 import { Pace } from "./pace";
-import { fromHash, TITLES, toHash, VIEWS, type App, type Described, type Progress, type Settings, type View } from "./state";
+import { fromHash, TITLES, toHash, VIEWS, type App, type Described, type Settings, type View } from "./state";
 import { DataView } from "./views/data";
 import { GraphView } from "./views/graph";
 import { enter, LESSONS, LessonBar, LessonsView } from "./views/lessons";
@@ -18,7 +19,7 @@ const LONGEST_WAIT = 60; // milliseconds after which the losses of a network tha
 
 interface State {
   about: Described | null;
-  progress: Progress | null;
+  running: boolean;
   settings: Settings | null;
   view: View;
   row: number;
@@ -36,7 +37,7 @@ const reduce = (s: State, change: Change): State => ({ ...s, ...(typeof change =
 
 const EMPTY: State = {
   about: null,
-  progress: null,
+  running: false,
   settings: null,
   view: "data",
   row: 0,
@@ -70,38 +71,49 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
   const busy = useLate(asked > 0, 500);
 
   const pace = useMemo(() => new Pace(() => now.current.about?.cores ?? 1), []);
+  const live = useMemo(() => new Live(), []);
 
-  const ask = useCallback(async (command: string, fields = {}, file?: ArrayBuffer): Promise<Reply | null> => {
-    const counted = pace.refreshing ? 0 : 1; // nobody waits for a refresh
-    setAsked((n) => n + counted);
+  const look = useCallback(async (command: string, fields = {}, file?: ArrayBuffer): Promise<Reply | null> => {
     try {
-      const reply = await channel.ask(command, fields, file);
-      if (reply.kind === "describe") take(reply.data);
-      return reply;
+      return await channel.ask(command, fields, file);
     } catch (error) {
       set({ error: (error as Error).message });
       return null;
-    } finally {
-      setAsked((n) => n - counted);
     }
   }, []);
 
-  const take = (about: Described) =>
+  const ask = useCallback(async (command: string, fields = {}, file?: ArrayBuffer): Promise<Reply | null> => {
+    setAsked((n) => n + 1);
+    const reply = await look(command, fields, file);
+    if (reply?.kind === "describe") take(reply.data);
+    setAsked((n) => n - 1);
+    return reply;
+  }, []);
+
+  const take = (about: Described) => {
+    live.tell(about.progress);
     set((s) => ({
       about,
-      progress: about.progress,
+      running: about.progress.running,
       settings: about.settings,
       row: Math.min(s.row, about.rows - 1),
       problem: s.problem + 1,
       version: s.version + 1,
       error: "",
     }));
+  };
+
+  /** Where training stands, told by other than its steps: whatever shows the parameters asks again. */
+  const stand = (progress: Progress, error: string) => {
+    live.tell(progress);
+    set((s) => ({ running: progress.running, version: s.version + 1, error }));
+  };
 
   const act = async (command: string, fields: Record<string, unknown> = {}) => {
     const reply = await ask(command, fields);
     if (!reply) return;
-    const step = reply.data.step === undefined ? {} : { progress: reply.data as Progress };
-    set((s) => ({ ...step, version: s.version + 1, error: (step as any).progress?.error ?? "" }));
+    if (reply.data.step === undefined) set((s) => ({ version: s.version + 1, error: "" }));
+    else stand(reply.data, reply.data.error);
     if (command === "reset") set((s) => ({ settings: { ...s.settings!, seed: fields.seed as number } }));
     if (command === "simplify") await ask("describe");
   };
@@ -120,12 +132,11 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
     channel.onEvent = (event) => {
       if (event.kind !== "progress") return;
       const progress = event.data as Progress;
-      const look = () => set((s) => ({ version: s.version + 1 }));
-      const tell = () => set((s) => ({ progress, error: progress.error || s.error }));
-      // of a run that was paused meanwhile nothing older is told
-      if (progress.running) return void pace.offer(look, () => now.current.progress?.running && tell());
-      tell();
-      look();
+      live.curve.add(progress);
+      const stale = () => !live.progress.running && progress.run <= live.progress.run; // it was paused meanwhile
+      if (!progress.running) return stand(progress, progress.error || now.current.error);
+      if (!stale() && !now.current.running) set({ running: true });
+      void pace.offer(() => stale() || live.tell(progress));
     };
     channel.onClosed = (closed) => set({ closed });
     void start();
@@ -157,14 +168,15 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
   };
 
   const app: App | null = state.about && {
-    ...(state as Omit<State, "about" | "progress" | "settings">),
+    ...(state as Omit<State, "about" | "settings">),
     about: state.about,
-    progress: state.progress!,
     settings: state.settings!,
     palette,
     channel,
     pace,
+    live,
     ask,
+    look,
     act,
     configure,
     choose: (part) => set(part),
@@ -179,12 +191,12 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
   };
 
   // a network that rests tells its losses, whoever changed it
-  const resting = !!app && app.about.trainable && !app.progress.running && app.progress.loss === "nan";
+  const resting = !!app && app.about.trainable && !app.running && live.progress.loss === "nan";
   useEffect(() => {
     if (!resting) return;
     const timer = setTimeout(async () => {
       const reply = await ask("measure");
-      if (reply) set((s) => (s.progress?.running ? {} : { progress: reply.data as Progress }));
+      if (reply && !live.progress.running) live.tell(reply.data);
     }, LONGEST_WAIT);
     return () => clearTimeout(timer);
   }, [resting, state.version]);
@@ -205,8 +217,8 @@ export function Page({ channel, root, hash }: { channel: Channel; root: HTMLElem
       if (!app || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(to.tagName)) return;
       const n = Number(e.key) - 1;
       if (VIEWS[n]) set({ view: VIEWS[n] });
-      else if (e.key === " " && to.tagName !== "BUTTON" && to.tagName !== "SUMMARY") void app.act(app.progress.running ? "pause" : "run");
-      else if (e.key === "s" && !app.progress.running) void app.act("steps", { count: 1 });
+      else if (e.key === " " && to.tagName !== "BUTTON" && to.tagName !== "SUMMARY") void app.act(app.running ? "pause" : "run");
+      else if (e.key === "s" && !app.running) void app.act("steps", { count: 1 });
       else if (e.key === "r") void app.act("reset", { seed: app.settings.seed });
       else return;
       e.preventDefault();

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { count, digits, measure } from "./format";
+import { useProgress } from "./hooks";
 import { counts, type App } from "./state";
 
 const RATES = [0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
@@ -9,7 +10,7 @@ const STRENGTHS = [0, 0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1]
 const BATCHES = [1, 4, 8, 16, 32, 64, 128, 256, 1024];
 
 export function Transport({ app }: { app: App }) {
-  const p = app.progress;
+  const p = useProgress(app);
   if (!app.about.trainable || app.about.local) return null;
   return (
     <div class="transport" role="group" aria-label="training">

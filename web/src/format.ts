@@ -24,7 +24,9 @@ export const measure = (x: number | string, places = 6): string => (x === "nan" 
 export const short = (x: number | string | null | undefined, places = 4): string => digits(x, places);
 
 /** A whole number with commas. */
-export const count = (n: number): string => Math.round(n).toLocaleString("en-US");
+export const count = (n: number): string => COMMAS.format(Math.round(n));
+
+const COMMAS = new Intl.NumberFormat("en-US");
 
 export const percent = (x: number): string => `${digits(100 * x, 4)} %`;
 

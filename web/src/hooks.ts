@@ -1,43 +1,63 @@
 /** What views share: a reply that is asked again when something changed, and the size of an element. */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { Reply } from "./channel";
+import type { Progress } from "./live";
 import type { App } from "./state";
 
-/** The reply to a command, asked again when `keys` change; at most one question is under way. */
+/** The reply to a command, asked again when `keys` or the problem change; at most one question is under way. */
 export function useReply(
   app: App,
   command: string | null,
   fields: Record<string, unknown>,
   keys: unknown[],
+  live = false,
 ): Reply | null {
   const [kept, setKept] = useState<{ reply: Reply | null; problem: number }>({ reply: null, problem: app.problem });
   const busy = useRef(false);
   const again = useRef(false);
-  const asked = { command, fields, problem: app.problem };
-  const now = useRef(asked);
-  now.current = asked;
   const gone = useRef(false);
-  useEffect(() => () => void (gone.current = true), []);
-  // before the page is drawn, so that a refresh knows what was asked
-  useLayoutEffect(() => {
-    const run = async () => {
-      const { problem } = now.current;
-      if (!now.current.command) return setKept({ reply: null, problem });
-      if (busy.current) return void (again.current = true);
-      busy.current = true;
-      const found = await app.pace.gathered(app.ask(now.current.command, now.current.fields));
-      if (gone.current) return;
-      setKept({ reply: found, problem });
-      busy.current = false;
-      if (again.current) {
-        again.current = false;
-        void run();
-      }
+  const now = useRef({ command, fields, problem: app.problem });
+  now.current = { command, fields, problem: app.problem };
+  /** Put the question; what shows the answer. */
+  const answered = async (put: App["ask"]): Promise<() => void> => {
+    const { command, fields, problem } = now.current;
+    busy.current = true;
+    const reply = command ? await put(command, fields) : null;
+    busy.current = false;
+    if (again.current) void ask();
+    return () => void (gone.current || setKept({ reply, problem }));
+  };
+  const ask = async (): Promise<void> => {
+    again.current = busy.current;
+    if (!busy.current) (await answered(app.ask))();
+  };
+  useEffect(() => {
+    const look = async () => (busy.current || !now.current.command ? () => {} : answered(app.look));
+    if (live) app.pace.views.add(look);
+    return () => {
+      app.pace.views.delete(look);
+      gone.current = true;
     };
-    void run();
-  }, [command, ...keys]);
+  }, []);
+  // before the page is drawn, so that the answer is there soon
+  useLayoutEffect(() => void ask(), [command, app.problem, ...keys]);
   return kept.problem === app.problem ? kept.reply : null; // never that of another network or other rows
+}
+
+/** The reply for the parameters as they are: it is asked again while training runs, as often as the page may. */
+export const useLive = (app: App, command: string | null, fields: Record<string, unknown>, keys: unknown[] = []) =>
+  useReply(app, command, fields, [...keys, app.version], true);
+
+/** Where training stands, followed. */
+export function useProgress(app: App): Progress {
+  const [, draw] = useReducer<number, void>((n) => n + 1, 0);
+  useLayoutEffect(() => {
+    const read = () => draw();
+    app.live.readers.add(read);
+    return () => void app.live.readers.delete(read);
+  }, []);
+  return app.live.progress;
 }
 
 /** A canvas of so many pixels, drawn again when its size or `keys` change. */

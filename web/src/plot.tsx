@@ -85,6 +85,8 @@ export function Axes({ frame, across, up }: { frame: Frame; across: string; up: 
   );
 }
 
+const tenths = (v: number): number => Math.round(10 * v) / 10;
+
 export function path(xs: ArrayLike<number>, ys: ArrayLike<number>, frame: Frame): string {
   let d = "";
   let pen = false;
@@ -93,7 +95,7 @@ export function path(xs: ArrayLike<number>, ys: ArrayLike<number>, frame: Frame)
       pen = false;
       continue;
     }
-    d += `${pen ? "L" : "M"}${frame.x(xs[i]).toFixed(1)} ${frame.y(ys[i]).toFixed(1)}`;
+    d += `${pen ? "L" : "M"}${tenths(frame.x(xs[i]))} ${tenths(frame.y(ys[i]))}`;
     pen = true;
   }
   return d;

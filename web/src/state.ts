@@ -2,6 +2,7 @@
 
 import type { Channel, Reply } from "./channel";
 import type { Palette } from "./colors";
+import type { Live, Progress } from "./live";
 import type { Pace } from "./pace";
 
 export const VIEWS = ["graph", "training", "data", "step", "theory", "lessons"] as const;
@@ -57,18 +58,6 @@ export interface Rows {
   dropped: number;
 }
 
-export interface Progress {
-  step: number;
-  epoch: number;
-  loss: number | string;
-  validation: number | string;
-  seconds: number;
-  speed: number;
-  running: boolean;
-  error: string;
-  moments: number;
-}
-
 export interface Described {
   title: string;
   note: string;
@@ -97,7 +86,7 @@ export interface Described {
 /** What every view is given. */
 export interface App {
   about: Described;
-  progress: Progress;
+  running: boolean;
   settings: Settings;
   palette: Palette;
   view: View;
@@ -109,7 +98,10 @@ export interface App {
   problem: number;
   channel: Channel;
   pace: Pace;
+  live: Live;
   ask(command: string, fields?: Record<string, unknown>, file?: ArrayBuffer): Promise<Reply | null>;
+  /** `ask` without a sign that the page waits. */
+  look: App["ask"];
   choose(part: Partial<{ view: View; row: number; node: string; lesson: [number, number] | null }>): void;
   build(part: Partial<Chosen>): Promise<void>;
   configure(part: Partial<Settings>): Promise<void>;

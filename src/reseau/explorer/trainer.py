@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from math import isnan
 from typing import Any
 
@@ -36,6 +37,8 @@ CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
 SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
 PAUSE = 0.08  # seconds between what is told
+SAVED = 0.5  # seconds by which a look may come before its share allows it, where those before took less
+RUNS = count()  # numbers that tell what was said of a run after it was stopped
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
 
@@ -111,6 +114,7 @@ class Trainer:
         self.moments = [m for m in self.moments if m.source]
         self._keep(0)
         self.run = None
+        self.number = next(RUNS)
 
     @property
     def running(self) -> bool:
@@ -132,6 +136,7 @@ class Trainer:
         run = self._prepared()
         last = min(LAST_STEP, LAST_STEP if steps is None else run.step + steps)
         self.error = ""
+        self.number = next(RUNS)
         self.stopping.clear()
         self.thread = threading.Thread(target=self._loop, args=(run, last), name="reseau training", daemon=True)
         self.thread.start()
@@ -203,6 +208,8 @@ class Trainer:
             "speed": self.speed,
             "running": self.running,
             "error": self.error,
+            "run": self.number,
+            "points": len(self.curve),
             "moments": len(self.moments),
         }
 
@@ -257,7 +264,7 @@ class Trainer:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
             before, seen, looked = run.step, time.perf_counter(), self.step
-            due = seen + PAUSE
+            free, due = seen, seen + PAUSE
             for record in run.records(last):
                 now = time.perf_counter()
                 self.step, self.seconds = record.step + self.offset, record.seconds
@@ -272,7 +279,9 @@ class Trainer:
                     looked = self.step
                     if ends or now >= due:
                         self.tell(self.progress() | {"running": not ends})
-                        due = time.perf_counter() + max((time.perf_counter() - now) / SHARE, PAUSE)
+                        done = time.perf_counter()
+                        free = max(free, now - SAVED) + (done - now) / SHARE
+                        due = max(free, done + PAUSE)
                 if ends:
                     break
         except ReseauError as error:

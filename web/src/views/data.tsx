@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { diverging } from "../colors";
 import { digits, percent } from "../format";
-import { useReply } from "../hooks";
+import { useLive, useReply } from "../hooks";
 import type { App } from "../state";
 import { Landscape, Scatter } from "./landscape";
 import { RowTable } from "./rows";
@@ -143,7 +143,7 @@ function Legend({ app }: { app: App }) {
 /** What the colors of a plane mean. */
 function TargetScale({ app }: { app: App }) {
   const data = app.about.data!;
-  const told = useReply(app, data.columns.length > 1 ? "points" : null, {}, [app.problem]);
+  const told = useReply(app, data.columns.length > 1 ? "points" : null, {}, []);
   const target = told?.arrays.target;
   if (!target?.length) return null;
   const [low, high] = target.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
@@ -157,7 +157,7 @@ function TargetScale({ app }: { app: App }) {
 
 /** Accuracy with the confusions, or the errors of numbers. */
 function Errors({ app, part, cell, choose }: { app: App; part: string; cell: Cell; choose: (c: Cell) => void }) {
-  const told = useReply(app, "confusion", { part }, [part, app.version, app.problem]);
+  const told = useLive(app, "confusion", { part }, [part]);
   const classes = app.about.data!.classes;
   if (!told) return null;
   const d = told.data;

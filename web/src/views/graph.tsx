@@ -3,9 +3,10 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { boxColor, type Palette } from "../colors";
 import { short } from "../format";
-import { useDrawing, useReply, useSize } from "../hooks";
+import { useDrawing, useLive, useReply, useSize } from "../hooks";
 import type { App } from "../state";
 import { NodePanel } from "./node";
+import { measured, type Statistic } from "./statistic";
 
 interface Box {
   name: string;
@@ -28,15 +29,6 @@ interface Drawn {
   title: string;
 }
 
-export interface Statistic {
-  name: string;
-  mean: number;
-  spread: number;
-  gradient: number | null;
-  units: number;
-  dead: number;
-}
-
 interface Look {
   x: number;
   y: number;
@@ -49,8 +41,8 @@ export function GraphView({ app }: { app: App }) {
   const [folded, setFolded] = useState(true);
   const [search, setSearch] = useState("");
   const [shade, setShade] = useState<(typeof SHADES)[number]>("operation");
-  const graph = useReply(app, "graph", { folded }, [folded, app.problem]);
-  const statistics = useReply(app, "statistics", {}, [app.version, app.problem]);
+  const graph = useReply(app, "graph", { folded }, [folded]);
+  const statistics = useLive(app, "statistics", {});
   const drawn = graph?.data as Drawn | undefined;
   const found = useMemo(() => matches(drawn, search), [drawn, search]);
   const byName = useMemo(
@@ -321,9 +313,6 @@ function Scale({ app, shade, statistics }: { app: App; shade: string; statistics
   );
 }
 
-const measured = (s: Statistic | undefined, shade: string): number | null =>
-  !s ? null : shade === "spread" ? s.spread : shade === "derivative" ? s.gradient : s.units ? s.dead / s.units : null;
-
 /** The color of a box by what was measured; a number between the least and the largest of all nodes, in logarithms. */
 function shading(p: Palette, statistics: Map<string, Statistic>, shade: string): (box: Box) => string | undefined {
   if (shade === "operation") return () => undefined;
@@ -338,10 +327,3 @@ function shading(p: Palette, statistics: Map<string, Statistic>, shade: string):
     return `color-mix(in srgb, ${shade === "dead units" ? "#d55e00" : "#0072b2"} ${Math.round(8 + 60 * t)}%, ${p.panel})`;
   };
 }
-
-export const statisticText = (s: Statistic): [string, string][] => [
-  ["mean", short(s.mean)],
-  ["spread", short(s.spread)],
-  ["norm of the derivative", short(s.gradient)],
-  ...(s.units ? ([["dead units", `${s.dead} of ${s.units}`]] as [string, string][]) : []),
-];

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { Arrays, Reply } from "../channel";
 import { classColor, diverging, rgb, type Palette } from "../colors";
-import { useDrawing, useReply, useSize } from "../hooks";
+import { useDrawing, useLive, useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import type { App } from "../state";
 
@@ -11,18 +11,12 @@ export function Landscape({ app, first, second }: { app: App; first: number; sec
   const [box, width, height] = useSize<HTMLDivElement>();
   const data = app.about.data!;
   const many = data.columns.length > 2;
-  const points = useReply(app, "points", { first, second: data.columns.length > 1 ? second : 0 }, [
-    first,
-    second,
-    app.problem,
-  ]);
-  const surface = useReply(app, "surface", { first, second, row: app.row, size: app.progress.running ? 100 : 200 }, [
+  const points = useReply(app, "points", { first, second: data.columns.length > 1 ? second : 0 }, [first, second]);
+  const surface = useLive(app, "surface", { first, second, row: app.row, size: app.running ? 100 : 200 }, [
     first,
     second,
     many ? app.row : 0,
-    app.version,
-    app.progress.running,
-    app.problem,
+    app.running,
   ]);
   const line = surface ? surface.data.axes.length === 1 : data.columns.length === 1;
   const frame = useMemo(

@@ -1,12 +1,26 @@
 /** Neurons as kinks on the axis, or as lines in the plane, that can be dragged. */
 
 import { useMemo, useRef, useState } from "preact/hooks";
-import { useDrawing, useReply, useSize } from "../hooks";
+import { useDrawing, useLive, useReply, useSize } from "../hooks";
 import { Axes, BOTTOM, LEFT, linear, mark, path, type Frame } from "../plot";
 import { classColor } from "../colors";
 import type { App } from "../state";
 import { fill } from "./landscape";
-import type { Neurons } from "./theory";
+
+/** The hidden layer: arrays by neuron, and its pieces where there is one input. */
+export interface Neurons {
+  width: number;
+  dimension: number;
+  outputs: number;
+  radius: number;
+  weights: Float32Array;
+  biases: Float32Array;
+  out: Float32Array;
+  norms: Float32Array;
+  gradients?: Float32Array;
+  pieces?: { knots: number[]; slopes: number[]; breaks: number[]; values: number[] };
+  movable: boolean;
+}
 
 interface Props {
   app: App;
@@ -22,7 +36,7 @@ const weightsOf = (f: Neurons, k: number): number[] => [...f.weights.subarray(k 
 /** The function of one input with its kinks. */
 export function LinePlot({ app, f, chosen, choose, move, best }: Props) {
   const [box, width, height] = useSize<HTMLDivElement>();
-  const points = useReply(app, "points", { first: 0, second: 0 }, [app.problem]);
+  const points = useReply(app, "points", { first: 0, second: 0 }, []);
   const dragged = useRef(-1);
   const svg = useRef<SVGSVGElement>(null);
   const { breaks, values } = f.pieces!;
@@ -117,9 +131,9 @@ export function LinePlot({ app, f, chosen, choose, move, best }: Props) {
 /** The plane of two inputs with the line on which each neuron switches. */
 export function PlanePlot({ app, f, chosen, choose, move }: Props) {
   const [box, width, height] = useSize<HTMLDivElement>();
-  const points = useReply(app, "points", { first: 0, second: 1 }, [app.problem]);
+  const points = useReply(app, "points", { first: 0, second: 1 }, []);
   const r = f.radius * 1.05;
-  const surface = useReply(app, f.movable ? "surface" : null, { size: 100, reach: r }, [app.version, app.problem]);
+  const surface = useLive(app, f.movable ? "surface" : null, { size: 100, reach: r });
   const svg = useRef<SVGSVGElement>(null);
   const [dragged, setDragged] = useState(-1);
   const side = Math.max(50, Math.min(width - LEFT - 14, height - BOTTOM - 30));

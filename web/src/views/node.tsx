@@ -3,9 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { diverging, type Palette } from "../colors";
 import { digits, place, short } from "../format";
-import { useDrawing, useReply } from "../hooks";
+import { useDrawing, useLive } from "../hooks";
 import type { App } from "../state";
-import { statisticText, type Statistic } from "./graph";
+import { statisticText, type Statistic } from "./statistic";
 
 const MOST_NUMBERS = 128;
 
@@ -13,12 +13,7 @@ const LISTED = 200;
 
 export function NodePanel(props: { app: App; statistic: Statistic | undefined; rows: number; all: Statistic[] }) {
   const { app, statistic, rows, all } = props;
-  const reply = useReply(app, app.node ? "inspect" : null, { node: app.node, row: app.row }, [
-    app.node,
-    app.row,
-    app.version,
-    app.problem,
-  ]);
+  const reply = useLive(app, app.node ? "inspect" : null, { node: app.node, row: app.row }, [app.node, app.row]);
   const d = reply && reply.data.name === app.node ? reply.data : null;
   return (
     <aside class="panel" aria-label="the chosen node">

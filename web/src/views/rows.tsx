@@ -24,14 +24,13 @@ export function RowTable(props: { app: App; part: string; cell: [number, number]
   const page = gallery ? 60 : 30;
   useEffect(() => setOffset(0), [part, cell[0], cell[1], app.problem]);
   // while it trains, the list is asked for again only when training rests: rows that move cannot be read
-  const steady = app.progress.running ? -1 : app.version;
+  const steady = app.running ? -1 : app.version;
   const told = useReply(app, "rows", { part, true: cell[0], predicted: cell[1], offset, count: page }, [
     part,
     cell[0],
     cell[1],
     offset,
     steady,
-    app.problem,
   ]);
   if (!told) return null;
   const rows = told.data.rows as Line[];
@@ -82,7 +81,7 @@ export function RowTable(props: { app: App; part: string; cell: [number, number]
       <table class="rows">
         <caption>
           {data.labeled ? "Rows, the largest loss first" : "Rows"}
-          {app.progress.running && " (as when training was started)"}
+          {app.running && " (as when training was started)"}
         </caption>
         <thead>
           <tr>

@@ -47,14 +47,13 @@ export function show(a: Numbers): string {
 export function StepView({ app }: { app: App }) {
   const [rows, setRows] = useState(1);
   const [checking, setChecking] = useState(false);
-  const resting = app.progress.running ? -1 : app.version;
-  const told = useReply(app, "explain", { row: app.row, rows }, [app.row, rows, resting, app.problem]);
+  const resting = app.running ? -1 : app.version;
+  const told = useReply(app, "explain", { row: app.row, rows }, [app.row, rows, resting]);
   const checked = useReply(app, checking ? "differences" : null, { row: app.row, rows }, [
     checking,
     app.row,
     rows,
     resting,
-    app.problem,
   ]);
   const steps = (told?.data.steps ?? []) as Step[];
   const back = [...steps].reverse();
@@ -76,7 +75,7 @@ export function StepView({ app }: { app: App }) {
         {told && (
           <span class="quiet">
             {told.data.scalar}; d(v) = ∂L/∂v.
-            {app.progress.running && " It rests while training runs."}
+            {app.running && " It rests while training runs."}
           </span>
         )}
       </div>

@@ -2,29 +2,15 @@
 
 import { useRef, useState } from "preact/hooks";
 import { digits, short } from "../format";
-import { useReply } from "../hooks";
+import { useLive } from "../hooks";
 import type { App } from "../state";
-import { LinePlot, PlanePlot } from "./neurons";
+import { LinePlot, PlanePlot, type Neurons } from "./neurons";
 import { Fact } from "./training";
-
-export interface Neurons {
-  width: number;
-  dimension: number;
-  outputs: number;
-  radius: number;
-  weights: Float32Array;
-  biases: Float32Array;
-  out: Float32Array;
-  norms: Float32Array;
-  gradients?: Float32Array;
-  pieces?: { knots: number[]; slopes: number[]; breaks: number[]; values: number[] };
-  movable: boolean;
-}
 
 const SHOWN = 120;
 
 export function TheoryView({ app }: { app: App }) {
-  const told = useReply(app, app.about.shallow ? "pieces" : null, {}, [app.version, app.problem]);
+  const told = useLive(app, app.about.shallow ? "pieces" : null, {});
   const [chosen, setChosen] = useState(0);
   const [best, setBest] = useState<any>(null);
   const [risk, setRisk] = useState<any>(null);

@@ -1,30 +1,35 @@
 /** Training: the curves of this run and of those before it, and a slider over the moments that were kept. */
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { count, digits, measure, short } from "../format";
-import { useReply, useSize } from "../hooks";
-import { Axes, BOTTOM, LEFT, linear, logarithmic, path, type Frame } from "../plot";
+import { useProgress, useReply } from "../hooks";
+import { number, type Moment } from "../live";
 import type { App } from "../state";
+import { Curves, type Line } from "./curves";
 
 interface Earlier {
   label: string;
   curve: [number, number | string, number | string][];
 }
 
-const numbers = (values: (number | string)[]): number[] => values.map((v) => (typeof v === "number" ? v : NaN));
-
 export function TrainingView({ app }: { app: App }) {
   const [logX, setLogX] = useState(true);
   const [logY, setLogY] = useState(true);
   const [hidden, setHidden] = useState<Set<number>>(new Set());
-  const told = useReply(app, "curve", {}, [app.version, app.problem]);
-  const earlier = ((told?.data.earlier ?? []) as Earlier[]).map((e) => ({
-    label: e.label,
-    steps: e.curve.map((p) => p[0]),
-    loss: numbers(e.curve.map((p) => p[1])),
-    validation: numbers(e.curve.map((p) => p[2])),
-  }));
-  const p = app.progress;
+  const p = useProgress(app);
+  const { curve } = app.live;
+  const told = useReply(app, "curve", {}, [app.version, curve.gaps]);
+  const earlier = useMemo(() => {
+    if (told) curve.put(told);
+    return ((told?.data.earlier ?? []) as Earlier[]).map((e, i): Line & { label: string } => ({
+      label: e.label,
+      color: app.palette.classes[(i + 1) % 10],
+      steps: e.curve.map((p) => p[0]),
+      loss: e.curve.map((p) => number(p[1])),
+      validation: e.curve.map((p) => number(p[2])),
+    }));
+  }, [told, app.palette]);
+  const others = useMemo(() => earlier.filter((_, i) => !hidden.has(i)), [earlier, hidden]);
   if (!app.about.trainable)
     return <p class="message">This network cannot be trained here: {app.about.note || "no labeled rows were given."}</p>;
   return (
@@ -48,10 +53,10 @@ export function TrainingView({ app }: { app: App }) {
           app={app}
           logX={logX}
           logY={logY}
-          now={told?.arrays}
-          earlier={earlier.filter((_, i) => !hidden.has(i))}
+          now={told && { ...curve, color: app.palette.accent }}
+          earlier={others}
         />
-        <Moments app={app} kept={told?.data.kept ?? []} />
+        <Moments app={app} step={p.step} kept={told ? curve.kept : []} />
       </section>
       <aside class="panel" aria-label="the run">
         <h2>This run</h2>
@@ -83,7 +88,7 @@ export function TrainingView({ app }: { app: App }) {
                 setHidden(next);
               }}
             />{" "}
-            <i class="swatch" style={{ background: app.palette.classes[(i + 1) % 10] }} />
+            <i class="swatch" style={{ background: e.color }} />
             <span>{e.label}</span>
             <span class="quiet">{short(e.loss[e.loss.length - 1])}</span>
           </label>
@@ -100,63 +105,11 @@ export const Fact = ({ name, value }: { name: string; value: string }) => (
   </tr>
 );
 
-function Curves(props: { app: App; logX: boolean; logY: boolean; now: any; earlier: any[] }) {
-  const { app, logX, logY, now, earlier } = props;
-  const [box, width, height] = useSize<HTMLDivElement>();
-  const all = [...(now ? [now] : []), ...earlier];
-  const xs = all.flatMap((c) => [...c.steps]);
-  const ys = all.flatMap((c) => [...c.loss, ...c.validation]).filter(Number.isFinite) as number[];
-  const positive = ys.filter((v) => v > 0);
-  const log = logY && positive.length > 0;
-  const [left, right, top, bottom] = [LEFT, width - 16, 22, height - BOTTOM - 4];
-  const most = xs.reduce((a, b) => Math.max(a, b), 1);
-  const low = log ? Math.min(...positive) : Math.min(0, ...ys);
-  const high = Math.max(...(log ? positive : ys), low * 1.01);
-  const frame: Frame = {
-    x: logX ? logarithmic(1, Math.max(most, 10), left, right) : linear(0, most, left, right),
-    y: log ? logarithmic(low / 1.15, high * 1.15, bottom, top) : linear(low, high * 1.05, bottom, top),
-    left,
-    right,
-    top,
-    bottom,
-  };
-  const draw = (c: any, color: string, key: number, wide: number) => (
-    <g key={key} stroke={color} fill="none" stroke-width={wide}>
-      <path d={path(c.steps, c.loss, frame)} />
-      <path d={path(c.steps, c.validation, frame)} stroke-dasharray="5 4" stroke-width={wide * 0.8} />
-    </g>
-  );
-  return (
-    <div class="canvas" ref={box}>
-      {width > 0 && most < 2 && (
-        <div class="message">
-          <span>The loss is drawn here, step by step, once training has begun.</span>
-          <button class="primary" disabled={app.progress.running} onClick={() => void app.act("run")}>
-            ▶ Train
-          </button>
-        </div>
-      )}
-      {width > 0 && most > 1 && ys.length > 0 && (
-        <svg
-          width={width}
-          height={height}
-          role="img"
-          aria-label={`loss by step: ${digits(app.progress.loss)} after ${app.progress.step} steps`}
-        >
-          <Axes frame={frame} across="step" up="loss" />
-          {earlier.map((c, i) => draw(c, app.palette.classes[(i + 1) % 10], i, 1.2))}
-          {now && draw(now, app.palette.accent, -1, 2)}
-        </svg>
-      )}
-    </div>
-  );
-}
-
 /** The slider: parameters of steps of this session, and of the checkpoints of a run. */
-export function Moments({ app, kept }: { app: App; kept: { step: number; source: string }[] }) {
+function Moments({ app, step, kept }: { app: App; step: number; kept: Moment[] }) {
   if (kept.length < 2 && !kept.some((m) => m.source)) return null;
   const order = kept.map((m, i) => ({ ...m, i })).sort((a, b) => a.step - b.step);
-  let here = order.findIndex((m) => m.step >= app.progress.step);
+  let here = order.findIndex((m) => m.step >= step);
   if (here < 0) here = order.length - 1;
   const shown = order[here];
   return (

@@ -29,8 +29,8 @@ function Shares({ app }: { app: App }) {
 }
 
 function NumberShares({ app }: { app: App }) {
-  const resting = app.progress.running ? -1 : app.version;
-  const told = useReply(app, "attribute", { row: app.row }, [app.row, resting, app.problem]);
+  const resting = app.running ? -1 : app.version;
+  const told = useReply(app, "attribute", { row: app.row }, [app.row, resting]);
   if (!told) return null;
   const d = told.data;
   const shares = told.arrays.shares;
