@@ -11,13 +11,15 @@ import argparse
 import os
 import platform
 import shutil
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -159,7 +161,29 @@ def fit_watched(explorer: Counted, steps: int) -> Cost:
     return cost(fit, explorer)
 
 
-def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
+@contextmanager
+def unobserved(address: str) -> Iterator[int]:
+    """The port of a browser that shows a page and is asked about it between fits alone: who listens makes it work."""
+    with TemporaryDirectory() as folder:
+        words = ["chromium", *FLAGS, "--window-size=1280,800", "--remote-debugging-port=0"]
+        with subprocess.Popen([*words, f"--user-data-dir={folder}", address], stderr=subprocess.DEVNULL) as browser:
+            told = Path(folder, "DevToolsActivePort")
+            while not told.exists() or not told.read_text():
+                time.sleep(0.1)
+            yield int(told.read_text().split()[0])
+            browser.terminate()
+
+
+def asked_page(playwright: Any, port: int, ask: Callable[[Any], Any]) -> Any:
+    """What is found on the page."""
+    browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+    try:
+        return ask(browser.contexts[0].pages[0])
+    finally:
+        browser.close()  # the connection alone
+
+
+def slowdown(playwright: Any, rounds: int) -> list[tuple[str, str]]:
     """The same fit alone and watched, in turn; and how often a view was drawn."""
     problem = classifier()
     made: list[Counted] = []
@@ -168,15 +192,24 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
         made.append(Counted(problem, tell=tell))
         return made[-1]
 
+    def begin(page: Any) -> None:
+        page.get_by_role("button", name="Start").wait_for()
+        page.evaluate(COUNT_DRAWINGS)
+
+    def show(page: Any) -> int:
+        page.get_by_role("tab", name=view.title()).click()
+        page.wait_for_timeout(1500)
+        return drawings(page)
+
+    def drawings(page: Any) -> int:
+        return int(page.evaluate("drawn"))
+
     views = {"training": "", "data": "surface", "graph": "statistics"}
     costs: dict[str, list[Cost]] = {"alone": [], "closed": [], **{view: [] for view in views}}
     drawn: dict[str, list[float]] = {view: [] for view in views}
     asked: dict[str, list[float]] = {view: [] for view in views}
-    with serving(make) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"{address}#view=training")
-        page.get_by_role("button", name="Start").wait_for()
-        page.evaluate(COUNT_DRAWINGS)
+    with serving(make) as address, unobserved(address) as port:
+        asked_page(playwright, port, begin)
         explorer, apart = made[-1], Counted(problem)
         fit_alone(problem, 1000)
         for watched in (explorer, apart):
@@ -185,15 +218,13 @@ def slowdown(browser: Any, rounds: int) -> list[tuple[str, str]]:
             costs["alone"].append(fit_alone(problem, STEPS))
             costs["closed"].append(fit_watched(apart, STEPS))
             for view, command in views.items():
-                page.get_by_role("tab", name=view.title()).click()
-                page.wait_for_timeout(1500)
-                before, at_first = page.evaluate("drawn"), explorer.asked[command]
+                before, at_first = asked_page(playwright, port, show), explorer.asked[command]
+                time.sleep(1)
                 costs[view].append(fit_watched(explorer, STEPS))
-                seconds = costs[view][-1].seconds
-                drawn[view].append((page.evaluate("drawn") - before) / seconds)
-                asked[view].append((explorer.asked[command] - at_first) / seconds)
+                count = explorer.asked[command] - at_first
+                drawn[view].append((asked_page(playwright, port, drawings) - before) / costs[view][-1].seconds)
+                asked[view].append(count / costs[view][-1].seconds)
             print({name: found[-1] for name, found in costs.items()}, flush=True)
-        page.close()
     lines = [
         ("20-100-10, batch 32: `rs.fit`", f"{STEPS / median(c.seconds for c in costs['alone']):,.0f} steps a second")
     ]
@@ -311,8 +342,8 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
+        lines = slowdown(playwright, chosen.rounds)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        lines = slowdown(browser, chosen.rounds)
         lines += frames()
         lines += first_paint(browser, chosen.rounds)
         lines += many_nodes(browser)

@@ -68,11 +68,16 @@ def opened(folder: Path, case: TestCase) -> tuple[rs.Network, Any, dict[str, Any
 def compare(case: TestCase, found: Sequence[Any]) -> None:
     """Fail where outputs are not what the case expects; the entries of a sequence are outputs of their own here."""
     ((_, outputs),) = (case.data_sets or ())[:1]
-    whole = [v for output in outputs for v in (output if isinstance(output, list) else [output])]
-    right = [numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else np.asarray(v) for v in whole]
+    right = [numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else np.asarray(v) for v in entries(outputs)]
     # onnxruntime gives reals of 8 bits as bytes
-    ours = [np.asarray(v).view(r.dtype) if is_byte(r) else np.asarray(v) for v, r in zip(found, right, strict=True)]
+    pairs = zip(entries(found), right, strict=True)
+    ours = [np.asarray(v).view(r.dtype) if is_byte(r) else np.asarray(v) for v, r in pairs]
     runner.Runner.assert_similar_outputs(right, ours, case.rtol, case.atol)
+
+
+def entries(outputs: Sequence[Any]) -> list[Any]:
+    """The outputs, of a sequence each of its entries."""
+    return [v for output in outputs for v in (output if isinstance(output, list) else [output])]
 
 
 def is_byte(array: np.ndarray) -> bool:

@@ -256,6 +256,7 @@ CASES += [
     cell(ops.PlainCell(("tanh",)), 1),
     cell(ops.PlainCell(("relu",), 0.3, True), 1),
     cell(ops.GatedCell(("sigmoid", "tanh")), 3),
+    cell(ops.GatedCell(("affine", "scaledtanh"), numbers=((0.3, 0.4), (0.7, 0.5))), 3),
     cell(ops.GatedCell(("sigmoid", "softsign"), reverse=True, reset_after=True), 3),
     cell(ops.LongShortCell(("sigmoid", "tanh", "tanh")), 4, (B, 2), (6,)),
     cell(ops.LongShortCell(("sigmoid", "tanh", "softplus"), coupled=True, output=1), 4, (B, 2), (6,)),

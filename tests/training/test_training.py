@@ -460,8 +460,9 @@ def test_the_best_epoch_may_be_that_of_the_highest_accuracy():
 def test_a_long_compilation_is_said_before_it_begins(capsys, monkeypatch):
     from reseau.training import progress as words
 
-    assert words.compilation(50, 300) == ""
-    assert "1600 parameter arrays and 3200 operations, about 48 seconds" in words.compilation(1600, 3200)
+    assert words.compilation(50, 300, 0) == words.compilation(1600, 3200, 2) == ""
+    assert "one program of 400 parameter arrays and 200 operations, about 9 seconds" in words.compilation(400, 200, 0)
+    assert "20 different pieces of a network of 800 parameter arrays" in words.compilation(800, 800, 20)
     monkeypatch.setattr(words, "WORTH_A_WORD", 0.01)
     objective = classifier()
     for said in (1, 0):  # what is compiled already is not compiled again

@@ -49,7 +49,7 @@ def test_a_convolution_is_a_matrix_whose_chain_gives_what_the_network_gives():
         chain_of(wide.graph, wide.init())
 
 
-def test_a_mean_of_two_to_the_k_places_is_a_matrix_and_others_are_left_to_intervals():
+def test_a_mean_of_two_to_the_k_places_is_a_matrix_and_of_others_one_in_doubt():
     rng = np.random.default_rng(0)
     image = rs.input("image", (4, 4, 2))
     h = rs.average_pool(rs.relu(rs.conv(image, 3, 3, name="c")), 2, name="mean")
@@ -59,9 +59,12 @@ def test_a_mean_of_two_to_the_k_places_is_a_matrix_and_others_are_left_to_interv
     with jax.enable_x64(True):
         wanted = np.asarray(net({n: np.float64(v) for n, v in params.items()}, X))
     np.testing.assert_allclose(chain_of(net.graph, params)(X.reshape(20, -1)), wanted, rtol=1e-12, atol=1e-12)
+    assert all(layer.doubt == 0 for layer in chain_of(net.graph, params).layers)
     thirds = rs.Network(image, rs.flatten(rs.average_pool(image, 3, name="thirds")))
-    with pytest.raises(UnsupportedError, match="'thirds' is a"):
-        chain_of(thirds.graph, {})
+    assert chain_of(thirds.graph, {}).layers[0].doubt > 0
+    rows_meet = rs.Network(image, rs.flatten(rs.mean(image, axis=0, name="all")))
+    with pytest.raises(UnsupportedError, match="'all' is a"):
+        chain_of(rows_meet.graph, {})
     params["c.weight"] = np.full_like(params["c.weight"], 5e-324, np.float64)
     with pytest.raises(UnsupportedError, match="'c' is a conv"):
         chain_of(net.graph, params)

@@ -3,7 +3,7 @@
 const SHARE = 0.05; // of each core; with what the trainer takes to look, a fit takes less than a tenth longer
 const LONGEST_SILENCE = 1000; // milliseconds after which where training stands is told, whatever is waited for
 
-const OUT_OF_SIGHT = 2; // times what is seen of drawing that drawing takes: other threads and processes paint
+const OUT_OF_SIGHT = 1.25; // times what is seen of drawing that drawing takes: other threads and processes paint
 
 const after = (milliseconds: number): Promise<unknown> => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -57,14 +57,14 @@ export class Pace {
   /** Draw what was changed; the milliseconds that it takes, without the wait for the screen's next picture. */
   private async drawn(): Promise<number> {
     const changed = performance.now();
-    await this.soon();
+    await null; // the views were to be drawn before this was to go on
     const waits = performance.now();
     const paints = await new Promise<number>((done) => requestAnimationFrame(() => done(performance.now())));
     await this.soon();
     return performance.now() - paints + waits - changed;
   }
 
-  /** Until what was begun is done; a timer would wait for four milliseconds. */
+  /** Until the picture that was begun is made; a timer would wait for four milliseconds. */
   private soon(): Promise<void> {
     return new Promise((done) => {
       this.hops.port1.onmessage = () => done();

@@ -37,6 +37,7 @@ CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
 SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
 PAUSE = 0.08  # seconds between what is told
+SAVED = 0.5  # seconds by which a look may come before its share allows it, where those before took less
 RUNS = count()  # numbers that tell what was said of a run after it was stopped
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
@@ -263,7 +264,7 @@ class Trainer:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
             before, seen, looked = run.step, time.perf_counter(), self.step
-            due = seen + PAUSE
+            free, due = seen, seen + PAUSE
             for record in run.records(last):
                 now = time.perf_counter()
                 self.step, self.seconds = record.step + self.offset, record.seconds
@@ -278,7 +279,9 @@ class Trainer:
                     looked = self.step
                     if ends or now >= due:
                         self.tell(self.progress() | {"running": not ends})
-                        due = time.perf_counter() + max((time.perf_counter() - now) / SHARE, PAUSE)
+                        done = time.perf_counter()
+                        free = max(free, now - SAVED) + (done - now) / SHARE
+                        due = max(free, done + PAUSE)
                 if ends:
                     break
         except ReseauError as error:

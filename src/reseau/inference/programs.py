@@ -11,6 +11,7 @@ from reseau.compile_cache import Kept
 from reseau.graph import Graph, is_text, on_host
 from reseau.graph.backprop import Values, evaluate
 from reseau.graph.compiler_options import options_of
+from reseau.graph.piece_programs import PiecewiseEvaluation, is_large
 from reseau.graph.results import one_or_tuple
 from reseau.inference.folding import Frozen
 
@@ -26,6 +27,10 @@ def of_parameters(graph: Graph, sources: Sources) -> Callable[..., Any]:
     """Inference as a function of the parameters and the inputs: a program of its own, let go when no longer kept."""
     if any(n.op is not None and n.op.host for n in graph.nodes):
         return _partly_compiled(graph, sources)
+
+    if is_large(graph.nodes):
+        outputs = PiecewiseEvaluation(graph.outputs)
+        return lambda params, inputs: one_or_tuple(outputs(sources(params, inputs)))
 
     def infer(params: dict[str, Array], inputs: tuple[Array, ...]) -> Any:
         values = evaluate(graph.nodes, sources(params, inputs))

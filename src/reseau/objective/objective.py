@@ -17,6 +17,7 @@ from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
 from reseau.graph.fork import check_process
+from reseau.graph.piece_programs import PiecewiseEvaluation, is_large
 from reseau.graph.training_graph import TrainingGraph, training_graph
 from reseau.graph.values import check_params, filled_up, precision_of, read_input
 from reseau.inference.predictor import PROGRAMS, ROWS_A_BLOCK
@@ -297,7 +298,28 @@ class Objective:
 
     @cached_property
     def _measure(self) -> Any:
-        outputs = self.network.graph.outputs
+        graph = self.network.graph
+
+        def sums_of(outputs: Sequence[Array], targets: tuple[Array, ...], where: Array, weights: Array) -> list[Array]:
+            sums = []
+            for loss, scores, y in zip(self.losses, outputs, targets, strict=True):
+                target = y[where]
+                sums.append(jnp.sum(weights * loss.forward(scores, target)))
+                right = loss.correct(scores, target)
+                if right is not None:
+                    sums.append(jnp.sum(weights * right))
+            for _, loss in self.watch:
+                sums.append(jnp.sum(weights * loss.forward(outputs[0], targets[0][where])))
+            return sums
+
+        def sources(params: dict[str, Array], inputs: tuple[Array, ...], where: Array) -> Values:
+            return self.network.sources(params, [x[where] for x in inputs])
+
+        if is_large(graph.nodes):
+            outputs, sums = PiecewiseEvaluation(graph.outputs), Compiled(sums_of, PROGRAMS)
+            return lambda params, inputs, targets, where, weights: sums(
+                outputs(sources(params, inputs, where)), targets, where, weights
+            )
 
         def compute(
             params: dict[str, Array],
@@ -306,18 +328,8 @@ class Objective:
             where: Array,
             weights: Array,
         ) -> list[Array]:
-            rows = tuple(x[where] for x in inputs)
-            values = evaluate(self.network.graph.nodes, self.network.sources(params, rows))
-            sums = []
-            for loss, node, y in zip(self.losses, outputs, targets, strict=True):
-                scores, target = values[node], y[where]
-                sums.append(jnp.sum(weights * loss.forward(scores, target)))
-                right = loss.correct(scores, target)
-                if right is not None:
-                    sums.append(jnp.sum(weights * right))
-            for _, loss in self.watch:
-                sums.append(jnp.sum(weights * loss.forward(values[outputs[0]], targets[0][where])))
-            return sums
+            values = evaluate(graph.nodes, sources(params, inputs, where))
+            return sums_of([values[n] for n in graph.outputs], targets, where, weights)
 
         return Compiled(compute, PROGRAMS)
 

@@ -8,7 +8,7 @@ all rows, and the number of steps of each sequence (batch,). The output is the h
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax
@@ -21,31 +21,60 @@ from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import differ
 from reseau.ops.quantization import Quantize
 
-__all__ = ["ACTIVATIONS", "GatedCell", "LongShortCell", "PlainCell", "QuantizedLongShortCell"]
+__all__ = ["ACTIVATIONS", "NUMBERS", "GatedCell", "LongShortCell", "PlainCell", "QuantizedLongShortCell"]
 
 ROW_BY_ROW = 256  # units up to which onnxruntime's quantized cell gives each thread rows of its own
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda x: jnp.maximum(x, 0),
-    "sigmoid": jax.nn.sigmoid,
-    "tanh": jnp.tanh,
-    "softsign": jax.nn.soft_sign,
-    "softplus": jax.nn.softplus,
+ACTIVATIONS: dict[str, Callable[[Array, float, float], Array]] = {
+    "relu": lambda x, a, b: jnp.maximum(x, 0),
+    "sigmoid": lambda x, a, b: jax.nn.sigmoid(x),
+    "tanh": lambda x, a, b: jnp.tanh(x),
+    "softsign": lambda x, a, b: jax.nn.soft_sign(x),
+    "softplus": lambda x, a, b: jax.nn.softplus(x),
+    "affine": lambda x, a, b: a * x + b,
+    "elu": lambda x, a, b: jax.nn.elu(x, a),
+    "hardsigmoid": lambda x, a, b: jnp.clip(a * x + b, 0, 1),
+    "leakyrelu": lambda x, a, b: jnp.where(x >= 0, x, a * x),
+    "scaledtanh": lambda x, a, b: a * jnp.tanh(b * x),
+    "thresholdedrelu": lambda x, a, b: jnp.where(x > a, x, 0),
 }
+"""Each with two numbers, a and b, that some of them read."""
+
+NUMBERS: dict[str, tuple[float, ...]] = {
+    "affine": (0.0, 0.0),
+    "elu": (1.0,),
+    "hardsigmoid": (0.2, 0.5),
+    "leakyrelu": (0.01,),
+    "scaledtanh": (0.0, 0.0),
+    "thresholdedrelu": (0.0,),
+}
+"""The numbers that an activation has where none are given, as in onnxruntime."""
 
 
 @dataclass(frozen=True)
 class Recurrent(Op):
-    """What the cells share."""
+    """What the cells share.
+
+    Attributes:
+        activations: A name for each, of `ACTIVATIONS`.
+        clip: Arguments of activations are kept within it.
+        reverse: Whether the sequence is read from its end.
+        numbers: The two numbers of each activation; none where each has its own of `NUMBERS`.
+    """
 
     activations: tuple[str, ...]
     clip: float = float("inf")
     reverse: bool = False
+    numbers: tuple[tuple[float, float], ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         for name in self.activations:
             if name not in ACTIVATIONS:
                 raise GraphError(f"a cell has no activation {name!r}\n  fix: one of {', '.join(ACTIVATIONS)}")
+        if self.numbers and len(self.numbers) != len(self.activations):
+            raise GraphError(
+                f"{len(self.activations)} activations have {len(self.numbers)} pairs of numbers\n  fix: one for each"
+            )
 
     def shape(self, x: Shape, w: Shape, r: Shape, *rest: Shape) -> Shape:
         if len(x) != 3 or len(w) != 2 or len(r) != 2 or differ(w[1], x[2]) or differ(w[0], r[0]):
@@ -57,7 +86,13 @@ class Recurrent(Op):
 
     def gate(self, i: int, x: Array) -> Array:
         """The activation of one gate, its argument kept within the clip."""
-        return ACTIVATIONS[self.activations[i]](jnp.clip(x, -self.clip, self.clip))
+        return self.activate(i, jnp.clip(x, -self.clip, self.clip))
+
+    def activate(self, i: int, x: Array) -> Array:
+        """An activation as it is."""
+        name = self.activations[i]
+        a, b = self.numbers[i] if self.numbers else (*NUMBERS.get(name, ()), 0.0, 0.0)[:2]
+        return ACTIVATIONS[name](x, a, b)
 
     @abstractmethod
     def step(self, states: tuple[Array, ...], x: Array, weights: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -66,7 +101,7 @@ class Recurrent(Op):
     def run(
         self, x: Array, lengths: Array, states: tuple[Array, ...], weights: tuple[Array, ...]
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Every state after every step, zero after the end of a sequence, and every state after the last step."""
+        """Every state after every step, zero after the end of a sequence, and after the last step, zero without any."""
 
         def advance(old: tuple[Array, ...], given: tuple[Array, Array]) -> Any:
             entry, time = given
@@ -77,7 +112,7 @@ class Recurrent(Op):
         states = tuple(jnp.broadcast_to(s, (x.shape[1], s.shape[-1])) for s in states)
         times = jnp.arange(x.shape[0]).astype(lengths.dtype)
         last, kept = lax.scan(advance, states, (x, times), reverse=self.reverse)
-        return tuple(kept), tuple(last)
+        return tuple(kept), tuple(jnp.where((lengths > 0)[:, None], s, 0) for s in last)
 
 
 @dataclass(frozen=True)
@@ -224,7 +259,7 @@ def long_short_step(
     opened = cell.gate(0, i + at_input * old)
     kept = 1 - opened if cell.coupled else cell.gate(0, f + at_forget * old)
     state = kept * old + opened * cell.gate(1, new)
-    return cell.gate(0, o + at_output * state) * ACTIVATIONS[cell.activations[2]](state), state
+    return cell.gate(0, o + at_output * state) * cell.activate(2, state), state
 
 
 def on_levels(x: Array, scale: Array, zero: Array) -> tuple[Array, Array]:

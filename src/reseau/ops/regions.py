@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import GraphError, ShapeError
+from reseau.ops.arithmetic import quotient
 from reseau.ops.base import Op, Shape, show_shape
 
 __all__ = ["MaxUnpool", "RegionAlign", "RegionMax"]
@@ -127,7 +128,8 @@ class RegionMax(Op):
 
 def bins(first: Array, last: Array, count: int, n: int) -> Array:
     """Whether each of `n` entries is in each bin from `first` to `last`: (boxes, bins, n)."""
-    size = jnp.maximum(last - first + 1, 1)[:, None] / count
+    # rounded once: a product above a whole number would take one entry more
+    size = quotient(jnp.maximum(last - first + 1, 1)[:, None], jnp.asarray(count, first.dtype))
     k = jnp.arange(count, dtype=first.dtype)
     start = jnp.clip(jnp.floor(k * size) + first[:, None], 0, n)
     stop = jnp.clip(jnp.ceil((k + 1) * size) + first[:, None], 0, n)

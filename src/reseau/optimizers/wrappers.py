@@ -184,6 +184,14 @@ def with_rate(optimizer: Optimizer, rate: Array) -> Optimizer:
     return replace(optimizer, learning_rate=Held(rate))
 
 
+def moves_entries(optimizer: Optimizer) -> bool:
+    """Whether a step is the same however the entries of all parameters are cut into arrays; dicts in the state are by
+    the parameters' names, and hold arrays of their shapes."""
+    if type(optimizer) in (Averaged, Clipped, Steered):
+        return moves_entries(optimizer.optimizer)  # type: ignore[attr-defined]
+    return type(optimizer) in (SGD, Adagrad, RMSProp, Adam, AdamW)
+
+
 @dataclass(frozen=True)
 class Steered(Optimizer):
     """Lets `optimizer` step with the learning rate that the state holds, `(rate, earlier steps, its own state)`.

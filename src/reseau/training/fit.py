@@ -274,12 +274,12 @@ def fit(
         elif validation is not None:
             held_out = objective.read(*pair(validation, "validation"), None, precision)
         total = total_steps(epochs, steps, feed.in_epoch)
-        first = ""
-        if optimizer not in objective.programs.made:
-            operations = sum(node.op is not None for node in objective.nodes)
-            first = compilation(len(objective.network.graph.parameters), operations)
-            logger.info(first or "compiling")
+        first, new = "", optimizer not in objective.programs.made
         run = TrainingRun(objective, feed, optimizer, start, seed, cut=cut)
+        if new:
+            operations = sum(node.op is not None for node in objective.nodes)
+            first = compilation(len(objective.network.graph.parameters), operations, run.program.pieces)
+            logger.info(first or "compiling")
         history = History(objective, held_out, patience, best)
         fingerprint: dict[str, str] = {}
         if checkpoint is not None or team.size > 1:

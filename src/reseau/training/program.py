@@ -104,6 +104,8 @@ class Chunk:
 class Program:
     """One training step and a loop of them, compiled once for an objective, an optimizer and the shapes of the data."""
 
+    pieces = 0  # it is one program
+
     def __init__(self, objective: Objective, optimizer: Optimizer) -> None:
         self.objective, self.optimizer = objective, optimizer
         self.graph = objective.network.graph
@@ -112,7 +114,7 @@ class Program:
         self.updates = {self.graph.names[old]: new for old, new in training.updates.items()}
         news = tuple(self.updates.values())
         self.walk = value_and_grad(root, tuple(self.graph.parameters.values()), news, objective.keep)
-        nodes = order((root, *news))
+        self.nodes = nodes = order((root, *news))
         self.random = self.extra.key in nodes
         cpu = jax.default_backend() == "cpu"
         # where the backend runs an operation badly inside loops, each step is a dispatch of its own
@@ -210,12 +212,15 @@ class Program:
     ) -> Carry:
         """Where training stands after the optimizer's step with these derivatives."""
         named = dict(zip(self.graph.parameters, grads, strict=True))
-        rate, earlier = settings.learning_rate, settings.earlier_steps
-        optimizer = self.optimizer if rate is None else with_rate(self.optimizer, rate)
-        number = t if earlier is None else t + earlier
-        params, state = optimizer.update(carry.params, named, carry.optimizer, number)
+        params, state = self.updated(carry.params, named, carry.optimizer, t, settings)
         states = carry.states | dict(zip(self.updates, news, strict=True))
         return Carry(params, states, state, carry.loss + (share * value).astype(carry.loss.dtype))
+
+    def updated(self, params: Any, grads: Any, state: Any, t: Any, settings: StepSettings) -> tuple[Any, Any]:
+        """The parameters and the optimizer's state after its step with these derivatives."""
+        rate, earlier = settings.learning_rate, settings.earlier_steps
+        optimizer = self.optimizer if rate is None else with_rate(self.optimizer, rate)
+        return optimizer.update(params, grads, state, t if earlier is None else t + earlier)
 
     def _one(
         self,

@@ -100,6 +100,8 @@ class Spread(NamedTuple):
 class ShardedProgram:
     """One step as three small programs: the derivatives of a shard, their sum, and the optimizer's update."""
 
+    pieces = 0  # of the first of them
+
     def __init__(self, program: Program, cut: Cut) -> None:
         self.program, self.cut, self.work = program, cut, program.work
         self.row = jax.jit(self._row, compiler_options=program.options)

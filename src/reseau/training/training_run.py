@@ -22,6 +22,7 @@ from reseau.objective import Objective
 from reseau.optimizers import Optimizer
 from reseau.training.feed import Feed
 from reseau.training.memory import kept
+from reseau.training.piecewise import PiecewiseProgram, in_pieces
 from reseau.training.program import AS_THEY_ARE, EPOCHS_IN_TURN, Carry, Chunk, Plan, Program, StepSettings
 from reseau.training.sharded import Cut, ShardedProgram
 
@@ -31,6 +32,7 @@ SECONDS_A_CHUNK = 0.1
 SECONDS_A_SNAPSHOT = 2.0
 COPIES_APART = 100  # times what a copy took that lie between it and the next, at least
 SMALL_CARRY = 2**20  # numbers that steps move, up to which a look at them costs little beside a chunk
+NUMBERS_AN_ARRAY = 2**13  # whose look takes as long as that an array is asked for
 PLACES_A_CHUNK = 2**20  # places for examples in the plan of a chunk: bounds its memory
 WORK_A_SECOND = 1e12  # multiply-adds; on a faster device chunks of large networks are shorter than they could be
 
@@ -94,13 +96,15 @@ class TrainingRun:
         self.program: Any = self.whole
         if cut is not None:
             self.program = objective.programs.get((optimizer, cut), lambda: ShardedProgram(self.whole, cut))
+        elif in_pieces(self.whole):
+            self.program = objective.programs.get((optimizer, "in pieces"), lambda: PiecewiseProgram(self.whole))
         self.team, self.shards = (ALONE, 1) if cut is None else (cut.team, cut.shards)
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
         self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
         moved = jax.tree.leaves((self.carry.params, self.carry.optimizer))
         self.finite_first = [all_finite(leaf) for leaf in moved]
-        self.small = sum(np.size(leaf) for leaf in moved) <= SMALL_CARRY
+        self.small = sum(np.size(leaf) + NUMBERS_AN_ARRAY for leaf in moved) <= SMALL_CARRY
         self.step, self.seconds = 0, 0.0  # where `records` begins
         self.snapshots: tuple[Snapshot, ...] = (Snapshot(0, None),)  # the latest first
         self.snapshot_time, self.snapshot_after = time.perf_counter(), SECONDS_A_SNAPSHOT
@@ -200,7 +204,10 @@ class TrainingRun:
         A square of a derivative that is infinite makes all later steps 0, and no value and no derivative shows it. What
         is not finite before the first step, such as the best loss so far, is meant to be so.
         """
-        leaves = jax.tree_util.tree_leaves_with_path((carry.params, carry.optimizer))
+        moved = carry.params, carry.optimizer
+        if all(map(all_finite, jax.tree.leaves(moved))):  # paths take longer than the look
+            return None
+        leaves = jax.tree_util.tree_leaves_with_path(moved)
         for (path, leaf), finite_first in zip(leaves, self.finite_first, strict=True):
             if finite_first and not all_finite(leaf):
                 parameters, names = self.objective.network.graph.parameters, [getattr(key, "key", None) for key in path]

@@ -10,7 +10,7 @@ from reseau.verification.box_search import Rows
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.sign_search import UNIT_STEPS, refute
 from reseau.verification.signs import region_of
-from reseau.verification.witness import Witness
+from reseau.verification.witness import Witness, surely
 
 __all__ = ["nearest_change", "proved_on_ball"]
 
@@ -53,14 +53,14 @@ def nearest_change(chain: Chain, rows: Rows, point: FloatArray) -> tuple[float, 
         inputs = tuple(Fraction(float(v)) for v in there) if np.isfinite(there).all() else ()
         if not inputs:
             continue
-        outputs = chain.exact(inputs)
-        terms = zip(row.tolist(), outputs, strict=True)
-        if sum((Fraction(a) * y for a, y in terms), Fraction(float(constant))) > 0:
+        outputs = chain.ends(inputs)
+        conjunction = (({i: Fraction(a) for i, a in enumerate(row.tolist())}, Fraction(float(constant))),)
+        if not surely(conjunction, outputs):
             continue
         square_up = float(sum((a - b) ** 2 for a, b in zip(inputs, exact, strict=True)))
         far = math.nextafter(math.sqrt(math.nextafter(square_up, math.inf)), math.inf)
         if far < best:
-            best, witness = far, Witness(inputs, tuple(float(y) for y in outputs), False)
+            best, witness = far, Witness(inputs, tuple(float((a + b) / 2) for a, b in outputs), False)
     return best, witness
 
 

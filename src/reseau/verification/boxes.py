@@ -141,7 +141,7 @@ def forward_bounds(chain: Chain, boxes: Boxes, rows: FloatArray, constants: Floa
     for k, layer in enumerate(chain.layers):
         terms, units = layer.weight.shape
         weight, magnitude = layer.weight.T, np.abs(layer.weight.T)
-        share = gamma(terms + 8, float32)
+        share = gamma(terms + 8, float32) + layer.doubt
         size = (magnitude @ (np.abs(middle) + reach + error) + np.abs(layer.bias)[:, None]) * (1 + 1e-10)
         error = (magnitude @ error) * (1 + 1e-10) + share * size
         if float32:
@@ -154,7 +154,7 @@ def forward_bounds(chain: Chain, boxes: Boxes, rows: FloatArray, constants: Floa
         outer = (reach + error) * (1 + (spread.shape[2] + 8) * 2 * UNIT) + 4 * UNIT * np.abs(middle)
         at = (center, radius, size)
         low, high = tightened(chain, layers, at, middle - outer, middle + outer, float32)
-        line = relaxed(low, high, layer.slope, size)
+        line = relaxed(low, high, layer.slopes, size)
         layers.append(line)
         middle = line.slope * middle + line.gap / 2
         error = line.slope * error + 8 * UNIT * (size + line.gap)
@@ -164,7 +164,7 @@ def forward_bounds(chain: Chain, boxes: Boxes, rows: FloatArray, constants: Floa
     return Bounded(low, base, slopes, shares, tuple(layers), center, radius, size)
 
 
-def relaxed(low: FloatArray, high: FloatArray, slope: float, size: FloatArray) -> Relaxed:
+def relaxed(low: FloatArray, high: FloatArray, slope: FloatArray, size: FloatArray) -> Relaxed:
     """The lines of one activation between bounds of what it reads."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # a bound that is no number makes the neuron unstable with an infinite gap, so nothing is proved by it
@@ -228,11 +228,11 @@ def tightened(
         float32: As in `forward_bounds`.
     """
     layer = chain.layers[len(layers)]
-    unstable = (low < 0) & (high > 0) & (layer.slope != 1)
+    unstable = (low < 0) & (high > 0) & (layer.slopes != 1)
     unit, box = np.nonzero(unstable & (unstable.sum(0) <= FEW_UNSTABLE))
     if not layers or not len(unit):
         return low, high
-    part = Chain((*chain.layers[: len(layers)], Layer(layer.weight, layer.bias)), chain.dots)
+    part = Chain((*chain.layers[: len(layers)], Layer(layer.weight, layer.bias, doubt=layer.doubt)), chain.dots)
     pair, count = np.tile(box, 2), len(unit)
     rows = np.zeros((2 * count, len(low)))
     rows[np.arange(2 * count), np.tile(unit, 2)] = np.repeat([1.0, -1.0], count)
@@ -264,7 +264,7 @@ def backward_bounds(
     """
     center, radius, _ = at
     lower = [line.slope for line in layers]
-    floors = [layer.slope for layer in chain.layers]
+    floors = [layer.slopes for layer in chain.layers]
     best = np.full(len(rows), -np.inf)
     corner = center
     first = best
@@ -324,8 +324,7 @@ def bounded_once(
         size = layers[k].size if k < len(layers) else last
         magnitude = (np.abs(vector) * size).sum(0) * (1 + 1e-10)
         error = (
-            error
-            + (gamma(layer.weight.shape[0] + layer.weight.shape[1] + 8, float32) + 4 * gamma(count, False)) * magnitude
+            error + (gamma(sum(layer.weight.shape) + 8, float32) + layer.doubt + 4 * gamma(count, False)) * magnitude
         )
         if float32:
             error = error + lost(layer) * np.abs(vector).sum(0)

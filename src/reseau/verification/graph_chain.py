@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.bounds.rules import entries
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Node
 from reseau.graph.values import check_params, precision_of
@@ -18,9 +19,12 @@ from reseau.ops.base import BATCH, Op
 from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
 from reseau.ops.linear import Affine, Matmul
-from reseau.ops.pooling import AveragePool
-from reseau.ops.shapes import ReshapeTo
+from reseau.ops.normalization import BatchNorm
+from reseau.ops.pooling import AveragePool, MaxPool, pooling_windows
+from reseau.ops.reduction import Mean, Sum
+from reseau.ops.shapes import ReshapeTo, Transpose
 from reseau.verification.chain import WIDEST, Chain, Layer, appended, checked
+from reseau.verification.layer_forms import DOUBT, largest, normalized
 
 __all__ = ["chain_if_any", "chain_of"]
 
@@ -50,7 +54,9 @@ def chain_of(graph: Graph, params: Mapping[str, Any]) -> Chain:
         made = _layer(node.op, node.parents.index(current), shape, *others)
         if made is None:
             raise _refused(f"node {graph.names[node]!r} is a {node.kind}")
-        layers, current = appended(layers, made), node
+        for layer in made if isinstance(made, tuple) else (made,):
+            layers = appended(layers, layer)
+        current = node
         dots &= isinstance(node.op, Affine | Matmul | Add | Subtract | Relu | ReshapeTo | Dropout)
         seen.add(node)
     if current is not graph.outputs[0] or not layers:
@@ -87,8 +93,8 @@ def _array(graph: Graph, params: Mapping[str, Any], node: Node) -> np.ndarray:
 
 
 @singledispatch
-def _layer(op: Op, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer | None:
-    """The layer of one operation, whose input has this shape and is argument `place`; nothing without a rule."""
+def _layer(op: Op, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer | tuple[Layer, ...] | None:
+    """The layers of one operation, whose input has this shape and is argument `place`; nothing without a rule."""
     return None
 
 
@@ -118,11 +124,33 @@ def _(op: Conv, place: int, shape: tuple[int, ...], weight: np.ndarray, *bias: n
 
 
 @_layer.register
-def _(op: AveragePool, place: int, shape: tuple[int, ...]) -> Layer | None:
-    """Of as many places as a power of two, since other shares are no floats."""
+def _(op: AveragePool | Mean | Sum | Transpose, place: int, shape: tuple[int, ...]) -> Layer | None:
+    rank = len(shape) + 1
+    joins = 0 in (a % rank for a in op.axes) if isinstance(op, Mean | Sum) else False
+    if joins or (isinstance(op, Transpose) and op.axes[0] != 0):  # rows meet
+        return None
     rows = _of_units(op, shape).reshape(prod(shape), -1)
-    exact = (np.frexp(rows)[0] == 0.5) | (rows == 0)
-    return Layer(rows, np.zeros(rows.shape[1])) if exact.all() else None
+    exact = (np.frexp(rows)[0] == 0.5) | (rows == 0)  # a share of one third is no float
+    return Layer(rows, np.zeros(rows.shape[1]), doubt=0.0 if exact.all() else DOUBT)
+
+
+@_layer.register
+def _(op: MaxPool, place: int, shape: tuple[int, ...]) -> tuple[Layer, ...] | None:
+    windows = pooling_windows(op, (1, *shape))
+    places = entries(windows, np.arange(prod(shape), dtype=np.float64).reshape(1, *shape), -1.0)
+    return largest([[int(i) for i in own if i >= 0] for own in places.reshape(-1, places.shape[-1])], prod(shape))
+
+
+@_layer.register
+def _(op: BatchNorm, place: int, shape: tuple[int, ...], *others: np.ndarray) -> Layer | None:
+    if place != 0:
+        return None
+    each = [normalized(op.epsilon, *numbers) for numbers in zip(*(a.reshape(-1).tolist() for a in others), strict=True)]
+    known = [pair for pair in each if pair is not None]
+    if len(known) < len(each):
+        return None
+    scale, shift = (np.broadcast_to(a, shape).reshape(-1) for a in np.array(known).T)
+    return Layer(np.diag(scale), shift, doubt=DOUBT)
 
 
 def _of_units(op: Op, shape: tuple[int, ...], *others: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from reseau.bounds.interval import FloatArray, Interval, product, summed, total
 from reseau.network import Network
 from reseau.verification.box_search import REPLAY, TIGHT, Found, Rows, outward, rows_of
 from reseau.verification.vnnlib import Case
-from reseau.verification.witness import Replay, Witness, holds, inside
+from reseau.verification.witness import Replay, Witness, holds, inside, surely
 
 __all__ = ["graph_search"]
 
@@ -114,4 +114,4 @@ def _certainly(conjunction: Any, y: Interval) -> bool:
     if not (np.isfinite(y.low).all() and np.isfinite(y.high).all()):
         return False
     ends = [(Fraction(float(a)), Fraction(float(b))) for a, b in zip(y.low[0], y.high[0], strict=True)]
-    return all(sum(max(c * ends[j][0], c * ends[j][1]) for j, c in row.items()) + d <= 0 for row, d in conjunction)
+    return surely(conjunction, ends)

@@ -95,6 +95,6 @@ def _affine(region: Region, signs: np.ndarray) -> tuple[list[np.ndarray], list[F
         slope, offset = layer.weight.T @ slope, layer.weight.T @ offset + layer.bias
         slopes.append(slope)
         offsets.append(offset)
-        kept = np.where((sign > 0) | ((sign == 0) & (low[:, 0] >= 0)), 1.0, layer.slope)
+        kept = np.where((sign > 0) | ((sign == 0) & (low[:, 0] >= 0)), 1.0, layer.slopes[:, 0])
         slope, offset = kept[:, None] * slope, kept * offset
     return known, [*slopes, slope], [*offsets, offset]

@@ -56,7 +56,7 @@ def read_chain(path: Path) -> Chain:
         current = node.output[0]
     if current != model.graph.output[0].name:
         raise _refused(f"{path}: its output is not what its last node gives")
-    dots = all(layer.slope in (0, 1) for layer in layers)
+    dots = all(np.isin(layer.slope, (0, 1)).all() for layer in layers)
     return checked(Chain(tuple(layers), dots))
 
 

@@ -58,9 +58,9 @@ def certified_radius(
 ) -> Radius:
     """The largest change of a row that cannot change its class, of every input at once or in the Euclidean norm.
 
-    A chain of affine maps of a row, convolutions and ReLUs is searched, as `verify` does: boxes around the row are
-    proved, or hold an input of another class. Of any other graph that `Network.bounds` bounds, intervals prove what
-    they can, and nothing is looked for.
+    A chain of affine maps of a row, convolutions, normalizations, poolings and ReLUs is searched, as `verify` does:
+    boxes around the row are proved, or hold an input of another class. Of any other graph that `Network.bounds` bounds,
+    intervals prove what they can, and nothing is looked for.
 
     Args:
         network: One input of numbers, and the scores of the classes; or one score, whose sign is the class.
@@ -111,7 +111,7 @@ def _by_search(
     """Bisection between a radius that is proved and one that is not."""
     until = time.monotonic() + timeout
     point = tuple(Fraction(float(v)) for v in row.reshape(-1))
-    scores = chain.exact(point)
+    scores = chain.exact(point)  # of which the label need not be sure: it is proved of all inputs near
     label = _label(scores)
     changed = _changed(label, len(scores))
 

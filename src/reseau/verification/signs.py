@@ -52,7 +52,7 @@ class Region:
         for k, sign in enumerate(signs):
             low = np.where(sign > 0, np.maximum(self.low[k], 0), self.low[k])
             high = np.where(sign < 0, np.minimum(self.high[k], 0), self.high[k])
-            found.append(relaxed(low, high, self.chain.layers[k].slope, self.sizes[k]))
+            found.append(relaxed(low, high, self.chain.layers[k].slopes, self.sizes[k]))
         return found
 
     @cached_property
@@ -81,7 +81,7 @@ class Region:
         for line, sign, slope, multiplier, layer in zip(
             lines, signs, slopes, multipliers, self.chain.layers, strict=False
         ):
-            kept = np.clip(np.nan_to_num(np.asarray(slope, np.float64)), layer.slope, 1)
+            kept = np.clip(np.nan_to_num(np.asarray(slope, np.float64)), layer.slopes, 1)
             lower.append(np.where(line.unstable, kept, line.slope))
             added.append(-sign * np.maximum(np.nan_to_num(np.asarray(multiplier, np.float64)), 0))
         at = (self.center, self.radius, self.sizes[-1])
@@ -149,17 +149,20 @@ def region_of(
         sizes.append((np.abs(layer.weight.T) @ biggest + np.abs(layer.bias)[:, None]) * (1 + 1e-10))
         if k == len(chain.layers) - 1:
             break
-        part = Chain((*chain.layers[:k], Layer(layer.weight, layer.bias)), chain.dots)
+        part = Chain((*chain.layers[:k], Layer(layer.weight, layer.bias, doubt=layer.doubt)), chain.dots)
         region = Region(part, center, radius, tuple(lows), tuple(highs), tuple(sizes), float32, euclidean)
-        least, most = _ends(region, np.arange(layer.weight.shape[1]), 1, until)
-        unstable = np.flatnonzero((least < 0) & (most > 0))
+        bent = np.flatnonzero(layer.slopes < 1)  # of the others the signs are not asked
+        least, most = -sizes[k][:, 0], sizes[k][:, 0].copy()
+        if len(bent):
+            least[bent], most[bent] = _ends(region, bent, 1, until)
+        unstable = bent[(least[bent] < 0) & (most[bent] > 0)]
         if k and len(unstable) and steps > 1 and time.monotonic() < until:
             closer = _ends(region, unstable, steps, until)
             least[unstable] = np.maximum(least[unstable], closer[0])
             most[unstable] = np.minimum(most[unstable], closer[1])
         lows.append(least[:, None])
         highs.append(most[:, None])
-        biggest = np.maximum(np.maximum(highs[-1], -layer.slope * lows[-1]), 0)
+        biggest = np.maximum(np.maximum(highs[-1], -layer.slopes * lows[-1]), 0)
     return Region(chain, center, radius, tuple(lows), tuple(highs), tuple(sizes), float32, euclidean)
 
 
@@ -203,7 +206,7 @@ def climb(
     held = [
         np.zeros_like(s) if multipliers is None else np.array(multipliers[k], np.float32) for k, s in enumerate(now)
     ]
-    quick = [_Line(line, floor.slope) for line, floor in zip(lines, region.chain.layers, strict=False)]
+    quick = [_Line(line, floor.slopes) for line, floor in zip(lines, region.chain.layers, strict=False)]
     top = np.ascontiguousarray(rows.T, np.float32)
     best_slopes, best_multipliers = [s.copy() for s in now], [m.copy() for m in held]
     best = np.full(count, -np.inf, np.float32)
@@ -259,7 +262,7 @@ def glance(
     constants: FloatArray,
 ) -> Single:
     """The bounds without a climb, in float32: to choose by, not to prove by."""
-    lines = [_Line(line, 0) for line in region.lines(signs)]
+    lines = [_Line(line, np.zeros(1)) for line in region.lines(signs)]
     known = [sign.astype(np.float32) for sign in signs]
     top = np.ascontiguousarray(rows.T, np.float32)
     return _backward(region, lines, slopes, multipliers, known, top, constants.astype(np.float32))[2]
@@ -268,8 +271,8 @@ def glance(
 class _Line:
     """A relaxation in float32."""
 
-    def __init__(self, line: Relaxed, floor: float) -> None:
-        self.unstable, self.floor = line.unstable, np.float32(floor)
+    def __init__(self, line: Relaxed, floor: FloatArray) -> None:
+        self.unstable, self.floor = line.unstable, np.asarray(floor, np.float32)
         self.slope, self.gap = line.slope.astype(np.float32), line.gap.astype(np.float32)
 
 

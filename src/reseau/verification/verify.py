@@ -31,9 +31,9 @@ def verify(
     """Whether some input of a box gives outputs that meet a property: a proof that none does, or a witness.
 
     Args:
-        network: Affine maps of a row, convolutions, means of 2^k places and ReLUs, one after another; any other graph
-            of one input and one output is decided by cutting the box until the intervals of `Network.bounds` do, which
-            suits few inputs.
+        network: Affine maps of a row, convolutions, batch normalization, means and maxima of windows and ReLUs, one
+            after another; any other graph of one input and one output is decided by cutting the box until the intervals
+            of `Network.bounds` do, which suits few inputs.
         params: Its parameters.
         asked: A `.vnnlib` file, or what `read_property` gave.
         timeout: Seconds after which the verdict is "timeout".

@@ -9,7 +9,7 @@ import numpy as np
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.vnnlib import Case, Row
 
-__all__ = ["Replay", "Witness", "confirmed", "holds", "inside"]
+__all__ = ["Replay", "Witness", "confirmed", "holds", "inside", "surely"]
 
 Replay = Callable[[np.ndarray], "np.ndarray | None"]
 """The outputs of the deployed program for one row of float32 inputs; nothing where it cannot be run."""
@@ -35,13 +35,18 @@ def holds(conjunction: Sequence[Row], outputs: Sequence[Fraction]) -> bool:
     return all(sum(c * outputs[j] for j, c in row.items()) + d <= 0 for row, d in conjunction)
 
 
+def surely(conjunction: Sequence[Row], ends: Sequence[tuple[Fraction, Fraction]]) -> bool:
+    """Whether every inequality holds wherever the outputs are between their ends."""
+    return all(sum(max(c * ends[j][0], c * ends[j][1]) for j, c in row.items()) + d <= 0 for row, d in conjunction)
+
+
 def confirmed(chain: Chain, case: Case, x: FloatArray, replay: Replay | None) -> tuple[Witness | None, bool]:
     """The witness near `x`, if exact arithmetic and the deployed program both agree; and whether the former did."""
     inputs = tuple(inside(float(v), a, b) for v, a, b in zip(x, case.low, case.high, strict=True))
-    exact = chain.exact(inputs)
-    if not any(holds(rows, exact) for rows in case.disjuncts):
+    ends = chain.ends(inputs)
+    if not any(surely(rows, ends) for rows in case.disjuncts):
         return None, False
-    rounded = tuple(float(y) for y in exact)
+    rounded = tuple(float((a + b) / 2) for a, b in ends)
     single = np.array([float(v) for v in inputs], np.float32)
     if replay is None or any(Fraction(float(s)) != v for s, v in zip(single, inputs, strict=True)):
         return Witness(inputs, rounded, False), True

@@ -137,6 +137,72 @@ def test_a_classifier_of_trees_with_labels_of_both_kinds(tmp_path: Path, transfo
     check_both_ways(tmp_path, m, {"x": normal(9, 2)})
 
 
+def stump(ids: list[int], weights: list[float], prefix: str) -> dict[str, Any]:
+    """One comparison, whose two leaves give a number for each of `ids`, and for the last of them at one leaf alone."""
+    n = len(ids)
+    return {
+        "nodes_treeids": [0] * 3, "nodes_nodeids": [0, 1, 2], "nodes_featureids": [0] * 3, "nodes_values": [0.0] * 3,
+        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"], "nodes_truenodeids": [1, 0, 0], "nodes_falsenodeids": [2, 0, 0],
+        f"{prefix}_treeids": [0] * len(weights), f"{prefix}_nodeids": ([1] * n + [2] * n)[: len(weights)],
+        f"{prefix}_ids": (ids + ids)[: len(weights)], f"{prefix}_weights": weights,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize(
+    ("place", "weights", "base"),
+    [
+        (0, [0.3, 0.8], None),
+        (0, [0.3, -0.8], [0.1]),
+        (0, [0.3, 0.8], [0.1, -0.2]),
+        (1, [0.3, 0.8], None),
+        (1, [-2.0, 0.1], [0.4]),
+    ],
+)
+def test_one_score_of_trees_for_two_classes(
+    tmp_path: Path, place: int, weights: list[float], base: list[float] | None, transform: str
+) -> None:
+    settings = stump([place], weights, "class") | ({"base_values": base} if base else {})
+    tree = node(
+        "TreeEnsembleClassifier", ["x"], ["label", "scores"], domain=ML, post_transform=transform,
+        classlabels_int64s=[7, 5], **settings,
+    )  # fmt: skip
+    m = model(
+        [tree],
+        {"x": ("float", ["batch", 1])},
+        {"label": ("int64", ["batch"]), "scores": ("float", ["batch", 2])},
+        ai_onnx_ml=3,
+    )
+    check_both_ways(tmp_path, m, {"x": np.float32([[-1], [1]])})
+
+
+@pytest.mark.parametrize("transform", ["SOFTMAX", "LOGISTIC", "PROBIT"])
+def test_a_single_target_is_transformed_as_by_onnxruntime(tmp_path: Path, transform: str) -> None:
+    tree = node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain=ML, n_targets=1, post_transform=transform,
+        **stump([0], [0.3, 0.8], "target"),
+    )  # fmt: skip
+    line = node(
+        "LinearRegressor", ["x"], ["z"], domain=ML, post_transform=transform, coefficients=[0.1], intercepts=[0.5]
+    )
+    outputs = {name: ("float", ["batch", 1]) for name in "yz"}
+    m = model([tree, line], {"x": ("float", ["batch", 1])}, outputs, ai_onnx_ml=3)
+    check_both_ways(tmp_path, m, {"x": np.float32([[-1], [1]])})
+
+
+@pytest.mark.parametrize("aggregate", ["MIN", "MAX"])
+def test_a_leaf_without_a_number_is_not_the_least_nor_the_largest(tmp_path: Path, aggregate: str) -> None:
+    settings = stump([0, 1], [0.3, -0.8, -0.2], "target")
+    settings = {key: [*told, *told] for key, told in settings.items()}
+    for key in ("nodes_treeids", "target_treeids"):
+        settings[key] = [int(i >= len(settings[key]) // 2) for i in range(len(settings[key]))]
+    settings["target_weights"][3:] = [0.5, 0.4, -0.6]
+    settings["nodes_featureids"][3] = 1
+    tree = node("TreeEnsembleRegressor", ["x"], ["y"], domain=ML, n_targets=2, aggregate_function=aggregate, **settings)
+    m = model([tree], {"x": ("float", ["batch", 2])}, {"y": ("float", ["batch", 2])}, ai_onnx_ml=3)
+    check_both_ways(tmp_path, m, {"x": np.float32([[-1, -1], [-1, 1], [1, -1], [1, 1]])})
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("kernel", ["linear", "rbf", "poly", "sigmoid"])
 @pytest.mark.parametrize("kind", ["SVR", "SVC", "OneClassSVM"])
@@ -149,9 +215,10 @@ def test_support_vectors_of_scikit_learn(tmp_path: Path, kernel: str, kind: str)
     check_both_ways(tmp_path, m, {"X": normal(8, 3)})
 
 
+@pytest.mark.parametrize("chances", [False, True])
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("transform", ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"])
-def test_scores_of_support_vectors(tmp_path: Path, classes: int, transform: str) -> None:
+def test_scores_of_support_vectors(tmp_path: Path, classes: int, transform: str, chances: bool) -> None:
     count, pairs = 3 * classes, classes * (classes - 1) // 2
     machine = helper.make_node(
         "SVMClassifier",
@@ -166,6 +233,7 @@ def test_scores_of_support_vectors(tmp_path: Path, classes: int, transform: str)
         rho=normal(pairs).tolist(),
         support_vectors=normal(count * 2).tolist(),
         vectors_per_class=[3] * classes,
+        **({"prob_a": [-0.7] * pairs, "prob_b": [0.2] * pairs} if chances else {}),
     )
     outputs = {"label": ("int64", ["batch"]), "scores": ("float", None)}
     check_both_ways(

@@ -235,3 +235,32 @@ def test_a_hardmax_over_several_axes_is_written_as_such_in_newer_opsets(tmp_path
     given = {"x": RNG.normal(size=(2, 3, 2)).astype(np.float16), "all": np.array([True, True])}
     check_both_ways(tmp_path, m, given)
     assert onnx.load(tmp_path / "back.onnx").opset_import[0].version >= 13
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_sequence_that_is_given_and_one_that_comes_out(tmp_path: Path, optional: bool) -> None:
+    """How many entries come out is not known before: the output is a list."""
+    entry = helper.make_tensor_type_proto(TensorProto.FLOAT, ["n"])
+    listed = helper.make_sequence_type_proto(entry)
+    given = helper.make_optional_type_proto(listed) if optional else listed
+    m = model(
+        [
+            *([node("OptionalGetElement", ["seq"], ["s"])] if optional else []),
+            node("SequenceInsert", ["s" if optional else "seq", "x", "at"], ["y"]),
+            node("SequenceAt", ["y", "at"], ["z"]),
+        ],
+        {"x": ("float", ["n"]), "at": ("int64", [])},
+        {"z": ("float", ["n"])},
+    )
+    m.graph.input.append(helper.make_value_info("seq", given))
+    m.graph.output.append(helper.make_value_info("y", listed))
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    parts = [np.float32([1, 2]), np.float32([3])]
+    net, params = rs.load(tmp_path / "m.onnx", fixed={"seq": parts})
+    net.save(tmp_path / "back.onnx", params)
+    for at in (0, 1, 2, -1):
+        feed = {"x": np.float32([7, 8, 9]), "at": np.array(at)}
+        right = theirs(m, feed | {"seq": parts})
+        for z, y in (net(params, *feed.values()), theirs(tmp_path / "back.onnx", feed)):
+            np.testing.assert_array_equal(z, right[0])
+            assert [e.tolist() for e in y] == [e.tolist() for e in right[1]]

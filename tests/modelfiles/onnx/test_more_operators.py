@@ -39,6 +39,31 @@ def test_values_of_boxes(tmp_path: Path, ratio: int, mode: str) -> None:
     check_both_ways(tmp_path, m, {k: v.astype(np.int64 if k == "at" else np.float32) for k, v in given.items()})
 
 
+def test_bins_of_a_box_are_rounded_once(tmp_path: Path) -> None:
+    """A third of seven, three times, is no more than seven."""
+    m = model(
+        [node("MaxRoiPool", ["x", "boxes"], ["y"], pooled_shape=[1, 3])],
+        {"x": ("float", [1, 1, 2, 40]), "boxes": ("float", [30, 5])},
+        {"y": ("float", [30, 1, 1, 3])},
+    )
+    x = np.arange(80, dtype=np.float32).reshape(1, 1, 2, 40)
+    boxes = np.float32([[0, 0, 0, end, 1] for end in range(30)])
+    check_both_ways(tmp_path, m, {"x": x, "boxes": boxes})
+
+
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_transposed_windows_of_the_same_length_at_any_length(tmp_path: Path, mode: str, width: int) -> None:
+    m = model(
+        [node("ConvTranspose", ["x", "w"], ["y"], strides=[2], auto_pad=mode)],
+        {"x": ("float", ["batch", 2, "length"])},
+        {"y": ("float", ["batch", 3, "longer"])},
+        {"w": normal(2, 3, width)},
+    )
+    net, _ = check_both_ways(tmp_path, m, {"x": normal(2, 2, 8)}, {"x": normal(1, 2, 5)})
+    assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
+
+
 def test_pooling_is_undone(tmp_path: Path) -> None:
     m = model(
         [

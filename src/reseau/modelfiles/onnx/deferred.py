@@ -18,12 +18,13 @@ from reseau.graph import Constant, Node, apply_op
 from reseau.modelfiles.onnx.class_maps import class_names, is_zip_map
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
 from reseau.modelfiles.onnx.importer import Importer, Listed
+from reseau.modelfiles.onnx.importer import Value as Foreign
 from reseau.modelfiles.onnx.node_order import read_by
 from reseau.modelfiles.onnx.tensors import type_name
 from reseau.ops.base import BATCH, Dim, Op, Shape
 from reseau.ops.lengths import word
 
-__all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs"]
+__all__ = ["WRITE", "Deferred", "Pick", "deferred_outputs", "type_of_list"]
 
 FEW = 64  # numbers that are kept beside the nodes that read them
 
@@ -76,12 +77,21 @@ class Deferred(Op):
 
 @dataclass(frozen=True)
 class Pick(Op):
-    """One of the outputs of a `Deferred`; its axes are known as far as the file declares them, if it is `ranked`."""
+    """One of the outputs of a `Deferred`.
+
+    Attributes:
+        place: Which of them.
+        lengths: Its axes, as far as the file declares them.
+        dtype: Its type.
+        ranked: Whether the file says how many axes it has.
+        listed: The type in base64 of one that is no array, but a sequence or an optional value: a list.
+    """
 
     place: int
     lengths: Shape
     dtype: str = "float"
     ranked: bool = True
+    listed: str = ""
 
     host: ClassVar[bool] = True
 
@@ -111,7 +121,9 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     protos = with_sequences(importer, late)
     made = {name for proto in protos for name in proto.output}
     read = [n for n in dict.fromkeys(n for p in protos for n in sorted(read_by(p))) if n not in made]
-    values = {name: importer.values[name] for name in read}
+    protos, values = with_lists(
+        protos, {name: importer.values[name] for name in read}, {i.name: i.type for i in model.graph.input}
+    )
     given = {name: node for name, node in values.items() if isinstance(node, Node)}
     # bounds and counts go with the part: as values of this graph they would have to fit into JAX's 32 bits
     inside = {name: importer.stored[node] for name, node in given.items() if few_numbers(importer, node)}
@@ -132,6 +144,35 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
         name: apply_op(named[name], given_by[read]) if name in named else given_by[read]
         for name, read in source.items()
     }
+
+
+def with_lists(
+    protos: Sequence[onnx.NodeProto], values: Mapping[str, Foreign | None], types: Mapping[str, onnx.TypeProto]
+) -> tuple[list[onnx.NodeProto], dict[str, Foreign | None]]:
+    """The nodes, before them those that put together the sequences that were given as numbers; and what they read.
+
+    Args:
+        protos: The nodes.
+        values: What they read.
+        types: The types of the graph's inputs, of which some are optional values.
+    """
+    before: list[onnx.NodeProto] = []
+    read: dict[str, Foreign | None] = {}
+    stack = list(values.items())
+    while stack:
+        name, value = stack.pop()
+        optional = types[name].optional_type.elem_type if name in types else onnx.TypeProto()
+        if not isinstance(value, Listed):
+            read[name] = value
+        elif optional.WhichOneof("value") is not None:
+            inside = [f"{name}_given"] if value.present else []
+            before.insert(0, helper.make_node("Optional", inside, [name], **({} if inside else {"type": optional})))
+            stack += ((one, value) for one in inside)
+        else:
+            parts = {f"{name}_{i}": entry for i, entry in enumerate(value.entries)}
+            before.insert(0, helper.make_node("SequenceConstruct" if parts else "SequenceEmpty", list(parts), [name]))
+            stack += parts.items()
+    return [*before, *protos], read
 
 
 def few_numbers(importer: Importer, node: Node) -> bool:
@@ -185,6 +226,8 @@ def declared_or_inferred(
 
 def picked(place: int, output: onnx.ValueInfoProto) -> Pick:
     """The operation that gives an output, which has no axes where nothing says how many."""
+    if output.type.WhichOneof("value") not in (None, "tensor_type"):
+        return Pick(place, (), ranked=False, listed=base64.b64encode(output.type.SerializeToString()).decode())
     said = output.type.tensor_type
     lengths: list[Dim] = []
     for i, dim in enumerate(said.shape.dim):
@@ -255,6 +298,12 @@ def renamed(proto: onnx.NodeProto, said: dict[str, str], label: str) -> onnx.Nod
 
 def write_pick(op: Pick, node: Node, w: Emitter) -> Value:
     return Value(w.label(node), plain(len(node.shape)))
+
+
+def type_of_list(node: Node) -> onnx.TypeProto | None:
+    """The type of an output that is no array."""
+    said = node.op.listed if isinstance(node.op, Pick) else ""
+    return onnx.TypeProto.FromString(base64.b64decode(said)) if said else None
 
 
 WRITE: Mapping[type[Op], WriteRule] = {Deferred: write_deferred, Pick: write_pick}

@@ -269,8 +269,6 @@ def walked(importer: Importer, graph: onnx.GraphProto) -> tuple[list[Node], dict
         if not tensor.name or tensor.name in scope:
             raise arrays.damaged(f"two initializers are called {tensor.name!r}")
         scope[tensor.name] = importer.initializer(tensor.name, arrays.read(tensor, f"initializer {tensor.name!r}"))
-    if graph.sparse_initializer:
-        raise arrays.damaged("it holds sparse initializers, which are not supported")
     inputs = []
     seen: set[str] = set()
     for declared in graph.input:

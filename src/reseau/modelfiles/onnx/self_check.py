@@ -94,7 +94,7 @@ def random_inputs(graph: Graph) -> list[np.ndarray]:
 
 def run_elsewhere(
     source: Path | onnx.ModelProto, written: Written, given: list[np.ndarray], graph: Graph
-) -> list[np.ndarray] | None:
+) -> list[Any] | None:
     """The outputs by onnxruntime; `None` where it is not installed or has no kernel for a type."""
     try:
         import onnxruntime
@@ -119,15 +119,16 @@ def run_elsewhere(
         return None  # inputs that are made up need not be ones that the graph can take: an index, a divisor
     # only what was read later may have other axes than it is known to have, and keeps them in order
     pairs = zip(map(as_array, outputs, graph.outputs), written.outputs, strict=True)
-    return [y.transpose(np.argsort(axes)) if y.ndim == len(axes) else y for y, axes in pairs]
+    return [
+        y.transpose(np.argsort(axes)) if isinstance(y, np.ndarray) and y.ndim == len(axes) else y for y, axes in pairs
+    ]
 
 
-def as_array(output: Any, node: Node) -> np.ndarray:
-    """An output of onnxruntime as the array that it stands for."""
+def as_array(output: Any, node: Node) -> Any:
+    """An output of onnxruntime as the array that it stands for; a sequence as it is."""
     if not isinstance(output, list):
         return np.asarray(output)
-    assert isinstance(node.op, ops.Identity)
-    return as_columns(output, node.op.columns)
+    return as_columns(output, node.op.columns) if isinstance(node.op, ops.Identity) else output
 
 
 def contiguous(array: np.ndarray) -> np.ndarray:
@@ -147,7 +148,7 @@ def feed(written: Written, given: list[np.ndarray]) -> dict[str, np.ndarray]:
     return feeds
 
 
-def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndarray]) -> list[np.ndarray] | None:
+def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndarray]) -> list[Any] | None:
     """The outputs by our own evaluation, in the precision of the parameters; nothing where the inputs do not fit.
 
     It runs once: the time goes into compilation, so that is what is spared.
@@ -183,7 +184,8 @@ def run_here(graph: Graph, params: Mapping[str, np.ndarray], given: list[np.ndar
                 op, values = n.op, [found[p] for p in n.parents]
                 assert op is not None
                 found[n] = op.once(*values) if isinstance(op, Deferred) else op.forward(*values)
-            return [np.asarray(found[n]) for n in graph.outputs]
+            outputs = [found[n] for n in graph.outputs]
+            return [y if isinstance(y, list) else np.asarray(y) for y in outputs]
         except (TypeError, ValueError, IndexError):
             return None
 
@@ -196,12 +198,19 @@ def coarsest(graph: Graph, params: Mapping[str, np.ndarray]) -> float:
     return TOLERANCE["float16"] if said & {"float16", "bfloat16"} else 0.0
 
 
-def compare(path: Path, graph: Graph, theirs: list[np.ndarray], ours: list[np.ndarray], coarse: float = 0.0) -> None:
+def compare(path: Path, graph: Graph, theirs: list[Any], ours: list[Any], coarse: float = 0.0) -> None:
     """Refuse where the outputs differ by more than rounding."""
-    comparable = [y.astype(np.float32) if y.dtype.kind == "V" else y for y in ours]  # V: bfloat16
-    for node, a, b in zip(graph.outputs, theirs, comparable, strict=True):
-        if a.shape != b.shape:
+    stack = list(zip(graph.outputs, theirs, ours, strict=True))
+    while stack:
+        node, a, b = stack.pop()
+        if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+            stack += ((node, *entries) for entries in zip(a, b, strict=True))
+            continue
+        if a is None and b is None:
+            continue
+        if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.shape != b.shape:
             raise other_value(path, graph, node)
+        b = b.astype(np.float32) if b.dtype.kind == "V" else b  # V: bfloat16
         if b.dtype.kind == "O":
             if a.tolist() != b.tolist():
                 raise other_value(path, graph, node)

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from reseau.disk import file_error
 from reseau.errors import ModelFileError
+from reseau.modelfiles.onnx.sparse import write_out
 from reseau.modelfiles.onnx.weights import Weights, without_weights
 
 __all__ = ["LARGEST_CONSTANT", "Arrays", "Budget", "budget_of", "open_model", "type_name"]
@@ -94,7 +95,12 @@ def open_model(path: Path) -> tuple[onnx.ModelProto, "Arrays"]:
             f"{path}: it holds no graph with outputs and an opset, so it is not an ONNX model\n"
             "  fix: give a whole .onnx file"
         )
-    return model, Arrays(path, len(raw), weights)
+    arrays = Arrays(path, len(raw), weights)
+    try:
+        write_out(model, budget_of(model, len(raw)).memory)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise arrays.damaged(str(error)) from error
+    return model, arrays
 
 
 class Arrays:

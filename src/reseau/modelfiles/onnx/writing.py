@@ -147,6 +147,8 @@ def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
     kind = w.kinds.get(value.name) or helper.np_dtype_to_tensor_dtype(w.dtype(node))
     if isinstance(node.op, ops.Identity) and as_maps(node, w.graph):
         return helper.make_value_info(value.name, maps_type(node.op.columns))
+    if (listed := deferred.type_of_list(node)) is not None:
+        return helper.make_value_info(value.name, listed)
     ranked = not isinstance(node.op, deferred.Pick) or node.op.ranked
     return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes] if ranked else None)
 

@@ -8,7 +8,7 @@ from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call, Needs, Rule
 from reseau.modelfiles.onnx.rules.encoders import named
-from reseau.modelfiles.onnx.rules.scores import labeled, transformed
+from reseau.modelfiles.onnx.rules.scores import labeled, regressed, transformed
 from reseau.ops.lengths import size, words_of
 
 __all__ = ["READ"]
@@ -47,7 +47,8 @@ def single(call: Call) -> Node:
 
 
 def linear_regressor(call: Call) -> Node:
-    return transformed(call, linear(call, single(call), call.attribute("targets", 1)))
+    scores = linear(call, single(call), call.attribute("targets", 1))
+    return regressed(call, scores, call.attribute("post_transform", "NONE"))
 
 
 def linear_classifier(call: Call) -> tuple[Node, Node]:

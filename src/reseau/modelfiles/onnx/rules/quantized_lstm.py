@@ -1,6 +1,7 @@
 """The LSTM whose weights are levels, and whose inputs and states are put on 256 levels of their own range."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.recurrent import (
     EVERY,
+    Activations,
     biases,
     entry,
     first_state,
@@ -19,6 +21,7 @@ from reseau.modelfiles.onnx.rules.recurrent import (
     joined_biases,
     last_state,
     led,
+    numbered,
     outputs_of,
     settings_of,
     steps_of,
@@ -40,12 +43,12 @@ def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
     On processors without VNNI it adds pairs of products with int8 weights in 16 bits.
     """
     ways = ways_of(call)
-    named = [str(n).lower() for n in call.attribute("activations") or ("Sigmoid", "Tanh", "Tanh") * len(ways)]
-    found = [one_way(call, i, reverse, tuple(named[3 * i : 3 * i + 3])) for i, reverse in enumerate(ways)]
+    cells = numbered(call, ("Sigmoid", "Tanh", "Tanh"), len(ways))
+    found = [one_way(call, i, reverse, cell) for i, (reverse, cell) in enumerate(zip(ways, cells, strict=True))]
     return tuple(join(list(one), axis) for one, axis in zip(zip(*found, strict=True), (1, 0, 0), strict=True))
 
 
-def one_way(call: Call, i: int, reverse: bool, activations: tuple[str, ...]) -> tuple[Node, Node, Node]:
+def one_way(call: Call, i: int, reverse: bool, way: Activations) -> tuple[Node, Node, Node]:
     """Hidden states of every step, the last one and the last cell state, each with an axis of length 1 for the way."""
     x, end = call[0], "_reverse" if i else ""
     (w, *w_grid), (r, *r_grid) = matrix(call, 1, 8, i, f"weight{end}"), matrix(call, 2, 10, i, f"state_weight{end}")
@@ -57,9 +60,9 @@ def one_way(call: Call, i: int, reverse: bool, activations: tuple[str, ...]) -> 
     hidden, cell = first_state(call, 5, i, units), first_state(call, 6, i, units)
     inputs = (x, w, r, b, c, hidden, lengths, cell, peep, *w_grid, *r_grid)
     clip = call.attribute("clip", 0.0) or float("inf")
-    settings = (activations, clip, reverse, bool(call.attribute("input_forget", 0)))
-    y = apply_op(ops.QuantizedLongShortCell(*settings), *inputs)
-    last = apply_op(ops.QuantizedLongShortCell(*settings, output=2), *inputs)
+    coupled = bool(call.attribute("input_forget", 0))
+    op = ops.QuantizedLongShortCell(way.names, clip, reverse, coupled, numbers=way.numbers)
+    y, last = apply_op(op, *inputs), apply_op(replace(op, output=2), *inputs)
     every = call.reshaped(y, (time, 1, batch, units))
     return every, last_state(call, y, reverse, call.get(4)), call.reshaped(last, (1, batch, units))
 
@@ -88,11 +91,12 @@ def write_cell(op: ops.QuantizedLongShortCell, node: Node, w: Emitter) -> Value:
         unless_zero(w, n, s, node) for n, s in ((hidden, (BATCH, units)), (cell, (BATCH, units)), (peep, peep.shape))
     ]
     names += [led(w, w.plain(n), n.shape, node) for n in grids]
-    outputs = outputs_of(op, node, w)
+    outputs, given, written = outputs_of(op, node, w)
     settings: dict[str, Any] = {**settings_of(op, units), "input_forget": int(op.coupled), "domain": DOMAIN}
     w.domains[DOMAIN] = 1
-    w.node("DynamicQuantizeLSTM", names, outputs, f"{label}/LSTM", settings)
-    return own(w, node, "Reshape", outputs[-1], w.axes_of([-1, units] if op.output == 2 else [0, -1, units]))
+    if not written:
+        w.node("DynamicQuantizeLSTM", names, outputs, f"{label}/LSTM", settings)
+    return own(w, node, "Reshape", given, w.axes_of([-1, units] if op.output == 2 else [0, -1, units]))
 
 
 def store_levels(w: Emitter, weight: Node, grid: list[Node]) -> str:

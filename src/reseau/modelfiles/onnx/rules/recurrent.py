@@ -1,7 +1,8 @@
 """Recurrent layers."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,11 +13,13 @@ from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, ow
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.ops.base import Op
 from reseau.ops.lengths import BATCH, Shape
+from reseau.ops.recurrent import NUMBERS
 
 __all__ = [
     "EVERY",
     "READ",
     "WRITE",
+    "Activations",
     "biases",
     "entry",
     "first_state",
@@ -24,12 +27,20 @@ __all__ = [
     "joined_biases",
     "last_state",
     "led",
+    "numbered",
     "outputs_of",
     "settings_of",
     "steps_of",
     "unless_zero",
     "ways_of",
 ]
+
+
+class Activations(NamedTuple):
+    """The activations of a cell by their names, and the two numbers of each."""
+
+    names: tuple[str, ...]
+    numbers: tuple[tuple[float, float], ...]
 
 
 LongShort = ops.LongShortCell | ops.QuantizedLongShortCell
@@ -39,22 +50,34 @@ EVERY = 2**31 - 1  # more steps than a sequence has: none is cut short
 
 def sequence(call: Call) -> tuple[Node | None, ...]:
     """RNN, GRU and LSTM, in one direction or both."""
-    cells = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
-    defaults = cells[call.kind]
+    defaults = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}[call.kind]
     ways = ways_of(call)
-    named = call.attribute("activations") or [*defaults] * len(ways)
+    cells = numbered(call, defaults, len(ways))
     x = call[0]
     if call.attribute("layout", 0):
         x = apply_op(ops.Transpose((1, 0, 2)), x)
-    outputs = [
-        one_way(call, i, x, reverse, tuple(n.lower() for n in named[i * len(defaults) : (i + 1) * len(defaults)]))
-        for i, reverse in enumerate(ways)
-    ]
+    outputs = [one_way(call, i, x, reverse, cell) for i, (reverse, cell) in enumerate(zip(ways, cells, strict=True))]
     joined = [join([o[k] for o in outputs], 1 if k == 0 else 0) for k in range(len(outputs[0]))]
     if call.attribute("layout", 0):
         axes = [(2, 0, 1, 3), (1, 0, 2), (1, 0, 2)]
         joined = [apply_op(ops.Transpose(a), y) for a, y in zip(axes, joined, strict=False)]
     return tuple(joined)
+
+
+def numbered(call: Call, defaults: tuple[str, ...], ways: int) -> list[Activations]:
+    """The activations of each direction; those that have numbers take the next ones of the lists, in their order."""
+    names = [str(n).lower() for n in call.attribute("activations") or defaults * ways]
+    first, second = iter(call.attribute("activation_alpha") or ()), iter(call.attribute("activation_beta") or ())
+    found: list[tuple[float, float]] = []
+    for name in names:
+        own = NUMBERS.get(name, ())
+        taken = [float(next(given, n)) for n, given in zip(own, (first, second), strict=False)]
+        a, b, *_ = (*taken, 0.0, 0.0)
+        found.append((a, b))
+    n, plain = len(defaults), not NUMBERS.keys() & set(names)
+    return [
+        Activations(tuple(names[i : i + n]), () if plain else tuple(found[i : i + n])) for i in range(0, n * ways, n)
+    ]
 
 
 def ways_of(call: Call) -> list[bool]:
@@ -63,7 +86,7 @@ def ways_of(call: Call) -> list[bool]:
     return ways[call.attribute("direction", "forward")]
 
 
-def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, ...]) -> list[Node]:
+def one_way(call: Call, i: int, x: Node, reverse: bool, cell: Activations) -> list[Node]:
     """Output of every step, the last hidden state and, for an LSTM, the last cell state, each with a leading axis."""
     units = int(call[2].shape[2])
     time, batch, _ = x.shape
@@ -76,21 +99,22 @@ def one_way(call: Call, i: int, x: Node, reverse: bool, activations: tuple[str, 
     more: tuple[Node, ...] = ()
     op: ops.PlainCell | ops.GatedCell | ops.LongShortCell
     if call.kind == "LSTM":
-        op = ops.LongShortCell(activations, clip, reverse, bool(call.attribute("input_forget", 0)))
+        op = ops.LongShortCell(cell.names, clip, reverse, bool(call.attribute("input_forget", 0)), numbers=cell.numbers)
         peep = entry(call, call[7], i) if call.get(7) is not None else call.like(np.zeros(3 * units))
         more = (first_state(call, 6, i, units), peep)
     elif call.kind == "GRU":
-        op = ops.GatedCell(activations, clip, reverse, bool(call.attribute("linear_before_reset", 0)))
+        op = ops.GatedCell(
+            cell.names, clip, reverse, bool(call.attribute("linear_before_reset", 0)), numbers=cell.numbers
+        )
     else:
-        op = ops.PlainCell(activations, clip, reverse)
+        op = ops.PlainCell(cell.names, clip, reverse, numbers=cell.numbers)
     inputs = (x, w, r, b, c, h, lengths, *more)
     y = apply_op(op, *inputs)
     found = [call.reshaped(y, (time, 1, batch, units))]
     if call.wants(1) or call.wants(2):
         found.append(last_state(call, y, reverse, call.get(4)))
-    if call.kind == "LSTM" and call.wants(2):
-        cell = apply_op(ops.LongShortCell(*activated(op), output=2), *inputs)
-        found.append(call.reshaped(cell, (1, batch, units)))
+    if isinstance(op, ops.LongShortCell) and call.wants(2):
+        found.append(call.reshaped(apply_op(replace(op, output=2), *inputs), (1, batch, units)))
     return found
 
 
@@ -98,12 +122,6 @@ def biases(call: Call, way: int, gates: int) -> tuple[Node, Node]:
     """The bias at the inputs and that at the states of one direction, or zeros."""
     both = entry(call, call[3], way) if call.get(3) is not None else call.like(np.zeros(2 * gates))
     return apply_op(ops.Slice(0, 0, gates), both), apply_op(ops.Slice(0, gates, 2 * gates), both)
-
-
-def activated(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell) -> tuple[tuple[str, ...], float, bool, bool]:
-    """The settings of a cell before the choice of its output."""
-    assert isinstance(op, ops.LongShortCell)
-    return op.activations, op.clip, op.reverse, op.coupled
 
 
 def last_state(call: Call, states: Node, reverse: bool, lengths: Node | None) -> Node:
@@ -144,36 +162,45 @@ def write_cell(op: ops.PlainCell | ops.GatedCell | ops.LongShortCell, node: Node
     inputs += [joined_biases(w, bias, state_bias, node), steps_of(w, lengths, x, node)]
     inputs.append(unless_zero(w, hidden, (BATCH, units), node))
     settings = settings_of(op, units)
-    outputs = [f"{label}/all"]
-    kind = "RNN"
+    outputs, written = [f"{label}/all"], False
+    kind, given = "RNN", outputs[0]
     if isinstance(op, ops.GatedCell):
         kind, settings["linear_before_reset"] = "GRU", int(op.reset_after)
     elif isinstance(op, ops.LongShortCell):
         kind, settings["input_forget"] = "LSTM", int(op.coupled)
         inputs += [unless_zero(w, cell[0], (BATCH, units), node), unless_zero(w, cell[1], cell[1].shape, node)]
-        outputs = outputs_of(op, node, w)
+        outputs, given, written = outputs_of(op, node, w)
     w.require(14)
-    w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
-    target = [0, -1, units] if outputs[0] else [-1, units]
-    return own(w, node, "Reshape", outputs[-1], w.axes_of(target))
+    if not written:
+        w.node(kind, inputs, outputs, f"{label}/{kind}", settings)
+    target = [-1, units] if isinstance(op, ops.LongShortCell) and op.output == 2 else [0, -1, units]
+    return own(w, node, "Reshape", given, w.axes_of(target))
 
 
 def settings_of(op: ops.PlainCell | ops.GatedCell | LongShort, units: int) -> dict[str, Any]:
     """What the cells say alike."""
     said: dict[str, Any] = {"hidden_size": units, "activations": [NAMES[a] for a in op.activations]}
+    for i, key in enumerate(("activation_alpha", "activation_beta")):
+        pairs = zip(op.activations, op.numbers, strict=True) if op.numbers else ()
+        numbers = [pair[i] for name, pair in pairs if len(NUMBERS.get(name, ())) > i]
+        said |= {key: numbers} if numbers else {}
     said |= {"direction": "reverse"} if op.reverse else {}
     return said | ({"clip": float(op.clip)} if np.isfinite(op.clip) else {})
 
 
-def outputs_of(op: LongShort, node: Node, w: Emitter) -> list[str]:
-    """The outputs of an LSTM, named where the node gives them."""
-    label = w.label(node)
+def outputs_of(op: LongShort, node: Node, w: Emitter) -> tuple[list[str], str, bool]:
+    """The outputs of an LSTM, the one that is this node's, and whether the node of the other has written both."""
     if op.output == 1:
         raise UnsupportedError(
-            f"node {label!r} gives the cell state of every step, which ONNX cannot say\n"
+            f"node {w.label(node)!r} gives the cell state of every step, which ONNX cannot say\n"
             "  fix: give the last one alone, or save to .safetensors"
         )
-    return ["", "", f"{label}/last"] if op.output == 2 else [f"{label}/all"]
+    other = next(
+        (n for n in w.graph.nodes if n.parents == node.parents and n.op == replace(op, output=2 - op.output)), None
+    )
+    every, last = (node, other) if op.output == 0 else (other, node)
+    names = ["" if every is None else f"{w.label(every)}/all", "", "" if last is None else f"{w.label(last)}/last"]
+    return names if last is not None else names[:1], names[op.output], other in w.values
 
 
 def joined_biases(w: Emitter, bias: Node, state_bias: Node, node: Node) -> str:
@@ -188,6 +215,8 @@ def steps_of(w: Emitter, lengths: Node, x: Node, node: Node) -> str:
     longest = x.shape[0] if isinstance(x.shape[0], int) else EVERY
     if isinstance(lengths.source, Constant) and int(lengths.source.value.min()) >= longest:
         return ""
+    if w.dtype(lengths) == np.int32:
+        return w.plain(lengths)
     return w.emit("Cast", w.plain(lengths), name=f"{w.label(node)}/steps", to=number_of("int32"))
 
 
@@ -203,7 +232,9 @@ def led(w: Emitter, name: str, shape: Shape, node: Node) -> str:
     return w.emit("Reshape", name, w.axes_of(lengths), name=f"{w.label(node)}/{name}")
 
 
-NAMES = {"relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign", "tanh": "Tanh"}
+SPELLED = "Affine Elu HardSigmoid LeakyRelu Relu ScaledTanh Sigmoid Softplus Softsign Tanh ThresholdedRelu"
+
+NAMES = {name.lower(): name for name in SPELLED.split()}
 
 READ: Mapping[str, Rule] = {"GRU": sequence, "LSTM": sequence, "RNN": sequence}
 

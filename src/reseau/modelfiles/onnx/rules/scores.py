@@ -9,7 +9,7 @@ from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.importer import Call
 from reseau.modelfiles.onnx.rules.encoders import named
 
-__all__ = ["labeled", "one_of_two", "transformed"]
+__all__ = ["labeled", "one_of_two", "regressed", "transformed"]
 
 
 def labeled(call: Call, whole: str) -> np.ndarray:
@@ -39,6 +39,11 @@ def transformed(call: Call, scores: Node, kind: str | None = None) -> Node:
     return scores
 
 
+def regressed(call: Call, scores: Node, kind: str) -> Node:
+    """The scores of a regressor, of which one alone is transformed by PROBIT only: onnxruntime leaves it as it is."""
+    return scores if scores.shape[-1] == 1 and kind != "PROBIT" else transformed(call, scores, kind)
+
+
 def probit(call: Call, p: Node, like: Any) -> Node:
     """The quantile of the normal law, by the approximation of Winitzki that onnxruntime computes."""
     one = call.constant(1, like)
@@ -49,16 +54,28 @@ def probit(call: Call, p: Node, like: Any) -> Node:
     return call.constant(np.sqrt(2), like) * apply_op(ops.Sign(), x) * apply_op(ops.Sqrt(), root)
 
 
-def one_of_two(call: Call, score: Node, labels: np.ndarray, shares: bool) -> tuple[Node, Node]:
-    """The label and both scores where there is one score (batch, 1) for two classes.
+def one_of_two(call: Call, score: Node, labels: np.ndarray, shares: bool, place: int | None) -> tuple[Node, Node]:
+    """The label and both scores where trees have one score (batch, 1) for two classes, as onnxruntime gives them.
 
-    `shares` says that scores are parts of 1, of which the second class has this one; else the sign decides.
+    Args:
+        call: The node.
+        score: The score.
+        labels: The two classes.
+        shares: Whether no leaf is below 0: scores are parts of 1 then, and a half decides, else 0.
+        place: The class whose score it is, while that of the other is 0; None where it stands for both.
     """
     like = call.importer.dtype(score)
     kind = call.attribute("post_transform", "NONE")
-    threshold = 0.5 if shares and kind == "NONE" else 0.0
     flat = apply_op(ops.ReshapeTo((score.shape[0],)), score)
-    second = apply_op(ops.Cast("int32"), apply_op(ops.Less(), call.constant(threshold, like), flat))
-    label = named(call, labels, second)
-    other = call.constant(1, like) - score if shares and kind == "NONE" else -score
-    return label, transformed(call, apply_op(ops.Concatenate(1), other, score))
+    above = apply_op(ops.Cast("int32"), apply_op(ops.Less(), call.constant(0.5 if shares else 0.0, like), flat))
+    zero = apply_op(ops.Multiply(), score, call.constant(0, like))
+    if place is not None:
+        both = transformed(call, apply_op(ops.Concatenate(1), *((zero, score) if place else (score, zero))))
+    elif kind == "PROBIT":
+        both = apply_op(ops.Concatenate(1), transformed(call, score), zero)
+    elif kind == "LOGISTIC":
+        both = transformed(call, apply_op(ops.Concatenate(1), -score, score))
+    else:
+        other = call.constant(1, like) - score if shares else -score
+        both = apply_op(ops.Concatenate(1), other, score)
+    return named(call, labels, above), both

@@ -4,7 +4,7 @@ The leaves are what training moves; where a row falls has no derivative.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import numpy_helper
@@ -16,7 +16,7 @@ from reseau.modelfiles.onnx.column_inputs import DOMAIN
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, number_of, own
 from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules.encoders import named
-from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, transformed
+from reseau.modelfiles.onnx.rules.scores import labeled, one_of_two, regressed, transformed
 from reseau.ops.base import Op
 
 __all__ = ["READ", "WRITE"]
@@ -45,6 +45,7 @@ class Forest:
         no: The node that follows where it does not.
         missing: Whether no number counts as holding.
         values: What each node gives for each target: zeros but at leaves.
+        said: Whether it gives anything, of which alone the least and the largest are taken.
         depth: The most comparisons on the way to a leaf.
     """
 
@@ -56,6 +57,7 @@ class Forest:
     no: np.ndarray
     missing: np.ndarray
     values: np.ndarray
+    said: np.ndarray
     depth: int
 
 
@@ -80,7 +82,15 @@ def grown(call: Call, forest: Forest, aggregate: str, base: Sequence[float]) -> 
     values = call.importer.initializer(name, forest.values.astype(call.importer.dtype(x)))
     given = apply_op(ops.Take(0), values, leaves)
     kinds: dict[str, Op] = {"SUM": ops.Sum((1,)), "AVERAGE": ops.Mean((1,)), "MIN": ops.Min((1,)), "MAX": ops.Max((1,))}
+    leaf = forest.yes == np.arange(len(forest.yes))
+    partial = aggregate in ("MIN", "MAX") and not forest.said[leaf].all()
+    if partial:
+        said = apply_op(ops.Take(0), call.constant(forest.said, np.bool_), leaves)
+        none = call.constant(np.inf if aggregate == "MIN" else -np.inf, call.importer.dtype(x))
+        given = apply_op(ops.Where(), said, given, none)
     y = apply_op(kinds[aggregate], given)
+    if partial:
+        y = apply_op(ops.Where(), apply_op(ops.Equal(), y, none), call.constant(0, call.importer.dtype(x)), y)
     return y + call.constant(np.asarray(base), call.importer.dtype(x)) if any(base) else y
 
 
@@ -169,7 +179,7 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
         )
         for branch in ("true", "false")
     )
-    values = np.zeros((n, targets), np.float64)
+    values, said = np.zeros((n, targets), np.float64), np.zeros((n, targets), bool)
     leaves = zip(
         *(call.attributes[f"{prefix}_{k}"] for k in ("treeids", "nodeids", column)),
         either(call, f"{prefix}_weights").tolist(),
@@ -177,6 +187,7 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
     )
     for tree, node, target, weight in leaves:
         values[where[tree, node], target] += weight
+        said[where[tree, node], target] = True
     aimed = np.zeros(n, bool)
     aimed[yes[~leaf]] = aimed[no[~leaf]] = True
     roots = here[~aimed]
@@ -189,6 +200,7 @@ def listed_forest(call: Call, prefix: str, column: str, targets: int) -> Forest:
         no=no,
         missing=np.asarray(call.attribute("nodes_missing_value_tracks_true") or [0] * n, bool) & ~leaf,
         values=values,
+        said=said,
         depth=depth_of(roots, yes, no),
     )
 
@@ -199,7 +211,7 @@ def tree_regressor(call: Call) -> Node:
     reached = set(call.attributes["target_ids"])  # a target without a leaf is 0, whatever its base
     base = [b if i in reached else 0.0 for i, b in enumerate(either(call, "base_values").tolist())]
     y = grown(call, forest, call.attribute("aggregate_function", "SUM"), base)
-    return transformed(call, singles(call, y))
+    return regressed(call, singles(call, y), call.attribute("post_transform", "NONE"))
 
 
 def singles(call: Call, y: Node) -> Node:
@@ -214,9 +226,11 @@ def tree_classifier(call: Call) -> tuple[Node, Node]:
     if len(labels) == 2 and len(set(classes)) == 1:  # one score for both classes
         forest = listed_forest(call, "class", "ids", max(classes) + 1)
         values = forest.values[:, max(classes) :]
-        forest = Forest(**{**vars(forest), "values": values})
-        score = singles(call, grown(call, forest, "SUM", base[-1:]))
-        return one_of_two(call, score, labels, bool((values >= 0).all()))
+        forest = replace(forest, values=values)
+        place = max(classes)
+        score = singles(call, grown(call, forest, "SUM", base[place : place + 1]))
+        alone = place == 1 or len(base) == 2
+        return one_of_two(call, score, labels, bool((values >= 0).all()), place if alone else None)
     forest = listed_forest(call, "class", "ids", len(labels))
     scores = singles(call, grown(call, forest, "SUM", base))
     best = apply_op(ops.ArgMax(1), scores)
@@ -249,8 +263,9 @@ def tree_ensemble(call: Call) -> Node:
             for table, entry in ((feature, feature[i]), (split, value), (sign, "=="), (yes, yes[i]), (no, otherwise)):
                 table.append(entry)
             missing.append(missing[i])
-    values = np.zeros((len(yes), targets))
+    values, given = np.zeros((len(yes), targets)), np.zeros((len(yes), targets), bool)
     values[np.arange(inner, inner + leaves), said["leaf_targetids"]] = said["leaf_weights"]
+    given[np.arange(inner, inner + leaves), said["leaf_targetids"]] = True
     roots = said["tree_roots"]
     forest = Forest(
         roots=roots,
@@ -261,11 +276,12 @@ def tree_ensemble(call: Call) -> Node:
         no=np.array(no),
         missing=np.array(missing, bool),
         values=values,
+        said=given,
         depth=depth_of(roots, np.array(yes), np.array(no)),
     )
     aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[call.attribute("aggregate_function", 1)]
     kinds = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
-    return transformed(call, grown(call, forest, aggregate, ()), kinds[call.attribute("post_transform", 0)])
+    return regressed(call, grown(call, forest, aggregate, ()), kinds[call.attribute("post_transform", 0)])
 
 
 MEMBER = "in"

@@ -81,7 +81,7 @@ def classifier(call: Call) -> tuple[Node, Node]:
     )
     label = named(call, labels, apply_op(ops.ArgMax(1), votes))
     if call.attribute("prob_a"):
-        return label, probabilities(call, duels, pairs, len(counts))
+        return label, transformed(call, probabilities(call, duels, pairs, len(counts)))
     if len(counts) == 2:
         return label, both_scores(call, duels)
     return label, transformed(call, duels)

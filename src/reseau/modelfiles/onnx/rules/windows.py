@@ -84,11 +84,13 @@ def conv_transpose(call: Call) -> Node:
     longer = tuple(call.attribute("output_padding") or (0,) * rank)
     grown = call.attribute("output_shape")
     mode = call.attribute("auto_pad", "NOTSET")
-    if grown is None and mode in ("SAME_UPPER", "SAME_LOWER"):
-        grown = [n * s for n, s in zip(call.known(call[0].shape[2:]), stride, strict=True)]
-    if grown is not None:
-        axes = zip(call.known(call[0].shape[2:]), stride, extent, longer, grown[-rank:], strict=True)
-        totals = [(n - 1) * s + o + e - m for n, s, e, o, m in axes]
+    same = mode in ("SAME_UPPER", "SAME_LOWER")
+    if grown is not None or same:
+        if grown is None:  # windows shorter than a stride reach less far, and nothing is added
+            totals = [max(e + o - s, 0) for s, e, o in zip(stride, extent, longer, strict=True)]
+        else:
+            axes = zip(call.known(call[0].shape[2:]), stride, extent, longer, grown[-rank:], strict=True)
+            totals = [(n - 1) * s + o + e - m for n, s, e, o, m in axes]
         smaller = [(t // 2, t - t // 2) for t in totals]
         pads = smaller if mode == "SAME_UPPER" else [(b, a) for a, b in smaller]
     else:
