@@ -36,6 +36,10 @@ def read(
     Axes that the file only names stay words: a call gives them their numbers. Numbers have the types that the file
     declares, and a network with whole or real numbers of 64 bits computes in 64 bits.
 
+    Where onnxruntime gives a map from classes to scores for each row (`ZipMap`), the output is an array with a column
+    for each class, in the file's order: columns have derivatives. `write` makes maps of them again. A sequence of as
+    many entries as the data say is a list.
+
     Args:
         path: The file.
         fixed: Values of inputs that the graph uses as shapes or settings; they are inputs no more.

@@ -82,49 +82,55 @@ def two_kinds(X: np.ndarray, y: np.ndarray, **changes: object) -> rs.tabular.Tab
     return fit_table(rs.data.from_arrays(X, y).fitted(), settings=settings, progress=False)
 
 
-def test_members_of_two_kinds_hold_out_the_same_rows_and_are_averaged(tmp_path, monkeypatch) -> None:
-    def clearly_fewer(task: TableTask, result: rs.FitResult, number: int) -> np.ndarray:
-        each = np.where(np.arange(len(task.parts[number])) % 3 == 0, 1.0, -1.0)
-        return each if task.shape.activation == "mish" else 0 * each
-
-    monkeypatch.setattr(TableTask, "mistakes", clearly_fewer)
+def test_two_kinds_count_as_makes_the_loss_on_rows_that_both_held_out_least(tmp_path) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 3)).astype(np.float32)
     X[:, 2] = np.round(X[:, 2])
-    found = two_kinds(X, X @ [1.0, -2.0, 0.5] + rng.standard_normal(300) * 3, members=4)
+    y = X @ [1.0, -2.0, 0.5] + np.floor(3 * X[:, 0]) + rng.standard_normal(300)
+    found = two_kinds(X, y, members=4)
     assert [np.array_equal(found.held_out[i], found.held_out[i + 1]) for i in range(3)] == [True, False, False]
     assert sorted(found.trained.graph.states) == ["features.center", "features.factor"]  # stored once for both
-    recipe, unit = rs.data.from_arrays(X, X[:, 0]).recipe, found.trained
+    recipe, unit = rs.data.from_arrays(X, y).recipe, found.trained
     kinds = replace(QUICK, alternate=True, members=4).kinds
     assert [k.activation for k in kinds] == ["relu", "mish"]
     each = [np.asarray(member_network(recipe, X, kinds[i == 1])(r.params, X)) for i, r in enumerate(found.members)]
+    target, held = (y - y.mean()) / y.std(), found.held_out[0]
+    errors = {
+        s: np.mean(((1 - s) * each[0][held, 0] + s * each[1][held, 0] - target[held]) ** 2)
+        for s in (0, 0.25, 0.5, 0.75, 1)
+    }
+    share = min(errors, key=errors.__getitem__)
+    assert 0 < share < 1
+    wanted = (1 - share) * np.mean([each[0], *each[2:]], 0) + share * each[1]
+    wanted = np.clip(wanted, target.min(), target.max())
     own = {name: found.params[name] for name in unit.graph.stored}
-    np.testing.assert_allclose(unit(own, X), np.mean(each, 0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(unit(own, X), wanted, rtol=1e-4, atol=1e-4)
     found.network.save(tmp_path / "two.onnx", found.params)
     session = onnxruntime.InferenceSession(tmp_path / "two.onnx", providers=["CPUExecutionProvider"])
     (by_onnx,) = session.run(None, {session.get_inputs()[0].name: X})
     np.testing.assert_allclose(by_onnx, found.network(found.params, X), rtol=1e-3, atol=1e-3)
 
 
-def test_a_kind_that_is_clearly_worse_is_left_out() -> None:
-    X = np.random.default_rng(0).uniform(-1, 1, (600, 1))
-    steps = np.floor(X[:, 0] * 12) % 2  # which intervals say at once, and a smooth layer of 30 epochs does not
-    found = two_kinds(X, steps + 0.1 * X[:, 0], members=4, epochs=60)
-    assert len(found.members) == 3  # one was of the other kind
-    assert len({found.network.graph.by_name[f"member{i} active1"].op for i in (1, 2, 3)}) == 1
-    held = np.concatenate(found.held_out)
-    assert len(held) == len(set(held))
+def test_kinds_of_classes_share_the_probability(monkeypatch) -> None:
+    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (0.25,))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 2))
+    y = (X[:, 0] > X[:, 1]).astype(np.int32)
+    table = Table(X, y, Recipe((2,), "y", ("a", "b")))
+    settings = replace(QUICK, held_out=0.2, epochs=4, alternate=True)
+    found = fit_table(table, settings=settings, progress=False)
+    each = []
+    for result, kind in zip(found.members, (0, 1, 0), strict=True):
+        logits = np.asarray(member_network(table.recipe, X, settings.kinds[kind])(result.params, X), float)
+        each.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+    wanted = 0.375 * each[0] + 0.25 * each[1] + 0.375 * each[2]
+    np.testing.assert_allclose(np.exp(np.asarray(found.network(found.params, X), float)), wanted, rtol=1e-3, atol=1e-5)
 
 
-def test_a_kind_with_more_mistakes_does_not_stay_and_leaves_no_trace(monkeypatch) -> None:
+def test_a_kind_that_does_not_count_leaves_no_trace(monkeypatch) -> None:
+    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (0.0,))
     X = np.random.default_rng(0).standard_normal((200, 2))
     table = rs.data.from_arrays(X, X[:, 0]).fitted()
-
-    def told(task: TableTask, result: rs.FitResult, number: int) -> np.ndarray:
-        every_second = np.arange(len(task.parts[number])) % 2
-        return every_second + 0.01 if task.shape.activation == "mish" else every_second[::-1]
-
-    monkeypatch.setattr(TableTask, "mistakes", told)
     settings = replace(QUICK, held_out=0.2, epochs=4, members=3, alternate=True)
     found = fit_table(table, settings=settings, progress=False)
     alone = fit_table(table, settings=replace(settings, members=2, alternate=False), progress=False)
@@ -133,14 +139,20 @@ def test_a_kind_with_more_mistakes_does_not_stay_and_leaves_no_trace(monkeypatch
         np.testing.assert_array_equal(value, found.params[name])
 
 
-def test_where_the_second_kind_alone_stays_its_settings_are_told(monkeypatch) -> None:
-    def told(task: TableTask, result: rs.FitResult, number: int) -> np.ndarray:
-        return np.full(len(task.parts[number]), float(task.shape.activation == "relu"))
-
-    monkeypatch.setattr(TableTask, "mistakes", told)
+def test_where_the_second_kind_alone_counts_its_settings_are_told(monkeypatch) -> None:
+    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (1.0,))
     X = np.random.default_rng(0).standard_normal((100, 2))
     found = two_kinds(X, X[:, 0], members=3, epochs=4)
-    assert (found.settings.activation, found.settings.intervals, found.settings.members) == ("mish", 0, 2)
+    assert (found.settings.activation, found.settings.intervals, found.settings.members) == ("mish", 0, 1)
+
+
+def test_rows_of_no_weight_do_not_decide_how_much_a_kind_counts() -> None:
+    X = np.random.default_rng(0).standard_normal((40, 2))
+    weight = np.repeat([1.0, 0.0], 20)
+    task = TableTask(rs.data.from_arrays(X, X[:, 0]).fitted(), replace(QUICK, held_out=0.5, members=2), 0, weight)
+    held = task.parts[0]
+    predicted = np.where(weight[held, None] > 0, task.target[held, None], 9.0)
+    assert task.loss_of(predicted, 0) == pytest.approx(0)
 
 
 def test_the_same_seed_gives_the_same_bits(regression) -> None:
@@ -198,7 +210,7 @@ def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> No
     totals = [p.members * p.epochs for p in plans]
     assert totals == sorted(totals)
     assert plans[-1].members == 8
-    assert all(p.alternate == (p.members == 8) for p in plans)
+    assert all(p.alternate == (p.members > 1) for p in plans)
     rows = [settings_for(n, 2, work) for n in (500, 5_000, 50_000)]
     assert [p.members for p in rows] == sorted((p.members for p in rows), reverse=True)
     with pytest.raises(DataError, match="fix: a positive number"):

@@ -129,7 +129,9 @@ def first_values(
     return params
 
 
-def joined(members: Sequence[Network], target: tuple[float, float, float, float] | None) -> tuple[Network, Network]:
+def joined(
+    members: Sequence[Network], shares: np.ndarray, target: tuple[float, float, float, float] | None
+) -> tuple[Network, Network]:
     """Members over one input, and their mean: the network with the scores that a loss reads, and the kept one.
 
     The mean is that of the probabilities, whose logarithm is the score; or of the numbers, kept within the range of
@@ -137,6 +139,7 @@ def joined(members: Sequence[Network], target: tuple[float, float, float, float]
 
     Args:
         members: The network of each member.
+        shares: What each of them counts in the mean; their sum is 1.
         target: Mean, deviation, least and largest of the training targets; nothing for classes.
     """
     count, x = len(members), members[0].graph.inputs[0]
@@ -146,15 +149,15 @@ def joined(members: Sequence[Network], target: tuple[float, float, float, float]
         if count == 1:
             scores = each[0]
         else:
-            stacked = concatenate([reshape(log_softmax(s), (1, classes)) for s in each], 1)
-            scores = log_sum_exp(stacked, 1) - log(count)
+            logs = [log_softmax(one) + log(share) for one, share in zip(each, shares, strict=True)]
+            scores = log_sum_exp(concatenate([reshape(one, (1, classes)) for one in logs], 1), 1)
         net = Network(x, scores)
         return net, net
     mean, deviation, least, largest = target
-    total = each[0]
-    for one in each[1:]:
-        total = total + one
-    standardized = clip(total / float(count), (least - mean) / deviation, (largest - mean) / deviation)
+    total = each[0] * float(shares[0])
+    for one, share in zip(each[1:], shares[1:], strict=True):
+        total = total + one * float(share)
+    standardized = clip(total, (least - mean) / deviation, (largest - mean) / deviation)
     return Network(x, standardized), Network(x, in_unit(standardized, mean, deviation))
 
 

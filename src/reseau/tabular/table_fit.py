@@ -24,7 +24,7 @@ from reseau.training import FitResult
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
 FEWEST_ROWS = 10
-CLEARLY, SURELY = 2.0, 3.0  # standard errors: the second kind is worse, or stays; the first goes
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second kind in the prediction
 SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
@@ -122,12 +122,11 @@ def averaged(
         if ended is not None:
             return _joined([Member(task, 0, ended)], settings, began)
         seconds = left
-    kinds = task.kinds if settings.members == task.shape.members else (task,)  # for two there has to be time
     for i in range(settings.members):
         spent = sum(m.result.seconds for m in trained)
         if seconds is not None and i and seconds - spent < spent / i / 2:
             break  # the time does not suffice for half of another member
-        kind, part = _next(kinds, trained)
+        kind, part = _next(task.kinds, trained)
         if part == len(kind.parts):
             break
         result = kind.train(
@@ -140,12 +139,7 @@ def averaged(
         trained.append(Member(kind, part, result))
         if result.stopped in ("interrupted", "time"):
             break
-        if len(kinds) > 1 and kind is kinds[-1]:
-            kinds = _good_enough(kinds, trained, ended=False)
-    cut = trained[-1].result.stopped in ("interrupted", "time")  # what was cut tells of that, and is not compared
-    if len(kinds) > 1 and not cut and any(m.kind is kinds[1] for m in trained):
-        kinds = _good_enough(kinds, trained, ended=True)
-    return _joined([m for m in trained if any(m.kind is kind for kind in kinds)], settings, began)
+    return _joined(trained, settings, began)
 
 
 class Member(NamedTuple):
@@ -163,26 +157,33 @@ def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableT
     return kinds[which], counts[which]
 
 
-def _good_enough(kinds: Sequence[TableTask], trained: Sequence[Member], *, ended: bool) -> tuple[TableTask, ...]:
-    """The kinds that are trained further, or that stay where training has ended.
+def _shares(members: Sequence[Member]) -> np.ndarray:
+    """What each member counts in the prediction.
 
-    The second kind is trained while it does not make clearly more mistakes, and stays in the end if it makes clearly
-    fewer. The first goes where it makes more by even more: a kind of much variance gains more by the mean of members
-    than the mistakes of each alone say.
+    Members of one kind count alike; of two kinds, as much as makes the loss least on the rows that members of both
+    kinds held out. A member that the clock or Ctrl-C cut short says nothing about its kind: then all count alike.
     """
-    first, second = ([m for m in trained if m.kind is kind] for kind in kinds)
-    both = zip(first, second, strict=False)  # members of both kinds hold out the parts in the same order
-    more = np.concatenate([b.kind.mistakes(b.result, b.part) - a.kind.mistakes(a.result, a.part) for a, b in both])
-    errors = more.sum() / max(float(np.sqrt(np.sum(more**2))), np.finfo(np.float64).tiny)
-    if errors < -SURELY:
-        return (kinds[1],)
-    return (kinds[0],) if errors > (-CLEARLY if ended else CLEARLY) else tuple(kinds)
+    first = [m for m in members if m.kind is members[0].kind]
+    second = [m for m in members if m.kind is not members[0].kind]
+    if not second or members[-1].result.stopped in ("interrupted", "time"):
+        return np.full(len(members), 1 / len(members))
+    losses = np.zeros(len(SHARES))
+    for a, b in zip(first, second, strict=False):  # members of both kinds hold out the parts in the same order
+        of_a, of_b = (m.kind.predicted(m.result, m.part) for m in (a, b))
+        losses += [a.kind.loss_of((1 - share) * of_a + share * of_b, a.part) for share in SHARES]
+    share = SHARES[int(losses.argmin())]
+    each = {False: (1 - share) / len(first), True: share / len(second)}
+    return np.array([each[m.kind is not members[0].kind] for m in members])
 
 
-def _joined(members: Sequence[Member], settings: TableSettings, began: float) -> TableFit:
-    """The members in one network, those that learned nothing as the mean of the targets."""
-    results = [m.kind.at_least_the_mean(m.result, m.part) for m in members]
-    without = sum(new is not m.result for new, m in zip(results, members, strict=True))
+def _joined(trained: Sequence[Member], settings: TableSettings, began: float) -> TableFit:
+    """The members that count in one network, those that learned nothing as the mean of the targets."""
+    better = [m._replace(result=m.kind.at_least_the_mean(m.result, m.part)) for m in trained]
+    shares = _shares(better)
+    counting = [i for i, share in enumerate(shares) if share]
+    members, shares = [better[i] for i in counting], shares[counting]
+    results = [m.result for m in members]
+    without = sum(better[i].result is not trained[i].result for i in counting)
     if without:
         warnings.warn(
             f"{without} of {len(results)} members are no better than the mean of the target on the rows that they held "
@@ -190,14 +191,14 @@ def _joined(members: Sequence[Member], settings: TableSettings, began: float) ->
             stacklevel=4,
         )
     networks, task = [m.kind.member for m in members], members[0].kind
-    trained, kept = joined(networks, task.unit)
+    scores, kept = joined(networks, shares, task.unit)
     params = kept.init(task.seed) | named_apart(networks, [r.params for r in results])
     shape = task.shape  # that of the second kind where it alone stayed
     done = replace(
         settings, members=len(results), intervals=shape.intervals, waves=shape.waves, activation=shape.activation
     )
     held_out = tuple(m.kind.parts[m.part] for m in members)
-    return TableFit(kept, trained, params, done, tuple(results), held_out, time.perf_counter() - began)
+    return TableFit(kept, scores, params, done, tuple(results), held_out, time.perf_counter() - began)
 
 
 def check_table(table: Table) -> None:

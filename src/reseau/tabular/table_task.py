@@ -7,6 +7,7 @@ from os import PathLike
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.special import softmax
 
 from reseau.batches import Shuffled
 from reseau.data.splits import split
@@ -140,12 +141,20 @@ class TableTask:
             progress=progress,
         )
 
-    def mistakes(self, result: FitResult, number: int) -> np.ndarray:
-        """The weighted squared error of each row that a member held out, or 1 for a wrong class."""
+    def predicted(self, result: FitResult, number: int) -> np.ndarray:
+        """The probabilities of the classes, or the standardized number, of each row that a member held out."""
+        scores = np.asarray(self.member.in_blocks(result.params, self.table.features[self.parts[number]]), np.float64)
+        return softmax(scores, axis=1) if self.table.classes else scores
+
+    def loss_of(self, predicted: np.ndarray, number: int) -> float:
+        """Of predictions for the rows of a part: the weighted sum of squared errors, or of minus log probabilities."""
         held = self.parts[number]
-        scores = np.asarray(self.member.in_blocks(result.params, self.table.features[held]))
-        wrong = scores.argmax(1) != self.target[held] if self.table.classes else (scores[:, 0] - self.target[held]) ** 2
-        return wrong * (1.0 if self.sample_weight is None else self.sample_weight[held])
+        if self.table.classes:
+            right = predicted[np.arange(len(held)), self.target[held].astype(int)]
+            each = -np.log(np.maximum(right, np.finfo(np.float32).tiny))
+        else:
+            each = (predicted[:, 0] - self.target[held]) ** 2
+        return float(each @ (np.ones(len(held)) if self.sample_weight is None else self.sample_weight[held]))
 
     def at_least_the_mean(self, result: FitResult, number: int) -> FitResult:
         """The member, or where the mean of the targets does better on the rows that it held out, one that gives it."""
