@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import reseau as rs
 from reseau import ops
 from reseau.ops import Op
 
@@ -145,3 +146,16 @@ def test_embedding_shows_an_index_out_of_range_as_nan_and_trains_no_row_by_it() 
     np.testing.assert_array_equal(y, [[4, 5], [np.nan, np.nan], [np.nan, np.nan]])
     _, found = ops.Embedding().backward(jnp.ones_like(y), y, indices, table)
     np.testing.assert_array_equal(found, [[0, 0], [0, 0], [1, 1]])
+
+
+def test_softmax_of_large_equal_products_is_even(optimized) -> None:
+    x = rs.input("x", 1000)
+    draws = np.random.default_rng(0).random((12, 2))
+    for scale, value in draws * [0.01, 1e25]:
+        h = x * float(scale)
+        net = rs.Network(x, [rs.softmax(h), rs.log_softmax(h), rs.log_sum_exp(h, 1)])
+        rows = np.full((1, 1000), value)
+        shares, logs, total = (np.asarray(y) for y in net({}, rows))
+        np.testing.assert_allclose(shares, 0.001, rtol=1e-5)
+        np.testing.assert_allclose(logs, -np.log(1000), rtol=1e-5)
+        np.testing.assert_allclose(total, value * scale, rtol=1e-5)
