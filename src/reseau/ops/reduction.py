@@ -200,7 +200,8 @@ def less(x: Array, largest: Array) -> Array:
     Where an entry is a product, XLA would subtract from the product that is not rounded, in one instruction: with equal
     entries of 1e10 that gives up to 500 in place of 0, and softmax no number. No finite entry is changed here.
     """
-    return jnp.minimum(x, jnp.finfo(x.dtype).max) - largest
+    most = jnp.finfo(x.dtype).max  # type: ignore[no-untyped-call]
+    return jnp.minimum(x, most) - largest
 
 
 def shared(op: Reduction, g: Array, y: Array, x: Array) -> Array:
