@@ -159,3 +159,8 @@ def test_softmax_of_large_equal_products_is_even(optimized) -> None:
         np.testing.assert_allclose(shares, 0.001, rtol=1e-5)
         np.testing.assert_allclose(logs, -np.log(1000), rtol=1e-5)
         np.testing.assert_allclose(total, value * scale, rtol=1e-5)
+
+
+def test_softmax_of_nothing_is_nothing() -> None:
+    assert ops.LogSumExp((1,)).forward(jnp.zeros((2, 0))).tolist() == [-np.inf, -np.inf]
+    assert ops.Softmax().forward(jnp.zeros((2, 0))).shape == ops.LogSoftmax().forward(jnp.zeros((2, 0))).shape == (2, 0)

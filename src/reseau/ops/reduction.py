@@ -95,7 +95,7 @@ class LogSumExp(Reduction):
     axes: Axes = (-1,)
 
     def forward(self, x: Array) -> Array:
-        largest = jnp.max(x, self.axes, keepdims=True)
+        largest = jnp.max(x, self.axes, keepdims=True, initial=-jnp.inf)
         shift = jnp.where(jnp.isfinite(largest), largest, 0)
         y = jnp.log(jnp.sum(jnp.exp(less(x, shift)), self.axes, keepdims=True)) + shift
         return y if self.keepdims else jnp.squeeze(y, self.axes)
@@ -122,7 +122,7 @@ class Softmax(Op):
         return x
 
     def forward(self, x: Array) -> Array:
-        shares = jnp.exp(less(x, jnp.max(x, self.axis, keepdims=True)))
+        shares = jnp.exp(less(x, jnp.max(x, self.axis, keepdims=True, initial=-jnp.inf)))
         return shares / jnp.sum(shares, self.axis, keepdims=True)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
@@ -146,7 +146,7 @@ class LogSoftmax(Op):
         return x
 
     def forward(self, x: Array) -> Array:
-        shifted = less(x, jnp.max(x, self.axis, keepdims=True))
+        shifted = less(x, jnp.max(x, self.axis, keepdims=True, initial=-jnp.inf))
         return shifted - jnp.log(jnp.sum(jnp.exp(shifted), self.axis, keepdims=True))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
