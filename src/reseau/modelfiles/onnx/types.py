@@ -79,7 +79,8 @@ def type_of(op: Op, shapes: Sequence[Shape], types: Sequence[Type]) -> Type:
         jax.ShapeDtypeStruct([n if isinstance(n, int) else STAND_IN for n in shape], dtype)
         for shape, dtype in zip(shapes, types, strict=True)
     ]
-    with jax.enable_x64(any(np.dtype(t).itemsize == 8 for t in types)):  # where JAX is not asked to, it narrows them
+    wide = jax.config.values["jax_enable_x64"] or any(np.dtype(t).itemsize == 8 for t in types)
+    with jax.enable_x64(wide):  # where JAX is not asked to, it narrows them
         try:
             return np.dtype(jax.eval_shape(op.forward, *stand_ins).dtype)
         except (TypeError, ValueError):
