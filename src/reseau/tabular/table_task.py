@@ -7,7 +7,6 @@ from os import PathLike
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.special import softmax
 
 from reseau.batches import Shuffled
 from reseau.data.splits import split
@@ -143,8 +142,9 @@ class TableTask:
 
     def predicted(self, result: FitResult, number: int) -> np.ndarray:
         """The probabilities of the classes, or the standardized number, of each row that a member held out."""
-        scores = np.asarray(self.member.in_blocks(result.params, self.table.features[self.parts[number]]), np.float64)
-        return softmax(scores, axis=1) if self.table.classes else scores
+        scores = np.asarray(self.member.in_blocks(result.params, self.table.features[self.parts[number]]))
+        logs = loss_for(self.shape, len(self.table.classes)).log_probabilities(scores)
+        return scores.astype(np.float64) if logs is None else np.exp(logs)
 
     def loss_of(self, predicted: np.ndarray, number: int) -> float:
         """Of predictions for the rows of a part: the weighted sum of squared errors, or of minus log probabilities."""
