@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from reseau.errors import DataError
@@ -264,3 +264,28 @@ def test_a_sequence_that_is_given_and_one_that_comes_out(tmp_path: Path, optiona
         for z, y in (net(params, *feed.values()), theirs(tmp_path / "back.onnx", feed)):
             np.testing.assert_array_equal(z, right[0])
             assert [e.tolist() for e in y] == [e.tolist() for e in right[1]]
+
+
+def test_arrays_beside_the_file_that_a_branch_reads(tmp_path: Path) -> None:
+    """The branch that data choose is read when they come, and its arrays with the file."""
+    branches = []
+    for name in ("then", "otherwise"):
+        weight = numpy_helper.from_array(RNG.normal(size=(4, 3)).astype(np.float32), f"w {name}")
+        (tmp_path / f"{name}.bin").write_bytes(bytes(16) + weight.raw_data)
+        weight.ClearField("raw_data")
+        weight.data_location = TensorProto.EXTERNAL
+        for key, said in (("location", f"{name}.bin"), ("offset", "16"), ("length", "48")):
+            weight.external_data.add(key=key, value=said)
+        product = node("MatMul", ["x", f"w {name}"], [name])
+        branches.append(helper.make_graph([product], name, [], [declared(name, "float", None)], [weight]))
+    m = model(
+        [node("If", ["k"], ["y"], then_branch=branches[0], else_branch=branches[1])],
+        {"x": ("float", ["batch", 4]), "k": ("bool", [])},
+        {"y": ("float", ["batch", 3])},
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(m.SerializeToString())
+    net, params = rs.load(path)
+    for truth in (True, False):
+        given = {"x": RNG.normal(size=(2, 4)).astype(np.float32), "k": np.array(truth)}
+        agree(net(params, given["x"], given["k"]), theirs(path, given))

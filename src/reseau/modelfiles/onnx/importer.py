@@ -208,7 +208,7 @@ class Importer(Known):
     expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Value | None]]"
     reading: Reading
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
+    functions: Mapping[tuple[str, str, str], onnx.FunctionProto] = field(default_factory=dict)
     blanks: bool = False
     defers: bool = False
     lenient: bool = False
