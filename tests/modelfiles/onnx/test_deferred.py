@@ -289,3 +289,27 @@ def test_arrays_beside_the_file_that_a_branch_reads(tmp_path: Path) -> None:
     for truth in (True, False):
         given = {"x": RNG.normal(size=(2, 4)).astype(np.float32), "k": np.array(truth)}
         agree(net(params, given["x"], given["k"]), theirs(path, given))
+
+
+def test_the_mean_of_no_rows_is_0(tmp_path: Path) -> None:
+    """The mean of the vectors of each bag, of which some hold none."""
+    body = helper.make_graph(
+        [
+            node("Gather", ["starts", "i"], ["start"]),
+            node("Gather", ["ends", "i"], ["end"]),
+            node("Slice", ["x", "start", "end"], ["bag"]),
+            node("ReduceMean", ["bag"], ["mean"], axes=[0], keepdims=0),
+            node("Identity", ["go"], ["goes"]),
+        ],
+        "body",
+        [declared("i", "int64", [1]), declared("go", "bool", [])],
+        [declared("goes", "bool", []), declared("mean", "float", [2])],
+    )
+    m = model(
+        [node("Shape", ["starts"], ["n"]), node("Loop", ["n", ""], ["y"], body=body)],
+        {"x": ("float", ["rows", 2]), "starts": ("int64", ["bags"]), "ends": ("int64", ["bags"])},
+        {"y": ("float", ["bags", 2])},
+        opset=17,
+    )
+    x = RNG.normal(size=(4, 2)).astype(np.float32)
+    check_both_ways(tmp_path, m, {"x": x, "starts": np.array([0, 0, 2]), "ends": np.array([0, 2, 4])})
