@@ -169,7 +169,10 @@ def _first_value(node: Node) -> np.ndarray | None:
     source = node.source
     if isinstance(source, Parameter):
         rule = source.initializer
-        return np.asarray(rule.value, np.float64) if isinstance(rule, initializers.Given) else None
+        if not isinstance(rule, initializers.Given):
+            return None
+        real = isinstance(rule.value, np.ndarray) and rule.value.dtype in (np.float32, np.float64)
+        return np.asarray(rule.value) if real else np.asarray(rule.value, np.float64)
     return source.value if isinstance(source, State) else None
 
 
@@ -181,7 +184,9 @@ def _free(wanted: str, graph: Graph) -> str:
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return a is b or np.array_equal(*(np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b)))
 
 
 def _op_name(name: str, op: Op) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx import defs, helper
 
-from reseau.modelfiles.onnx.importer import Call, Importer, Listed, Value
+from reseau.modelfiles.onnx.importer import Call, Importer, Listed, Needs, Value
+from reseau.ops.lengths import words_of
 
 __all__ = ["expand"]
 
@@ -48,6 +49,8 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
             contextual[-1], proto.SerializeToString(), types
         )
         function.ParseFromString(made)
+        if not function.node:  # its definition depends on lengths
+            raise Needs(words=words_of(*(n for x in call.given() for n in x.shape)))
     elif versions:
         function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
     else:

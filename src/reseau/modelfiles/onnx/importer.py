@@ -344,7 +344,9 @@ class Importer(Known):
             except ModelFileError:
                 raise
             except FAILURES as error:
-                if self.lenient and not within and isinstance(error, ShapeError) and error.words:
+                if self.lenient and isinstance(error, ShapeError) and error.words:
+                    if within:
+                        raise Needs(words=error.words) from error
                     self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, error.words))}")
                     self.defer(proto)
                     continue

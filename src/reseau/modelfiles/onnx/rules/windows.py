@@ -76,7 +76,7 @@ def extents(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ..
 def conv(call: Call) -> Node:
     x, weight = call[0], call[1]
     rank = len(weight.shape) - 2
-    kernel = tuple(int(n) for n in weight.shape[2:])
+    kernel = call.known(weight.shape)[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     pads: Padding = "same"
     if not pads_by_length(call, stride):
@@ -90,7 +90,7 @@ def conv(call: Call) -> Node:
 def conv_transpose(call: Call) -> Node:
     x, weight = call[0], call[1]
     rank = len(weight.shape) - 2
-    kernel, lengths = tuple(int(n) for n in weight.shape[2:]), call[0].shape[2:]
+    kernel, lengths = call.known(weight.shape)[2:], call[0].shape[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     extent = extents(kernel, dilation)
     longer = tuple(call.attribute("output_padding") or (0,) * rank)
