@@ -186,7 +186,8 @@ def _free(wanted: str, graph: Graph) -> str:
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
-    return a is b or np.array_equal(*(np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b)))
+    raw, other = (np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b))
+    return a is b or np.array_equal(raw, other)
 
 
 def _op_name(name: str, op: Op) -> str:

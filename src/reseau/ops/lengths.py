@@ -314,7 +314,9 @@ def lengths_at(lengths: Sequence[Dim], places: Places, inputs: Sequence[tuple[in
 @lru_cache(16384)
 def _parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
     if len(length) > LONGEST:
-        error = ShapeError(f"a length of {len(length)} characters is no length\n  fix: give some of its words as numbers")
+        error = ShapeError(
+            f"a length of {len(length)} characters is no length\n  fix: give some of its words as numbers"
+        )
         error.words = words_of(length)
         raise error
     try:
