@@ -76,8 +76,10 @@ class Forgotten:
         )
 
 
-def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]:
+def describe(graph: Graph, params: Arrays, firsts: bool = True) -> tuple[Json, dict[str, np.ndarray]]:
     """The graph as JSON values, and the arrays by the names that it uses: parameters, states, constants.
+
+    Without `firsts`, states and parameters with a given value start from their last one, which saves a second array.
 
     Raises:
         ModelFileError: A node applies an operation that a file cannot hold; the message names it.
@@ -101,7 +103,7 @@ def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]
             arrays[name] = np.asarray(params[name])
             record |= _describe_stored(name, node, arrays[name])
             if (first := _first_value(node)) is not None:
-                same = _same_bits(first, arrays[name])
+                same = not firsts or _same_bits(first, arrays[name])
                 record["first"] = name if same else _free(f"{name} (first value)", graph)
                 arrays[record["first"]] = first
         nodes.append(record)

@@ -197,15 +197,19 @@ def _covers(a: Terms, b: Terms) -> bool:
     return bool(in_b and below(_covers(a, x) for x in in_b)) or bool(in_a and above(_covers(x, b) for x in in_a))
 
 
-def _arguments(terms: Terms) -> tuple[str, list[Terms]]:
+def _arguments(terms: Terms) -> tuple[str, tuple[Terms, ...]]:
     """The name and the arguments of a length that is a `min` or a `max` and nothing else."""
     if len(terms) == 1:
         ((key, factor),) = terms.items()
         if factor == 1 and len(key) == 1 and key[0].startswith(("min(", "max(")):
-            tree = ast.parse(key[0], mode="eval").body
-            if isinstance(tree, ast.Call):
-                return key[0][:3], [_read(x) for x in tree.args]
-    return "", []
+            return key[0][:3], _arguments_of(key[0])
+    return "", ()
+
+
+@lru_cache(16384)
+def _arguments_of(call: str) -> tuple[Terms, ...]:
+    tree = ast.parse(call, mode="eval").body
+    return tuple(map(_read, tree.args)) if isinstance(tree, ast.Call) else ()
 
 
 def _bounds(terms: Terms) -> tuple[float, float]:
@@ -226,6 +230,7 @@ def _bounds(terms: Terms) -> tuple[float, float]:
     return low, high
 
 
+@lru_cache(16384)
 def _atom_bounds(atom: str) -> tuple[float, float]:
     tree = ast.parse(atom, mode="eval").body
     if isinstance(tree, ast.BinOp):

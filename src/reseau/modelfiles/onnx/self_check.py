@@ -106,6 +106,7 @@ def run_elsewhere(source: Path | bytes, written: Written, given: list[np.ndarray
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.disable_prepacking", "1")  # weights laid out for calls to come
     if any(n.op_type == "DequantizeLinear" for n in written.model.graph.node):  # else it may quantize more
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     feeds = feed(written, given)

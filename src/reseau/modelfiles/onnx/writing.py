@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,11 +47,17 @@ def write_graph(
         ModelFileError: The disk refuses, or the written model does not compute what the graph computes.
     """
     written = to_model(graph, params, words, channels)
-    if sum(t.ByteSize() for t in written.model.graph.initializer) > LARGEST_INSIDE:
+    if bytes_of_weights(written.model) > LARGEST_INSIDE:
         put_outside(path, written.model)
     message = written.model.SerializeToString(deterministic=True)
     check(path, written, message, graph, params)
     replace_file(path, [message])
+
+
+def bytes_of_weights(model: onnx.ModelProto) -> int:
+    """Bytes of the model's arrays, those of texts left out."""
+    arrays = [t for t in model.graph.initializer if t.data_type != TensorProto.STRING]
+    return sum(prod(t.dims) * np.dtype(helper.tensor_dtype_to_np_dtype(t.data_type)).itemsize for t in arrays)
 
 
 def to_model(
