@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reseau.compile_cache import cores
 from reseau.data import Table
 from reseau.errors import DataError, ReseauError
 from reseau.explorer import commands as c
@@ -33,7 +34,6 @@ from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
 from reseau.explorer.transfers import model_bytes, python_script, read_table, run_bytes
 from reseau.graph.cost import size
 from reseau.layers.hidden import ACTIVATIONS
-from reseau.training.checkpoint_file import cores
 
 __all__ = ["Explorer", "playground"]
 
