@@ -10,6 +10,7 @@ import jax
 from jax._src.interpreters import partial_eval
 
 from reseau.compile_cache import Kept
+from reseau.stored_programs import Content, stored_program
 
 __all__ = ["Compiled", "Recent", "shared_length"]
 
@@ -57,32 +58,41 @@ class Compiled:
     Args:
         function: What is compiled.
         most: How many programs are kept.
+        content: What the function is made of, where that is known: its programs are then found on the disk by it.
         options: Of `jax.jit`.
     """
 
-    def __init__(self, function: Callable[..., Any], most: int, **options: Any) -> None:
-        self.function, self.options = function, options
+    def __init__(
+        self, function: Callable[..., Any], most: int, *, content: Content | None = None, **options: Any
+    ) -> None:
+        self.function, self.content, self.options = function, content, options
         self.programs: Recent[Any, Any] = Recent(most)
 
     def __call__(self, *arguments: Any) -> Any:
-        return self._found(arguments)(*arguments)
+        return self.program(*arguments)(*arguments)
 
-    def of(self, *arguments: Any) -> Any:
-        """The program of JAX for arguments of these shapes."""
-        return self._found(arguments).program
-
-    def _found(self, arguments: Any) -> Kept:
+    def program(self, *arguments: Any) -> Any:
+        """The program for arguments of these shapes."""
         leaves, structure = jax.tree.flatten(arguments)
-        return self.programs.get((structure, tuple((a.shape, a.dtype) for a in leaves)), self.program)
+        shapes = (structure, tuple((a.shape, a.dtype) for a in leaves))
+        return self.programs.get(shapes, lambda: self.made(arguments))
 
-    def program(self) -> Kept:
+    def made(self, arguments: tuple[Any, ...]) -> Any:
         """A program of its own, which goes when it is no longer kept: JAX keeps one for each function."""
+        if self.content is not None:
+            found = stored_program(self.content, arguments, self.jitted(keep_unused=True))
+            if found is not None:
+                return found
+        return Kept(self.jitted())
+
+    def jitted(self, **further: Any) -> Any:
+        """What JAX compiles."""
 
         @wraps(self.function)
         def own(*arguments: Any) -> Any:
             return self.function(*arguments)
 
-        return Kept(jax.jit(own, **self.options))
+        return jax.jit(own, **(self.options | further))
 
 
 def shared_length(n: int, parts: int) -> int:

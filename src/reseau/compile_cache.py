@@ -22,7 +22,7 @@ from typing import Any
 import jax
 from jax._src import compilation_cache, config
 
-__all__ = ["SWITCH", "Folder", "Kept", "kept", "use_compile_cache"]
+__all__ = ["SWITCH", "Folder", "Kept", "compiled_here", "cores", "folder_now", "kept", "use_compile_cache"]
 
 SWITCH = "RESEAU_COMPILE_CACHE"  # the environment variable: "off", or a folder
 
@@ -112,6 +112,14 @@ def machine() -> str:
     return f"{jax.__version__} {compiler} {platform.machine()} {platform.processor()}"
 
 
+def cores() -> int:
+    """Threads that XLA takes for a kernel, by whose number it splits sums: as many as it has cores, or as are fixed."""
+    fixed = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC") or ""
+    if fixed.isdigit() and int(fixed) > 0:
+        return int(fixed)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def private(path: Path) -> Path | None:
     """The folder, made now if need be; nothing where it cannot be written, or others than this user could."""
     try:
@@ -167,7 +175,8 @@ class Chosen:
             self.folder.put(key, value)
 
     def asks(self) -> bool:
-        return self.everything or getattr(self.threads, "inside", False)
+        wanted = self.everything or getattr(self.threads, "inside", False)
+        return wanted and not getattr(self.threads, "aside", False)
 
     @property
     def _path(self) -> Path | None:  # JAX names it in its log
@@ -175,6 +184,14 @@ class Chosen:
 
 
 CHOSEN = Chosen()
+
+
+def folder_now() -> Folder | None:
+    """Where programs of this library are kept; nothing where they are not, or where JAX has a cache of its own."""
+    if CHOSEN.current() is None or not _enter():
+        return None
+    _leave()
+    return CHOSEN.folder
 
 
 @contextmanager
@@ -190,6 +207,19 @@ def kept() -> Iterator[None]:
     finally:
         CHOSEN.threads.inside = False
         _leave()
+
+
+@contextmanager
+def compiled_here() -> Iterator[None]:
+    """What this thread compiles meanwhile does not come from the disk, and JAX does not write it there.
+
+    An executable that was read cannot be written again: the runtime leaves out functions of it.
+    """
+    CHOSEN.threads.aside = True
+    try:
+        yield
+    finally:
+        CHOSEN.threads.aside = False
 
 
 def use_compile_cache(folder: str | os.PathLike[str] | None = "") -> None:

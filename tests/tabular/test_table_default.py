@@ -47,6 +47,16 @@ def test_numbers_texts_and_blanks_are_learned_from(regression) -> None:
     assert 1 - np.mean((predicted - fresh.target) ** 2) / fresh.target.var() > 0.8
 
 
+def test_progress_is_told_in_a_few_lines_over_all_members(capfd) -> None:
+    fit_table(mixed(100), settings=QUICK)
+    lines = capfd.readouterr().err.splitlines()
+    assert 3 <= len(lines) <= 11
+    assert lines[-1].startswith("epoch 90 of 90  members 3")
+    assert [line.split("member ")[1][0] for line in lines[:-1]] == sorted(
+        line.split("member ")[1][0] for line in lines[:-1]
+    )
+
+
 def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_path) -> None:
     table, found = regression
     wanted = np.asarray(found.network(found.params, table.features[:20]))

@@ -47,9 +47,14 @@ def shared(make: Callable[[], Any], times: int = 200) -> Callable[[], Any]:
 
 
 def keep_programs() -> None:
-    """Read what any process of the tests compiled before, and write what is compiled now, unless that is so already."""
+    """Read what any process of the tests compiled before, and write what is compiled now, unless that is so already.
+
+    Programs are traced: tests put other functions in the place of some that they are made by.
+    """
     import reseau as rs
+    from reseau import stored_programs
     from reseau.compile_cache import CHOSEN
 
+    stored_programs.BEGAN = 0.0  # as if the code had been written since it was read
     if not CHOSEN.everything or CHOSEN.folder is None or CHOSEN.folder._path != PROGRAMS:
         rs.use_compile_cache(PROGRAMS)

@@ -46,5 +46,5 @@ if __name__ == "__main__":
             arguments = jnp.zeros(()), [array(rng, spec, batch) for spec in specs], np.int32(2)
             if kernel(*arguments) is not None:
                 again = jnp.zeros(()), *arguments[1:]  # the first was overwritten
-                met |= primitives(kernel.compiled.of(*again).trace(*again).jaxpr.jaxpr)
+                met |= primitives(kernel.compiled.jitted().trace(*again).jaxpr.jaxpr)
     print(*sorted(met & PRIMITIVES))

@@ -375,6 +375,16 @@ KERNELS = {
 }
 
 
+def test_progress_may_be_shown_elsewhere(capfd):
+    shown = []
+    fit(classifier(), epochs=20, progress=lambda step, numbers: shown.append((step, dict(numbers))))
+    steps = [step for step, _ in shown]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 140  # 53 rows in batches of 8, 20 times
+    assert all(np.isfinite(numbers["loss"]) for _, numbers in shown)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_progress_in_a_notebook_is_one_line_that_is_written_over(kernel, capfd, monkeypatch):
     name, functions = KERNELS[kernel]

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from reseau.compile_cache import cores
 from reseau.data import Table
 from reseau.errors import DataError, ReseauError
 from reseau.explorer import commands as c
@@ -32,7 +34,6 @@ from reseau.explorer.trainer import OPTIMIZERS, Moment, Settings, Trainer
 from reseau.explorer.transfers import model_bytes, python_script, read_table, run_bytes
 from reseau.graph.cost import size
 from reseau.layers.hidden import ACTIVATIONS
-from reseau.training.checkpoint_file import cores
 
 __all__ = ["Explorer", "playground"]
 
@@ -71,7 +72,7 @@ class Explorer:
         self.chosen = c.Build("spirals") if problem is None else None
         self.own: tuple[str, bytes, Table, tuple[str, ...]] | None = None
         self.earlier: list[dict[str, Any]] = []
-        self.checkpoints = tuple(moments)
+        self.checkpoints, self.runs = tuple(moments), count()
         self._begin(playground() if problem is None else problem, Settings())
 
     def answer(self, message: Any, buffers: Sequence[bytes | memoryview] = ()) -> Reply:
@@ -109,7 +110,7 @@ class Explorer:
     def _begin(self, problem: Problem, settings: Settings) -> None:
         """Take up another problem."""
         self.problem = problem
-        self.trainer = Trainer(problem, settings, self._progress)
+        self.trainer = Trainer(problem, settings, self._progress, self.runs)
         self.trainer.moments = [*self.checkpoints, *self.trainer.moments]
         self.statistician: Statistician | None = None
         self.surveyor: Surveyor | None = None

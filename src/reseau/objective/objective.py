@@ -16,6 +16,7 @@ from reseau.cache import Compiled, Recent, shared_length
 from reseau.errors import DataError
 from reseau.graph import Input, Node, apply_op, input, may_be_blank, on_host, order
 from reseau.graph.backprop import Keep, Values, backprop, constants, evaluate, value_and_grad
+from reseau.graph.content import content_of
 from reseau.graph.fork import check_process
 from reseau.graph.piece_programs import PiecewiseEvaluation, is_large
 from reseau.graph.training_graph import TrainingGraph, training_graph
@@ -28,6 +29,7 @@ from reseau.ops.arithmetic import Multiply
 from reseau.ops.reduction import Sum
 from reseau.optimizers.schedules import Schedule
 from reseau.penalties import Penalty
+from reseau.stored_programs import Content
 
 __all__ = ["Objective"]
 
@@ -108,18 +110,20 @@ class Objective:
 
     @cached_property
     def by_rows(self) -> bool:
-        """Whether each row's loss is known to be that of the row alone, and Ω to read no row.
-
-        Of a loss of a person's own it is not known.
-        """
+        """Whether each row's loss is known to be that of the row alone (one's own is not), and Ω to read no row."""
         known = all(type(loss).__module__.startswith("reseau.losses") for loss in self.losses)
         read = () if self.penalty is None else order((self.penalty.node(self.network.graph),))
         return self.network.by_rows and known and not any(isinstance(n.source, Input) for n in read)
 
     @cached_property
     def programs(self) -> Recent[Any, Any]:
-        """The compiled training programs of this objective, by optimizer: a second fit compiles nothing."""
+        """The compiled training programs, by optimizer: a second fit compiles nothing."""
         return Recent(most=8)
+
+    def content(self, *further: Any) -> str | None:
+        """A digest of all that it is made of, and of further values; nothing where not all of that is seen."""
+        own = self.network.graph, self.loss, self.penalty, self.keep, self.dropout, self.watch
+        return content_of(*own, *further) if type(self) is Objective else None
 
     @cached_property
     def targets(self) -> tuple[Node, ...]:
@@ -201,7 +205,7 @@ class Objective:
             value, grads, _ = run(self.sources(params, inputs, targets, mean, strength))
             return value, grads
 
-        return Compiled(compute, PROGRAMS)
+        return Compiled(compute, PROGRAMS, content=Content.of(self.content(), "derivatives", lambda *_: (0, wanted)))
 
     def sources(
         self,
@@ -331,7 +335,7 @@ class Objective:
             values = evaluate(graph.nodes, sources(params, inputs, where))
             return sums_of([values[n] for n in graph.outputs], targets, where, weights)
 
-        return Compiled(compute, PROGRAMS)
+        return Compiled(compute, PROGRAMS, content=Content.of(self.content(), "measures", lambda *_: [*self.measured]))
 
     def diagnose(self, params: Mapping[str, Array], X: Any, y: Any) -> "inspect.Diagnosis":
         """`Network.diagnose` with the derivatives of the mean loss on these rows."""
@@ -365,8 +369,7 @@ class Objective:
 
     def checked(self, X: Any, y: Any, sample_weight: ArrayLike | None, precision: np.dtype[Any]) -> Examples:
         """As `read`, but what NumPy holds stays there."""
-        given = X if isinstance(X, tuple) else (X,)
-        nodes = self.network.graph.inputs
+        given, nodes = X if isinstance(X, tuple) else (X,), self.network.graph.inputs
         if len(given) != len(nodes):
             raise DataError(f"the network reads {len(nodes)} inputs, got {len(given)}\n  fix: give X as a tuple")
         inputs = tuple(

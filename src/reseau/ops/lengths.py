@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
-from math import floor, inf, lcm
+from math import floor, inf, lcm, prod
 
 from reseau.errors import ShapeError
 
@@ -217,15 +217,9 @@ def _bounds(terms: Terms) -> tuple[float, float]:
     low = high = 0.0
     for key, factor in terms.items():
         ends = [_atom_bounds(atom) for atom in key]
-        if any(e[0] < 0 for e in ends):
-            if len(ends) > 1:
-                return -inf, inf
-            span = (float(factor) * ends[0][0], float(factor) * ends[0][1])
-        else:
-            least, most = 1.0, 1.0
-            for e in ends:
-                least, most = least * e[0], most * e[1]
-            span = (float(factor) * least, float(factor) * most)
+        if len(ends) > 1 and any(e[0] < 0 for e in ends):
+            return -inf, inf
+        span = [float(factor) * prod(e[k] for e in ends) for k in (0, 1)]
         low, high = low + min(span), high + max(span)
     return low, high
 
@@ -319,9 +313,7 @@ def lengths_at(lengths: Sequence[Dim], places: Places, inputs: Sequence[tuple[in
 @lru_cache(16384)
 def _parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
     if len(length) > LONGEST:
-        error = ShapeError(
-            f"a length of {len(length)} characters is no length\n  fix: give some of its words as numbers"
-        )
+        error = ShapeError(f"a length of {len(length)} characters is no length\n  fix: give its words as numbers")
         error.words = words_of(length)
         raise error
     try:

@@ -2,8 +2,9 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from reseau.tabular.pace import paced
 from reseau.tabular.table_settings import SECONDS, TableSettings, settings_for
 from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
+from reseau.training.progress import Show, progress_of
 
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
@@ -122,24 +124,34 @@ def averaged(
         if ended is not None:
             return _joined([Member(task, 0, ended)], settings, began)
         seconds = left
-    for i in range(settings.members):
-        spent = sum(m.result.seconds for m in trained)
-        if seconds is not None and i and seconds - spent < spent / i / 2:
-            break  # the time does not suffice for half of another member
-        kind, part = _next(task.kinds, trained)
-        if part == len(kind.parts):
-            break
-        result = kind.train(
-            settings,
-            part,
-            seconds=None if seconds is None else seconds - spent,
-            checkpoint=None if checkpoint is None else Path(checkpoint) / f"member-{i + 1}",
-            progress=progress,
-        )
-        trained.append(Member(kind, part, result))
-        if result.stopped in ("interrupted", "time"):
-            break
+    steps_a_member = task.steps_an_epoch(0) * settings.epochs
+    total = steps_a_member * settings.members
+    with progress_of(total, task.steps_an_epoch(0), shown=progress) as show:
+        for i in range(settings.members):
+            spent = sum(m.result.seconds for m in trained)
+            if seconds is not None and i and seconds - spent < spent / i / 2:
+                break  # the time does not suffice for half of another member
+            kind, part = _next(task.kinds, trained)
+            if part == len(kind.parts):
+                break
+            result = kind.train(
+                settings,
+                part,
+                seconds=None if seconds is None else seconds - spent,
+                checkpoint=None if checkpoint is None else Path(checkpoint) / f"member-{i + 1}",
+                progress=partial(_of_all, show, i, steps_a_member),
+            )
+            trained.append(Member(kind, part, result))
+            if result.stopped in ("interrupted", "time"):
+                break
+        else:
+            show(total, {"members": len(trained)})
     return _joined(trained, settings, began)
+
+
+def _of_all(show: Show, number: int, steps_a_member: int, step: int, numbers: Mapping[str, float]) -> None:
+    """Show the progress of one member as that of all of them."""
+    show(number * steps_a_member + min(step, steps_a_member), {"member": number + 1, **numbers})
 
 
 class Member(NamedTuple):

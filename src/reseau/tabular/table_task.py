@@ -24,6 +24,7 @@ from reseau.tabular.ensemble import (
 from reseau.tabular.optimizer import TableOptimizer
 from reseau.tabular.table_settings import TableSettings
 from reseau.training import FitResult, fit
+from reseau.training.progress import Show
 
 __all__ = ["TableTask", "held_out_parts", "loss_for"]
 
@@ -107,7 +108,7 @@ class TableTask:
         *,
         seconds: float | None = None,
         checkpoint: str | PathLike[str] | None = None,
-        progress: bool = False,
+        progress: bool | Show = False,
     ) -> FitResult:
         """Train one member.
 
@@ -116,7 +117,7 @@ class TableTask:
             number: Which part is held out; part of the seed.
             seconds: After how long it ends, whatever it has reached.
             checkpoint: Folder for its checkpoints.
-            progress: Whether progress is shown.
+            progress: Whether progress is shown, or what shows it.
         """
         held = self.parts[number]
         stay = np.setdiff1d(np.arange(len(self.table)), held)

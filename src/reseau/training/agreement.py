@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from reseau.compile_cache import cores
 from reseau.distributed.team import Team
-from reseau.training.checkpoint_file import cores, engine
+from reseau.training.checkpoint_file import engine
 from reseau.training.history import Best, History
 from reseau.training.program import Carry
 from reseau.training.training_run import TrainingRun

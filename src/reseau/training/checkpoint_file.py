@@ -8,7 +8,6 @@ and shape are not those of the run that goes on.
 
 import json
 import logging
-import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from reseau.compile_cache import cores
 from reseau.errors import DataError, ModelFileError
 from reseau.modelfiles.safetensors import NAMES, open_arrays, write_arrays
 from reseau.training.fingerprint import digest
@@ -148,14 +148,6 @@ def engine() -> str:
     if device.platform != "cpu":
         return f"jax {jax.__version__} on {device.device_kind}"
     return f"jax {jax.__version__} on {cores()} cores of {processor()}"
-
-
-def cores() -> int:
-    """Threads that XLA takes for a kernel, by whose number it splits sums: as many as it has cores, or as are fixed."""
-    fixed = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC") or ""
-    if fixed.isdigit() and int(fixed) > 0:
-        return int(fixed)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

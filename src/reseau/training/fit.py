@@ -183,7 +183,7 @@ def fit(
     every: float | None = None,
     keep: int = 3,
     log: str | PathLike[str] | Log | tuple[str | PathLike[str] | Log, ...] = (),
-    progress: bool = True,
+    progress: bool | Show = True,
     compute: Compute | None = None,
 ) -> FitResult:
     """Train to the end and return the parameters with their history.
@@ -225,7 +225,8 @@ def fit(
         log: Where the history is written while training, a row an epoch: a path that ends in .csv or .jsonl, one of
             `reseau.logs`, or a tuple of these. It replaces what an earlier fit wrote there.
         progress: Show a bar on a terminal and a few lines elsewhere, on standard error. Of a program that takes long to
-            compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before.
+            compile (from some 300 parameter arrays or 1,000 operations on) it is said how long, before. Or a function
+            that shows it: it is called with the steps done and the latest numbers by name.
         compute: How the derivatives of a batch are computed: `rs.Compute(shards=8, devices=2)`, for instance.
 
     Raises:

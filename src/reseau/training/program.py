@@ -18,6 +18,7 @@ from reseau.objective import Objective
 from reseau.objective.examples import Examples
 from reseau.optimizers import Optimizer
 from reseau.optimizers.wrappers import with_rate
+from reseau.stored_programs import Content
 from reseau.training.kernel import PROGRAMS, Kernel
 
 __all__ = ["EPOCHS_IN_TURN", "Carry", "Plan", "Program", "StepSettings"]
@@ -123,10 +124,12 @@ class Program:
         small = cpu and self.looped and len(nodes) <= NODES_OF_A_KERNEL
         self.largest_kernel = WORK_OF_A_KERNEL // self.work if small else 0  # in examples of a batch
         self.options = options_of(nodes)
-        self.many = Compiled(self._many, PROGRAMS, donate_argnums=0, compiler_options=self.options)
-        self.kernel = Kernel(self._many)
+        key = objective.content(optimizer)
+        many, kernel = Content.of(key, "many", like_many), Content.of(key, "kernel", like_kernel)
+        self.many = Compiled(self._many, PROGRAMS, content=many, donate_argnums=0, compiler_options=self.options)
+        self.kernel = Kernel(self._many, kernel)
         told = {"donate_argnums": (0, 1), "keep_unused": True, "compiler_options": self.options}
-        self.one = Compiled(self._one, PROGRAMS, **told)
+        self.one = Compiled(self._one, PROGRAMS, content=Content.of(key, "one", like_one), **told)
         self.spare: list[Any] = []  # arrays like the parameters, which the next single step writes its own into
 
     @property
@@ -259,6 +262,21 @@ class Program:
             return carry, losses.at[e].set(carry.loss)
 
         return jax.lax.fori_loop(0, epochs, epoch, (carry, jnp.zeros(capacity, carry.loss.dtype)))
+
+
+def like_many(carry: Carry, *others: Any) -> tuple[Carry, int]:
+    """A tree like that of what `many` gives."""
+    return carry, 0
+
+
+def like_kernel(*given: Any) -> tuple[tuple[Carry, int], int]:
+    """A tree like that of what the kernel gives: an entry of each argument was read."""
+    return like_many(*given), 0
+
+
+def like_one(spare: Any, carry: Carry, params: Any, *others: Any) -> Carry:
+    """A tree like that of what `one` gives."""
+    return carry._replace(params=params)
 
 
 def shapes_of(arrays: Any) -> list[Any]:

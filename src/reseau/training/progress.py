@@ -14,7 +14,8 @@ WIDTH = 20  # characters of a bar
 SECONDS_AN_ARRAY, SECONDS_AN_OPERATION, SECONDS_A_PIECE = 0.02, 0.005, 2.0  # of compilation
 WORTH_A_WORD = 5  # seconds
 
-Show = Callable[[int, Mapping[str, float]], None]
+Show = Callable[[int, Mapping[str, float]], object]
+"""Called with the steps done and the latest numbers by name."""
 
 
 def compilation(arrays: int, operations: int, pieces: int) -> str:
@@ -36,8 +37,11 @@ def compilation(arrays: int, operations: int, pieces: int) -> str:
 
 
 @contextmanager
-def progress_of(total: int, in_epoch: int, *, shown: bool, first: str = "") -> Iterator[Show]:
-    """A function of the steps done and the latest numbers that shows them; `first` is said before them."""
+def progress_of(total: int, in_epoch: int, *, shown: bool | Show, first: str = "") -> Iterator[Show]:
+    """What shows the progress: a bar or lines, what the caller gives, or nothing; `first` is said before them."""
+    if callable(shown):
+        yield shown
+        return
     if not shown:
         yield lambda step, numbers: None
         return
