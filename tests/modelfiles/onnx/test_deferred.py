@@ -1,6 +1,7 @@
 """Lengths that numbers decide, texts, loops whose count is an input: evaluated, written back, refused in training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -313,3 +314,41 @@ def test_the_mean_of_no_rows_is_0(tmp_path: Path) -> None:
     )
     x = RNG.normal(size=(4, 2)).astype(np.float32)
     check_both_ways(tmp_path, m, {"x": x, "starts": np.array([0, 0, 2]), "ends": np.array([0, 2, 4])})
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes", "settings", "indices"),
+    [
+        ("Conv", [(2, 3, 5), (4, 3, 3)], {}, {}),
+        ("ConvTranspose", [(2, 3, 5), (3, 4, 3)], {"strides": [2]}, {}),
+        ("GRU", [(3, 2, 4), (1, 15, 4), (1, 15, 5)], {"hidden_size": 5}, {}),
+        ("LSTM", [(3, 2, 4), (1, 20, 4), (1, 20, 5)], {"hidden_size": 5}, {}),
+        ("GatherND", [(3, 4, 2), (2, 2)], {}, {1: 3}),
+        ("ScatterND", [(5, 2), (2, 1), (2, 2)], {}, {1: 5}),
+        ("RoiAlign", [(2, 3, 8, 8), (3, 4), (3,)], {"output_height": 2, "sampling_ratio": 2}, {2: 2}),
+        ("DFT", [(2, 6, 1)], {}, {}),
+        ("DeformConv", [(1, 2, 5, 5), (3, 2, 2, 2), (1, 8, 4, 4)], {"kernel_shape": [2, 2]}, {}),
+    ],
+)
+def test_arrays_of_which_the_file_leaves_all_lengths_open(
+    tmp_path: Path, kind: str, shapes: Any, settings: Any, indices: Any
+) -> None:
+    """Weights and indices that are inputs: what their lengths must be is known when they come."""
+    given = {}
+    for i, shape in enumerate(shapes):
+        real = RNG.normal(size=shape).astype(np.float32)
+        given[f"x{i}"] = RNG.integers(0, indices[i], shape) if i in indices else real
+    if kind == "ScatterND":
+        given["x1"] = np.array([[3], [0]])
+    if kind == "RoiAlign":
+        given["x1"] = np.float32([[0, 0, 4, 5], [1, 2, 6, 7], [2, 0, 7, 3]])
+    m = model(
+        [node(kind, list(given), ["y"], **settings)],
+        {
+            k: ("float" if v.dtype == np.float32 else "int64", [f"{k}_{i}" for i in range(v.ndim)])
+            for k, v in given.items()
+        },
+        {"y": ("float", None)},
+        opset=19,
+    )
+    check_both_ways(tmp_path, m, given)
