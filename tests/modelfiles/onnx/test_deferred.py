@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.errors import DataError
@@ -352,3 +353,18 @@ def test_arrays_of_which_the_file_leaves_all_lengths_open(
         opset=19,
     )
     check_both_ways(tmp_path, m, given)
+
+
+def test_a_setting_that_onnxruntime_does_not_compute_is_written_back(tmp_path: Path) -> None:
+    given = {"x": (2, 3, 4), "w": (1, 15, 4), "r": (1, 15, 5)}
+    m = model(
+        [node("GRU", list(given), ["y"], hidden_size=5, layout=1)],
+        {k: ("float", [f"{k}_{i}" for i in range(3)]) for k in given},
+        {"y": ("float", None)},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    net.save(tmp_path / "back.onnx", params)
+    arrays = {k: RNG.normal(size=shape).astype(np.float32) for k, shape in given.items()}
+    right = ReferenceEvaluator(onnx.load(tmp_path / "back.onnx")).run(None, arrays)
+    agree(net(params, *arrays.values()), right)
