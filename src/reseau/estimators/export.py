@@ -83,7 +83,7 @@ def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray], rec
     network = Network(x, output)
     own = {k: params[k].astype(np.float32) if params[k].dtype.kind == "f" else params[k] for k in network.graph.stored}
     written = to_model(network.graph, own, {} if recipe is None else {"recipe": recipe.to_json()})
-    check(path, written, network.graph, own)
+    check(path, written, written.model.SerializeToString(), network.graph, own)
     return written.model
 
 

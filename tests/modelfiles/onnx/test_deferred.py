@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from reseau.errors import DataError
@@ -264,3 +264,52 @@ def test_a_sequence_that_is_given_and_one_that_comes_out(tmp_path: Path, optiona
         for z, y in (net(params, *feed.values()), theirs(tmp_path / "back.onnx", feed)):
             np.testing.assert_array_equal(z, right[0])
             assert [e.tolist() for e in y] == [e.tolist() for e in right[1]]
+
+
+def test_arrays_beside_the_file_that_a_branch_reads(tmp_path: Path) -> None:
+    """The branch that data choose is read when they come, and its arrays with the file."""
+    branches = []
+    for name in ("then", "otherwise"):
+        weight = numpy_helper.from_array(RNG.normal(size=(4, 3)).astype(np.float32), f"w {name}")
+        (tmp_path / f"{name}.bin").write_bytes(bytes(16) + weight.raw_data)
+        weight.ClearField("raw_data")
+        weight.data_location = TensorProto.EXTERNAL
+        for key, said in (("location", f"{name}.bin"), ("offset", "16"), ("length", "48")):
+            weight.external_data.add(key=key, value=said)
+        product = node("MatMul", ["x", f"w {name}"], [name])
+        branches.append(helper.make_graph([product], name, [], [declared(name, "float", None)], [weight]))
+    m = model(
+        [node("If", ["k"], ["y"], then_branch=branches[0], else_branch=branches[1])],
+        {"x": ("float", ["batch", 4]), "k": ("bool", [])},
+        {"y": ("float", ["batch", 3])},
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(m.SerializeToString())
+    net, params = rs.load(path)
+    for truth in (True, False):
+        given = {"x": RNG.normal(size=(2, 4)).astype(np.float32), "k": np.array(truth)}
+        agree(net(params, given["x"], given["k"]), theirs(path, given))
+
+
+def test_the_mean_of_no_rows_is_0(tmp_path: Path) -> None:
+    """The mean of the vectors of each bag, of which some hold none."""
+    body = helper.make_graph(
+        [
+            node("Gather", ["starts", "i"], ["start"]),
+            node("Gather", ["ends", "i"], ["end"]),
+            node("Slice", ["x", "start", "end"], ["bag"]),
+            node("ReduceMean", ["bag"], ["mean"], axes=[0], keepdims=0),
+            node("Identity", ["go"], ["goes"]),
+        ],
+        "body",
+        [declared("i", "int64", [1]), declared("go", "bool", [])],
+        [declared("goes", "bool", []), declared("mean", "float", [2])],
+    )
+    m = model(
+        [node("Shape", ["starts"], ["n"]), node("Loop", ["n", ""], ["y"], body=body)],
+        {"x": ("float", ["rows", 2]), "starts": ("int64", ["bags"]), "ends": ("int64", ["bags"])},
+        {"y": ("float", ["bags", 2])},
+        opset=17,
+    )
+    x = RNG.normal(size=(4, 2)).astype(np.float32)
+    check_both_ways(tmp_path, m, {"x": x, "starts": np.array([0, 0, 2]), "ends": np.array([0, 2, 4])})

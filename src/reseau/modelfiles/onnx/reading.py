@@ -210,7 +210,7 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings
             f"{arrays.path}: it is written in opset {opsets['']}, which is not known here\n"
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
-    functions = {(f.domain, f.name): f for f in model.functions}
+    functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     settings["readers"] = Counter(x for n in model.graph.node for x in n.input)
     return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
 
