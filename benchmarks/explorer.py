@@ -2,9 +2,9 @@
 
     python -m benchmarks.explorer [--rounds 5]
 
-A fit of 20-100-10 alone, and the same fit while the page looks at it, in turn, medians over the rounds; frames a second
-of a surface of 200 × 200 places with the statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at
-once. Server, training and browser share the cores that the command is given.
+Fits of several seconds of three networks alone, and the same fits while the page looks at them, in turn, medians over
+the rounds; frames a second of a surface of 200 × 200 places with the statistics of all nodes; the first paint; a graph
+of 10,000 nodes; 50 pages at once. Server, training and browser share the cores that the command is given.
 """
 
 import argparse
@@ -14,9 +14,9 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -31,12 +31,13 @@ from reseau.explorer.notebook import problem_of
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
 from reseau.explorer.server import MOST_PAGES, serving
+from reseau.explorer.trainer import Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "explorer.md"
 BEGIN, END = "<!-- explorer: begin -->", "<!-- explorer: end -->"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--renderer-process-limit=4"]
-ROWS, BATCH, STEPS, SIDE, AIM, SECONDS = 4000, 32, 100_000, 200, 0.1, 5.0
+ROWS, SIDE, AIM, SECONDS = 4000, 200, 0.1, 5.0
 LAYERS, TABS = 2500, 50
 
 COUNT_BOXES = """() => {
@@ -96,6 +97,47 @@ def classifier() -> Problem:
     return problem_of(net, net.init(seed=0), (rng.normal(size=(ROWS, 20)), rng.integers(0, 10, ROWS)))
 
 
+def dense() -> Problem:
+    """784-512-10 on rows that are drawn at random."""
+    x = rs.input("x", (784,))
+    return images_for(rs.Network(x, rs.affine(rs.relu(rs.affine(x, 512)), 10, name="scores")), (784,))
+
+
+def convolutional() -> Problem:
+    """Two convolutions with max-pooling on images that are drawn at random."""
+    x = h = rs.input("x", (28, 28, 1))
+    for channels in (8, 16):
+        h = rs.max_pool(rs.relu(rs.conv(h, channels, 3, padding="same")), 2)
+    return images_for(rs.Network(x, rs.affine(rs.flatten(h), 10, name="scores")), (28, 28, 1))
+
+
+def images_for(net: rs.Network, shape: tuple[int, ...]) -> Problem:
+    """Ten classes of rows."""
+    rng = np.random.default_rng(0)
+    return problem_of(net, net.init(seed=0), (rng.random((ROWS, *shape), np.float32), rng.integers(0, 10, ROWS)))
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A fit that is looked at: what it is, its steps, and the views with the command that each asks for."""
+
+    name: str
+    problem: Problem
+    batch: int
+    steps: int
+    views: Mapping[str, str] = field(default_factory=lambda: {"training": ""})
+
+
+def fits() -> list[Watched]:
+    """The fits that are measured."""
+    views = {"training": "", "data": "surface", "graph": "statistics"}
+    return [
+        Watched("20-100-10, batch 32", classifier(), 32, 300_000, views),
+        Watched("784-512-10, batch 128", dense(), 128, 3_000),
+        Watched("two convolutions of 8 and 16 channels, batch 128", convolutional(), 128, 500),
+    ]
+
+
 def deep(layers: int = LAYERS) -> Problem:
     """A graph of four nodes a layer."""
     x = h = rs.input("x", (2,))
@@ -141,13 +183,13 @@ def of_browser() -> float:
     return seconds
 
 
-def fit_alone(problem: Problem, steps: int) -> Cost:
+def fit_alone(problem: Problem, batch: int, steps: int) -> Cost:
     """A call of `rs.fit`."""
     objective = problem.objective("none")
     assert objective is not None
     assert problem.targets is not None
     data = (problem.inputs[0][problem.train], problem.targets[problem.train])
-    how: dict[str, Any] = {"optimizer": rs.optimizers.Adam(0.001), "batches": rs.batches.Shuffled(BATCH)}
+    how: dict[str, Any] = {"optimizer": rs.optimizers.Adam(0.001), "batches": rs.batches.Shuffled(batch)}
     return cost(lambda: rs.fit(objective, data, steps=steps, progress=False, **how))
 
 
@@ -183,9 +225,9 @@ def asked_page(playwright: Any, port: int, ask: Callable[[Any], Any]) -> Any:
         browser.close()  # the connection alone
 
 
-def slowdown(playwright: Any, rounds: int) -> list[tuple[str, str]]:
+def slowdown(playwright: Any, watched: Watched, rounds: int) -> list[tuple[str, str]]:
     """The same fit alone and watched, in turn; and how often a view was drawn."""
-    problem = classifier()
+    problem, batch, steps, views = watched.problem, watched.batch, watched.steps, watched.views
     made: list[Counted] = []
 
     def make(tell: Callable[[Reply], None]) -> Explorer:
@@ -204,30 +246,28 @@ def slowdown(playwright: Any, rounds: int) -> list[tuple[str, str]]:
     def drawings(page: Any) -> int:
         return int(page.evaluate("drawn"))
 
-    views = {"training": "", "data": "surface", "graph": "statistics"}
     costs: dict[str, list[Cost]] = {"alone": [], "closed": [], **{view: [] for view in views}}
     drawn: dict[str, list[float]] = {view: [] for view in views}
     asked: dict[str, list[float]] = {view: [] for view in views}
     with serving(make) as address, unobserved(address) as port:
         asked_page(playwright, port, begin)
         explorer, apart = made[-1], Counted(problem)
-        fit_alone(problem, 1000)
-        for watched in (explorer, apart):
-            fit_watched(watched, 1000)
+        for each in (explorer, apart):
+            each.trainer.configure(Settings(batch=batch))
+            fit_watched(each, steps // 100)
+        fit_alone(problem, batch, steps // 100)
         for _ in range(rounds):
-            costs["alone"].append(fit_alone(problem, STEPS))
-            costs["closed"].append(fit_watched(apart, STEPS))
+            costs["alone"].append(fit_alone(problem, batch, steps))
+            costs["closed"].append(fit_watched(apart, steps))
             for view, command in views.items():
                 before, at_first = asked_page(playwright, port, show), explorer.asked[command]
                 time.sleep(1)
-                costs[view].append(fit_watched(explorer, STEPS))
+                costs[view].append(fit_watched(explorer, steps))
                 count = explorer.asked[command] - at_first
                 drawn[view].append((asked_page(playwright, port, drawings) - before) / costs[view][-1].seconds)
                 asked[view].append(count / costs[view][-1].seconds)
             print({name: found[-1] for name, found in costs.items()}, flush=True)
-    lines = [
-        ("20-100-10, batch 32: `rs.fit`", f"{STEPS / median(c.seconds for c in costs['alone']):,.0f} steps a second")
-    ]
+    lines = [(f"{watched.name}: `rs.fit`", f"{steps / median(c.seconds for c in costs['alone']):,.0f} steps a second")]
     for name, found in list(costs.items())[1:]:
         pairs = list(zip(costs["alone"], found, strict=True))
         longer = median(b.seconds / a.seconds - 1 for a, b in pairs)
@@ -342,7 +382,7 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        lines = slowdown(playwright, chosen.rounds)
+        lines = [line for watched in fits() for line in slowdown(playwright, watched, chosen.rounds)]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         lines += frames()
         lines += first_paint(browser, chosen.rounds)

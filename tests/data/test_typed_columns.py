@@ -97,6 +97,34 @@ def test_a_typed_text_is_a_text_even_if_a_numeral():
     assert data.learn_recipe(sheet, "y", text="one-hot").columns[0].categories == ("01234", "98765")
 
 
+AMOUNTS = [f"{x:,.2f}" for x in np.exp(np.random.default_rng(0).normal(6, 2, 60))]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (AMOUNTS, "number"),
+        ([*AMOUNTS[1:], " "], "number"),
+        ([a.replace(",", " ").replace(".", ",") for a in AMOUNTS], "number"),
+        ([f"{k}.{j}" for k in range(1, 6) for j in range(12)] * 3, "category"),  # versions: 1.1 is not 1.10
+        ([f"0{k}.5" for k in range(60)] * 3, "category"),
+        ([str(k % 30 + 10) for k in range(60)], "category"),  # whole numbers may be codes
+        (["0.5", "1.5", "2.5"] * 20, "category"),
+    ],
+)
+def test_amounts_that_are_stored_as_texts_are_read_as_in_a_csv_file(texts, kind, tmp_path):
+    frame = pd.DataFrame({"paid": texts, "y": np.arange(0.0, len(texts))})
+    (column,) = data.learn_recipe(data.sheet_of(frame), "y", auto=True, task="regression").columns
+    assert column.kind == kind
+    if kind == "category":
+        return
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    sheets = data.sheet_of(frame), data.read_sheet(tmp_path / "t.csv")
+    one, other = (data.read_rows(s, data.learn_recipe(s, "y", auto=True, task="regression")).features for s in sheets)
+    np.testing.assert_array_equal(one, other)
+    assert np.isnan(one).sum() == sum(not t.strip() for t in texts)
+
+
 def test_truths_are_numbers_among_the_features_and_classes_as_a_target(tmp_path):
     frame = pd.DataFrame({"a": [True, False, None, True], "y": [True, False, False, True]})
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -290,3 +318,13 @@ def refusal(read, path, **options):
     except DataError as error:
         return str(error).replace(str(path), "")
     return ""
+
+
+def test_a_data_frame_is_read_as_its_csv_file_is(tmp_path):
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    one = data.from_frame(FRAME, "bought", auto=True)
+    other = data.read_csv(tmp_path / "t.csv", "bought", auto=True)
+    assert one.recipe == other.recipe
+    np.testing.assert_array_equal(one.features, other.features)
+    with pytest.raises(DataError, match=r"the table: it is list, not a table\n  fix: give a pyarrow Table"):
+        data.from_frame([[1, 2]], "bought")

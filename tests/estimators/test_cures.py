@@ -17,11 +17,13 @@ from reseau.estimators import (
     estimator,
     held_out,
     many,
+    raw_tables,
     regressor,
     rows,
     settings,
 )
 from reseau.losses import Quantile
+from reseau.tabular import TableSettings, table_fit
 from tools.cures import Cure, cured, raises_without_a_case
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -31,6 +33,7 @@ SIDES = (X[:, 0] > 0).astype(int)
 NUMBERS = X[:, 0] - X[:, 1]
 UNLABELED = pandas.Series(np.where(SIDES, "yes", "no"), dtype=object).mask(np.arange(48) % 7 == 3, None)
 DAYS = np.array("2020-01-01", "M8[D]") + np.arange(48)
+PEOPLE = pandas.DataFrame({"town": np.where(np.arange(48) % 3, "Lyon", "Nice"), "pay": X[:, 0]})
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 KNOWN = {"np": np, "rs": rs, "X": X, "y": SIDES}
 
@@ -41,6 +44,18 @@ def classify(X=X, y=SIDES, sample_weight=None, **more):
 
 def regress(X=X, y=NUMBERS, sample_weight=None, **more):
     return NetworkRegressor(**QUICK | more).fit(X, y, sample_weight)
+
+
+def automatic_of(X, sizes="auto"):
+    quick = TableSettings(members=1, epochs=2, held_out=0.2, batch=16, hidden=(4,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_fit, "settings_for", lambda *size: quick)
+        return NetworkClassifier(sizes, random_state=0).fit(X, SIDES)
+
+
+def named_columns(rows):
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        return automatic_of(PEOPLE).predict(rows)
 
 
 def part(y=SIDES, model=None, **more):
@@ -101,6 +116,26 @@ def other_outputs(outputs):
 
 SCALE = r"scale features and targets \(sklearn.preprocessing.StandardScaler\)"
 CASES = {
+    "texts for a network that is named": Cure(
+        lambda: classify(X=PEOPLE),
+        "hidden_layer_sizes=(.*), which reads texts, dates and blanks; or OneHotEncoder of scikit-learn",
+        lambda text: automatic_of(PEOPLE, value(text)),
+    ),
+    "an infinite number in a data frame": Cure(
+        lambda: automatic_of(PEOPLE.assign(pay=np.inf)),
+        "(NaN) where there is no value, or a larger unit",
+        lambda text: automatic_of(PEOPLE.assign(pay=[float(text), *range(47)])),
+    ),
+    "texts among the numbers of an array": Cure(
+        lambda: automatic_of(np.array([[1, "a"], ["b", "c"]] * 24, object)),
+        "numbers or texts alone in it",
+        lambda: automatic_of(np.array([["1", "a"], ["b", "c"]] * 24, object)),
+    ),
+    "an array for what was fitted on a data frame": Cure(
+        lambda: named_columns(np.zeros((3, 2))),
+        "a data frame with the columns (.*)",
+        lambda names: automatic_of(PEOPLE).predict(PEOPLE[names.split(", ")]),
+    ),
     "a setting that is chosen": Cure(
         lambda: NetworkRegressor("auto", max_iter=1, tol=1.0).fit(X, NUMBERS),
         r"leave (\w+), (\w+) out, or hidden_layer_sizes=(.*)",
@@ -358,6 +393,7 @@ def test_a_cure_works(name):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_every_error_of_the_estimators_with_a_cure_has_a_case():
-    modules = [automatic, certificates, classifier, design, estimator, held_out, many, regressor, rows, settings]
+    modules = [automatic, certificates, classifier, design, estimator, held_out, many, raw_tables]
+    modules += [regressor, rows, settings]
     not_mechanical = ["the data cannot be read"]  # numbers that NumPy cannot hold: the user has to scale them
     assert raises_without_a_case(modules, CASES.values(), not_mechanical) == []

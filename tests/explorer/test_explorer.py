@@ -170,6 +170,38 @@ def test_training_runs_beside_and_a_kept_moment_can_be_put_back(line):
     assert ask(line, "rewind", moment=len(told.data["kept"]) - 1).data["step"] == latest
 
 
+def test_where_validating_takes_too_long_the_curve_grows_without_it(monkeypatch):
+    events = []
+    explorer = Explorer(tell=lambda reply: events.append(reply.data))
+    ask(explorer, "build", data="triangle", rows=40, hidden=[5], activation="relu")
+    monkeypatch.setattr("reseau.explorer.trainer.SHARE", 1e-9)  # whatever a look costs is too much
+    ask(explorer, "run")
+    deadline = time.monotonic() + 60
+    while len(events) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    ask(explorer, "pause")
+    curve = ask(explorer, "curve").buffers
+    explorer.close()
+    told = dict(zip(curve["steps"], curve["validation"], strict=True))
+    assert np.isfinite(curve["loss"][1:]).all()
+    assert [math.isnan(told[e["step"]]) for e in events] == [e["validated"] < e["step"] for e in events]
+    assert any(e["validated"] < e["step"] for e in events)
+    assert events[-1]["validated"] == events[-1]["step"]
+    assert len({e["run"] for e in events}) == 1
+
+
+def test_a_curve_that_is_thinned_keeps_what_was_validated():
+    trainer = Explorer().trainer
+    trainer.step = 1200
+    trainer.curve = [(i, 1.0, 0.5 if i % 5 == 1 else math.nan) for i in range(1200)]
+    trainer._draw_on(0.5)
+    steps, _, validation = zip(*trainer.curve, strict=True)
+    assert len(steps) == 601
+    assert list(steps) == sorted(steps)
+    assert {s for s in range(1200) if s % 5 == 1} <= set(steps)
+    assert sum(np.isfinite(validation)) == 241
+
+
 def test_after_a_single_step_training_goes_on_in_long_chunks(line):
     take(line, 1)
     take(line, 600)

@@ -8,6 +8,8 @@ export interface Progress {
   epoch: number;
   loss: number | string;
   validation: number | string;
+  /** The step whose parameters were validated last; where that takes long, it is seldom done while steps are taken. */
+  validated: number;
   seconds: number;
   speed: number;
   running: boolean;
@@ -38,7 +40,7 @@ export class Curve {
     if (p.points === this.steps.length + 1) {
       this.steps.push(p.step);
       this.loss.push(number(p.loss));
-      this.validation.push(number(p.validation));
+      this.validation.push(p.validated === p.step ? number(p.validation) : NaN);
     }
     if (p.moments === this.kept.length + 1) this.kept.push({ step: p.step, source: "" });
     if (p.points !== this.steps.length || p.moments !== this.kept.length) this.gaps++;

@@ -48,8 +48,8 @@ export class Pace {
       const took = answered + OUT_OF_SIGHT * (await this.drawn());
       this.told = performance.now();
       [this.refreshed, this.spent] = due ? [began, took] : [this.refreshed, this.spent + took];
-      // views are paid for before they are asked again; half of the share is kept for them
-      if (!due) await after((took / share) * (this.views.size ? 2 : 1) - (this.told - began));
+      // views are paid for before they are asked again; a quarter of the share is kept for them
+      if (!due) await after((took / share) * (this.views.size ? 4 / 3 : 1) - (this.told - began));
     }
     this.busy = false;
   }

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from reseau.data.table.recipe import Recipe
 from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.estimators.epochs import FitState
+from reseau.estimators.intervals import note_rows
 from reseau.estimators.rows import Rows
 from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
@@ -44,13 +46,21 @@ def fit_automatic(
             "  fix: an estimator for each, or hidden_layer_sizes=(100,)"
         )
     target = rows.target.astype(np.int32) if len(classes) else rows.target
-    table = Table(rows.X, target, Recipe((rows.X.shape[1],), "y", tuple(map(str, range(len(classes))))))
+    names = tuple(map(str, range(len(classes))))
+    if estimator.recipe_ is None:
+        table = Table(rows.X, target, Recipe((rows.X.shape[1],), "y", names))
+    else:
+        counted = rows.X if rows.weights is None else rows.X[np.flatnonzero(rows.weights)]
+        raw = replace(estimator.recipe_, classes=names)
+        table = Table(rows.X, target, raw).under(raw.fitted(counted))
+        estimator.recipe_ = table.recipe
     seed = int(random.randint(2**31 - 1))
     found = fit_table(table, sample_weight=rows.weights, seed=seed, progress=bool(estimator.verbose))
     estimator.network_, estimator.n_outputs_ = found.network, len(classes) or 1
     estimator.n_layers_ = len(found.settings.hidden) + 2
     estimator._fit_state = _state_of(found, len(rows), len(classes) > 0)
     estimator._publish()
+    note_rows(estimator, table.features, rows.target, first=True)
     tasks.close(estimator._fitted)
     if found.members[-1].stopped == "interrupted":
         text, category = WARNINGS["interrupted"]

@@ -72,5 +72,5 @@ def _by_unseen(model: Any, holdout: Examples | None, delta: float, why: str) -> 
             f"certify: {why.partition(chr(10))[0]}, so the sample it was trained on bounds nothing\n"
             "  fix: holdout=(X, y), rows that no choice has used"
         )
-    errors = int(np.sum(model.predict(holdout[0]) != holdout[1]))
+    errors = int(np.sum(model._chosen(model._scores(holdout[0])) != holdout[1]))
     return certify_errors(errors, len(holdout[1]), delta, checked=("the prediction of every hold-out example",))

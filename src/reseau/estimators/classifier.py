@@ -15,6 +15,7 @@ from reseau.errors import DataError
 from reseau.estimators.certificates import certify_classes
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.intervals import calibrated_classes, set_of
+from reseau.estimators.raw_tables import of_named_columns
 from reseau.estimators.rows import check_labels
 from reseau.estimators.settings import is_automatic
 from reseau.estimators.surroundings import whole_or_nothing
@@ -39,7 +40,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     take the logistic loss of one score each; more classes the cross-entropy.
 
     What it accepts: finite numbers of any type, byte order and layout, texts of numbers, data frames of them, sparse
-    matrices (made dense, up to 4 GiB), and one kind of labels: texts, whole numbers or booleans. One `ValueError` says
+    matrices (made dense, up to 4 GiB), and one kind of labels: texts, whole numbers or booleans. "auto" reads data
+    frames with texts, categories, dates and blanks too, and arrays with NaN. One `ValueError` says
     where there are missing, infinite, masked or complex entries, dates, numbers beyond the precision in use, text
     labels among others, no row, or another number of rows in y or `sample_weight`, whose entries are at least 0.
     Constant columns, one row and one class are fitted like others.
@@ -94,6 +96,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         n_iter_, n_layers_, n_outputs_, out_activation_, t_: As scikit-learn's, and
         loss_, best_loss_, best_validation_score_.
         n_features_in_, feature_names_in_: What `fit` saw.
+        recipe_: With "auto", how the columns of a data frame with texts or blanks become numbers; else nothing.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -286,14 +289,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     def to_onnx(self, path: Any) -> None:
         """Write an ONNX file in float32: input "X" (batch, features), outputs "label" and "probabilities".
 
-        The label is the class itself; with several labels, 0 and 1 for each. A loss that makes no probabilities gives
-        "scores" in their place.
+        Fitted on a data frame with texts or blanks, it reads each column by its name, (batch, 1). The label is the
+        class itself; with several labels, 0 and 1 for each. A loss that makes no probabilities gives "scores" in their
+        place.
         """
         check_is_fitted(self)
         from reseau.estimators.export import write_classifier  # onnx takes a second to import
 
         loss = self._outputs_and_loss()[1]
-        write_classifier(path, self.network_, self.params_, loss, self.classes_, self.multilabel_)
+        recipe = of_named_columns(getattr(self, "recipe_", None), self.classes_)
+        write_classifier(path, self.network_, self.params_, loss, self.classes_, self.multilabel_, recipe)
 
     def certify(self, X: Any, y: Any, *, delta: float = 0.05, holdout: tuple[Any, Any] | None = None) -> Certificate:
         """Bound the error rate on new rows, with probability `1 - delta`.

@@ -26,11 +26,13 @@ from reseau.estimators.epochs import FitState, Rules, differs, start_run, train_
 from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
+from reseau.estimators.raw_tables import raw_recipe, read_raw, read_raw_rows
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, plain_labels, read_examples, validated
 from reseau.estimators.settings import Settings, check_settings, is_automatic
 from reseau.estimators.surroundings import computing, whole_or_nothing
 from reseau.estimators.tasks import Tasks
 from reseau.estimators.warnings import WARNINGS
+from reseau.graph import may_be_blank
 from reseau.graph.fork import check_process
 from reseau.losses import Loss
 from reseau.network import Network
@@ -69,7 +71,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         """Train on the rows of X.
 
         Args:
-            X: (n, features): an array, a data frame of numbers, or a sparse matrix, which is made dense.
+            X: (n, features): an array, a data frame of numbers, or a sparse matrix, which is made dense. With "auto" a
+                data frame may hold texts, categories, dates and blanks, and an array NaN.
             y: The targets: (n,), or (n, outputs).
             sample_weight: A weight for each row, at least 0; only their proportions matter.
 
@@ -127,7 +130,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         if not is_regressor(self):
             check_labels(y)
             y = plain_labels(y)
-        X, y = validated(self, X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
+        recipe = raw_recipe(X) if is_automatic(self) else None
+        if recipe is None:
+            X, y = validated(self, X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
+        else:
+            X, y = read_raw(self, recipe, X, y, reset=first, y_numeric=is_regressor(self))
+        if is_automatic(self):
+            self.recipe_ = recipe
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
@@ -335,12 +344,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         check_process()
         with computing(self._precision):
             params = jax.device_put(self.params_)
-            return self.network_.in_blocks(params, self._shaped(finite(X, "X", np.dtype(self._precision))))
+            blanks = may_be_blank(self.network_.graph.inputs[0])
+            rows = finite(X, "X", np.dtype(self._precision), blanks)
+            return self.network_.in_blocks(params, self._shaped(rows))
 
     def _rows(self, X: Any) -> np.ndarray:
         """Rows to predict, checked."""
         check_is_fitted(self, "params_")
-        return validated(self, X, reset=False)[0]
+        recipe = getattr(self, "recipe_", None)
+        return validated(self, X, reset=False)[0] if recipe is None else read_raw_rows(self, recipe, X)
 
     @property
     def coefs_(self) -> list[np.ndarray]:
@@ -364,4 +376,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        raw = is_automatic(self)
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = raw
         return tags

@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from reseau.data.table.recipe import Recipe
 from reseau.disk import replace_file
-from reseau.graph import Node, grafted, input
+from reseau.graph import Node, grafted, input, may_be_blank
 from reseau.layers import reshape
 from reseau.losses import Loss
 from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION
@@ -20,10 +21,16 @@ from reseau.network import Network
 __all__ = ["write_classifier", "write_regressor"]
 
 
-def write_regressor(path: str | PathLike[str], network: Network, params: dict[str, np.ndarray], loss: Loss) -> None:
-    """Write a regressor: input "X" (batch, features), output "prediction" (batch, outputs)."""
+def write_regressor(
+    path: str | PathLike[str],
+    network: Network,
+    params: dict[str, np.ndarray],
+    loss: Loss,
+    recipe: Recipe | None = None,
+) -> None:
+    """Write a regressor: input "X" (batch, features), or one for each column of a recipe; output "prediction"."""
     x, scores = _flat(network)
-    model = _model(Path(path), x, loss.meaning(scores), params)
+    model = _model(Path(path), x, loss.meaning(scores), params, recipe)
     _rename(model.graph, "prediction")
     _put(Path(path), model)
 
@@ -35,15 +42,16 @@ def write_classifier(
     loss: Loss,
     classes: np.ndarray,
     multilabel: bool,
+    recipe: Recipe | None = None,
 ) -> None:
-    """Write a classifier: input "X" (batch, features), outputs "label" and "probabilities".
+    """Write a classifier: input "X", or one for each column of a recipe; outputs "label" and "probabilities".
 
     The label is the class itself, text or number; with several labels, 0 and 1 for each. Where the loss makes no
     probabilities, the second output is "scores".
     """
     x, scores = _flat(network)
     likely = loss.probabilistic
-    model = _model(Path(path), x, loss.meaning(scores, multilabel), params)
+    model = _model(Path(path), x, loss.meaning(scores, multilabel), params, recipe)
     name = "probabilities" if likely else "scores"
     _rename(model.graph, name)
     if multilabel:
@@ -52,7 +60,8 @@ def write_classifier(
     else:
         nodes, kind = _label(name, classes)
         shape = ["batch"]
-        model.opset_import.append(helper.make_opsetid(DOMAIN, VERSION))
+        if all(opset.domain != DOMAIN for opset in model.opset_import):
+            model.opset_import.append(helper.make_opsetid(DOMAIN, VERSION))
     model.graph.node.extend(nodes)
     outputs = [helper.make_tensor_value_info("label", kind, shape), *model.graph.output]
     del model.graph.output[:]
@@ -64,17 +73,17 @@ def _flat(network: Network) -> tuple[Node, Node]:
     """The network's scores as a function of rows of features."""
     old, scores = network.graph.inputs[0], network.graph.outputs[0]
     lengths = tuple(int(n) for n in old.shape[1:])
-    x = input("X", (int(np.prod(lengths)),))
+    x = input("X", (int(np.prod(lengths)),), blanks=may_be_blank(old))
     new = x if len(lengths) == 1 else reshape(x, lengths)
     return x, grafted(network.graph.nodes, old, new)[scores]
 
 
-def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray]) -> onnx.ModelProto:
+def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray], recipe: Recipe | None) -> onnx.ModelProto:
     """The ONNX model of the network's part, run against it."""
     network = Network(x, output)
     own = {k: params[k].astype(np.float32) if params[k].dtype.kind == "f" else params[k] for k in network.graph.stored}
-    written = to_model(network.graph, own)
-    check(path, written, network.graph, own)
+    written = to_model(network.graph, own, {} if recipe is None else {"recipe": recipe.to_json()})
+    check(path, written, written.model.SerializeToString(), network.graph, own)
     return written.model
 
 

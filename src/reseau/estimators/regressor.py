@@ -11,6 +11,7 @@ from reseau.errors import DataError
 from reseau.estimators.certificates import certify_numbers
 from reseau.estimators.estimator import NetworkEstimator
 from reseau.estimators.intervals import calibrated_numbers, interval_of
+from reseau.estimators.raw_tables import of_named_columns
 from reseau.estimators.settings import is_automatic
 from reseau.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from reseau.theory import Certificate
@@ -143,11 +144,15 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return interval_of(self, self._scores(self._rows(X)), level)
 
     def to_onnx(self, path: Any) -> None:
-        """Write an ONNX file in float32: input "X" (batch, features), output "prediction" (batch, outputs)."""
+        """Write an ONNX file in float32: input "X" (batch, features), output "prediction" (batch, outputs).
+
+        Fitted on a data frame with texts or blanks, it reads each column by its name, (batch, 1).
+        """
         check_is_fitted(self)
         from reseau.estimators.export import write_regressor  # onnx takes a second to import
 
-        write_regressor(path, self.network_, self.params_, self._loss())
+        recipe = of_named_columns(getattr(self, "recipe_", None))
+        write_regressor(path, self.network_, self.params_, self._loss(), recipe)
 
     def certify(
         self,

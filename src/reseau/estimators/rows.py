@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from reseau.cache import shared_length
+from reseau.data.table.notation import is_number
 from reseau.errors import DataError
 from reseau.graph.values import filled_up
 from reseau.objective import Objective
@@ -73,6 +74,14 @@ def validated(estimator: Any, *data: Any, **checks: Any) -> tuple[Any, ...]:
         found = validate_data(estimator, *data, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), **checks)
     except OverflowError as error:
         raise DataError(f"{type(estimator).__name__}: the data cannot be read: {error}\n  fix: {SCALE}") from None
+    except (TypeError, ValueError) as error:
+        name = column_of_texts(data[0])
+        if name is None or isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{type(estimator).__name__}: column {name!r} holds texts, and the network reads numbers\n"
+            "  fix: hidden_layer_sizes='auto', which reads texts, dates and blanks; or OneHotEncoder of scikit-learn"
+        ) from error
     X, *y = found if len(data) > 1 else (found,)
     return dense(X), *y
 
@@ -100,6 +109,15 @@ def column_types(given: Any) -> list[Any]:
     if hasattr(given, "columns"):
         return list(given.dtypes if hasattr(given, "dtypes") else given.schema.types)
     return [getattr(given, "dtype", None) or getattr(given, "type", None)]
+
+
+def column_of_texts(given: Any) -> str | None:
+    """The first column of a data frame of pandas that holds a text which is no number."""
+    for name in given.columns if hasattr(given, "iloc") and hasattr(given, "columns") else ():
+        for entry in given[name].unique() if given[name].ndim == 1 else ():
+            if isinstance(entry, str) and not is_number(entry):
+                return str(name)
+    return None
 
 
 def check_labels(y: Any, what: str = "y") -> None:

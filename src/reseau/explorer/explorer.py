@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Explorer:
         self.chosen = c.Build("spirals") if problem is None else None
         self.own: tuple[str, bytes, Table, tuple[str, ...]] | None = None
         self.earlier: list[dict[str, Any]] = []
-        self.checkpoints = tuple(moments)
+        self.checkpoints, self.runs = tuple(moments), count()
         self._begin(playground() if problem is None else problem, Settings())
 
     def answer(self, message: Any, buffers: Sequence[bytes | memoryview] = ()) -> Reply:
@@ -109,7 +110,7 @@ class Explorer:
     def _begin(self, problem: Problem, settings: Settings) -> None:
         """Take up another problem."""
         self.problem = problem
-        self.trainer = Trainer(problem, settings, self._progress)
+        self.trainer = Trainer(problem, settings, self._progress, self.runs)
         self.trainer.moments = [*self.checkpoints, *self.trainer.moments]
         self.statistician: Statistician | None = None
         self.surveyor: Surveyor | None = None

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
-from math import isnan
+from itertools import zip_longest
+from math import isnan, nan
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from reseau.objective import Examples, Objective
 from reseau.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from reseau.training.feed import Resident
 from reseau.training.program import EPOCHS_IN_TURN, StepSettings
-from reseau.training.training_run import TrainingRun
+from reseau.training.training_run import SECONDS_A_CHUNK, TrainingRun
 
 __all__ = ["OPTIMIZERS", "Moment", "Settings", "Trainer"]
 
@@ -36,9 +36,8 @@ LAST_STEP = 2**31 - 2**24  # steps are numbered by 32 bits
 CURVE = 1200  # points of a curve; then every other one goes
 MOMENTS, BYTES_OF_MOMENTS = 48, 2**26
 SHARE = 0.02  # of the time that looking may take; the page takes 0.05 of the cores (web/src/pace.ts)
-PAUSE = 0.08  # seconds between what is told
+PERIOD = 0.1  # seconds from one telling to the next; chunks are cut to end when it is due
 SAVED = 0.5  # seconds by which a look may come before its share allows it, where those before took less
-RUNS = count()  # numbers that tell what was said of a run after it was stopped
 APART, FIRST = 1.3, 5000  # up to the step FIRST, each point of the curve is so much further than the last one
 
 
@@ -92,11 +91,14 @@ class Trainer:
     Args:
         problem: What is trained.
         settings: How.
-        tell: Takes what there is to say, in the training thread, about ten times a second.
+        tell: Takes what there is to say, in the training thread, ten times a second.
+        runs: Numbers that grow from one run to the next: they tell what was said of a run after it was stopped.
     """
 
-    def __init__(self, problem: Problem, settings: Settings, tell: Callable[[dict[str, Any]], None]) -> None:
-        self.problem, self.settings, self.tell = problem, settings, tell
+    def __init__(
+        self, problem: Problem, settings: Settings, tell: Callable[[dict[str, Any]], None], runs: Iterator[int]
+    ) -> None:
+        self.problem, self.settings, self.tell, self.runs = problem, settings, tell, runs
         self.params = problem.parameters(settings.seed)
         self.moments: list[Moment] = []
         self.thread: threading.Thread | None = None
@@ -107,14 +109,14 @@ class Trainer:
 
     def begin(self) -> None:
         """Step 0: no steps, an empty curve, and the moment before the first step."""
-        self.step, self.seconds, self.offset = 0, 0.0, 0
+        self.step, self.validated, self.seconds, self.offset = 0, 0, 0.0, 0
         self.loss = self.validation = self.last = float("nan")
         self.speed, self.error = 0.0, ""
         self.curve: list[tuple[int, float, float]] = []
         self.moments = [m for m in self.moments if m.source]
         self._keep(0)
         self.run = None
-        self.number = next(RUNS)
+        self.number = next(self.runs)
 
     @property
     def running(self) -> bool:
@@ -136,7 +138,7 @@ class Trainer:
         run = self._prepared()
         last = min(LAST_STEP, LAST_STEP if steps is None else run.step + steps)
         self.error = ""
-        self.number = next(RUNS)
+        self.number = next(self.runs)
         self.stopping.clear()
         self.thread = threading.Thread(target=self._loop, args=(run, last), name="reseau training", daemon=True)
         self.thread.start()
@@ -185,7 +187,7 @@ class Trainer:
             self._keep(self.step)
         self.step = moment.step
         self.put({k: v.copy() for k, v in moment.params.items()})
-        self.loss, self.validation = moment.loss, moment.validation
+        self.loss, self.validation, self.validated = moment.loss, moment.validation, moment.step
 
     def measure(self) -> None:
         """The objective on the rows of training and the loss on those that validate, where no step told them."""
@@ -204,6 +206,7 @@ class Trainer:
             "epoch": self.step // max(self._in_epoch(), 1),
             "loss": self.loss,
             "validation": self.validation,
+            "validated": self.validated,
             "seconds": self.seconds,
             "speed": self.speed,
             "running": self.running,
@@ -264,26 +267,31 @@ class Trainer:
             validation = None if self.held is None else self._examples(self.held)
             self._validate(validation)  # compiled before the clock runs
             before, seen, looked = run.step, time.perf_counter(), self.step
-            free, due = seen, seen + PAUSE
+            free, due = seen, seen + PERIOD
             for record in run.records(last):
                 now = time.perf_counter()
                 self.step, self.seconds = record.step + self.offset, record.seconds
                 self.loss = self._mean_of_an_epoch(record.loss, record.step % run.in_epoch / run.in_epoch)
-                self.speed = (record.step - before) / max(now - seen, 1e-9)
-                before, seen = record.step, now
                 ends = self.stopping.is_set() or record.step == last
+                tells = ends or now >= due - PERIOD / 4
                 # short chunks first: a curve has points there
                 run.most_epochs = min(EPOCHS_IN_TURN, 1 + record.epoch // 4)
-                if ends or now >= due or (self.step > APART * looked and self.step < FIRST):
-                    self._look(run, validation, ends)
+                if tells or (self.step > APART * looked and self.step < FIRST):
+                    affordable = ends or now >= free
+                    if affordable:
+                        self._look(run, validation, ends)
+                    self._draw_on(self.validation if affordable else nan)
                     looked = self.step
-                    if ends or now >= due:
-                        self.tell(self.progress() | {"running": not ends})
-                        done = time.perf_counter()
-                        free = max(free, now - SAVED) + (done - now) / SHARE
-                        due = max(free, done + PAUSE)
+                if tells:
+                    self.speed = (record.step - before) / max(now - seen, 1e-9)
+                    before, seen = record.step, now
+                    self.tell(self.progress() | {"running": not ends})
+                    done = time.perf_counter()
+                    free = max(free, now - SAVED) + (done - now) / SHARE
+                    due = max(due, done - PERIOD / 2) + PERIOD
                 if ends:
                     break
+                run.chunk_seconds = min(max(due - time.perf_counter(), PERIOD / 4), SECONDS_A_CHUNK)
         except ReseauError as error:
             self.error = str(error)
             self.run = None
@@ -294,17 +302,21 @@ class Trainer:
         """The loss on the rows that validate."""
         if validation is not None:
             own = {k: jnp.asarray(v) for k, v in self.params.items()}
-            self.validation = self.objective().measure(own, validation)["loss"]
+            self.validation, self.validated = self.objective().measure(own, validation)["loss"], self.step
 
     def _look(self, run: TrainingRun, validation: Examples | None, ends: bool) -> None:
         """Copy the parameters, measure the rows that validate, and keep the moment if it is one to keep."""
         self.params = {k: np.array(v) for k, v in run.params().items()}
         self._validate(validation)
-        self.curve.append((self.step, self.loss, self.validation))
-        if len(self.curve) > CURVE:
-            self.curve = self.curve[::2]
         if ends or self.step > 1.2 * max((m.step for m in self.moments if not m.source), default=0):
             self._keep(self.step)
+
+    def _draw_on(self, validation: float) -> None:
+        """One point more of the curve. Of too many every other one goes, of two that which was not validated."""
+        self.curve.append((self.step, self.loss, validation))
+        if len(self.curve) > CURVE:
+            pairs = zip_longest(self.curve[::2], self.curve[1::2])
+            self.curve = [b if b and isnan(a[2]) and not isnan(b[2]) else a for a, b in pairs]
 
     def _keep(self, step: int) -> None:
         """Keep the parameters as a moment; where there are too many, every other one goes."""

@@ -76,8 +76,10 @@ class Forgotten:
         )
 
 
-def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]:
+def describe(graph: Graph, params: Arrays, firsts: bool = True) -> tuple[Json, dict[str, np.ndarray]]:
     """The graph as JSON values, and the arrays by the names that it uses: parameters, states, constants.
+
+    Without `firsts`, states and parameters with a given value start from their last one, which saves a second array.
 
     Raises:
         ModelFileError: A node applies an operation that a file cannot hold; the message names it.
@@ -101,7 +103,7 @@ def describe(graph: Graph, params: Arrays) -> tuple[Json, dict[str, np.ndarray]]
             arrays[name] = np.asarray(params[name])
             record |= _describe_stored(name, node, arrays[name])
             if (first := _first_value(node)) is not None:
-                same = _same_bits(first, arrays[name])
+                same = not firsts or _same_bits(first, arrays[name])
                 record["first"] = name if same else _free(f"{name} (first value)", graph)
                 arrays[record["first"]] = first
         nodes.append(record)
@@ -169,7 +171,10 @@ def _first_value(node: Node) -> np.ndarray | None:
     source = node.source
     if isinstance(source, Parameter):
         rule = source.initializer
-        return np.asarray(rule.value, np.float64) if isinstance(rule, initializers.Given) else None
+        if not isinstance(rule, initializers.Given):
+            return None
+        real = isinstance(rule.value, np.ndarray) and rule.value.dtype in (np.float32, np.float64)
+        return np.asarray(rule.value) if real else np.asarray(rule.value, np.float64)
     return source.value if isinstance(source, State) else None
 
 
@@ -181,7 +186,10 @@ def _free(wanted: str, graph: Graph) -> str:
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    raw, other = (np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b))
+    return a is b or np.array_equal(raw, other)
 
 
 def _op_name(name: str, op: Op) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
-from math import floor, inf, lcm
+from math import floor, inf, lcm, prod
 
 from reseau.errors import ShapeError
 
@@ -197,15 +197,19 @@ def _covers(a: Terms, b: Terms) -> bool:
     return bool(in_b and below(_covers(a, x) for x in in_b)) or bool(in_a and above(_covers(x, b) for x in in_a))
 
 
-def _arguments(terms: Terms) -> tuple[str, list[Terms]]:
+def _arguments(terms: Terms) -> tuple[str, tuple[Terms, ...]]:
     """The name and the arguments of a length that is a `min` or a `max` and nothing else."""
     if len(terms) == 1:
         ((key, factor),) = terms.items()
         if factor == 1 and len(key) == 1 and key[0].startswith(("min(", "max(")):
-            tree = ast.parse(key[0], mode="eval").body
-            if isinstance(tree, ast.Call):
-                return key[0][:3], [_read(x) for x in tree.args]
-    return "", []
+            return key[0][:3], _arguments_of(key[0])
+    return "", ()
+
+
+@lru_cache(16384)
+def _arguments_of(call: str) -> tuple[Terms, ...]:
+    tree = ast.parse(call, mode="eval").body
+    return tuple(map(_read, tree.args)) if isinstance(tree, ast.Call) else ()
 
 
 def _bounds(terms: Terms) -> tuple[float, float]:
@@ -213,19 +217,14 @@ def _bounds(terms: Terms) -> tuple[float, float]:
     low = high = 0.0
     for key, factor in terms.items():
         ends = [_atom_bounds(atom) for atom in key]
-        if any(e[0] < 0 for e in ends):
-            if len(ends) > 1:
-                return -inf, inf
-            span = (float(factor) * ends[0][0], float(factor) * ends[0][1])
-        else:
-            least, most = 1.0, 1.0
-            for e in ends:
-                least, most = least * e[0], most * e[1]
-            span = (float(factor) * least, float(factor) * most)
+        if len(ends) > 1 and any(e[0] < 0 for e in ends):
+            return -inf, inf
+        span = [float(factor) * prod(e[k] for e in ends) for k in (0, 1)]
         low, high = low + min(span), high + max(span)
     return low, high
 
 
+@lru_cache(16384)
 def _atom_bounds(atom: str) -> tuple[float, float]:
     tree = ast.parse(atom, mode="eval").body
     if isinstance(tree, ast.BinOp):
@@ -314,7 +313,9 @@ def lengths_at(lengths: Sequence[Dim], places: Places, inputs: Sequence[tuple[in
 @lru_cache(16384)
 def _parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
     if len(length) > LONGEST:
-        raise ValueError(f"a length of {len(length)} characters is no length")
+        error = ShapeError(f"a length of {len(length)} characters is no length\n  fix: give its words as numbers")
+        error.words = words_of(length)
+        raise error
     try:
         return tuple(_read(ast.parse(length, mode="eval").body).items())
     except (SyntaxError, RecursionError, ZeroDivisionError) as error:

@@ -1,13 +1,14 @@
 """Affine maps, products of matrices, sums over products in Einstein's notation, determinants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import ShapeError
-from reseau.ops.base import Op, Shape, broadcast, show_shape, traced_shape, unbroadcast
-from reseau.ops.lengths import differ
+from reseau.ops.base import Dim, Op, Shape, broadcast, show_shape, traced_shape, unbroadcast
+from reseau.ops.lengths import broadcast_length, differ
 
 __all__ = ["Affine", "Determinant", "Einsum", "Matmul"]
 
@@ -87,13 +88,29 @@ class Einsum(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         try:
-            return traced_shape(self.forward, inputs)
+            return traced_shape(self.forward, self.agreed(inputs))
         except ShapeError as error:
             shown = " and ".join(show_shape(s) for s in inputs)
             raise ShapeError(f"{self.equation!r} does not fit {shown}\n  fix: one letter for each axis") from error
 
+    def agreed(self, inputs: Sequence[Shape]) -> list[Shape]:
+        """The shapes with one length in the place of the words that stand for the axes of one letter."""
+        terms = self.equation.replace(" ", "").partition("->")[0].split(",")
+        named = [list(zip(letters(t, len(s)), s, strict=False)) for t, s in zip(terms, inputs, strict=False)]
+        lengths: dict[str, Dim] = {}
+        for letter, n in (axis for axes in named for axis in axes):
+            lengths[letter] = broadcast_length(lengths.get(letter, n), n)
+        return [tuple(n if isinstance(n, int) else lengths[letter] for letter, n in axes) for axes in named]
+
     def forward(self, *inputs: Array) -> Array:
         return jnp.einsum(self.equation.replace(" ", ""), *inputs)
+
+
+def letters(term: str, rank: int) -> list[str]:
+    """The name of each axis of one input of an equation; those of an ellipsis are counted from the last one."""
+    before, dots, after = term.partition("...")
+    further = rank - len(before) - len(after) if dots else 0
+    return [*before, *(f"...{i}" for i in reversed(range(further))), *after]
 
 
 @dataclass(frozen=True)

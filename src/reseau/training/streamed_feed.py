@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from math import prod
 from typing import Any
 
 import jax
@@ -21,7 +20,7 @@ from reseau.graph import Input
 from reseau.graph.values import real_type
 from reseau.objective import Objective
 from reseau.objective.examples import Examples
-from reseau.training.feed import Feed
+from reseau.training.feed import Feed, aligned
 from reseau.training.program import Plan
 
 __all__ = ["Streamed"]
@@ -170,11 +169,3 @@ class Streamed(Feed):
         except DataError as error:
             return str(error).replace("in row 0, place", "in place").replace(", in row 0", "")
         return None
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Zeros that begin where JAX can take them over on a CPU without a copy, at a multiple of 64 bytes."""
-    size = prod(shape) * dtype.itemsize
-    memory = np.zeros(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(dtype).reshape(shape)

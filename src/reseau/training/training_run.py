@@ -101,7 +101,7 @@ class TrainingRun:
         self.team, self.shards = (ALONE, 1) if cut is None else (cut.team, cut.shards)
         self.optimizer, self.start = optimizer, params
         self.carry, self.losses = self.first_carry(), np.zeros(0, self.dtype)
-        self.in_epoch, self.most_epochs = feed.in_epoch, EPOCHS_IN_TURN
+        self.in_epoch, self.most_epochs, self.chunk_seconds = feed.in_epoch, EPOCHS_IN_TURN, SECONDS_A_CHUNK
         moved = jax.tree.leaves((self.carry.params, self.carry.optimizer))
         self.finite_first = [all_finite(leaf) for leaf in moved]
         self.small = sum(np.size(leaf) + NUMBERS_AN_ARRAY for leaf in moved) <= SMALL_CARRY
@@ -126,9 +126,10 @@ class TrainingRun:
         return self.optimizer.kept(self.carry.params, self.carry.optimizer) | self.carry.states
 
     def records(self, total: int, max_epochs: int | None = None) -> Generator[Record, None, None]:
-        """Run until `total` steps in chunks of at most `max_epochs` epochs; `most_epochs` may lower that on the way.
+        """Run until `total` steps in chunks of at most `max_epochs` epochs.
 
-        A run that is resumed at its end gives one record, of where it stands.
+        On the way `most_epochs` may lower that, and `chunk_seconds` the time that a chunk should take. A run that is
+        resumed at its end gives one record, of where it stands.
         """
         began, step, pace = time.perf_counter() - self.seconds, self.step, inf
         capacity = self.capacity(total, max_epochs)
@@ -181,7 +182,7 @@ class TrainingRun:
 
     def next_chunk(self, step: int, total: int, pace: float, capacity: tuple[int, int]) -> tuple[int, int]:
         """Epochs and steps in each for the chunk that starts at `step`: whole epochs, or a part of one."""
-        wanted = min(max(int(SECONDS_A_CHUNK / pace), 1), total - step)
+        wanted = min(max(int(self.chunk_seconds / pace), 1), total - step)
         if step % self.in_epoch == 0 and wanted >= self.in_epoch == capacity[1]:
             return min(wanted // self.in_epoch, capacity[0], self.most_epochs), self.in_epoch
         return 1, min(wanted, self.feed.left(step), capacity[1])

@@ -62,6 +62,16 @@ def test_padded_to_a_multiple(tmp_path: Path, mode: str) -> None:
     checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(3, 1, 12), normal(1, 1, 11))
 
 
+@pytest.mark.parametrize("last", ["Conv", "MaxPool", "AveragePool"])
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (2, 2), (5, 3), (4, 3)])
+def test_windows_padded_by_a_length_that_comes_with_the_data(tmp_path: Path, last: str, size: int, stride: int) -> None:
+    """As TensorFlow says it: as many windows as entries, divided by the stride."""
+    inputs = ["h", "k"] if last == "Conv" else ["h"]
+    nodes = [node(last, inputs, ["y"], kernel_shape=[size], strides=[stride], auto_pad="SAME_UPPER")]
+    stored = {"k": normal(2, 1, size)} if last == "Conv" else {}
+    checked(tmp_path, nodes, ["batch", 1, "n"], normal(2, 1, 9), normal(1, 1, 8), normal(1, 1, 5), stored=stored)
+
+
 def test_pads_in_the_order_of_torch(tmp_path: Path) -> None:
     """Pairs from the last axis on are turned round: reshaped, reversed and transposed."""
     nodes = [
@@ -138,3 +148,20 @@ def test_an_axis_that_is_added_leaves_the_others_as_they_are(tmp_path: Path) -> 
     )
     feeds = [{"x": normal(t, 4), "n": RNG.integers(-3, 3, t).astype(np.int32)} for t in (5, 1)]
     check_both_ways(tmp_path, m, *feeds)
+
+
+@pytest.mark.parametrize(
+    ("equation", "right", "feeds"),
+    [
+        ("bi,bi->b", ["c", "j"], [((2, 3), (2, 3)), ((1, 5), (1, 5))]),
+        ("bi,bj->bij", ["c", "j"], [((2, 3), (2, 5)), ((1, 3), (2, 5)), ((2, 1), (1, 1))]),
+        ("b...i,...ij->b...j", ["u", 4, "j"], [((2, 3, 4), (3, 4, 2)), ((1, 5, 4), (5, 4, 3))]),
+    ],
+)
+def test_axes_of_one_letter_may_have_names_of_their_own(tmp_path: Path, equation: str, right: Any, feeds: Any) -> None:
+    m = model(
+        [node("Einsum", ["x", "z"], ["e"], equation=equation), node("Relu", ["e"], ["y"])],
+        {"x": ("float", ["b", "t", 4] if "..." in equation else ["b", "i"]), "z": ("float", right)},
+        {"y": ("float", None)},
+    )
+    check_both_ways(tmp_path, m, *({"x": normal(*a), "z": normal(*b)} for a, b in feeds))

@@ -1,11 +1,13 @@
 """Lengths that numbers decide, texts, loops whose count is an input: evaluated, written back, refused in training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.errors import DataError
@@ -264,3 +266,105 @@ def test_a_sequence_that_is_given_and_one_that_comes_out(tmp_path: Path, optiona
         for z, y in (net(params, *feed.values()), theirs(tmp_path / "back.onnx", feed)):
             np.testing.assert_array_equal(z, right[0])
             assert [e.tolist() for e in y] == [e.tolist() for e in right[1]]
+
+
+def test_arrays_beside_the_file_that_a_branch_reads(tmp_path: Path) -> None:
+    """The branch that data choose is read when they come, and its arrays with the file."""
+    branches = []
+    for name in ("then", "otherwise"):
+        weight = numpy_helper.from_array(RNG.normal(size=(4, 3)).astype(np.float32), f"w {name}")
+        (tmp_path / f"{name}.bin").write_bytes(bytes(16) + weight.raw_data)
+        weight.ClearField("raw_data")
+        weight.data_location = TensorProto.EXTERNAL
+        for key, said in (("location", f"{name}.bin"), ("offset", "16"), ("length", "48")):
+            weight.external_data.add(key=key, value=said)
+        product = node("MatMul", ["x", f"w {name}"], [name])
+        branches.append(helper.make_graph([product], name, [], [declared(name, "float", None)], [weight]))
+    m = model(
+        [node("If", ["k"], ["y"], then_branch=branches[0], else_branch=branches[1])],
+        {"x": ("float", ["batch", 4]), "k": ("bool", [])},
+        {"y": ("float", ["batch", 3])},
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(m.SerializeToString())
+    net, params = rs.load(path)
+    for truth in (True, False):
+        given = {"x": RNG.normal(size=(2, 4)).astype(np.float32), "k": np.array(truth)}
+        agree(net(params, given["x"], given["k"]), theirs(path, given))
+
+
+def test_the_mean_of_no_rows_is_0(tmp_path: Path) -> None:
+    """The mean of the vectors of each bag, of which some hold none."""
+    body = helper.make_graph(
+        [
+            node("Gather", ["starts", "i"], ["start"]),
+            node("Gather", ["ends", "i"], ["end"]),
+            node("Slice", ["x", "start", "end"], ["bag"]),
+            node("ReduceMean", ["bag"], ["mean"], axes=[0], keepdims=0),
+            node("Identity", ["go"], ["goes"]),
+        ],
+        "body",
+        [declared("i", "int64", [1]), declared("go", "bool", [])],
+        [declared("goes", "bool", []), declared("mean", "float", [2])],
+    )
+    m = model(
+        [node("Shape", ["starts"], ["n"]), node("Loop", ["n", ""], ["y"], body=body)],
+        {"x": ("float", ["rows", 2]), "starts": ("int64", ["bags"]), "ends": ("int64", ["bags"])},
+        {"y": ("float", ["bags", 2])},
+        opset=17,
+    )
+    x = RNG.normal(size=(4, 2)).astype(np.float32)
+    check_both_ways(tmp_path, m, {"x": x, "starts": np.array([0, 0, 2]), "ends": np.array([0, 2, 4])})
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes", "settings", "indices"),
+    [
+        ("Conv", [(2, 3, 5), (4, 3, 3)], {}, {}),
+        ("ConvTranspose", [(2, 3, 5), (3, 4, 3)], {"strides": [2]}, {}),
+        ("GRU", [(3, 2, 4), (1, 15, 4), (1, 15, 5)], {"hidden_size": 5}, {}),
+        ("LSTM", [(3, 2, 4), (1, 20, 4), (1, 20, 5)], {"hidden_size": 5}, {}),
+        ("GatherND", [(3, 4, 2), (2, 2)], {}, {1: 3}),
+        ("ScatterND", [(5, 2), (2, 1), (2, 2)], {}, {1: 5}),
+        ("RoiAlign", [(2, 3, 8, 8), (3, 4), (3,)], {"output_height": 2, "sampling_ratio": 2}, {2: 2}),
+        ("DFT", [(2, 6, 1)], {}, {}),
+        ("DeformConv", [(1, 2, 5, 5), (3, 2, 2, 2), (1, 8, 4, 4)], {"kernel_shape": [2, 2]}, {}),
+    ],
+)
+def test_arrays_of_which_the_file_leaves_all_lengths_open(
+    tmp_path: Path, kind: str, shapes: Any, settings: Any, indices: Any
+) -> None:
+    """Weights and indices that are inputs: what their lengths must be is known when they come."""
+    given = {}
+    for i, shape in enumerate(shapes):
+        real = RNG.normal(size=shape).astype(np.float32)
+        given[f"x{i}"] = RNG.integers(0, indices[i], shape) if i in indices else real
+    if kind == "ScatterND":
+        given["x1"] = np.array([[3], [0]])
+    if kind == "RoiAlign":
+        given["x1"] = np.float32([[0, 0, 4, 5], [1, 2, 6, 7], [2, 0, 7, 3]])
+    m = model(
+        [node(kind, list(given), ["y"], **settings)],
+        {
+            k: ("float" if v.dtype == np.float32 else "int64", [f"{k}_{i}" for i in range(v.ndim)])
+            for k, v in given.items()
+        },
+        {"y": ("float", None)},
+        opset=19,
+    )
+    check_both_ways(tmp_path, m, given)
+
+
+def test_a_setting_that_onnxruntime_does_not_compute_is_written_back(tmp_path: Path) -> None:
+    given = {"x": (2, 3, 4), "w": (1, 15, 4), "r": (1, 15, 5)}
+    m = model(
+        [node("GRU", list(given), ["y"], hidden_size=5, layout=1)],
+        {k: ("float", [f"{k}_{i}" for i in range(3)]) for k in given},
+        {"y": ("float", None)},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    net.save(tmp_path / "back.onnx", params)
+    arrays = {k: RNG.normal(size=shape).astype(np.float32) for k, shape in given.items()}
+    right = ReferenceEvaluator(onnx.load(tmp_path / "back.onnx")).run(None, arrays)
+    agree(net(params, *arrays.values()), right)

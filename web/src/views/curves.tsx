@@ -85,15 +85,25 @@ function pieces(line: Line, frame: Frame, wide: number, drawn: VNode[]): VNode[]
   const { steps, loss, validation } = line;
   const made = [...drawn];
   for (let from = made.length * PIECE; from < steps.length - 1; from += PIECE) {
-    const part = (values: number[]) => values.slice(from, from + PIECE + 1);
+    const to = Math.min(from + PIECE + 1, steps.length);
+    const part = (values: number[]) => values.slice(from, to);
+    const validated: number[] = []; // where; not every point of the curve is
+    for (let i = lastKnown(validation, from); i < to; i++) if (Number.isFinite(validation[i])) validated.push(i);
+    const measured = (values: number[]) => validated.map((i) => values[i]);
     const piece = (
       <g key={from} stroke={line.color} fill="none" stroke-width={wide}>
         <path d={path(part(steps), part(loss), frame)} />
-        <path d={path(part(steps), part(validation), frame)} stroke-dasharray="5 4" stroke-width={wide * 0.8} />
+        <path d={path(measured(steps), measured(validation), frame)} stroke-dasharray="5 4" stroke-width={wide * 0.8} />
       </g>
     );
     if (from + PIECE < steps.length) drawn.push(piece);
     made.push(piece);
   }
   return made;
+}
+
+/** The place of the last value up to `at` that is known; 0 where none is. */
+function lastKnown(values: number[], at: number): number {
+  while (at > 0 && !Number.isFinite(values[at])) at--;
+  return at;
 }

@@ -65,7 +65,10 @@ export function TrainingView({ app }: { app: App }) {
             <Fact name="steps" value={count(p.step)} />
             <Fact name="epochs" value={count(p.epoch)} />
             <Fact name={app.settings.penalty === "none" ? "training loss" : "training loss + penalty"} value={measure(p.loss)} />
-            <Fact name="validation loss" value={measure(p.validation)} />
+            <Fact
+              name={p.validated === p.step ? "validation loss" : `validation loss, step ${count(p.validated)}`}
+              value={measure(p.validation)}
+            />
             <Fact name="steps a second" value={p.speed ? count(p.speed) : "–"} />
             <Fact name="time" value={`${digits(p.seconds, 3)} s`} />
           </tbody>

@@ -12,7 +12,7 @@ import numpy as np
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
 from reseau.data.readers.refusals import check_absent, check_names
-from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, label
+from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, are_amounts, label
 from reseau.data.table.problems import Problem, refusal
 from reseau.data.table.readings import droppable
 from reseau.disk import file_error
@@ -32,6 +32,7 @@ def sheet_of(
     columns: Collection[str] | None = None,
     without: Collection[str] = (),
     start: int = 0,
+    amounts: bool = True,
 ) -> Sheet:
     """The columns of a table in memory: numbers, texts (which may be categories), truths, which are either, and dates.
 
@@ -44,6 +45,7 @@ def sheet_of(
         columns: Names of the columns that are read, those that are there; all of them by default.
         without: Names of columns that are not read.
         start: How many rows stand before these, for messages.
+        amounts: Whether columns of texts such as "29.85" hold numbers; not of a part of a table, which cannot decide.
 
     Raises:
         DataError: Two columns have one name, or some hold something else: lists of numbers, bytes, objects, whole
@@ -61,7 +63,7 @@ def sheet_of(
     elif hasattr(table, "columns") and hasattr(table, "iloc"):
         names, arrays = [str(name) for name in table.columns], _Frame(table)
     elif hasattr(table, "__arrow_c_stream__"):
-        return sheet_of(pa.table(table), path, columns=columns, without=without, start=start)
+        return sheet_of(pa.table(table), path, columns=columns, without=without, start=start, amounts=amounts)
     else:
         raise DataError(
             f"{path}: it is {type(table).__name__}, not a table\n"
@@ -79,7 +81,7 @@ def sheet_of(
                 said = f"{path}: column {names[i]!r} holds {array.type}, neither numbers nor texts"
                 problems.append(droppable(said, cure, names[i]))
             else:
-                cells.append(_cells(array, path, names[i], start))
+                cells.append(_cells(array, path, names[i], start, amounts))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, DataError):
                 raise
@@ -243,7 +245,7 @@ def _ipc(pa: Any, file: Any) -> Any:
     return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(pa.py_buffer(content)).read_all()
 
 
-def _cells(array: Any, path: str, name: str, start: int) -> Cells:
+def _cells(array: Any, path: str, name: str, start: int, amounts: bool) -> Cells:
     """One column."""
     pa = pyarrow()
     types, who = pa.types, f"{path}: column {name!r}"
@@ -259,7 +261,8 @@ def _cells(array: Any, path: str, name: str, start: int) -> Cells:
     if types.is_dictionary(array.type):
         values = array.dictionary.to_pylist()
         codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes)
+        stored = amounts and not types.is_dictionary(kind) and are_amounts(values)
+        return Texts.of([v if isinstance(v, str | None) else label(str(v)) for v in values], codes, typed=not stored)
     if types.is_integer(kind):
         _check_exact(array, who, start)
     elif types.is_date(kind) or types.is_timestamp(kind):  # of a zone: in UTC

@@ -63,7 +63,7 @@ class ParquetBlock:
     def sheets(self, start: int = 0, columns: Collection[str] | None = None) -> Iterator[Sheet]:
         """The rows from `start` on, some at a time; of `columns`, those that are there."""
         for batch, first in self.batches(start, columns):
-            yield sheet_of(batch, str(self.path), start=first)
+            yield sheet_of(batch, str(self.path), start=first, amounts=False)
 
     def batches(self, start: int, columns: Collection[str] | None) -> Iterator[tuple[Any, int]]:
         """The same as record batches, each with the number of its first row in the file."""

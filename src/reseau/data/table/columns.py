@@ -1,5 +1,6 @@
 """A table as columns that have a type: numbers, texts, dates. Each cell of a file is read once, when its column is."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,6 +45,10 @@ NOTHING = BLANKS | {"none"}
 """The same, and the word that stands for no value among numbers, truths and dates, but is a text among texts."""
 
 TRUTHS = {"false": 0.0, "true": 1.0}
+FEWEST_AMOUNTS = 20  # different texts: fewer are categories
+
+CODE = re.compile(r"[+-]?0[0-9]")  # how a code begins that as a number would be another
+
 LARGEST = 1e38
 """The largest number that is read: networks compute in 32 bits, where a difference of two such numbers is finite."""
 
@@ -55,7 +60,8 @@ class Texts:
     Attributes:
         values: The different texts.
         codes: Which of them each row holds.
-        typed: Whether the file says that they are texts, so that a numeral is one too; in a CSV file it is a number.
+        typed: Whether the file says that they are texts, so that a numeral is one too; in a CSV file, and where they
+            are amounts (`are_amounts`), it is a number.
 
     Example:
         >>> import numpy as np
@@ -262,6 +268,26 @@ class Chosen(Sequence[int]):
 
     def __getitem__(self, i):  # type: ignore[no-untyped-def]
         return self.whole[int(self.places[i])]
+
+
+def are_amounts(values: Sequence[str | None]) -> bool:
+    """Whether the different texts of a column are amounts that were stored as texts: "29.85", "1,108.5", "".
+
+    They are many, nine of ten are numbers in one notation, and some have a decimal or a thousands mark. Codes are not:
+    they are whole numbers, begin with zeros, or are two texts of one number, as the versions 3.1 and 3.10.
+    """
+    bare = {value.strip() for value in values if value is not None}
+    texts = [text for text in bare if text.lower() not in BLANKS]
+    if len(texts) < FEWEST_AMOUNTS or all(text.lstrip("+-").isdigit() for text in texts):
+        return False
+    for notation in ("", *NOTATIONS):
+        some = sum(not isnan(read_number(text, notation)) for text in texts[:FEWEST_AMOUNTS])
+        if 2 * some < FEWEST_AMOUNTS:
+            continue  # most texts are no numbers at all, and there may be a million
+        numbers = [number for text in texts if not isnan(number := read_number(text, notation))]
+        if 10 * len(numbers) >= 9 * len(texts):
+            return len({*numbers}) == len(numbers) and not any(CODE.match(text) for text in texts)
+    return False
 
 
 def as_numbers(cells: Cells, notation: str = "", *, truths: bool = True) -> tuple[np.ndarray, list[int]]:

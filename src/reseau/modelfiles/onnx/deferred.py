@@ -20,7 +20,8 @@ from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, plain
 from reseau.modelfiles.onnx.importer import Importer, Listed
 from reseau.modelfiles.onnx.importer import Value as Foreign
 from reseau.modelfiles.onnx.node_order import read_by
-from reseau.modelfiles.onnx.tensors import type_name
+from reseau.modelfiles.onnx.sparse import every_node
+from reseau.modelfiles.onnx.tensors import Arrays, type_name
 from reseau.ops.base import BATCH, Dim, Op, Shape
 from reseau.ops.lengths import word
 
@@ -135,6 +136,7 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
     part.opset_import.extend(model.opset_import)
     part.functions.extend(model.functions)
     part.graph.CopyFrom(graph)
+    put_inside(importer.arrays, part)
     text = base64.b64encode(part.SerializeToString(deterministic=True)).decode()
     packed = apply_op(Deferred(text, tuple(importer.causes), run), *given.values())
     said = [picked(i, o) for i, o in enumerate(declared_or_inferred(model, late))]
@@ -144,6 +146,20 @@ def deferred_outputs(importer: Importer, model: onnx.ModelProto, run: Run) -> di
         name: apply_op(named[name], given_by[read]) if name in named else given_by[read]
         for name, read in source.items()
     }
+
+
+def put_inside(arrays: Arrays, part: onnx.ModelProto) -> None:
+    """Read the arrays of the nodes that stand in other files, which the part is not beside."""
+    for proto in every_node(part):
+        for attribute in proto.attribute:
+            held = (
+                attribute.t,
+                *attribute.tensors,
+                *(t for g in (attribute.g, *attribute.graphs) for t in g.initializer),
+            )
+            for tensor in held:
+                if tensor.data_location == TensorProto.EXTERNAL:
+                    tensor.CopyFrom(numpy_helper.from_array(arrays.read(tensor, f"array {tensor.name!r}"), tensor.name))
 
 
 def with_lists(

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx import defs, helper
 
-from reseau.modelfiles.onnx.importer import Call, Importer, Listed, Value
+from reseau.modelfiles.onnx.importer import Call, Importer, Listed, Needs, Value
+from reseau.ops.lengths import words_of
 
 __all__ = ["expand"]
 
@@ -32,7 +33,7 @@ def expand(importer: Importer, call: Call, proto: onnx.NodeProto, within: str) -
 
 def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.FunctionProto:
     """What stands for the operator: a function of the model, or of ONNX."""
-    own = importer.functions.get((proto.domain, proto.op_type))
+    own = importer.functions.get((proto.domain, proto.op_type, proto.overload))
     if own is not None:
         return own
     function = onnx.FunctionProto()
@@ -48,6 +49,8 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
             contextual[-1], proto.SerializeToString(), types
         )
         function.ParseFromString(made)
+        if not function.node:  # its definition depends on lengths
+            raise Needs(words=words_of(*(n for x in call.given() for n in x.shape)))
     elif versions:
         function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
     else:
@@ -99,7 +102,7 @@ def type_of(importer: Importer, node: Value | None) -> onnx.TypeProto:
 
 
 def with_settings(proto: onnx.NodeProto, settings: dict[str, onnx.AttributeProto], absent: set[str]) -> onnx.NodeProto:
-    """A node of a function with the caller's settings put in, and inputs that are not given left out."""
+    """A node of a function, and those inside it, with the caller's settings and without inputs that are not given."""
     made = onnx.NodeProto()
     made.CopyFrom(proto)
     made.ClearField("attribute")
@@ -113,4 +116,8 @@ def with_settings(proto: onnx.NodeProto, settings: dict[str, onnx.AttributeProto
     for i, name in enumerate(made.input):
         if name in absent:
             made.input[i] = ""
+    for attribute in made.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                inner.CopyFrom(with_settings(inner, settings, absent))
     return made

@@ -208,7 +208,7 @@ class Importer(Known):
     expand: "Callable[[Importer, Call, onnx.NodeProto, str], list[Value | None]]"
     reading: Reading
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    functions: Mapping[tuple[str, str], onnx.FunctionProto] = field(default_factory=dict)
+    functions: Mapping[tuple[str, str, str], onnx.FunctionProto] = field(default_factory=dict)
     blanks: bool = False
     defers: bool = False
     lenient: bool = False
@@ -344,7 +344,9 @@ class Importer(Known):
             except ModelFileError:
                 raise
             except FAILURES as error:
-                if self.lenient and not within and isinstance(error, ShapeError) and error.words:
+                if self.lenient and isinstance(error, ShapeError) and error.words:
+                    if within:
+                        raise Needs(words=error.words) from error
                     self.causes.append(f"{who} needs the numbers of {', '.join(map(repr, error.words))}")
                     self.defer(proto)
                     continue

@@ -22,14 +22,14 @@ def in_order(nodes: Sequence[onnx.NodeProto], given: Iterable[str], arrays: Arra
             made[name] = i
     ready = set(scope)
     for proto in nodes:
-        if not all(name in ready for name in filter(None, proto.input)):
+        if not read_by(proto) <= ready:
             break
         ready.update(proto.output)
     else:
         return list(nodes)
-    reads = {str(i): [str(made[n]) for n in proto.input if n in made] for i, proto in enumerate(nodes)}
+    reads = {str(i): [str(made[n]) for n in sorted(read_by(proto)) if n in made] for i, proto in enumerate(nodes)}
     for proto in nodes:
-        for name in filter(None, proto.input):
+        for name in sorted(read_by(proto)):
             if name not in made and name not in scope:
                 raise arrays.damaged(f"node {proto.name or proto.output[0]!r} reads {name!r}, which nothing gives")
     called = {str(i): proto.name or next(iter(proto.output), "") for i, proto in enumerate(nodes)}

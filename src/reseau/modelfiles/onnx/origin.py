@@ -29,12 +29,10 @@ DOCUMENTATION = ("documentation", "documentation of the graph")
 def describe(graph: Graph, params: Mapping[str, np.ndarray], stored: Mapping[str, Stored]) -> dict[str, str] | None:
     """The words that let `restore` give back this very graph; `None` where the file cannot hold all of it."""
     try:
-        described, _ = description.describe(graph, params)
+        described, _ = description.describe(graph, params, firsts=False)
     except ModelFileError:
         return None
     for record in described["nodes"]:
-        if "first" in record:  # a second copy of every state is not worth its bytes: it starts from its last value
-            record["first"] = record["name"]
         if "source" in record and record["source"] != "input" and record["name"] not in stored:
             return None
     arrays = {name: [s.name, s.steps] for name, s in stored.items()}

@@ -119,8 +119,8 @@ def joined(
     for name, node in deferred_outputs(importer, model, run).items():
         outputs[name] = node
     nodes: list[tuple[str, Node]] = []
-    for name, value in outputs.items():
-        nodes += flattened(importer.arrays, name, value)
+    for output in model.graph.output:  # of which some files name one twice
+        nodes += flattened(importer.arrays, output.name, outputs[output.name])
     declared = {o.name: o for o in model.graph.output}
     doubt = doubt and importer.keeps_rows
     if doubt and not all(o.type.tensor_type.HasField("shape") for o in declared.values()):
@@ -210,7 +210,7 @@ def importer_of(model: onnx.ModelProto, arrays: Arrays, way: Reading, **settings
             f"{arrays.path}: it is written in opset {opsets['']}, which is not known here\n"
             f"  fix: convert it to opset {NEWEST_OPSET} or older"
         )
-    functions = {(f.domain, f.name): f for f in model.functions}
+    functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     settings["readers"] = Counter(x for n in model.graph.node for x in n.input)
     return Importer(arrays, opsets, READ, expand, way, functions=functions, **settings)
 

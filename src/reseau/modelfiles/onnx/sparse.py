@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, numpy_helper
 
-__all__ = ["write_out"]
+__all__ = ["every_node", "write_out"]
 
 
 def write_out(model: onnx.ModelProto, most: int) -> None:
@@ -29,7 +29,7 @@ def write_out(model: onnx.ModelProto, most: int) -> None:
             most -= len(made.raw_data)
             graph.initializer.append(made)
         graph.ClearField("sparse_initializer")
-    for node in nodes(model):
+    for node in every_node(model):
         for attribute in node.attribute:
             if attribute.type == AttributeProto.SPARSE_TENSOR:
                 made = dense(attribute.sparse_tensor, f"node {node.name or node.output[0]!r}", most)
@@ -40,12 +40,12 @@ def write_out(model: onnx.ModelProto, most: int) -> None:
 def graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
     """The graph of a model, and those inside its nodes that hold sparse arrays."""
     yield model.graph
-    for node in nodes(model):
+    for node in every_node(model):
         for attribute in node.attribute:
             yield from (g for g in (attribute.g, *attribute.graphs) if g.sparse_initializer)
 
 
-def nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+def every_node(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     """Every node, those of functions and of graphs inside nodes among them."""
     stack = [*model.graph.node, *(n for f in model.functions for n in f.node)]
     while stack:

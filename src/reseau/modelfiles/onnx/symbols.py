@@ -20,19 +20,23 @@ Symbols = np.ndarray
 """An array of `object`: whole numbers, truths, and texts of lengths."""
 
 LARGEST = 4_096  # entries: shapes and what is made of them are short
+LARGEST_REAL = 64  # entries of real numbers, of which each becomes a fraction
 
 
 def as_symbols(array: np.ndarray) -> Symbols | None:
     """A constant as such an array; nothing where it holds what no length is."""
-    if array.size > LARGEST or array.dtype.kind not in "iubf" or not np.isfinite(array).all():
+    most = LARGEST_REAL if array.dtype.kind == "f" else LARGEST
+    if array.size > most or array.dtype.kind not in "iubf" or not np.isfinite(array).all():
         return None
     found = array.astype(object)
     return entrywise(_number)(found) if array.dtype.kind == "f" else found
 
 
 def _number(x: float) -> Dim:
+    if x == int(x):
+        return int(x)
     exact = Fraction(x)
-    return int(exact) if exact.denominator == 1 else f"{exact.numerator}/{exact.denominator}"
+    return f"{exact.numerator}/{exact.denominator}"
 
 
 def entrywise(function: Callable[..., object]) -> Callable[..., Symbols]:

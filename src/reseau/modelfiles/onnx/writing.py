@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.class_maps import as_maps, maps_type
 from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
+from reseau.modelfiles.onnx.light_models import light
 from reseau.modelfiles.onnx.rules import WRITE
 from reseau.modelfiles.onnx.self_check import Written, check
 from reseau.modelfiles.onnx.stored_levels import pack
@@ -45,10 +47,17 @@ def write_graph(
         ModelFileError: The disk refuses, or the written model does not compute what the graph computes.
     """
     written = to_model(graph, params, words, channels)
-    if sum(t.ByteSize() for t in written.model.graph.initializer) > LARGEST_INSIDE:
+    if bytes_of_weights(written.model) > LARGEST_INSIDE:
         put_outside(path, written.model)
-    check(path, written, graph, params)
-    replace_file(path, [written.model.SerializeToString(deterministic=True)])
+    message = written.model.SerializeToString(deterministic=True)
+    check(path, written, message, graph, params)
+    replace_file(path, [message])
+
+
+def bytes_of_weights(model: onnx.ModelProto) -> int:
+    """Bytes of the model's arrays, those of texts left out."""
+    arrays = [t for t in model.graph.initializer if t.data_type != TensorProto.STRING]
+    return sum(prod(t.dims) * np.dtype(helper.tensor_dtype_to_np_dtype(t.data_type)).itemsize for t in arrays)
 
 
 def to_model(
@@ -71,12 +80,16 @@ def to_model(
     texts = any(node.domain == DOMAIN for node in w.nodes)
     opsets = opsets_of(opset, w.domains | ({DOMAIN: max(VERSION, w.domains.get(DOMAIN, 0))} if texts else {}))
     given = [declare(node, value, w) for node, value in zip(graph.outputs, outputs, strict=True)]
-    proto = helper.make_graph(w.nodes, "reseau", read, given, list(w.initializers.values()))
+    proto = helper.make_graph(w.nodes, "reseau", read, given)
     version = max(LOWEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True))
     model = helper.make_model(
         proto, opset_imports=opsets, producer_name="reseau", ir_version=version, functions=w.functions
     )
-    model = onnx.shape_inference.infer_shapes(model)
+    model.graph.initializer.extend(w.initializers.values())
+    inferred = onnx.shape_inference.infer_shapes(light(model)).graph
+    model.graph.value_info.extend(inferred.value_info)
+    for output, found in zip(model.graph.output, inferred.output, strict=True):
+        output.CopyFrom(found)
     described = origin.describe(graph, params, w.stored)
     if described is not None:
         described["reseau.digest"] = origin.digest(model.graph)

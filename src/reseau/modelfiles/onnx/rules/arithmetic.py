@@ -100,12 +100,13 @@ def modulo(call: Call) -> Node:
 
 
 def operands(call: Call) -> tuple[Node, Node]:
-    """Both operands; before opset 7 the second was laid along an axis of the first."""
+    """Both operands; before opset 7 the second was laid along axes of the first, by -1 along its last ones."""
     a, b = call[0], call[1]
     if call.opset >= 7 or not call.attribute("broadcast", 0) or len(a.shape) == len(b.shape):
         return a, b
-    after = len(a.shape) - len(b.shape) - call.attribute("axis", len(a.shape) - len(b.shape))
-    return a, call.reshaped(b, (*b.shape, *(1,) * after))
+    last = len(a.shape) - len(b.shape)
+    axis = call.attribute("axis", last)
+    return a, call.reshaped(b, (*b.shape, *(1,) * (last - axis if axis >= 0 else 0)))
 
 
 def largest(call: Call) -> Node:

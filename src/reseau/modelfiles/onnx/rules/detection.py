@@ -74,6 +74,7 @@ def roi_align(call: Call) -> Node:
     ratio, scale = call.attribute("sampling_ratio", 0), call.attribute("spatial_scale", 1.0)
     half = call.opset >= 16 and call.attribute("coordinate_transformation_mode", "half_pixel") == "half_pixel"
     mode = call.attribute("mode", "avg")
+    call.known(call[1].shape[1:])
     if ratio:
         return apply_op(ops.RegionAlign(height, width, (ratio, ratio), scale, mode, half), *call.given())
     # as many points in a bin as it has entries, which takes the numbers of the boxes
@@ -116,6 +117,7 @@ def deform_conv(call: Call) -> Node:
         offset_groups=call.attribute("offset_group", 1),
     )
     mask = () if call.get(4) is None else (call[4],)
+    call.known((*call[0].shape[1:], *call[1].shape, *call[2].shape[1:]))
     y = apply_op(op, call[0], call[1], call[2], *mask)
     return y if call.get(3) is None else y + apply_op(ops.ReshapeTo((*call[3].shape, 1, 1)), call[3])
 

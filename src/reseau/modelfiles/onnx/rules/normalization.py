@@ -21,6 +21,8 @@ def batch_norm(call: Call) -> Node | tuple[Node | None, ...]:
     if call.attribute("training_mode", 0):
         return batch_norm_in_training(call, epsilon, momentum)
     mean, variance = (call.importer.state(call[i]) for i in (3, 4))
+    if len(scale.shape) > 1:  # `spatial=0` of old opsets: statistics of every entry of a row
+        return (x - mean) / apply_op(ops.Sqrt(), variance + call.like(epsilon)) * scale + shift
     return to_first(apply_op(ops.BatchNorm(epsilon, momentum), to_last(x), scale, shift, mean, variance))
 
 
@@ -44,6 +46,19 @@ def instance_norm(call: Call) -> Node:
     unit = centered / apply_op(ops.Sqrt(), spread + call.like(call.attribute("epsilon", 1e-5)))
     channel = (*scale.shape, *(1,) * len(axes))
     return unit * call.reshaped(scale, channel) + call.reshaped(shift, channel)
+
+
+def mean_variance_norm(call: Call) -> Node:
+    """Axes made to have the mean 0 and the variance 1; without `axes` all but that of the channels."""
+    rank = len(call[0].shape)
+    axes = tuple(call.attribute("axes", (0, *range(2, rank))))
+    if call.attribute("across_channels", 0):  # before opset 9
+        axes = tuple(range(rank))
+    centered = call[0] - apply_op(ops.Mean(axes, True), call[0])
+    if not call.attribute("normalize_variance", 1):
+        return centered
+    deviation = apply_op(ops.Sqrt(), apply_op(ops.Mean(axes, True), apply_op(ops.Square(), centered)))
+    return centered / (deviation + call.like(1e-9))
 
 
 def layer_norm(call: Call) -> tuple[Node | None, ...]:
@@ -150,6 +165,7 @@ READ: Mapping[str, Rule] = {
     "InstanceNormalization": in_single(instance_norm),
     "LayerNormalization": layer_norm,
     "LpNormalization": in_single(lp_norm),
+    "MeanVarianceNormalization": in_single(mean_variance_norm),
 }
 
 WRITE: Mapping[type[Op], WriteRule] = {

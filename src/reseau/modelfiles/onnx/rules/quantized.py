@@ -102,7 +102,7 @@ def aligned(call: Call, x: Node, axis: int, block: int = 0, i: int = 0) -> Node:
     shape = call[i].shape
     axis %= max(len(shape), 1)
     if block:
-        places = call.importer.below(int(shape[axis])) // block
+        places = call.importer.below(call.known(shape[axis : axis + 1])[0]) // block
         return apply_op(ops.Take(axis), x, call.constant(places, np.int64))
     if not x.shape or x.shape == (1,):
         return apply_op(ops.ReshapeTo(()), x) if x.shape else x

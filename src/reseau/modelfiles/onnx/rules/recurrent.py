@@ -88,7 +88,7 @@ def ways_of(call: Call) -> list[bool]:
 
 def one_way(call: Call, i: int, x: Node, reverse: bool, cell: Activations) -> list[Node]:
     """Output of every step, the last hidden state and, for an LSTM, the last cell state, each with a leading axis."""
-    units = int(call[2].shape[2])
+    units = call.known(call[2].shape)[2]
     time, batch, _ = x.shape
     w, r = entry(call, call[1], i), entry(call, call[2], i)
     gates = int(w.shape[0])

@@ -66,6 +66,8 @@ def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: b
             bound = -np.inf if real else 0 if truth else np.iinfo(dtype).min
         lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
         return call.repeated(call.constant(bound, dtype), lengths)
+    if kind is ops.Mean and any(x.shape[a] == 0 for a in axes):  # onnxruntime's mean of nothing is 0
+        kind = ops.Sum
     return in_its_type(call, apply_op(kind(axes, keepdims), x))  # type: ignore[call-arg]
 
 

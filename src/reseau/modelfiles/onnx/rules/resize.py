@@ -29,10 +29,13 @@ NEAREST: Mapping[str, tuple[bool, float]] = {  # whether upwards, after adding t
     "round_prefer_ceil": (False, 0.5),
 }
 
+# older opsets have words of their own
+MODES = {"bilinear": "linear", "bicubic": "cubic", "linear": "linear", "nearest": "nearest", "cubic": "cubic"}
+
 
 def resize(call: Call) -> Node:
     """`Resize`, and its forerunner `Upsample`."""
-    blends = not call.real() and call.attribute("mode", "nearest") != "nearest"
+    blends = not call.real() and mode_of(call) != "nearest"
     x = apply_op(ops.Cast("float32"), call[0]) if blends else call[0]
     crops = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
     for axis, m, scale in targets(call):
@@ -49,7 +52,7 @@ def resize(call: Call) -> Node:
 def made_whole(call: Call, x: Node) -> Node:
     """Blends of whole numbers: cut as onnxruntime does, or, of what it does not compute, to the nearest of the type."""
     kind = str(call.dtype())
-    if call.attribute("mode") == "cubic" or call.attribute("antialias", 0):
+    if mode_of(call) == "cubic" or call.attribute("antialias", 0):
         low, high = np.iinfo(kind).min, np.iinfo(kind).max
         return apply_op(ops.Quantize(kind, low, high), x, real(call, 1), call.like(0))
     return apply_op(ops.Cast(kind), x)
@@ -63,6 +66,8 @@ def targets(call: Call) -> list[tuple[int, Dim, float | None]]:
     sizes = call.get(3)
     if sizes is None or sizes.shape == (0,):
         given = call.attributes.get("scales")
+        if "height_scale" in call.attributes:  # opset 1
+            given = [1, 1, call.attributes["height_scale"], call.attributes["width_scale"]]
         scales = [float(s) for s in (call.array(scales_at) if given is None else given)]
         return [(a, scaled(shape[a], s), s) for a, s in zip(axes, scales, strict=True)]
     lengths = list(call.lengths(3) or ())
@@ -76,9 +81,9 @@ def targets(call: Call) -> list[tuple[int, Dim, float | None]]:
 
 
 def scaled(n: Dim, scale: float) -> Dim:
-    """A length times a scale, rounded down; a word only times a short fraction."""
+    """A length times a scale in 32 bits, rounded down; a word only times a short fraction."""
     if isinstance(n, int):
-        return floor(n * scale)
+        return floor(np.float32(n) * np.float32(scale))
     exact = Fraction(scale)
     if exact.denominator > LARGEST_DENOMINATOR:
         raise Needs(words=words_of(n))
@@ -88,13 +93,13 @@ def scaled(n: Dim, scale: float) -> Dim:
 def along_axis(call: Call, x: Node, axis: int, m: int, scale: float | None) -> Node:
     """One axis with `m` entries."""
     n = int(x.shape[axis])
-    call.afford(m if call.attribute("mode", "nearest") == "nearest" else 2 * m * n)
+    call.afford(m if mode_of(call) == "nearest" else 2 * m * n)
     places = coordinates(call, axis, n, m, scale)
-    mode = call.attribute("mode", "nearest")
+    mode = mode_of(call)
     extrapolated = call.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
     outside = (places < 0) | (places > n - 1) if extrapolated else np.zeros(m, bool)
     if mode == "nearest" and not outside.any():
-        chosen = np.clip(rounded(call, places), 0, n - 1).astype(np.int64)
+        chosen = np.clip(rounded(call, places, scale), 0, n - 1).astype(np.int64)
         return apply_op(ops.Take(axis), x, call.constant(chosen))
     weights = np.zeros((m, n))
     for j, place in enumerate(places):
@@ -150,7 +155,7 @@ def coordinates(call: Call, axis: int, n: int, m: int, scale: float | None) -> n
     """The place in the input of every entry of the result; those of blends in 64 bits."""
     if transformation(call) == "tf_crop_and_resize":
         return cropped(call, axis, n, m)
-    number = np.float32 if call.attribute("mode", "nearest") == "nearest" else np.float64
+    number = np.float32 if mode_of(call) == "nearest" else np.float64
     given = None if scale is None else number(scale)
     known: Axis[Any] = Axis(np.arange(m).astype(number), number(n), number(m), number(m > 1), given, number)
     found: np.ndarray = places_of(known, transformation(call))
@@ -171,7 +176,7 @@ def cropped(call: Call, axis: int, n: int, m: int) -> np.ndarray:
 
 def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None) -> Node:
     """One axis with `m` entries, where it or `m` is a word: places and weights are computed when data comes."""
-    mode, how = call.attribute("mode", "nearest"), call.attribute("coordinate_transformation_mode")
+    mode, how = mode_of(call), call.attribute("coordinate_transformation_mode")
     if call.attribute("antialias", 0) or call.attribute("exclude_outside", 0) or how == "tf_crop_and_resize":
         raise Needs(words=words_of(x.shape[axis], m))
     place = named_coordinates(call, x, axis, m, scale)
@@ -182,7 +187,7 @@ def along_named_axis(call: Call, x: Node, axis: int, m: Dim, scale: float | None
         return apply_op(ops.Take(axis), x, apply_op(ops.Cast("int32"), within))
 
     if mode == "nearest":
-        return taken(rounded_node(call, place))
+        return taken(rounded_node(call, place, scale))
     low = apply_op(ops.Floor(), place)
     behind = (m, *(1,) * (len(x.shape) - 1 - axis))
     share = call.reshaped(apply_op(ops.Cast(str(call.importer.dtype(x))), place - low), behind)
@@ -228,10 +233,15 @@ def real(call: Call, number: float) -> Node:
     return call.constant(number, np.float32)
 
 
-def rounded_node(call: Call, place: Node) -> Node:
+def rounded_node(call: Call, place: Node, scale: float | None) -> Node:
     """Whole places, as the operator rounds them."""
-    up, shift = nearest_mode(call)
+    up, shift = nearest_mode(call, scale)
     return apply_op(ops.Ceil() if up else ops.Floor(), place + real(call, shift) if shift else place)
+
+
+def mode_of(call: Call) -> str:
+    """How entries between those of the input are found."""
+    return MODES[call.attribute("mode", "nearest")]
 
 
 def transformation(call: Call) -> str:
@@ -240,15 +250,17 @@ def transformation(call: Call) -> str:
     return str(call.attribute("coordinate_transformation_mode", usual))
 
 
-def nearest_mode(call: Call) -> tuple[bool, float]:
+def nearest_mode(call: Call, scale: float | None) -> tuple[bool, float]:
     """How places become whole: whether upwards, and what is added before."""
-    usual = "floor" if call.kind == "Upsample" or call.opset < 11 else "round_prefer_floor"
+    usual = "round_prefer_floor"
+    if call.kind == "Upsample" or call.opset < 11:  # the tests of ONNX 1.5 say what its words leave open
+        usual = "floor" if scale is None or scale >= 1 else "ceil"
     return NEAREST[call.attribute("nearest_mode", usual)]
 
 
-def rounded(call: Call, places: np.ndarray) -> np.ndarray:
+def rounded(call: Call, places: np.ndarray, scale: float | None) -> np.ndarray:
     """Whole places, as the operator rounds them."""
-    up, shift = nearest_mode(call)
+    up, shift = nearest_mode(call, scale)
     whole: np.ndarray = (np.ceil if up else np.floor)(places + places.dtype.type(shift))
     return whole
 
@@ -256,7 +268,7 @@ def rounded(call: Call, places: np.ndarray) -> np.ndarray:
 def taps(call: Call, mode: str, place: float, n: int, scale: float) -> np.ndarray:
     """The weight of every entry of the input at one place."""
     if mode == "nearest":
-        return np.eye(n)[int(np.clip(rounded(call, np.asarray(place)), 0, n - 1))]
+        return np.eye(n)[int(np.clip(rounded(call, np.asarray(place), scale), 0, n - 1))]
     stretch = min(scale, 1.0) if call.attribute("antialias", 0) else 1.0
     reach = (2 if mode == "cubic" else 1) / stretch
     first, last = ceil(place - reach), floor(place + reach)
@@ -286,8 +298,7 @@ def cubic_polynomial(reach: int, a: float) -> tuple[float, float, float, float]:
 
 
 def grid_sample(call: Call) -> Node:
-    modes = {"bilinear": "linear", "bicubic": "cubic", "linear": "linear", "nearest": "nearest", "cubic": "cubic"}
-    mode = modes[call.attribute("mode", "linear")]
+    mode = MODES[call.attribute("mode", "linear")]
     padding = call.attribute("padding_mode", "zeros")
     return apply_op(ops.GridSample(mode, padding, bool(call.attribute("align_corners", 0))), call[0], call[1])
 

@@ -41,6 +41,7 @@ def gather_elements(call: Call) -> Node:
 
 
 def gather_nd(call: Call) -> Node:
+    call.known(call[1].shape[-1:])
     return apply_op(ops.TakeAt(call.attribute("batch_dims", 0)), call[0], call[1])
 
 
@@ -50,6 +51,7 @@ def scatter_elements(call: Call) -> Node:
 
 
 def scatter_nd(call: Call) -> Node:
+    call.known(call[1].shape[-1:])
     return apply_op(ops.Put(REDUCTIONS[call.attribute("reduction", "none")]), *call.given())
 
 

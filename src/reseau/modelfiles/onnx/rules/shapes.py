@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +22,23 @@ __all__ = ["READ", "WRITE", "all_axes", "cut"]
 FAR = 2**31 - 1  # a bound of a slice that means the end
 
 
+CONSTANTS: Mapping[str, Any] = {
+    "value": None,
+    "value_float": np.float32,
+    "value_floats": np.float32,
+    "value_int": np.int64,
+    "value_ints": np.int64,
+    "value_string": object,
+    "value_strings": object,
+}
+
+
 def constant(call: Call) -> Node:
-    for name in ("value", "value_int", "value_ints", "value_float", "value_floats"):
-        if name in call.attributes:
-            dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64}.get(name)
-            value = np.asarray(call.attributes[name], np.int64 if name == "value_ints" else dtype)
-            if name == "value" and value.size > 1 and not call.within:
-                return call.importer.initializer(call.outputs[0], value)
-            return call.constant(value)
+    for name in call.attributes.keys() & CONSTANTS.keys():
+        value = np.asarray(call.attributes[name], CONSTANTS[name])
+        if name == "value" and value.size > 1 and not call.within:
+            return call.importer.initializer(call.outputs[0], value)
+        return call.constant(value)
     raise ValueError(
         f"its constant is given by {sorted(call.attributes)}, which is not supported\n"
         "  fix: give it as 'value', an array of numbers"

@@ -17,6 +17,7 @@ __all__ = ["READ", "WRITE"]
 
 def dft(call: Call) -> Node:
     rank = len(call[0].shape)
+    call.known(call[0].shape[-1:])
     # the axis is a setting before opset 20, then an input; counted with the last one, of real and imaginary part
     axis = (
         int(call.array(2).item()) if call.get(2) is not None else call.attribute("axis", 1 if call.opset < 20 else -2)
@@ -28,6 +29,7 @@ def dft(call: Call) -> Node:
 
 def stft(call: Call) -> Node:
     signal, step = call[0], int(call.array(1).item())
+    call.known(signal.shape[2:])
     if len(signal.shape) == 2:
         signal = call.reshaped(signal, (*signal.shape, 1))
     window = call.get(2)

@@ -16,7 +16,7 @@ from reseau.ops.convolution import check_kernel
 from reseau.ops.lengths import Shape, divide, minus, plus, times, words_of
 from reseau.ops.lengths import size as lengths_size
 from reseau.ops.pooling import pooling_windows
-from reseau.ops.windows import Windows
+from reseau.ops.windows import Padding, Windows
 
 __all__ = ["READ", "WRITE", "to_first", "to_last"]
 
@@ -58,6 +58,16 @@ def padding(call: Call, lengths: Shape, extent: tuple[int, ...], stride: tuple[i
     return tuple(zip(given[:rank], given[rank:], strict=True))
 
 
+def pads_by_length(call: Call, stride: tuple[int, ...]) -> bool:
+    """Whether the padding is that of `"same"`, in numbers that come with the data."""
+    return call.attribute("auto_pad") == "SAME_UPPER" and open_ends(call[0].shape[2:], stride)
+
+
+def open_ends(lengths: Shape, stride: tuple[int, ...]) -> bool:
+    """Whether lengths that come with the data decide how far the last windows reach."""
+    return any(isinstance(n, str) and s != 1 for n, s in zip(lengths, stride, strict=True))
+
+
 def extents(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """Entries from the first to the last that one window reads."""
     return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
@@ -66,9 +76,11 @@ def extents(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ..
 def conv(call: Call) -> Node:
     x, weight = call[0], call[1]
     rank = len(weight.shape) - 2
-    kernel = tuple(int(n) for n in weight.shape[2:])
+    kernel = call.known(weight.shape)[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
-    pads = padding(call, call[0].shape[2:], extents(kernel, dilation), stride)
+    pads: Padding = "same"
+    if not pads_by_length(call, stride):
+        pads = padding(call, call[0].shape[2:], extents(kernel, dilation), stride)
     channels_last = apply_op(ops.Transpose((*range(2, rank + 2), 1, 0)), weight)
     op = ops.Conv(stride, dilation, call.attribute("group", 1), pads)
     bias = () if call.get(2) is None else (call[2],)
@@ -78,7 +90,7 @@ def conv(call: Call) -> Node:
 def conv_transpose(call: Call) -> Node:
     x, weight = call[0], call[1]
     rank = len(weight.shape) - 2
-    kernel, lengths = tuple(int(n) for n in weight.shape[2:]), call[0].shape[2:]
+    kernel, lengths = call.known(weight.shape)[2:], call[0].shape[2:]
     stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
     extent = extents(kernel, dilation)
     longer = tuple(call.attribute("output_padding") or (0,) * rank)
@@ -103,11 +115,15 @@ def conv_transpose(call: Call) -> Node:
     )
 
 
+def kernel_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Size, stride and dilation of the windows of a pooling."""
+    kernel = tuple(call.attributes["kernel_shape"])
+    return kernel, per_axis(call, "strides", len(kernel)), per_axis(call, "dilations", len(kernel))
+
+
 def windows_of(call: Call) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], Pairs, Pairs]:
     """Kernel, stride, dilation, padding, and padding with what the last window needs when counts are rounded up."""
-    kernel = tuple(call.attributes["kernel_shape"])
-    rank, lengths = len(kernel), call[0].shape[2:]
-    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    (kernel, stride, dilation), lengths = kernel_of(call), call[0].shape[2:]
     extent = extents(kernel, dilation)
     pads = padding(call, lengths, extent, stride)
     if not call.attribute("ceil_mode", 0):
@@ -137,6 +153,10 @@ def ragged(call: Call, kernel: tuple[int, ...], pads: Pairs) -> bool:
 
 
 def max_pool(call: Call) -> tuple[Node | None, ...]:
+    settings = kernel_of(call)
+    if pads_by_length(call, settings[1]) and not call.wants(1):
+        size, stride, dilation = settings
+        return (to_first(apply_op(ops.MaxPool(size, stride, "same", dilation=dilation), to_last(call[0]))),)
     kernel, stride, dilation, _, pads = windows_of(call)
     x = padded = to_last(call[0])
     own, reach = pads, extents(kernel, dilation)
@@ -151,8 +171,11 @@ def max_pool(call: Call) -> tuple[Node | None, ...]:
 
 
 def average_pool(call: Call) -> Node:
-    kernel, stride, dilation, pads, longer = windows_of(call)
     x, count_padding = to_last(call[0]), bool(call.attribute("count_include_pad", 0))
+    settings = kernel_of(call)
+    if pads_by_length(call, settings[1]) and set(settings[2]) == {1} and call.real():
+        return to_first(apply_op(ops.AveragePool(*settings[:2], "same", count_padding), x))
+    kernel, stride, dilation, pads, longer = windows_of(call)
     inside = all(p < k for k, ps in zip(kernel, pads, strict=True) for p in ps)
     if set(dilation) == {1} and pads == longer and inside and call.real():
         op = ops.AveragePool(kernel, stride, pads, count_padding, ragged(call, kernel, pads))
@@ -246,9 +269,16 @@ def write_conv(op: ops.Conv, node: Node, w: Emitter) -> Value:
         kernel_shape=kernel,
         strides=c.windows.stride,
         dilations=c.windows.dilation,
-        pads=flat(c.windows.pads),
         group=c.groups,
+        **written_padding(op, x.shape, c.windows),
     )
+
+
+def written_padding(op: ops.Conv | ops.MaxPool | ops.AveragePool, x: Shape, windows: Windows) -> Mapping[str, Any]:
+    """The padding in numbers, or, where it depends on lengths that come with the data, by its name."""
+    if op.padding == "same" and open_ends(x[1:-1], windows.stride):
+        return {"auto_pad": "SAME_UPPER"}
+    return {"pads": flat(windows.pads)}
 
 
 def write_conv_transpose(op: ops.ConvTranspose, node: Node, w: Emitter) -> Value:
@@ -298,7 +328,7 @@ def write_pool(op: ops.MaxPool | ops.AveragePool, node: Node, w: Emitter) -> Val
         [w.first(x)],
         kernel_shape=windows.window,
         strides=windows.stride,
-        pads=flat(windows.pads),
+        **written_padding(op, x.shape, windows),
         **more,
     )
 
