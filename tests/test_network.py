@@ -83,6 +83,15 @@ def test_programs_for_ever_other_numbers_of_rows_are_let_go(sizes, joined):
     assert after[1] < resident + 64
 
 
+def test_arguments_in_another_order_are_told_so(tmp_path):
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.affine(x, 3))
+    params = net.init(seed=0)
+    for wrong in (lambda: net(np.zeros((4, 2))), lambda: net.save(params, tmp_path / "n.safetensors")):
+        with pytest.raises(DataError, match=r"not arrays by name\n  fix: .* net\(params, x\) and net.save"):
+            wrong()
+
+
 def test_parameters_are_checked_once_and_seen_when_they_change():
     net = branched()
     params, rows = dict(net.init(1)), np.ones((2, 3), np.float32)

@@ -318,3 +318,13 @@ def refusal(read, path, **options):
     except DataError as error:
         return str(error).replace(str(path), "")
     return ""
+
+
+def test_a_data_frame_is_read_as_its_csv_file_is(tmp_path):
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    one = data.from_frame(FRAME, "bought", auto=True)
+    other = data.read_csv(tmp_path / "t.csv", "bought", auto=True)
+    assert one.recipe == other.recipe
+    np.testing.assert_array_equal(one.features, other.features)
+    with pytest.raises(DataError, match=r"the table: it is list, not a table\n  fix: give a pyarrow Table"):
+        data.from_frame([[1, 2]], "bought")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas
 import pytest
 
 import reseau as rs
@@ -254,3 +255,11 @@ def test_intervals_follow_the_rows_and_values_that_many_rows_share_take_one_each
         assert (found[0], found[-1]) == (values[0], values[-1])
         assert 0.6 * min(len(values), intervals + 1) <= len(found) <= intervals + 1
     assert len(interval_ends(np.full(5, np.nan), 4)) == 0
+
+
+def test_a_data_frame_is_no_table_and_the_cure_makes_one() -> None:
+    frame = pandas.DataFrame({"a": np.linspace(-1, 1, 60), "b": list("uv") * 30, "y": np.linspace(0, 1, 60)})
+    with pytest.raises(DataError, match=r"DataFrame is no Table.*\n  fix: rs.data.from_frame\(frame, 'target', auto"):
+        fit_table(frame)
+    found = fit_table(rs.data.from_frame(frame, "y", auto=True), settings=QUICK, progress=False)
+    assert found.network(found.params, np.zeros((3, 2))).shape == (3, 1)

@@ -83,7 +83,12 @@ def fixed_shape(node: Node) -> tuple[int, ...]:
 
 
 def check_params(own: Mapping[str, Node], params: Params) -> None:
-    """Raise `DataError` where names or shapes are not those of the network."""
+    """Raise `DataError` where they are not called by name, or names or shapes are not those of the network."""
+    if not isinstance(params, Mapping):
+        raise DataError(
+            f"the parameters are {type(params).__name__}, not arrays by name\n"
+            "  fix: give them where they belong, as in net(params, x) and net.save(path, params): net.init(seed=0)"
+        )
     missing, foreign = [n for n in own if n not in params], [n for n in params if n not in own]
     if missing or foreign:
         said = [

@@ -50,6 +50,8 @@ class Parameters:
         """
         check_process()
         own, last = self._graph.stored, self._last
+        if not isinstance(params, Mapping):
+            check_params(own, params)
         if last is not None and last[1] == jax.dtypes.canonicalize_dtype(np.float64) and len(params) == len(last[0]):
             given = [(params.get(name), kept) for name, kept in last[0].items()]
             if all([value is not None and value is kept() for value, kept in given]):

@@ -101,6 +101,7 @@ def fit_table(
         (200, 1)
     """
     began = time.perf_counter()
+    check_table(table)
     if sample_weight is not None:
         counted = np.flatnonzero(sample_weight)
         table, sample_weight = table.rows(counted), np.asarray(sample_weight)[counted]
@@ -214,7 +215,12 @@ def _joined(trained: Sequence[Member], settings: TableSettings, began: float) ->
 
 
 def check_table(table: Table) -> None:
-    """Refuse a table that is too short, or has no target."""
+    """Refuse what is no table, one that is too short, or has no target."""
+    if not isinstance(table, Table):
+        raise DataError(
+            f"{type(table).__name__} is no Table of reseau, which says what is predicted\n"
+            "  fix: rs.data.from_frame(frame, 'target', auto=True), or rs.data.from_arrays(X, y)"
+        )
     if table.target is None or len(table) < FEWEST_ROWS:
         raise DataError(
             f"a table of {len(table)} rows has too few with a target\n  fix: give {FEWEST_ROWS} rows or more"

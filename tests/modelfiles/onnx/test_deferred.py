@@ -1,11 +1,13 @@
 """Lengths that numbers decide, texts, loops whose count is an input: evaluated, written back, refused in training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.errors import DataError
@@ -313,3 +315,70 @@ def test_the_mean_of_no_rows_is_0(tmp_path: Path) -> None:
     )
     x = RNG.normal(size=(4, 2)).astype(np.float32)
     check_both_ways(tmp_path, m, {"x": x, "starts": np.array([0, 0, 2]), "ends": np.array([0, 2, 4])})
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes", "settings", "indices"),
+    [
+        ("Conv", [(2, 3, 5), (4, 3, 3)], {}, {}),
+        ("ConvTranspose", [(2, 3, 5), (3, 4, 3)], {"strides": [2]}, {}),
+        ("GRU", [(3, 2, 4), (1, 15, 4), (1, 15, 5)], {"hidden_size": 5}, {}),
+        ("LSTM", [(3, 2, 4), (1, 20, 4), (1, 20, 5)], {"hidden_size": 5}, {}),
+        ("GatherND", [(3, 4, 2), (2, 2)], {}, {1: 3}),
+        ("ScatterND", [(5, 2), (2, 1), (2, 2)], {}, {1: 5}),
+        ("RoiAlign", [(2, 3, 8, 8), (3, 4), (3,)], {"output_height": 2, "sampling_ratio": 2}, {2: 2}),
+        ("DFT", [(2, 6, 1)], {}, {}),
+        ("DeformConv", [(1, 2, 5, 5), (3, 2, 2, 2), (1, 8, 4, 4)], {"kernel_shape": [2, 2]}, {}),
+    ],
+)
+def test_arrays_of_which_the_file_leaves_all_lengths_open(
+    tmp_path: Path, kind: str, shapes: Any, settings: Any, indices: Any
+) -> None:
+    """Weights and indices that are inputs: what their lengths must be is known when they come."""
+    given = {}
+    for i, shape in enumerate(shapes):
+        real = RNG.normal(size=shape).astype(np.float32)
+        given[f"x{i}"] = RNG.integers(0, indices[i], shape) if i in indices else real
+    if kind == "ScatterND":
+        given["x1"] = np.array([[3], [0]])
+    if kind == "RoiAlign":
+        given["x1"] = np.float32([[0, 0, 4, 5], [1, 2, 6, 7], [2, 0, 7, 3]])
+    m = model(
+        [node(kind, list(given), ["y"], **settings)],
+        {
+            k: ("float" if v.dtype == np.float32 else "int64", [f"{k}_{i}" for i in range(v.ndim)])
+            for k, v in given.items()
+        },
+        {"y": ("float", None)},
+        opset=19,
+    )
+    check_both_ways(tmp_path, m, given)
+
+
+def test_a_setting_that_onnxruntime_does_not_compute_is_written_back(tmp_path: Path) -> None:
+    given = {"x": (2, 3, 4), "w": (1, 15, 4), "r": (1, 15, 5)}
+    m = model(
+        [node("GRU", list(given), ["y"], hidden_size=5, layout=1)],
+        {k: ("float", [f"{k}_{i}" for i in range(3)]) for k in given},
+        {"y": ("float", None)},
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    net.save(tmp_path / "back.onnx", params)
+    arrays = {k: RNG.normal(size=shape).astype(np.float32) for k, shape in given.items()}
+    right = ReferenceEvaluator(onnx.load(tmp_path / "back.onnx")).run(None, arrays)
+    agree(net(params, *arrays.values()), right)
+
+
+@pytest.mark.skipif(onnx.defs.onnx_opset_version() < 27, reason="a later ONNX has the operator")
+def test_an_operator_whose_definition_depends_on_lengths_waits_for_them(tmp_path: Path) -> None:
+    m = model(
+        [node("CausalConvWithState", ["x", "w"], ["y", "state"])],
+        {"x": ("float", ["b", "c", "l"]), "w": ("float", ["c", 1, "k"])},
+        {"y": ("float", None), "state": ("float", None)},
+        opset=27,
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    arrays = {"x": RNG.normal(size=(2, 4, 8)).astype(np.float32), "w": RNG.normal(size=(4, 1, 3)).astype(np.float32)}
+    agree(net(params, *arrays.values()), ReferenceEvaluator(m).run(None, arrays))

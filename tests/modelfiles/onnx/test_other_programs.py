@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import reseau as rs
-from tools.onnx_graphs import agree, model, theirs
+from tools.onnx_graphs import agree, check_both_ways, model, theirs
 from tools.runs import elsewhere, here
 
 
@@ -115,3 +115,15 @@ def test_a_file_that_onnxruntime_wrote_for_one_machine_says_how_to_write_it_for_
     net, params = rs.load(optimized(level))
     x = np.ones((2, 3, 6, 6), np.float32)
     agree(net(params, x), theirs(m, {"x": x}))
+
+
+def test_an_output_that_is_named_twice_is_given_twice(tmp_path) -> None:
+    m = model(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        {"x": ("float", ["batch", 2])},
+        {"y": ("float", ["batch", 3])},
+        {"w": np.ones((2, 3), np.float32)},
+    )
+    m.graph.output.append(m.graph.output[0])
+    net, params = check_both_ways(tmp_path, m, {"x": np.float32([[1, 2]])})
+    assert len(net(params, np.float32([[1, 2]]))) == 2

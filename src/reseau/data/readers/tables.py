@@ -4,15 +4,16 @@ import warnings
 from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet
+from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet, sheet_of
 from reseau.data.readers.csv import read_delimited
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.survey import Survey
 from reseau.data.table.table import Table
 
-__all__ = ["read_arrow", "read_csv", "read_parquet", "read_sheet"]
+__all__ = ["from_frame", "read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
 ARROW = (".arrow", ".feather")
 PARQUET = (".parquet",)
@@ -101,6 +102,8 @@ def read_parquet(
 ) -> Table:
     """`read_csv` for a Parquet file, whose columns have types: a text is a text even if a numeral.
 
+    But in a column of amounts that were stored as texts, as "29.85", they are numbers.
+
     Raises:
         DataError: The file is damaged, or a column holds something else than numbers, texts and dates.
 
@@ -127,6 +130,45 @@ def read_arrow(
         [0.5, 1.5, 2.5]
     """
     return _table(arrow_sheet(path), Survey(target, task, missing, text))
+
+
+def from_frame(
+    frame: Any,
+    target: str,
+    *,
+    task: str = "auto",
+    missing: str = "error",
+    text: str = "error",
+    auto: bool = False,
+    dates: str = "",
+    keys: Sequence[str] = (),
+    words: Sequence[str] = (),
+) -> Table:
+    """`read_csv` for a table in memory: a data frame of pandas or polars, a pyarrow Table.
+
+    A text is a text even if a numeral, but in a column of amounts that were stored as texts, as "29.85".
+
+    Args:
+        frame: The table.
+        target: Name of the column to predict.
+        task: As all that follow, a setting of `read_csv`.
+        missing: What to do about blanks.
+        text: What to do about columns of text.
+        auto: Whether to take the usual decision wherever nothing is said.
+        dates: "dmy" or "mdy", for dates in texts.
+        keys: Names of columns that name a row.
+        words: Names of columns of free text.
+
+    Raises:
+        DataError: It is no table, or a column holds something else than numbers, texts, truths and dates.
+
+    Example:
+        >>> import pandas, reseau as rs
+        >>> people = pandas.DataFrame({"age": [30, 40, None], "city": ["Lyon", None, "Nice"], "pay": [1.5, 2.5, 3.5]})
+        >>> rs.data.from_frame(people, "pay", auto=True)
+        <Table 3 rows of 2 columns, target 'pay': numbers>
+    """
+    return _table(sheet_of(frame), Survey(target, task, missing, text, auto, "", dates, tuple(keys), tuple(words)))
 
 
 def read_sheet(

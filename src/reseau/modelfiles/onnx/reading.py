@@ -119,8 +119,8 @@ def joined(
     for name, node in deferred_outputs(importer, model, run).items():
         outputs[name] = node
     nodes: list[tuple[str, Node]] = []
-    for name, value in outputs.items():
-        nodes += flattened(importer.arrays, name, value)
+    for output in model.graph.output:  # of which some files name one twice
+        nodes += flattened(importer.arrays, output.name, outputs[output.name])
     declared = {o.name: o for o in model.graph.output}
     doubt = doubt and importer.keeps_rows
     if doubt and not all(o.type.tensor_type.HasField("shape") for o in declared.values()):

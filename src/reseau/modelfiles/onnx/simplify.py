@@ -50,10 +50,11 @@ def simplified(
     walk = Walk(kept, readers, dict(stored))
     for node in nodes:
         walk.add(node)
-    made: list[Node] = []
+    made: dict[str, Node] = {}
     for old, name in zip(outputs, called, strict=True):
-        made.append(as_output(walk.plain(old), name, made, walk.read))
-    return Graph(inputs, made), walk.stored
+        if name not in made:  # else the file gives it twice
+            made[name] = as_output(walk.plain(old), name, [*made.values()], walk.read)
+    return Graph(inputs, [made[name] for name in called]), walk.stored
 
 
 def as_output(node: Node, name: str, others: Sequence[Node], read: Collection[Node]) -> Node:
