@@ -4,15 +4,17 @@
 
 Every contender is asked for a continuous piecewise-affine function within the tolerance at every point. reseau answers
 that question; the others answer another, of least squares for given knots or for a given number of pieces, so their
-own search for the fewest is timed with them. A contender that is out of time is stopped after the fit under way: what
-it found so far, if anything, may not be its fewest.
+own search for the fewest is timed with them. A contender that is out of time is stopped: what it found so far, if
+anything, may not be its fewest.
 """
 
 import argparse
 import json
+import signal
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -100,17 +102,34 @@ def pwlf(case: Case, deadline: float) -> int | None:
 
 
 def first(fits: Callable[[int], bool], deadline: float) -> int | None:
-    """A number of pieces that fits while one less does not; nothing after the deadline."""
-    high = 1
-    while not fits(high):
-        high *= 2
-        if high > MOST_PIECES or time.perf_counter() > deadline:
-            return None
-    low = high // 2
-    while high - low > 1 and time.perf_counter() < deadline:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return high
+    """A number of pieces that fits while one less does not; at the deadline the least that was found, if any."""
+    low, high, found = 0, 1, None
+    with suppress(TimeoutError), ringing(deadline):
+        while not fits(high):
+            low, high = high, 2 * high
+            if high > MOST_PIECES:
+                return None
+        found = high
+        while found - low > 1:
+            middle = (low + found) // 2
+            low, found = (low, middle) if fits(middle) else (middle, found)
+    return found
+
+
+@contextmanager
+def ringing(deadline: float) -> Iterator[None]:
+    """Within it, `TimeoutError` is raised at the deadline, in the middle of a fit too."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(deadline - time.perf_counter(), 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 CONTENDERS: dict[str, Callable[[Case, float], int | None]] = {
@@ -134,7 +153,7 @@ def measure(case: Case, contender: Callable[[Case, float], int | None], rounds: 
         "seconds": statistics.median(times),
         "spread": [min(times), max(times)],
         "rounds": len(times),
-        "stopped": times[-1] > limit,
+        "stopped": times[-1] >= limit,
     }
 
 

@@ -27,7 +27,7 @@ from benchmarks.devices import allow_tf32, described
 from benchmarks.table import write_table
 
 HERE = Path(__file__).parent
-SECONDS = 3.0  # about how long one contender runs in one round
+SECONDS = 2.0  # about how long one contender runs in one round
 
 
 def contenders(compiled: bool) -> dict[str, Callable[[Case], Callable[[int], object] | None]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from reseau.disk import FolderLock, is_locked, locked, refusals, replace_file
+from reseau.disk import FolderLock, absent, is_locked, locked, refusals, replace_file
 from reseau.errors import DataError, FileError, ModelFileError, ReseauError
 
 
@@ -73,6 +73,14 @@ def test_a_missing_model_is_an_os_error_too(tmp_path, suffix):
     for kind in (OSError, ModelFileError, DataError, ValueError, ReseauError):
         with pytest.raises(kind, match="it cannot be read"):
             rs.load(tmp_path / f"absent{suffix}")
+
+
+def test_a_name_that_is_close_to_one_that_is_there_is_told_with_it(tmp_path):
+    (tmp_path / "tumors.csv").write_text("a\n1\n")
+    said = str(absent(tmp_path / "tumor.csv"))
+    assert said.partition("did you mean ")[2].partition("?")[0] == str(tmp_path / "tumors.csv")
+    for path in (tmp_path / "absent" / "rows.csv", tmp_path / "other", "a\0b/rows.csv", ""):
+        assert str(absent(path)).endswith("fix: check the path")
 
 
 def test_the_error_survives_pickle_and_keeps_its_words():

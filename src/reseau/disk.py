@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from errno import ENOENT
 from glob import escape
 from pathlib import Path
@@ -49,12 +50,23 @@ def file_error(path: str | os.PathLike[str], error: OSError, what: str = READ, c
 
 
 def absent(
-    path: str | os.PathLike[str], what: str = "there is no such file or folder", cure: str = CURES[READ]
+    path: str | os.PathLike[str], what: str = "there is no such file or folder", cure: str | None = None
 ) -> FileError:
-    """That something is not there, as the error that opening it would be."""
-    found = FileError(f"{os.fspath(path)}: {what}\n  fix: {cure}")
+    """That something is not there, as the error that opening it would be; a name beside it that is close is told."""
+    near = "" if cure else neighbor(Path(path))
+    told = f"did you mean {near}? check the path" if near else CURES[READ]
+    found = FileError(f"{os.fspath(path)}: {what}\n  fix: {cure or told}")
     found.errno = ENOENT
     return found
+
+
+def neighbor(path: Path) -> str:
+    """What is there under the name that is closest, or nothing."""
+    try:
+        names = os.listdir(path.parent)
+    except (OSError, ValueError):  # a null byte is in no path
+        return ""
+    return next((str(path.with_name(name)) for name in get_close_matches(path.name, names, 1)), "")
 
 
 @contextmanager

@@ -156,4 +156,5 @@ def code_here() -> str | None:
 @cache
 def digest_of(path: str) -> bytes:
     """A digest of a file and its name."""
-    return sha256(path.encode() + b"\n" + Path(path).read_bytes()).digest()
+    with open(path, "rb") as file:
+        return sha256(path.encode() + b"\n" + file.read()).digest()

@@ -42,12 +42,18 @@ def trained(optimizer, keep="all", **how):
     return objective, found, held, np.asarray(net(found.params, X, Y.astype(np.int32)))
 
 
+def in_pieces_always(monkeypatch):
+    """Small graphs are compiled in pieces too, whether these are equal or not."""
+    monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+    monkeypatch.setattr(piece_programs, "is_repeated", lambda steps: True)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_the_steps_in_pieces_are_those_of_one_program(optimizer, monkeypatch):
     keep = "sqrt" if optimizer == OPTIMIZERS[0] else "all"
     with jax.enable_x64(True):
         _, whole, measured, outputs = trained(optimizer, keep)
-        monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+        in_pieces_always(monkeypatch)
         objective, found, again, same = trained(optimizer, keep)
     assert found.params.keys() == whole.params.keys()
     for name, value in whole.params.items():
@@ -61,7 +67,7 @@ def test_the_steps_in_pieces_are_those_of_one_program(optimizer, monkeypatch):
 
 
 def test_optimizers_that_look_at_parameters_by_name_are_given_them(monkeypatch):
-    monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+    in_pieces_always(monkeypatch)
     grouped = Grouped((("*.bias", SGD(1e-30)),), rest=SGD(0.1))
     with jax.enable_x64(True):
         objective, found, _, _ = trained(grouped)
@@ -71,7 +77,7 @@ def test_optimizers_that_look_at_parameters_by_name_are_given_them(monkeypatch):
 
 
 def test_the_same_bits_wherever_the_run_is_cut(monkeypatch, tmp_path):
-    monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+    in_pieces_always(monkeypatch)
     with jax.enable_x64(True):
         _, whole, _, _ = trained(Adam(0.01))
         trained(Adam(0.01), epochs=2, checkpoint=tmp_path)
@@ -81,7 +87,7 @@ def test_the_same_bits_wherever_the_run_is_cut(monkeypatch, tmp_path):
 
 
 def test_parameters_of_two_precisions_are_one_program(monkeypatch):
-    monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+    in_pieces_always(monkeypatch)
     params = network().init(1)
     params["shared"] = params["shared"].astype("float16")
     _, found, _, _ = trained(SGD(0.01), params=params, epochs=1)
@@ -89,7 +95,7 @@ def test_parameters_of_two_precisions_are_one_program(monkeypatch):
 
 
 def test_what_diverges_is_named(monkeypatch):
-    monkeypatch.setattr(piece_programs, "NODES_OF_A_PROGRAM", 10)
+    in_pieces_always(monkeypatch)
     with pytest.raises(rs.errors.DivergenceError, match="fix: a smaller learning rate"):
         trained(SGD(1e30), params=network().init(0), epochs=1)
 
@@ -105,3 +111,41 @@ def test_eight_hundred_equal_layers_are_few_programs():
     steps = PiecewiseProgram(program)
     assert steps.pieces <= 4
     assert len(steps.walk.pieces.pieces) > 15
+
+
+def tower(width_of, layers=600):
+    """Many affine layers, each with a hyperbolic tangent."""
+    x = rs.input("x", (4,))
+    h = x
+    for i in range(layers):
+        h = rs.tanh(rs.affine(h, width_of(i)))
+    return rs.Network(x, rs.affine(h, 3))
+
+
+def test_layers_that_all_differ_are_one_program():
+    drawn = np.random.default_rng(0).integers(2, 50, 600)
+    assert piece_programs.is_large(tower(lambda i: 4).graph.nodes)
+    assert piece_programs.is_large(tower(lambda i: 4 + i % 2).graph.nodes)
+    assert not piece_programs.is_large(tower(lambda i: int(drawn[i])).graph.nodes)
+    assert not piece_programs.is_large(tower(lambda i: 4, layers=300).graph.nodes)
+
+
+def test_a_large_network_with_fixed_parameters_compiles_one_layer():
+    net = tower(lambda i: 4)
+    params = net.init(seed=0, dtype="float32")
+    rows = RNG.normal(size=(300, 4)).astype(np.float32)
+    compiled = []
+    note = lambda event, seconds, **about: compiled.append(event)  # noqa: E731
+    predict = net.compile(params)
+    jax.monitoring.register_event_duration_secs_listener(note)
+    found = predict(rows)
+    jax.monitoring.unregister_event_duration_listener(note)
+    assert sum("jaxpr_to_mlir" in event for event in compiled) <= 3
+    values = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    h = rows.astype(np.float64)
+    for i in range(1, 601):
+        h = np.tanh(h @ values[f"affine_{i}.weight"] + values[f"affine_{i}.bias"])
+    np.testing.assert_allclose(found, h @ values["affine_601.weight"] + values["affine_601.bias"], atol=1e-5)
+    with jax.enable_x64(True):  # within a program that JAX is tracing
+        inside = jax.jit(predict)(rows[:3])
+    np.testing.assert_allclose(inside, found[:3], atol=1e-6)

@@ -62,7 +62,14 @@ def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
 
 
 def with_parameters(made: Frozen) -> Callable[[], Callable[..., tuple[Array, ...]]]:
-    """What makes a program of the inputs alone, with all else fixed."""
+    """What makes a program of the inputs alone, with all else fixed; of a large graph one in pieces, for all shapes."""
+    if is_large(made.nodes):
+        outputs, held = PiecewiseEvaluation(made.outputs), {n: jax.device_put(v) for n, v in made.held.items()}
+
+        def in_pieces(*inputs: Array) -> tuple[Array, ...]:
+            return tuple(outputs(held | dict(zip(made.inputs, inputs, strict=True))))
+
+        return lambda: in_pieces
     kept, options = list(made.held), options_of(made.nodes)
 
     def infer(values: Sequence[Any], inputs: Sequence[Array]) -> tuple[Array, ...]:

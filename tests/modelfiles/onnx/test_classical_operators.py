@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
 from reseau.modelfiles.onnx.reading import run
@@ -146,6 +147,22 @@ def stump(ids: list[int], weights: list[float], prefix: str) -> dict[str, Any]:
         f"{prefix}_treeids": [0] * len(weights), f"{prefix}_nodeids": ([1] * n + [2] * n)[: len(weights)],
         f"{prefix}_ids": (ids + ids)[: len(weights)], f"{prefix}_weights": weights,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [3, 7]])
+def test_two_scores_of_trees_for_two_classes(tmp_path: Path, labels: list[int]) -> None:
+    """The larger one is the class, by ONNX's evaluator and by XGBoost's `multi:softprob`; not so in onnxruntime."""
+    leaves = stump([0, 1], [-0.5, -0.2, 0.3, -0.4], "class")
+    tree = node("TreeEnsembleClassifier", ["x"], ["y", "z"], domain=ML, classlabels_int64s=labels, **leaves)
+    outputs = {"y": ("int64", ["batch"]), "z": ("float", ["batch", 2])}
+    m = model([tree], {"x": ("float", ["batch", 1])}, outputs, ai_onnx_ml=3)
+    onnx.save(m, tmp_path / "m.onnx")
+    net, params = rs.load(tmp_path / "m.onnx")
+    x = np.float32([[-1], [1]])
+    right = ReferenceEvaluator(m).run(None, {"x": x})
+    agree(net(params, x), right)
+    net.save(tmp_path / "back.onnx", params)
+    agree(tuple(theirs(tmp_path / "back.onnx", {"x": x})), right)
 
 
 @pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC"])

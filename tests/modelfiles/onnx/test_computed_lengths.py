@@ -165,3 +165,17 @@ def test_axes_of_one_letter_may_have_names_of_their_own(tmp_path: Path, equation
         {"y": ("float", None)},
     )
     check_both_ways(tmp_path, m, *({"x": normal(*a), "z": normal(*b)} for a, b in feeds))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("opset", [11, 13])
+def test_the_largest_entry_along_axes_of_any_length(tmp_path: Path, axis: int, opset: int) -> None:
+    """Before opset 13 all axes from there on are one."""
+    m = model(
+        [node("Hardmax", ["x"], ["y"], axis=axis)],
+        {"x": ("float", ["b", "n", 4])},
+        {"y": ("float", ["b", "n", 4])},
+        opset=opset,
+    )
+    net, _ = check_both_ways(tmp_path, m, {"x": normal(2, 3, 4)}, {"x": normal(1, 5, 4)})
+    assert not any(n.op is not None and n.op.host for n in net.graph.nodes)

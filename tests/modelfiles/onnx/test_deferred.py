@@ -368,3 +368,17 @@ def test_a_setting_that_onnxruntime_does_not_compute_is_written_back(tmp_path: P
     arrays = {k: RNG.normal(size=shape).astype(np.float32) for k, shape in given.items()}
     right = ReferenceEvaluator(onnx.load(tmp_path / "back.onnx")).run(None, arrays)
     agree(net(params, *arrays.values()), right)
+
+
+@pytest.mark.skipif(onnx.defs.onnx_opset_version() < 27, reason="a later ONNX has the operator")
+def test_an_operator_whose_definition_depends_on_lengths_waits_for_them(tmp_path: Path) -> None:
+    m = model(
+        [node("CausalConvWithState", ["x", "w"], ["y", "state"])],
+        {"x": ("float", ["b", "c", "l"]), "w": ("float", ["c", 1, "k"])},
+        {"y": ("float", None), "state": ("float", None)},
+        opset=27,
+    )
+    (tmp_path / "m.onnx").write_bytes(m.SerializeToString())
+    net, params = rs.load(tmp_path / "m.onnx")
+    arrays = {"x": RNG.normal(size=(2, 4, 8)).astype(np.float32), "w": RNG.normal(size=(4, 1, 3)).astype(np.float32)}
+    agree(net(params, *arrays.values()), ReferenceEvaluator(m).run(None, arrays))

@@ -49,8 +49,9 @@ def definition(importer: Importer, call: Call, proto: onnx.NodeProto) -> onnx.Fu
             contextual[-1], proto.SerializeToString(), types
         )
         function.ParseFromString(made)
-        if not function.node:  # its definition depends on lengths
-            raise Needs(words=words_of(*(n for x in call.given() for n in x.shape)))
+        if not function.node:  # its definition depends on lengths, or on settings that are not given
+            words = words_of(*(n for x in call.given() for n in x.shape))
+            raise Needs(words=words) if words else unknown(call, proto)
     elif versions:
         function.ParseFromString(schema.get_function_with_opset_version(versions[-1]))
     else:

@@ -7,10 +7,11 @@ import numpy as np
 from reseau import ops
 from reseau.graph import Node, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, write_reduce
-from reseau.modelfiles.onnx.importer import Call, Needs, Rule
+from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.modelfiles.onnx.rules.shapes import all_axes
 from reseau.ops.base import Op
-from reseau.ops.lengths import size, words_of
+from reseau.ops.lengths import size
 from reseau.ops.reduction import Reduction
 
 __all__ = ["READ", "WRITE", "over"]
@@ -78,12 +79,11 @@ def softmax(call: Call) -> Node:
 
 def hardmax(call: Call) -> Node:
     def one(x: Node, axis: int) -> Node:
-        if words := words_of(x.shape[axis]):
-            raise Needs(words=words)
-        n = int(x.shape[axis])
-        best = apply_op(ops.ArgMax(axis, keepdims=True), x)
-        places = call.importer.below(n).reshape(-1, *(1,) * (len(x.shape) - 1 - axis))
-        hit = apply_op(ops.Equal(), best, call.constant(places, call.importer.dtype(best)))
+        n = x.shape[axis]
+        best = apply_op(ops.Cast("int64"), apply_op(ops.ArgMax(axis, keepdims=True), x))
+        count = call.constant(call.importer.below(n), np.int64) if isinstance(n, int) else counted(call, n)
+        places = call.reshaped(count, (n, *(1,) * (len(x.shape) - 1 - axis)))
+        hit = apply_op(ops.Equal(), best, places)
         return apply_op(ops.Cast(str(call.dtype())), hit)
 
     return over_axis(call, one)

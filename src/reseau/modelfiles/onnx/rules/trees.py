@@ -233,6 +233,7 @@ def tree_classifier(call: Call) -> tuple[Node, Node]:
         return one_of_two(call, score, labels, bool((values >= 0).all()), place if alone else None)
     forest = listed_forest(call, "class", "ids", len(labels))
     scores = singles(call, grown(call, forest, "SUM", base))
+    # of two classes onnxruntime gives the labels 0 and 1, by the second score alone: not what trees were taught
     best = apply_op(ops.ArgMax(1), scores)
     return named(call, labels, best), transformed(call, scores)
 
