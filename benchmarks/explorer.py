@@ -2,9 +2,8 @@
 
     python -m benchmarks.explorer [--rounds 5]
 
-Fits of several seconds of three networks alone, and the same fits while the page looks at them, in turn: the least time
-of each over the rounds, since others on a machine can only add to it, and medians of what is counted; frames a second
-of a surface of 200 × 200 places with the statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at
+Fits of several seconds of three networks alone, and the same fits while the page looks at them, in turn: medians over
+the rounds, of times those of the ratios in each round; frames a second of a surface of 200 × 200 places with the statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at
 once. Server, training and browser share the cores that the command is given.
 """
 
@@ -268,10 +267,10 @@ def slowdown(playwright: Any, watched: Watched, rounds: int) -> list[tuple[str, 
                 drawn[view].append((asked_page(playwright, port, drawings) - before) / costs[view][-1].seconds)
                 asked[view].append(count / costs[view][-1].seconds)
             print({name: found[-1] for name, found in costs.items()}, flush=True)
-    alone = min(c.seconds for c in costs["alone"])
+    alone = median(c.seconds for c in costs["alone"])
     lines = [(f"{watched.name}: `rs.fit`", f"{steps / alone:,.0f} steps a second")]
     for name, found in list(costs.items())[1:]:
-        longer = min(c.seconds for c in found) / alone - 1
+        longer = median(b.seconds / a.seconds for a, b in zip(costs["alone"], found, strict=True)) - 1
         looking = median(b.looking / (b.processor - b.looking) for b in found)
         told = f"{100 * longer:+.0f} % time; looks and answers {100 * looking:.1f} % of the fit's processor time"
         if name in views:
