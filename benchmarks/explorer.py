@@ -4,7 +4,8 @@
 
 Fits of several seconds of three networks alone, and the same fits while the page looks at them, in turn: medians over
 the rounds, of times those of the ratios in each round; frames a second of a surface of 200 × 200 places with the
-statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at once. Server, training and browser share the cores that the command is given.
+statistics of all nodes; the first paint; a graph of 10,000 nodes; 50 pages at once. Server, training and browser share
+the cores that the command is given.
 """
 
 import argparse
