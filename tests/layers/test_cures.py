@@ -12,6 +12,8 @@ from reseau.graph import graph, nodes, order, values
 from reseau.layers import axes, custom, parametric, windows, wiring
 from tools.cures import Cure, cured, raises_without_a_case
 
+X = np.ones((2, 3))
+
 
 def rows(*lengths):
     return rs.input("x", lengths)
@@ -87,6 +89,11 @@ CASES = {
         lambda: rs.affine(rows(4, 4), 2, name="scores"),
         r"put (\w+)\(\) between '(\w+)' and '(\w+)'",
         lambda layer, x, name: rs.affine(getattr(rs, layer)(rs.input(x, (4, 4))), 2, name=name),
+    ),
+    "arguments in another order": Cure(
+        lambda: line()(X),
+        r"give them where they belong, as in net(\(.*\)) and net.save\(path, params\): net.(.*)",
+        lambda given, made: eval(f"net{given}", {"net": line(), "params": eval(f"line().{made}"), "x": X}),
     ),
     "no node": Cure(
         lambda: rs.affine(np.ones(3), 2),
