@@ -26,7 +26,7 @@ from reseau.estimators.epochs import FitState, Rules, differs, start_run, train_
 from reseau.estimators.held_out import split, takes_weights
 from reseau.estimators.intervals import note_rows
 from reseau.estimators.lbfgs import minimize
-from reseau.estimators.raw_tables import raw_recipe, read_raw, read_raw_rows
+from reseau.estimators.raw_tables import checked, raw_table, read_raw_rows
 from reseau.estimators.rows import SCALE, Rows, check_kind, check_labels, plain_labels, read_examples, validated
 from reseau.estimators.settings import Settings, check_settings, is_automatic
 from reseau.estimators.surroundings import computing, whole_or_nothing
@@ -130,13 +130,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, Settings):
         if not is_regressor(self):
             check_labels(y)
             y = plain_labels(y)
-        recipe = raw_recipe(X) if is_automatic(self) else None
-        if recipe is None:
+        raw = raw_table(X) if is_automatic(self) else None
+        if raw is None:
             X, y = validated(self, X, y, reset=first, multi_output=True, y_numeric=is_regressor(self))
         else:
-            X, y = read_raw(self, recipe, X, y, reset=first, y_numeric=is_regressor(self))
+            X, y = checked(self, X, raw[1], y, reset=first, y_numeric=is_regressor(self))
         if is_automatic(self):
-            self.recipe_ = recipe
+            self.recipe_ = None if raw is None else raw[0]
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         target = self._read_target(y, first, incremental)
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)

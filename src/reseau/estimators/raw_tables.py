@@ -16,29 +16,30 @@ from reseau.data.table.recipe import Column, Recipe
 from reseau.data.table.survey import learn_recipe
 from reseau.errors import DataError
 
-__all__ = ["of_named_columns", "raw_recipe", "read_raw", "read_raw_rows"]
+__all__ = ["checked", "of_named_columns", "raw_table", "read_raw_rows"]
 
 WHAT = "X"  # in messages
 
 
-def raw_recipe(X: Any) -> Recipe | None:
-    """How the columns of a data frame, or of an array of texts or with NaN, become numbers; nothing where all are such.
+def raw_table(X: Any) -> tuple[Recipe, np.ndarray] | None:
+    """How the columns of a data frame, or of an array of texts or with NaN, become numbers, and these numbers.
 
     What is decided of the columns is what `reseau train --auto` decides. A column that is left out is warned of.
 
     Args:
         X: A data frame of pandas, polars or pyarrow, an array, or anything else, of which there is nothing to decide.
 
+    Returns:
+        The recipe and an array (n, columns), NaN where blank; nothing where all are plain numbers.
+
     Raises:
         DataError: A column holds neither numbers nor texts nor dates, or none is left to learn from.
     """
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f" and np.isnan(X).any():
         columns = tuple(Column(f"x{i}") for i in range(X.shape[1]))
-        return Recipe((len(columns),), "y", (), columns, "impute").fitted(X)
+        return Recipe((len(columns),), "y", (), columns, "impute").fitted(X), X
     sheet = raw_sheet(X)
-    if sheet is None:
-        return None
-    if all(map(is_plain, sheet.columns)):
+    if sheet is None or all(map(is_plain, sheet.columns)):
         return None
     target = "y"
     while target in sheet.places:
@@ -55,7 +56,7 @@ def raw_recipe(X: Any) -> Recipe | None:
             f"columns of {WHAT} are left out: {told}\n  fix: leave them out yourself, {names}, or give what says more",
             stacklevel=8,
         )
-    return recipe
+    return recipe, read_rows(sheet, recipe, target=False).features
 
 
 def of_named_columns(recipe: Recipe | None, classes: Sequence[Any] = ()) -> Recipe | None:
@@ -107,26 +108,34 @@ def is_plain(cells: Cells) -> bool:
     return cells.dtype.kind == "f" and bool(np.isfinite(cells).all())
 
 
-def read_raw(
-    estimator: Any, recipe: Recipe, X: Any, y: Any, *, reset: bool, y_numeric: bool
+def checked(
+    estimator: Any, X: Any, numbers: np.ndarray, y: Any, *, reset: bool, y_numeric: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of X, NaN where blank, and y, as scikit-learn checks them; see `read_raw_rows`."""
-    numbers = read_raw_rows(estimator, recipe, X, reset=reset)
+    """The numbers that were read of X, NaN where blank, and y, after scikit-learn's checks.
+
+    Args:
+        estimator: Whose columns they are.
+        X: What was given, of which names and number of the columns are taken.
+        numbers: What was read of it.
+        y: The targets.
+        reset: Whether names and number are learned from X.
+        y_numeric: Whether the targets are numbers.
+    """
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
     return check_X_y(
         numbers, y, dtype=np.float64, ensure_all_finite="allow-nan", multi_output=True, y_numeric=y_numeric
     )
 
 
-def read_raw_rows(estimator: Any, recipe: Recipe, X: Any, *, reset: bool = False) -> np.ndarray:
+def read_raw_rows(estimator: Any, recipe: Recipe, X: Any) -> np.ndarray:
     """The numbers that a recipe reads of the rows of X, (n, columns), NaN where blank.
 
     Args:
         estimator: Whose columns they are: scikit-learn's check of their names and their number is made.
-        recipe: What `raw_recipe` made of the rows that were trained on.
+        recipe: What `raw_table` made of the rows that were trained on.
         X: Rows of the same kind.
-        reset: Whether names and number are learned from X.
     """
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    validate_data(estimator, X, reset=False, skip_check_array=True)
     sheet = raw_sheet(X)
     if sheet is not None and {*recipe.sources} <= {*sheet.names}:
         return read_rows(sheet, recipe, target=False).features

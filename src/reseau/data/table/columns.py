@@ -276,8 +276,8 @@ def are_amounts(values: Sequence[str | None]) -> bool:
     They are many, nine of ten are numbers in one notation, and some have a decimal or a thousands mark. Codes are not:
     they are whole numbers, begin with zeros, or are two texts of one number, as the versions 3.1 and 3.10.
     """
-    bare = {value.strip() for value in values if value is not None}
-    texts = [text for text in bare if text.lower() not in BLANKS]
+    bare = dict.fromkeys(value.strip() for value in values if value is not None)
+    texts = [text for text in bare if text.lower() not in BLANKS]  # in their order: which are looked at first decides
     if len(texts) < FEWEST_AMOUNTS or all(text.lstrip("+-").isdigit() for text in texts):
         return False
     for notation in ("", *NOTATIONS):
