@@ -10,19 +10,10 @@ from sklearn.datasets import load_diabetes, load_iris
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor
 from reseau.errors import DataError
-from reseau.tabular import TableSettings, table_fit
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-QUICK = TableSettings(members=2, epochs=24, held_out=0.2, batch=64, hidden=(32,))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_settings():
-    """Smaller networks than the default's, so that a fit takes a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_fit, "settings_for", lambda rows, classes, work, seconds: QUICK)
-        yield
+pytestmark = pytest.mark.usefixtures("quick_settings")
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,10 @@ import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor
 from reseau.data import learn_recipe, read_rows, sheet_of
 from reseau.errors import DataError
-from reseau.tabular import TableSettings, table_fit
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-QUICK = TableSettings(members=2, epochs=24, held_out=0.2, batch=64, hidden=(32,))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_settings():
-    """Smaller networks than the default's, so that a fit takes a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_fit, "settings_for", lambda rows, classes, work, seconds: QUICK)
-        yield
+pytestmark = pytest.mark.usefixtures("quick_settings")
 
 
 def frame_of(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:

@@ -135,7 +135,10 @@ def test_a_large_network_with_fixed_parameters_compiles_one_layer():
     params = net.init(seed=0, dtype="float32")
     rows = RNG.normal(size=(300, 4)).astype(np.float32)
     compiled = []
-    note = lambda event, seconds, **about: compiled.append(event)  # noqa: E731
+
+    def note(event, seconds, **about):
+        compiled.append(event)
+
     predict = net.compile(params)
     jax.monitoring.register_event_duration_secs_listener(note)
     found = predict(rows)
