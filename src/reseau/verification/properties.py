@@ -250,9 +250,9 @@ def inequality(atom: list[object]) -> tuple[str, Row]:
     strict = atom[0] in ("<", ">")
     if sides == {"input"} and strict:
         raise not_understood(atom, "the bounds of an input belong to its box: <= or >=")
-    scale = lcm(*(c.denominator for c in terms.values()))
+    scale = Fraction(lcm(*(c.denominator for c in terms.values())))
     if any(abs(c * scale) > WHOLE for c in terms.values()):
-        scale = Fraction(scale, gcd(*(int(c * scale) for c in terms.values())))
+        scale /= gcd(*(int(c * scale) for c in terms.values()))
     if any(abs(c * scale) > WHOLE for c in terms.values()):
         raise not_understood(atom, "its coefficients are no whole numbers up to 2^53 of one unit: give fewer digits")
     row = Row({index: c * scale for index, c in terms.items()}, constant * scale, strict)

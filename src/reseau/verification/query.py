@@ -46,8 +46,8 @@ def query(text: str) -> Property:
     except Exception as error:  # its parser lets exceptions of C++ through, such as that of a number too long
         raise DataError(f"the package vnnlib cannot read it: {_told(error)}\n  fix: a query of VNN-LIB 2.0") from error
     declared = _declared(read)
-    names = [[tensor.entry(i) for i in range(prod(tensor.shape))] for tensor in (declared.reads, declared.gives)]
-    return stated([_form(assertion.expr, declared) for assertion in read.assertions], *names, declared)
+    inputs, outputs = ([t.entry(i) for i in range(prod(t.shape))] for t in (declared.reads, declared.gives))
+    return stated([_form(assertion.expr, declared) for assertion in read.assertions], inputs, outputs, declared)
 
 
 def _declared(read: Any) -> Declared:
@@ -90,13 +90,11 @@ def _form(node: Any, declared: Declared) -> object:
     if kind not in SIGNS:
         raise _other(f"{kind} {node}", "comparisons, and, or, +, - and *")
     if kind == "Negate":
-        parts = (node.expr,)
+        parts = [node.expr]
     elif kind == "Minus":
-        parts = (node.head, *node.rest)
-    elif hasattr(node, "args"):
-        parts = node.args
+        parts = [node.head, *node.rest]
     else:
-        parts = (node.lhs, node.rhs)
+        parts = list(node.args) if hasattr(node, "args") else [node.lhs, node.rhs]
     return [SIGNS[kind], *(_form(part, declared) for part in parts)]
 
 

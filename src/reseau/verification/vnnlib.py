@@ -83,8 +83,8 @@ def _first_version(text: str) -> Property:
     for entry in entries(formulas):
         if entry.index not in declared[entry.side]:
             raise not_understood(entry, f"{entry} is not declared")
-    names = ([f"{letter}_{i}" for i in range(len(declared[side]))] for letter, side in SIDES.items())
-    return stated(formulas, *names)
+    inputs, outputs = ([f"{letter}_{i}" for i in range(len(declared[side]))] for letter, side in SIDES.items())
+    return stated(formulas, inputs, outputs)
 
 
 def forms(text: str) -> Iterator[object]:
