@@ -7,7 +7,7 @@ import numpy as np
 
 from reseau.graph import Node
 from reseau.modelfiles.onnx.emit import Emitter
-from reseau.ops.lengths import Dim, Places
+from reseau.ops.lengths import Dim, Places, below
 
 __all__ = ["write_lengths", "write_scalar"]
 
@@ -53,6 +53,10 @@ def computed(w: Emitter, tree: ast.expr, places: Places, node: Node) -> str:
         return w.emit("Neg", computed(w, tree.operand, places, node), name=f"{label}/length")
     if isinstance(tree, ast.BinOp):
         sides = [computed(w, side, places, node) for side in (tree.left, tree.right)]
+        if isinstance(tree.op, ast.FloorDiv) and below(ast.unparse(tree.left), 0) is not False:  # Div rounds towards 0
+            w.require(10)
+            rest = w.emit("Mod", *sides, name=f"{label}/length")
+            sides[0] = w.emit("Sub", sides[0], rest, name=f"{label}/length")
         return w.emit(KINDS[type(tree.op)], *sides, name=f"{label}/length")
     assert isinstance(tree, ast.Call)
     assert isinstance(tree.func, ast.Name)
