@@ -221,6 +221,20 @@ def test_the_remainder_of_a_negative_length_is_written_as_it_is(tmp_path: Path) 
     checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 11, 4, 3)))
 
 
+def test_entries_are_rolled_by_one(tmp_path: Path) -> None:
+    """By the remainder of 1, which TensorFlow's converter asks for: `1 // n * n` is no `n // n`."""
+    nodes = [
+        node("Shape", ["h"], ["inner"]),
+        node("Gather", ["inner", "two"], ["n"], axis=0),
+        node("Mod", ["one", "n"], ["by"]),
+        node("Sub", ["n", "by"], ["first"]),
+        node("Slice", ["h", "first", "n", "two"], ["end"]),
+        node("Slice", ["h", "zero", "first", "two"], ["start"]),
+        node("Concat", ["end", "start"], ["y"], axis=2),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 4, 3)))
+
+
 def test_the_last_half_of_an_axis(tmp_path: Path) -> None:
     nodes = [
         node("Gather", ["lengths", "two"], ["n"], axis=0),
