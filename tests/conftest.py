@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is first imported; scikit-learn's checks ask for it
+from tools import forked
 from tools.compiling import PROGRAMS, keep_programs, quick, share_contexts
 
 os.environ["RESEAU_COMPILE_CACHE"] = str(PROGRAMS)  # no test writes into the cache of whoever runs it
@@ -110,6 +111,11 @@ def pytest_runtest_setup(item) -> None:
     keep_programs()
     for draws in DRAWS[item.module]:
         draws.again()
+
+
+def pytest_sessionfinish() -> None:
+    """What other processes were forked from ends with the tests."""
+    forked.end_servers()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -82,6 +82,22 @@ def test_deeper_networks_have_the_hold_out_bound_and_the_reason(reseau):
     assert rate(own, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, kept_out - errors), rel=1e-4)
 
 
+@pytest.mark.usefixtures("tables")
+def test_the_training_file_as_the_hold_out_set_is_cut_in_two(reseau):
+    trained = reseau("train", "seen.csv", *TRAINING, "--hidden", "8", "--out", "run")
+    used = sum(
+        map(int, re.search(r"seen.csv: (\d+) rows to train on(?:, (\d+) for validation)?", trained.out).groups("0"))
+    )
+    told = reseau("certify", "run", "seen.csv", "--holdout", "seen.csv")
+    assert told.status == 0, told.err
+    assert f"seen.csv: {used} of 4000 of these rows were trained on; they are left out" in told.out
+    assert f"seen.csv: {used} examples, {4000 - used} kept out\n" in told.out
+    assert "also in the sample" not in told.out
+    apart = reseau("certify", "run", "unseen.csv", "--holdout", "unseen.csv")  # no row of it was trained on
+    assert "unseen.csv: 1000 examples, 1000 kept out\n" in apart.out
+    assert "1000 of the 1000 hold-out inputs are also in the sample" in apart.out
+
+
 def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_path):
     table(tmp_path / "seen.csv", 1000, 0, blank=True)
     table(tmp_path / "fresh.csv", 1000, 1)
@@ -91,7 +107,9 @@ def test_texts_and_blanks_leave_the_hold_out_bound_and_the_reason(reseau, tmp_pa
     assert "features of texts and blanks are no affine function of the columns" in own
     assert "were read off seen.csv" in own
     assert "800 of 1000 of these rows were trained on" in own
+    assert "    - the prediction of every row of seen.csv that the run was not trained on\n" in own
     fresh = reseau("certify", "run", "fresh.csv").out
+    assert "    - the prediction of every row of fresh.csv\n" in fresh
     assert "No certificate from the training sample: features of texts and blanks are no affine function" in fresh
     errors = int(re.search(r"errors +(\d+)", fresh)[1])
     assert rate(fresh, "the error rate is") == pytest.approx(beta.ppf(0.95, errors + 1, 1000 - errors), rel=1e-4)

@@ -3,10 +3,10 @@
 import gzip
 import signal
 import struct
-import subprocess
 import sys
 import urllib.error
 import urllib.request
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from reseau.data import Column, Recipe
 from reseau.explorer.explorer import Explorer
 from reseau.explorer.problem import Shape, build
 from reseau.losses import CrossEntropy, SquaredError
+from tools import forked
 
 ROWS = "width,height,kind\n" + "\n".join(f"{i}.25,{i % 5},{('a', 'b', 'c')[i % 3]}" for i in range(30))
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_done_is_one_error_with_a_cure(saved, reseau, given, cure
 
 def test_the_server_gives_its_page_to_its_address_alone_and_ends_with_ctrl_c():
     command = [sys.executable, "-m", "reseau", "explore", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
+    with forked.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as served:
         try:
             address = served.stdout.readline().strip()
             with urllib.request.urlopen(address) as page:

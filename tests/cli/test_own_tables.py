@@ -3,13 +3,14 @@
 import csv
 import io
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tools import forked
 
 QUICK = ("--epochs", 2, "--hidden", 4)
 
@@ -177,7 +178,7 @@ def test_many_texts_are_embedded_with_a_word(reseau):
 @pytest.mark.usefixtures("run")
 def test_standard_input_and_output(reseau):
     command = [sys.executable, "-m", "reseau", "predict", "run", "-", "--out", "-"]
-    piped = subprocess.run(command, input=Path("new.csv").read_bytes(), capture_output=True, check=True)
+    piped = forked.run(command, input=Path("new.csv").read_bytes(), capture_output=True, check=True)
     assert piped.stdout.decode() == reseau("predict", "run", "new.csv").out
     assert len(piped.stdout.splitlines()) == 31
 

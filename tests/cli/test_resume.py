@@ -111,6 +111,14 @@ def test_an_interrupted_run_is_told_and_goes_on(reseau, interrupted, words):
     same_files("torn", "t-run")
 
 
+def test_a_misspelled_target_is_told_before_the_run_that_waits(reseau, interrupted):
+    interrupted()
+    refused = reseau("train", "t.csv", "--target", "yy", "--out", "torn")
+    assert refused.status == 2
+    assert "there is no column 'yy'" in refused.err
+    assert "an interrupted run is there" not in refused.err
+
+
 def test_force_starts_again(reseau, interrupted):
     interrupted()
     assert reseau(*WORDS, "--out", "torn", "--force", "--seed", 3).status == 0

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
 
 import reseau as rs
 from reseau import data
+from tools import forked
 
 FILES = [
     *("history.csv", "history.png", "model.safetensors", "network.svg", "report.html", "report.json", "report.md"),
@@ -289,9 +291,7 @@ def test_a_run_that_diverges_says_so_and_writes_nothing(reseau, tree):
 
 def test_ctrl_c_keeps_what_was_learned():
     words = ["train", "--dataset", "digits", "--epochs", "1000000", "--out", "run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reseau", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = forked.Popen([sys.executable, "-m", "reseau", *words], stdout=PIPE, stderr=PIPE, text=True)
     deadline = time.monotonic() + 60
     history = Path("run.partial/history.csv")
     while not (history.exists() and history.read_text().count("\n") > 3) and time.monotonic() < deadline:

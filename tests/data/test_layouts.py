@@ -21,6 +21,7 @@ from reseau import data
 from reseau.data.readers import csv as reader
 from reseau.data.readers import files
 from reseau.errors import DataError
+from tools import forked
 from tools.refusals import refused
 
 TABLE = "age,city,y\n" + "".join(f"{20 + i}.5,{['Zürich', 'Lyon', 'Ōsaka'][i % 3]},{i % 2}\n" for i in range(40))
@@ -247,7 +248,7 @@ def test_standard_input():
     code = (
         "from reseau import data; t = data.read_csv('-', 'y', text='one-hot'); print(len(t), t.recipe.columns[0].mean)"
     )
-    result = subprocess.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
+    result = forked.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
     frame = pd.read_csv(io.StringIO(TABLE))
     assert result.stdout.decode().split() == ["40", str(frame["age"].mean())]
 
@@ -268,7 +269,7 @@ def test_a_pipe_is_read_once_and_kept(tmp_path, pack):
 
 def test_the_pipe_of_a_shell_is_read():
     code = "from reseau import data; t = data.read_csv('/dev/stdin', 'y', text='one-hot'); print(len(t), t.target[-1])"
-    result = subprocess.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
+    result = forked.run([sys.executable, "-c", code], input=TABLE.encode(), capture_output=True, check=True)
     assert result.stdout.split() == [b"40", b"1"]
 
 

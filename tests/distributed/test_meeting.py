@@ -2,14 +2,15 @@
 
 import os
 import socket
-import subprocess
 import sys
+from subprocess import PIPE
 
 import pytest
 
 import reseau as rs
 from reseau.distributed.watch import LOST
 from reseau.errors import DataError
+from tools import forked
 from tools.processes import free_port
 
 CURE = "\n  fix: start all of them, with one address and one number of processes; its port must be open on process 0\n"
@@ -18,7 +19,7 @@ CURE = "\n  fix: start all of them, with one address and one number of processes
 def begin(address, processes, process, meet):
     place = f"{address!r}, {processes}, {process}, timeout=1.0, meet={meet}"
     command = [sys.executable, "-c", f"import reseau as rs; rs.distributed.start({place})"]
-    return subprocess.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"}, stderr=subprocess.PIPE, text=True)
+    return forked.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"}, stderr=PIPE, text=True)
 
 
 def test_each_says_why_in_a_sentence_with_a_cure():

@@ -1,7 +1,6 @@
 """The estimators inside scikit-learn's meta-estimators, and the parts of the contract that its checks leave out."""
 
 import pickle
-import subprocess
 import sys
 from functools import partial
 
@@ -33,6 +32,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor
 from reseau.errors import DataError
+from tools import forked
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -136,7 +136,7 @@ for model in (one, other):
     model.partial_fit(rows["X"], rows["y"])
 numpy.savez("found.npz", before=before, one=one.predict_proba(rows["X"]), other=other.predict_proba(rows["X"]))
 """
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    forked.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     found = np.load(tmp_path / "found.npz")
     np.testing.assert_array_equal(found["before"], model.predict_proba(X))
     wanted = model.partial_fit(X, THIRDS).predict_proba(X)

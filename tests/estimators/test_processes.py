@@ -4,7 +4,6 @@ import gc
 import io
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from reseau.cache import Recent
 from reseau.errors import ForkError
 from reseau.estimators import design
 from reseau.graph import fork
+from tools import forked
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -83,7 +83,7 @@ if __name__ == "__main__":
 def in_workers(tmp_path, method, *names):
     program = tmp_path / "program.py"
     program.write_text(IN_WORKERS)
-    run = subprocess.run([sys.executable, str(program), method, *names], capture_output=True, text=True, check=False)
+    run = forked.run([sys.executable, str(program), method, *names], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return dict(line.split(" -> ") for line in run.stdout.splitlines())
 

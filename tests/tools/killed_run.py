@@ -1,8 +1,7 @@
-"""Fits in processes of their own, for a test that kills them: `killed_run.py` forks one for each line that it reads.
+"""A fit in a process of its own, for a test that kills it: `killed_run.py FOLDER` or `killed_run.py FOLDER STAGE`.
 
-A line is `FOLDER` or `FOLDER,STAGE`. Forked before JAX has begun, a process is like a new one, without the seconds of
-its imports. On standard output stands its number, then where its fit begins and when a checkpoint is written, then how
-it ended. With a STAGE it kills itself in the middle of writing its second checkpoint.
+On standard output stands where the fit begins and when a checkpoint is written. With a STAGE it kills itself in the
+middle of writing its second checkpoint.
 """
 
 import logging
@@ -78,13 +77,7 @@ def train(folder, *stage):
     result = fit(folder)
     np.savez(f"{folder}/params.npz", **result.params)
     np.savez(f"{folder}/history.npz", **result.history)
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        if not (process := os.fork()):
-            train(*line.strip().split(","))
-            os._exit(0)
-        print("process", process, flush=True)
-        print("ended", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+    train(*sys.argv[1:])

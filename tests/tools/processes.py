@@ -4,11 +4,12 @@ import json
 import os
 import random
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tools import forked
 
 HERE = Path(__file__).parent
 
@@ -35,7 +36,7 @@ class Shared:
                 there = machines[i].run if machines else ()
                 command = [*there, sys.executable, HERE / script, address, f"{i}/{count}", *words]
                 own = environment | (cluster(i, count, port) if cluster else {})
-                self.running.append(subprocess.Popen(command, env=own, stdout=told, stderr=complained))
+                self.running.append(forked.Popen(command, env=own, stdout=told, stderr=complained))
 
     def said(self, i):
         """What a process wrote on its standard output, and on its standard error."""

@@ -4,28 +4,18 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
 from math import inf
+from subprocess import PIPE
 
 import numpy as np
 import pytest
 
-from tools import killed_run
+from tools import forked, killed_run
 from tools.killed_run import STAGES
-
-
-@pytest.fixture
-def fits():
-    """The process of `killed_run.py`; programs compiled by one of its fits serve the next."""
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, killed_run.__file__]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as fits:
-        yield fits
-        fits.stdin.close()
 
 
 @dataclass
@@ -33,31 +23,26 @@ class Ended:
     """A fit that is over: its exit status, where it began and what it said last."""
 
     status: int
-    began: int | None = None
-    last: str = ""
+    began: int | None
+    last: str
 
 
-def run(fits, folder, *stage, written=inf, delay=0.0):
+def run(folder, *stage, written=inf, delay=0.0):
     """Fit in a folder; killed a moment after it said that it wrote so many checkpoints."""
     folder.mkdir(exist_ok=True)
-    fits.stdin.write(",".join([str(folder), *stage]) + "\n")
-    fits.stdin.flush()
-    process, began, last = None, None, ""
-    for line in fits.stdout:
-        if found := re.match(r"process (\d+)", line):
-            process = int(found[1])
-        elif found := re.match(r"training from step (\d+)", line):
-            began = int(found[1])
-        elif found := re.match(r"ended (-?\d+)", line):
-            return Ended(int(found[1]), began, last)
-        else:
-            last = line
-        written -= line.startswith("wrote")
-        if None not in (process, began) and written <= 0:
-            time.sleep(delay)
-            os.kill(process, signal.SIGKILL)
-            written = inf
-    raise AssertionError("the process that forks the fits has ended")
+    began, last = None, ""
+    command = [sys.executable, killed_run.__file__, folder, *stage]
+    with forked.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"}, stdout=PIPE, text=True) as process:
+        for line in process.stdout:
+            if found := re.match(r"training from step (\d+)", line):
+                began = int(found[1])
+            else:
+                last = line
+            written -= line.startswith("wrote")
+            if began is not None and written <= 0:
+                time.sleep(delay)
+                process.kill()
+    return Ended(process.returncode, began, last)
 
 
 def arrays(path):
@@ -66,9 +51,9 @@ def arrays(path):
 
 
 @pytest.mark.parametrize("kills", [len(STAGES) + 8, pytest.param(50, marks=pytest.mark.slow)])
-def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, fits, kills):
+def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, kills):
     alone, torn = tmp_path / "alone", tmp_path / "torn"
-    assert run(fits, alone).last.startswith("finished after 1950 steps")
+    assert run(alone).last.startswith("finished after 1950 steps")
     chance = random.Random(0)
     rounds = 2 if kills > 2 * len(STAGES) else 1
     plans = [(stage,) for stage in STAGES * rounds] + [()] * (kills - rounds * len(STAGES))
@@ -76,13 +61,13 @@ def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, fits, kills):
     ends, began, unfinished = Counter(), [], 0
     for plan in plans:
         moment = {} if plan else {"written": chance.randrange(4), "delay": chance.uniform(0, 0.01)}
-        ended = run(fits, torn, *plan, **moment)
+        ended = run(torn, *plan, **moment)
         began.append(ended.began)
         ends[ended.status] += 1
         unfinished += any((torn / "checkpoints").glob(".*.tmp"))
     assert ends == {-signal.SIGKILL: kills}
     assert unfinished >= 6  # the stages before the renaming leave a torn file, which the next process clears
-    ended = run(fits, torn)
+    ended = run(torn)
     began.append(ended.began)
     assert len(set(began)) > kills / 2
     assert began == sorted(began)

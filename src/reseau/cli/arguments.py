@@ -163,7 +163,8 @@ def parser() -> argparse.ArgumentParser:
     )
     verify = commands.add_parser("verify", allow_abbrev=False, help="prove what a network cannot output, or show it")
     verify.add_argument("model", metavar="MODEL", help="model file; fastest are affine maps of a row and ReLUs in ONNX")
-    verify.add_argument("property", metavar="PROPERTY", help="VNN-LIB file: boxes of inputs, and outputs to look for")
+    verify.add_argument("property", metavar="PROPERTY", nargs="?", help="VNN-LIB file: inputs, and outputs to look for")
+    verify.add_argument("--network", metavar="NAME=MODEL", help="the model, by its name in the query before it")
     verify.add_argument(
         "--timeout", metavar="S", type=kinds.positive, default=60.0, help="seconds after which to give up (default: 60)"
     )

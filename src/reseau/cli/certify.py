@@ -1,6 +1,6 @@
 """`reseau certify`."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,11 @@ def certify(arguments: Certify) -> int:
         what = "classes" if model.recipe.classes else "a number, whose error has no bound known beforehand"
         cure = "leave --within out" if model.recipe.classes else "--within E: how often is it off by more than E?"
         raise DataError(f"{path}: it predicts {what}\n  fix: {cure}")
-    sample, unseen = _examples(arguments, model.recipe)
-    if unseen is not None:
-        unseen = _not_trained_on(path, unseen, arguments.holdout or f"{name_of(arguments)} (test part)")
+    sample, others = _examples(arguments, model.recipe)
+    unseen = None
+    if others is not None:
+        unseen = _not_trained_on(path, others, arguments.holdout or f"{name_of(arguments)} (test part)")
+        sample = _apart(sample, unseen.rows)
     if arguments.within is not None:
         return _by_unseen(arguments, model, sample, unseen, "those are about classes")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
@@ -51,7 +53,7 @@ def certify(arguments: Certify) -> int:
             model.params,
             *_pair(sample),
             replace(ANY_UNIT, delta=arguments.delta),
-            holdout=None if unseen is None else _pair(unseen),
+            holdout=None if unseen is None else _pair(unseen.rows),
             sequential=arguments.sequential and unseen is not None,
         )
     except GraphError as error:
@@ -70,23 +72,44 @@ def certify(arguments: Certify) -> int:
     return 0
 
 
-def _not_trained_on(path: Path, unseen: Table, name: str) -> Table:
+@dataclass(frozen=True)
+class _Unseen:
+    """Rows that the run was not trained on.
+
+    Attributes:
+        rows: These rows.
+        words: Which ones they are, after "the prediction of".
+    """
+
+    rows: Table
+    words: str
+
+
+def _not_trained_on(path: Path, table: Table, name: str) -> _Unseen:
     """The rows that the run was not trained on, by the digests that it keeps; the others are told and left out."""
     from reseau.cli.known_rows import known_rows
 
-    known = known_rows(path, unseen)
+    known = known_rows(path, table)
     if known is None or not known.any():
-        return unseen
+        return _Unseen(table, f"every row of {name}")
     if known.all():
         raise DataError(
-            f"{name}: all {len(unseen)} of these rows were trained on, and say nothing about new examples\n"
+            f"{name}: all {len(table)} of these rows were trained on, and say nothing about new examples\n"
             "  fix: --holdout with labeled examples that nothing was chosen on"
         )
-    print(f"{name}: {int(known.sum())} of {len(unseen)} of these rows were trained on; they are left out")
-    return unseen.rows(np.flatnonzero(~known))
+    print(f"{name}: {int(known.sum())} of {len(table)} of these rows were trained on; they are left out")
+    return _Unseen(table.rows(np.flatnonzero(~known)), f"every row of {name} that the run was not trained on")
 
 
-def _by_unseen(arguments: Certify, model: "Model", sample: Table, unseen: Table | None, why: str) -> int:
+def _apart(sample: Table, unseen: Table) -> Table:
+    """The sample without the rows of one file that are kept out of it, unless no others are in it."""
+    from reseau.report.row_digests import are_known, row_digests
+
+    kept_out = are_known(row_digests(sample), row_digests(unseen))
+    return sample.rows(np.flatnonzero(~kept_out)) if kept_out.any() and not kept_out.all() else sample
+
+
+def _by_unseen(arguments: Certify, model: "Model", sample: Table, unseen: _Unseen | None, why: str) -> int:
     """The hold-out bound alone."""
     from reseau.cli.metrics import decided
     from reseau.compile_cache import use_compile_cache
@@ -99,21 +122,20 @@ def _by_unseen(arguments: Certify, model: "Model", sample: Table, unseen: Table 
             "  fix: --holdout with labeled examples that nothing was chosen on"
         )
     use_compile_cache()
-    examples = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
-    scores = model.scores(examples.features)
+    found = _not_trained_on(path, sample, name_of(arguments)) if unseen is None else unseen
+    examples, scores = found.rows, model.scores(found.rows.features)
     if arguments.within is None:
         what, wrong = "the error rate", decided(model, scores) != examples.target
     else:
         what = f"the share of predictions off by more than {arguments.within:g}"
         wrong = np.abs(scores[:, 0].astype(np.float64) - np.asarray(examples.target)) > arguments.within
-    source = name_of(arguments) if unseen is None else arguments.holdout or f"{name_of(arguments)} (test part)"
     certificate = certify_errors(
         int(np.sum(wrong)),
         len(examples),
         arguments.delta,
         quantity=what,
         sequential=arguments.sequential,
-        checked=(f"the prediction of every row of {source}",),
+        checked=(f"the prediction of {found.words}",),
     )
     print(f"No certificate from the training sample: {why}.")
     print(own_words(certificate.explain()))
@@ -145,5 +167,5 @@ def _pair(table: Table) -> tuple[np.ndarray, np.ndarray]:
     return table.features, table.target
 
 
-def _beside(unseen: Table | None) -> str:
-    return "" if unseen is None else f", {len(unseen)} kept out"
+def _beside(unseen: _Unseen | None) -> str:
+    return "" if unseen is None else f", {len(unseen.rows)} kept out"

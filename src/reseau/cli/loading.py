@@ -25,7 +25,7 @@ from reseau.data.table.survey import Survey, without_blanks
 from reseau.disk import absent
 from reseau.errors import DataError
 
-__all__ = ["Parts", "load", "load_parts", "load_rows", "name_of", "parts_of"]
+__all__ = ["STREAMED_BYTES", "Parts", "load", "load_parts", "load_rows", "name_of", "parts_of"]
 
 DEFAULT_TEST_SHARE = 0.2
 STREAMED_BYTES = 2**30  # from this size on a Parquet file is not read at once

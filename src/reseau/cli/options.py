@@ -180,7 +180,8 @@ class Verify(Options):
     """`reseau verify`."""
 
     model: str
-    property: str
+    property: str | None
+    network: str | None
     timeout: float
     float32: bool
 

@@ -15,7 +15,7 @@ import numpy as np
 from reseau.cli.arguments import parser
 from reseau.cli.cross_validate import cross_validate
 from reseau.cli.groups import check_groups
-from reseau.cli.loading import Parts, load_parts, name_of
+from reseau.cli.loading import STREAMED_BYTES, Parts, load_parts, name_of
 from reseau.cli.options import Train
 from reseau.cli.partial_folder import (
     CHECKPOINTS,
@@ -56,8 +56,13 @@ def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int
     out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
     if writes:
-        check_partial(out, resume=resume, force=arguments.force)
-        check_place(out, force=arguments.force or resume)
+        try:
+            check_partial(out, resume=resume, force=arguments.force)
+            check_place(out, force=arguments.force or resume)
+        except DataError:
+            if not resume and Path(name).is_file() and Path(name).stat().st_size < STREAMED_BYTES:
+                load_parts(arguments)  # a misspelled column is told first
+            raise
     named = [option for option in CHOSEN if any(w == option or w.startswith(f"{option}=") for w in words)]
     asked = "--tune" if arguments.tune else "--time" if arguments.time else ""
     if named and asked:

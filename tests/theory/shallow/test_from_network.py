@@ -12,6 +12,7 @@ import reseau as rs
 from reseau.errors import DataError, GraphError
 from reseau.graph import constant
 from reseau.theory import ShallowNetwork
+from tools import forked
 
 
 def drawn(net, seed=0):
@@ -138,7 +139,7 @@ def test_an_overflow_is_named():
         "try:\n    ShallowNetwork([[1e300]], [0.0], [1e-300]).to_network()\n"
         "except DataError as error:\n    print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = forked.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "'hidden.weight' overflows in float32" in told
     agrees(*f.to_network(), f)  # in float64 it does not
 

@@ -18,7 +18,7 @@ from reseau.data.table.readings import droppable
 from reseau.disk import file_error
 from reseau.errors import DataError
 
-__all__ = ["arrow_sheet", "json_sheet", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
+__all__ = ["arrow_sheet", "is_frame", "json_sheet", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
 
 ROWS_IN_CACHE = 256
 
@@ -60,7 +60,7 @@ def sheet_of(
     if isinstance(table, pa.Table | pa.RecordBatch):
         table = _flat(table)
         names, arrays = list(table.schema.names), table.columns
-    elif hasattr(table, "columns") and hasattr(table, "iloc"):
+    elif is_frame(table):
         names, arrays = [str(name) for name in table.columns], _Frame(table)
     elif hasattr(table, "__arrow_c_stream__"):
         return sheet_of(pa.table(table), path, columns=columns, without=without, start=start, amounts=amounts)
@@ -93,6 +93,11 @@ def sheet_of(
         raise refusal(path, problems, auto=True)
     rows = range(start + 1, start + 1 + (table.num_rows if hasattr(table, "num_rows") else len(table)))
     return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row")
+
+
+def is_frame(table: Any) -> bool:
+    """Whether it is a data frame of pandas, which need not be installed."""
+    return hasattr(table, "columns") and hasattr(table, "iloc")
 
 
 def _flat(table: Any) -> Any:
