@@ -30,8 +30,9 @@ NEAREST: Mapping[str, tuple[bool, float]] = {  # whether upwards, after adding t
 }
 
 TRANSFORMATIONS = (
-    "align_corners asymmetric half_pixel half_pixel_symmetric pytorch_half_pixel tf_crop_and_resize tf_half_pixel_for_nn"
-).split()
+    *("align_corners", "asymmetric", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"),
+    *("tf_crop_and_resize", "tf_half_pixel_for_nn"),
+)
 
 # older opsets have words of their own
 MODES = {"bilinear": "linear", "bicubic": "cubic", "linear": "linear", "nearest": "nearest", "cubic": "cubic"}
