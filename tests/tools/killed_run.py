@@ -1,4 +1,4 @@
-"""A fit in a process of its own, for a test that kills it: `killed_run.py FOLDER EPOCHS`, or `killed_run.py FOLDER EPOCHS STAGE`.
+"""A fit in a process of its own, for a test that kills it: `killed_run.py FOLDER EPOCHS`, and perhaps a STAGE.
 
 On standard output stands where the fit begins and when a checkpoint is written. With a STAGE it kills itself in the
 middle of writing its second checkpoint.
