@@ -17,7 +17,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/develop: .venv/core
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,convex,certify,explore,test,check]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,images,convex,certify,explore,test,check]"
 	@touch $@
 
 .venv/bench: .venv/develop
@@ -98,6 +98,7 @@ bench: .venv/bench  ## time training steps against the peers; rewrites the READM
 	$(BIN)/python -m benchmarks.approximation
 	$(BIN)/python -m benchmarks.estimators
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.memory
 
 web:  ## build the explorer's page from the TypeScript in web/ (needs node and npm)
 	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run -s check && npm run -s build

@@ -23,6 +23,7 @@ import numpy as np
 from pwlf import PiecewiseLinFit
 from scipy.interpolate import UnivariateSpline, make_lsq_spline
 
+from benchmarks.other_ratios import write_other_ratios
 from benchmarks.run import processor
 from reseau.theory import approximate
 
@@ -160,7 +161,7 @@ def measure(case: Case, contender: Callable[[Case, float], int | None], rounds: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20.0, help="for one contender on one curve (default: 20)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for one contender on one curve (default: 10)")
     asked = parser.parse_args()
     found = {}
     for case in cases():
@@ -175,6 +176,7 @@ def main() -> None:
     versions = {name: version(name) for name in ("numpy", "scipy", "pwlf")}
     written = {"machine": {"processor": processor(), "versions": versions}, "cases": found}
     (HERE / "approximation.json").write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    write_other_ratios()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Time training steps of reseau and its peers, in turn, and whole processes; write results.json and the README's table.
 
-    python -m benchmarks.run [--cases a b c d d2 d3 e f] [--rounds 5] [--no-compiled]
+    python -m benchmarks.run [--cases a b c d d2 d3 e f] [--rounds 7] [--no-compiled]
 
 Absolute times differ between machines and hours; the ratios, taken round by round in one run, are the result. Where JAX
 finds a GPU, all but NumPy and scikit-learn compute on it, once with TF32 and once without, and the README's other table
@@ -27,7 +27,8 @@ from benchmarks.devices import allow_tf32, described
 from benchmarks.table import write_table
 
 HERE = Path(__file__).parent
-SECONDS = 2.0  # about how long one contender runs in one round
+SECONDS = 1.0  # about how long one contender runs in one round
+FEWEST_STEPS = 6  # of a round, so that what a run does once does not count for more than a tenth
 
 
 def contenders(compiled: bool) -> dict[str, Callable[[Case], Callable[[int], object] | None]]:
@@ -68,7 +69,7 @@ def steps_for(case: Case, run: Callable[[int], object]) -> int:
     few = min(case.steps, max(in_epoch, 2))
     run(few)
     pace = timed(lambda: run(few)) / few
-    wanted = max(int(SECONDS / pace), 2)
+    wanted = max(int(SECONDS / pace), FEWEST_STEPS)
     return min(case.steps, max(wanted // in_epoch * in_epoch, in_epoch) if wanted >= in_epoch else wanted)
 
 
@@ -139,7 +140,7 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cases", nargs="*", default=[*(case.key for case in CASES), "f"])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-compiled", action="store_true", help="leave torch.compile out (it takes minutes)")
     asked = parser.parse_args()
     for tf32 in (True, False) if described() else (False,):
@@ -153,7 +154,7 @@ def measure(asked: argparse.Namespace, tf32: bool) -> None:
     results = HERE / f"results{on}.json"
     found = json.loads(results.read_text()) if results.exists() else {"cases": {}}
     rate = sgemm_rate()
-    found["machine"] = machine(rate, tf32)
+    found["machine"], found["rounds"] = machine(rate, tf32), asked.rounds
     print(found["machine"], flush=True)
     for case in CASES:
         if case.key in asked.cases:

@@ -1,6 +1,6 @@
 """Rows a second of training from files: `rs.data.stream` against PyTorch's DataLoader, on the same files and network.
 
-    python -m benchmarks.streaming [--rounds 5] [--megabytes 256]
+    python -m benchmarks.streaming [--rounds 7] [--megabytes 128]
 
 Rounds are interleaved; the ratios, taken round by round, are the result. The files are in the disk's cache.
 """
@@ -21,10 +21,11 @@ import pyarrow as pa
 from pyarrow.parquet import write_table
 
 import reseau as rs
+from benchmarks.other_ratios import write_other_ratios
 from benchmarks.peers.pytorch_files import BATCH, BLOCK, BUFFER, CLASSES, FEATURES, HIDDEN, RATE, ROWS_A_FILE
 from reseau.training.streamed_feed import Streamed
 
-KINDS = {"npy": ("blocks", "map"), "parquet": ("groups",)}  # of files, and the ways in which PyTorch reads them
+KINDS = {"npy": ("blocks",), "parquet": ("groups",)}  # of files, and the ways in which PyTorch reads them
 
 
 def write_files(folder: Path, files: int) -> None:
@@ -111,8 +112,8 @@ def bench(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--megabytes", type=int, default=128)
     asked = parser.parse_args()
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -122,6 +123,7 @@ def main() -> None:
                 print(f"{what}, .{name} files", flush=True)
                 found[f"{what} {name}"] = bench(contenders(Path(folder) / name, what), asked.rounds)
     Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    write_other_ratios()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def table(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     lines += [
         "",
-        f"{machine['cores']} cores ({machine['processor']}), sgemm {machine['sgemm_gflops']:.0f} GFLOP/s; {versions}.",
+        f"Medians of {found['rounds']} rounds. {machine['cores']} cores ({machine['processor']}), "
+        f"sgemm {machine['sgemm_gflops']:.0f} GFLOP/s; {versions}.",
     ]
     if "gpu" in machine:
         products = "TF32" if machine["tf32"] else "float32"

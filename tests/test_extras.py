@@ -21,7 +21,7 @@ def test_every_extra_that_an_error_names_is_declared():
     assert set(EXTRAS) <= set(declared())
 
 
-@pytest.mark.parametrize(("extra", "module"), EXTRAS.items())
+@pytest.mark.parametrize(("extra", "module"), [(extra, m) for extra, brings in EXTRAS.items() for m in brings])
 def test_a_missing_package_is_one_error_with_the_command(monkeypatch, extra, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=re.escape(f"pip install 'reseau[{extra}]'")) as error:

@@ -1,10 +1,10 @@
 """PyTorch's DataLoader on folders of files, as a process of its own: its workers fork, which JAX does not bear.
 
-    python -m benchmarks.peers.pytorch_files FOLDER blocks|map|groups WORKERS training|reading
+    python -m benchmarks.peers.pytorch_files FOLDER blocks|groups WORKERS training|reading
 
 Prints the rows a second of an epoch, on one thread or on all, whichever was faster over a few steps. `blocks` is an
 IterableDataset that fills a buffer of blocks, permutes it and yields whole batches (the fastest way to write it),
-`groups` the same of Parquet's row groups; `map` reads rows of memory maps, a batch at a time.
+`groups` the same of Parquet's row groups.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pyarrow.parquet import ParquetFile
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 FEATURES, HIDDEN, CLASSES, BATCH = 256, 64, 10, 256
 ROWS_A_FILE = 2**16  # 64 MiB
@@ -62,34 +62,8 @@ def read_parquet(block: Block) -> Rows:
     return torch.from_numpy(x), torch.from_numpy(y.to_numpy())
 
 
-class Mapped(Dataset):
-    """Rows of memory maps, a batch of them at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        self.parts = [
-            (np.load(f, mmap_mode="r"), np.load(f.with_name("y" + f.name[1:]), mmap_mode="r"))
-            for f in sorted(folder.glob("X*.npy"))
-        ]
-
-    def __len__(self) -> int:
-        return len(self.parts) * ROWS_A_FILE
-
-    def __getitems__(self, rows: list[int]) -> Rows:
-        places = [divmod(row, ROWS_A_FILE) for row in rows]
-        x = np.stack([self.parts[file][0][row] for file, row in places])
-        y = np.array([self.parts[file][1][row] for file, row in places])
-        return torch.from_numpy(x), torch.from_numpy(y)
-
-
-def whole(batch: object) -> object:
-    """A batch is one already."""
-    return batch
-
-
 def loader_of(folder: Path, kind: str, workers: int) -> DataLoader:
     settings = {"num_workers": workers, "persistent_workers": workers > 0}
-    if kind == "map":
-        return DataLoader(Mapped(folder), batch_size=BATCH, shuffle=True, collate_fn=whole, **settings)
     pattern, read = ("X*.npy", read_npy) if kind == "blocks" else ("*.parquet", read_parquet)
     blocks = [(f, first) for f in sorted(folder.glob(pattern)) for first in range(0, ROWS_A_FILE, BLOCK)]
     return DataLoader(Blocks(blocks, read), batch_size=None, **settings)

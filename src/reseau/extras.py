@@ -9,13 +9,14 @@ from reseau.errors import MissingExtraError
 __all__ = ["EXTRAS", "has_extra", "import_extra"]
 
 EXTRAS = {
-    "plot": "matplotlib",
-    "convex": "clarabel",
-    "certify": "flint",
-    "explore": "uvicorn",
-    "tensorboard": "tensorboardX",
+    "plot": ("matplotlib",),
+    "convex": ("clarabel",),
+    "certify": ("flint", "vnnlib"),
+    "explore": ("uvicorn",),
+    "images": ("PIL",),
+    "tensorboard": ("tensorboardX",),
 }
-"""The module that each extra installs and this library imports; `data` brings pandas, whose frames are only read, and
+"""The modules that each extra installs and this library imports; `data` brings pandas, whose frames are only read, and
 `explore` the widget of notebooks, too."""
 
 
@@ -37,7 +38,7 @@ def import_extra(module: str, what: str) -> Any:
         return import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        extra = next(name for name, brings in EXTRAS.items() if brings == package)
+        extra = next(name for name, brings in EXTRAS.items() if package in brings)
         raise MissingExtraError(f"{what}: {package} is not installed\n  fix: pip install 'reseau[{extra}]'") from error
 
 
@@ -48,4 +49,4 @@ def has_extra(extra: str) -> bool:
         >>> has_extra("plot")
         True
     """
-    return find_spec(EXTRAS[extra]) is not None
+    return all(find_spec(module) is not None for module in EXTRAS[extra])

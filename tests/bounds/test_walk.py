@@ -98,3 +98,20 @@ def test_a_weight_that_depends_on_the_input_is_not_taken_for_a_number():
     box = {"x": np.zeros(2), "w": np.zeros(2)}, {"x": np.ones(2), "w": np.ones(2)}
     with pytest.raises(UnsupportedError, match="matmul"):
         net.bounds({}, *box)
+
+
+def test_numbers_that_stand_for_truth_are_true_wherever_they_are_not_zero():
+    x = rs.input("x", (1,))
+    ops = rs.ops
+    outputs = [
+        rs.apply_op(ops.Where(), x, rs.constant(np.ones(1)), rs.constant(np.zeros(1)), name="chosen"),
+        rs.apply_op(ops.And(), x, x, name="both"),
+        rs.apply_op(ops.Or(), x, x, name="either"),
+        rs.apply_op(ops.Not(), x, name="not"),
+    ]
+    net = rs.Network(x, outputs)
+    for low, high, true in ((-1.0, 1.0, (0, 1)), (2.0, 3.0, (1, 1)), (-3.0, -2.0, (1, 1)), (0.0, 0.0, (0, 0))):
+        found = net.bounds({}, [low], [high])
+        for name in ("chosen", "both", "either"):
+            assert tuple(end.item() for end in found[name]) == true, name
+        assert tuple(end.item() for end in found["not"]) == (1 - true[1], 1 - true[0])

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from reseau.cli import main
-from tools import forked
 
 GOOD = "a,b,y\n" + "".join(f"{i},{i % 7},{'u' if i % 2 else 'v'}\n" for i in range(40))
 
@@ -42,7 +41,7 @@ WORDS = {
     "both": (["train", "t.csv", "--dataset", "digits"], "both DATA and --dataset are given"),
     "missing file": (["train", "absent.csv", "--target", "y"], "absent.csv: there is no such file or folder"),
     "missing test": (["train", "t.csv", "--target", "y", "--test", "absent.csv"], "absent.csv: there is no such file"),
-    "empty folder": (["train", "empty"], "empty: the folder holds no train-images-idx3-ubyte"),
+    "empty folder": (["train", "empty"], "empty: the folder holds neither pictures nor train-images-idx3-ubyte"),
     "no target": (
         ["train", "t.csv"],
         "is to be predicted is not said\n  fix: --target with one of a, b, y",

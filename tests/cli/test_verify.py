@@ -49,9 +49,38 @@ def test_a_network_and_its_file_have_the_same_verdicts(network, reseau):
     assert "the program was run on it and meets it too" in told.err
 
 
-def test_the_command_starts_without_jax(network):
+QUERY = """(vnnlib-version <2.0>)
+(declare-network f (declare-input X float32 [1,2]) (declare-output Y float32 [1,2]))
+(assert (and (>= X[0,0] -1.0) (<= X[0,0] 1.0) (>= X[0,1] 0.0) (<= X[0,1] 0.25)))
+(assert (>= Y[0,0] LIMIT))
+"""
+
+
+def test_a_query_is_asked_and_answered_as_its_standard_says(network, reseau):
+    *_, largest, folder = network
+    path, model = folder / "q.vnnlib", folder / "net.onnx"
+    path.write_text(QUERY.replace("LIMIT", f"{largest - 0.001:.6f}"))
+    told = reseau("verify", str(path), "--network", f"f={model}")
+    word, *lines = told.out.split()
+    assert (told.status, word, lines[:3], lines[5:8]) == (
+        0,
+        "sat",
+        ["X", "float32", "[1,2]"],
+        ["Y", "float32", "[1,2]"],
+    )
+    assert reseau("verify", str(model), str(path)).out == told.out
+    assert "--network f=" in reseau("verify", str(path), "--network", f"g={model}").err
+    for words in ([str(path)], [str(model), str(path), "--network", f"f={model}"], [str(path), "--network", "f"]):
+        assert "verify needs a model and a property" in reseau("verify", *words).err
+    path.write_text(QUERY.replace("LIMIT", "100.0").replace("float32 [1,2])", "float64 [1,2])"))
+    assert "the network computes with float32" in reseau("verify", str(model), str(path)).err
+
+
+@pytest.mark.parametrize("text", [PROPERTY + "(assert (>= Y_0 100))", QUERY.replace("LIMIT", "100.0")])
+def test_the_command_starts_without_jax(network, text):
     *_, folder = network
-    path = asked(folder, "p.vnnlib", "(assert (>= Y_0 100))")
+    path = folder / "p.vnnlib"
+    path.write_text(text)
     code = (
         "import sys; from reseau.cli import main; "
         f"main(['verify', {str(folder / 'net.onnx')!r}, {str(path)!r}]); "

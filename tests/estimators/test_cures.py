@@ -123,8 +123,8 @@ CASES = {
     ),
     "an infinite number in a data frame": Cure(
         lambda: automatic_of(PEOPLE.assign(pay=np.inf)),
-        "(NaN) where there is no value, or a larger unit",
-        lambda text: automatic_of(PEOPLE.assign(pay=[float(text), *range(47)])),
+        "correct the cell, or leave it (blank)",
+        lambda blank: automatic_of(PEOPLE.assign(pay=[np.nan, *range(47)])),
     ),
     "texts among the numbers of an array": Cure(
         lambda: automatic_of(np.array([[1, "a"], ["b", "c"]] * 24, object)),

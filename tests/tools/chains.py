@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from reseau.verification.chain import Chain, Layer
-from reseau.verification.vnnlib import Case
+from reseau.verification.properties import Case, Row
 
 
 def random_chain(rng, widths):
@@ -71,5 +71,5 @@ def least_by_milp(chain, low, high):
 
 def asks_below(chain, low, high, threshold):
     """Is there an input whose first output is at most the threshold?"""
-    row = ({0: Fraction(1)}, -Fraction(threshold))
+    row = Row({0: Fraction(1)}, -Fraction(threshold))
     return Case(tuple(map(Fraction, low)), tuple(map(Fraction, high)), ((row,),))

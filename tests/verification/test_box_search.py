@@ -10,8 +10,9 @@ from reseau.errors import DataError
 from reseau.verification.box_search import search
 from reseau.verification.chain import Chain, Layer, checked
 from reseau.verification.descent import descend, wander
+from reseau.verification.properties import Property
 from reseau.verification.verdict import decide
-from reseau.verification.vnnlib import Property, parsed
+from reseau.verification.vnnlib import parsed
 from tools.chains import asks_below, least_by_milp, random_chain
 from tools.refusals import refused
 

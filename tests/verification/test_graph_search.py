@@ -52,7 +52,9 @@ def test_on_chains_both_searches_say_the_same():
         params = {k: np.round(8 * np.asarray(v)) / 8 for k, v in net.init(seed).items()}
         for limit in (0.4, 1.1):
             asked = asking(f"(assert (or (and (>= Y_0 {limit})) (and (<= Y_1 -{limit}))))", outputs=2)
-            ours = _by_intervals(net, params, asked, 20.0, lambda row, p=params: np.asarray(net(p, row[None]))[0])
+            ours = _by_intervals(
+                net, params, asked, (2, 2), 20.0, lambda row, p=params: np.asarray(net(p, row[None]))[0]
+            )
             assert ours.verdict == decide(chain_of(net.graph, params), asked, timeout=20).verdict
             verdicts.append(ours.verdict)
     assert {"sat", "unsat"} <= set(verdicts)
@@ -68,6 +70,21 @@ def test_a_product_of_inputs_touches_its_largest_value_at_a_corner_alone():
         "timeout",
         "unknown",
     )
+
+
+def test_a_steep_leaky_relu_is_decided_by_intervals():
+    x = rs.input("x", (2,))
+    net = rs.Network(x, rs.leaky_relu(rs.sum(x, axis=1, keepdims=True), slope=3.0))
+    assert rs.verify(net, {}, asking("(assert (<= Y_0 -6.01))")).verdict == "unsat"
+    assert rs.verify(net, {}, asking("(assert (<= Y_0 -5.9))")).verdict == "sat"
+
+
+def test_inputs_beyond_float32_are_decided_in_real_arithmetic():
+    x = rs.input("x", (1,))
+    net = rs.Network(x, rs.affine(x, 1, name="y"))
+    params = {"y.weight": np.float32([[1e-39]]), "y.bias": np.float32([0])}
+    found = rs.verify(net, params, asking("(assert (>= Y_0 0.5))", inputs=1, low="1e39", high="2e39"))
+    assert (found.verdict, found.witness.replayed) == ("sat", False)
 
 
 def test_what_is_refused():

@@ -10,7 +10,7 @@ import reseau as rs
 from reseau.errors import UnsupportedError
 from reseau.verification.graph_chain import chain_of
 from reseau.verification.layer_forms import largest, normalized
-from reseau.verification.vnnlib import Case, Property
+from reseau.verification.properties import Case, Property, Row
 
 SIDE, EPSILON = 4, 1e-5
 
@@ -79,7 +79,7 @@ def test_the_exact_output_lies_between_the_ends_and_no_verdict_is_wrong(seed, si
     largest_seen = Fraction(max(found[:, 0]))
     width = largest_seen - Fraction(min(found[:, 0]))
     for beyond, wrong in ((Fraction(-1, 10**9), "unsat"), (-width / 2, "unsat"), (50 * width, "sat")):
-        case = Case(*box, ((({0: Fraction(-1)}, largest_seen + beyond),),))
+        case = Case(*box, ((Row({0: Fraction(-1)}, largest_seen + beyond),),))
         verdict = rs.verify(net, params, Property(SIDE * SIDE, 2, (case,)), timeout=1).verdict
         assert verdict != wrong
         if beyond != Fraction(-1, 10**9):

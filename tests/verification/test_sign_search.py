@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import reseau as rs
+from reseau.verification.properties import Case, Property, Row
 from reseau.verification.sign_search import sign_search
 from reseau.verification.signs import box_around, climb, region_of
 from reseau.verification.verdict import decide
-from reseau.verification.vnnlib import Case, Property
 from tools.chains import asks_below, least_by_milp, random_chain
 
 
@@ -71,7 +71,7 @@ def test_a_witness_of_two_inequalities_meets_both():
         least = (y @ way).min()
         # y_0 + y_1 <= t is the sum of the two; below the least sum they cannot both hold
         a = float(np.median(y[:, 0]))
-        rows = (({0: Fraction(1)}, -Fraction(a)), ({1: Fraction(1)}, -Fraction(least - 0.2 - a)))
+        rows = (Row({0: Fraction(1)}, -Fraction(a)), Row({1: Fraction(1)}, -Fraction(least - 0.2 - a)))
         case = Case((Fraction(-1),) * 3, (Fraction(1),) * 3, (rows,))
         assert not ((y[:, 0] <= a) & (y[:, 1] <= least - 0.2 - a)).any()
         found = searched(chain, case)
@@ -101,15 +101,15 @@ def test_many_inputs_are_decided_by_signs_and_time_ends_the_search():
     rng = np.random.default_rng(7)
     chain = random_chain(rng, [40, 10, 3])
     one = Fraction(1)
-    row = (({0: one, 1: -one}, Fraction(0)),)
+    row = (Row({0: one, 1: -one}, Fraction(0)),)
     center = rng.standard_normal(40)
     if chain(center[None])[0, 0] <= chain(center[None])[0, 1]:
-        row = (({0: -one, 1: one}, Fraction(0)),)
+        row = (Row({0: -one, 1: one}, Fraction(0)),)
     near = Case(tuple(Fraction(v - 1e-4) for v in center), tuple(Fraction(v + 1e-4) for v in center), (row,))
     far = Case(tuple(Fraction(v - 9) for v in center), tuple(Fraction(v + 9) for v in center), (row,))
     asked = [Property(40, 3, (case,)) for case in (near, far)]
     assert [decide(chain, p, timeout=20).verdict for p in asked] == ["unsat", "sat"]
-    hopeless = Case(far.low, far.high, (((row[0][0], Fraction(10**6)),),))
+    hopeless = Case(far.low, far.high, ((Row(row[0].coefficients, Fraction(10**6)),),))
     assert decide(chain, Property(40, 3, (hopeless,)), timeout=20).verdict == "unsat"
     deep = random_chain(rng, [20, 30, 30, 1])
     below = asks_below(deep, [-1.0] * 20, [1.0] * 20, deep(rng.uniform(-1, 1, (1000, 20))).min() - 30.0)

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from reseau.verification.properties import Row
 from reseau.verification.vnnlib import parsed, read_property
 from reseau.verification.witness import holds
 from tools.refusals import refused
@@ -16,7 +17,7 @@ BOX = "(assert (>= X_0 -1e-1))(assert (<= X_0 .5))"
 def test_bounds_are_exact_and_the_tightest_count():
     case = parsed(HEAD + BOX + "(assert (<= X_0 0.4))(assert (<= 1.5 Y_0))").cases[0]
     assert (case.low, case.high) == ((Fraction(-1, 10),), (Fraction(4, 10),))
-    assert case.disjuncts == ((({0: Fraction(-1)}, Fraction(3, 2)),),)
+    assert case.disjuncts == ((Row({0: Fraction(-1)}, Fraction(3, 2)),),)
 
 
 def test_equal_boxes_share_a_case():
@@ -32,9 +33,11 @@ def test_equal_boxes_share_a_case():
         (HEAD + BOX, "nothing about the outputs"),
         (HEAD + BOX + "(assert (>= Y_1 0))", "Y_1 is not declared"),
         (HEAD + BOX + "(assert (>= Y_0 X_0))", "an input is compared with a number"),
-        (HEAD + BOX + "(assert (> Y_0 0))", "only (<= a b)"),
-        (HEAD + BOX + "(assert (>= Y_0 nan))", "a number or a name"),
-        (HEAD + BOX + "(assert (>= Y_0 inf))", "a number or a name"),
+        (HEAD + BOX + "(assert (= Y_0 0))", "only (<= a b)"),
+        (HEAD + BOX + "(assert (> X_0 0))(assert (> Y_0 0))", "belong to its box"),
+        (HEAD + BOX + "(assert " + "(or " * 300 + "(> Y_0 0)" + ")" * 301, "parentheses are open at once"),
+        (HEAD + BOX + "(assert (>= Y_0 nan))", "a number, an entry"),
+        (HEAD + BOX + "(assert (>= Y_0 inf))", "a number, an entry"),
         (HEAD + BOX + "(assert (>= Y_0 1e999))", "beyond the numbers of float64"),
         (HEAD + "(assert (>= X_0 1e-400))(assert (<= X_0 1))(assert (>= Y_0 0))", "beyond the numbers of float64"),
         (HEAD + BOX + "(assert (or))", "disjunction of nothing"),

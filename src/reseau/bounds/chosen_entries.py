@@ -9,7 +9,7 @@ import numpy as np
 from reseau.bounds.interval import Interval, linear, summed
 from reseau.bounds.rules import forward, known, rule
 from reseau.ops.arithmetic import Cast
-from reseau.ops.comparison import Equal, Less, LessOrEqual, Not, Where
+from reseau.ops.comparison import And, Equal, Less, LessOrEqual, Not, Or, Where
 from reseau.ops.convolution import ConvTranspose
 from reseau.ops.cumulative import CumulativeSum, ReverseSequence
 from reseau.ops.indexing import Embedding, Take, TakeAlong, TakeAt, TopK
@@ -52,7 +52,8 @@ def _(op: TopK, x: Interval) -> Interval | None:
 
 @rule.register
 def _(op: Where, condition: Interval, a: Interval, b: Interval) -> Interval:
-    yes, no = condition.low != 0, condition.high == 0
+    truth = _truth(condition)
+    yes, no = truth.low == 1, truth.high == 0
     either = Interval(np.minimum(a.low, b.low), np.maximum(a.high, b.high))
     low = np.where(yes, a.low, np.where(no, b.low, either.low))
     return Interval(low, np.where(yes, a.high, np.where(no, b.high, either.high)))
@@ -76,7 +77,20 @@ def _(op: Equal, a: Interval, b: Interval) -> Interval:
 
 @rule.register
 def _(op: Not, x: Interval) -> Interval:
-    return Interval(1.0 - x.high, 1.0 - x.low)
+    truth = _truth(x)
+    return Interval(1.0 - truth.high, 1.0 - truth.low)
+
+
+@rule.register
+def _(op: And | Or, a: Interval, b: Interval) -> Interval:
+    choose = np.minimum if isinstance(op, And) else np.maximum
+    first, second = _truth(a), _truth(b)
+    return Interval(choose(first.low, second.low), choose(first.high, second.high))
+
+
+def _truth(x: Interval) -> Interval:
+    """Of numbers, all but zero are true."""
+    return _truths((x.low > 0) | (x.high < 0), (x.low != 0) | (x.high != 0))
 
 
 def _truths(surely: np.ndarray, perhaps: np.ndarray) -> Interval:

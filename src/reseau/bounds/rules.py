@@ -23,7 +23,6 @@ from reseau.bounds.interval import (
 from reseau.ops.activations import Clip, LeakyRelu, Relu, Sigmoid, Softplus, Step, Tanh
 from reseau.ops.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negative, Subtract
 from reseau.ops.base import Op, Proxy
-from reseau.ops.comparison import And, Or
 from reseau.ops.convolution import Conv
 from reseau.ops.dropout import Dropout
 from reseau.ops.functions import (
@@ -125,12 +124,12 @@ def _(
 
 
 @rule.register
-def _(op: Maximum | Or, a: Interval, b: Interval) -> Interval:
+def _(op: Maximum, a: Interval, b: Interval) -> Interval:
     return Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
 
 
 @rule.register
-def _(op: Minimum | And, a: Interval, b: Interval) -> Interval:
+def _(op: Minimum, a: Interval, b: Interval) -> Interval:
     return Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high))
 
 

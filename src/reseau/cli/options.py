@@ -52,6 +52,7 @@ class Train(Rows):
     key: tuple[str, ...]
     words: tuple[str, ...]
     dates: str
+    size: tuple[int, int] | None
     test: str | None
     validation: float
     cv: int | None
@@ -180,7 +181,8 @@ class Verify(Options):
     """`reseau verify`."""
 
     model: str
-    property: str
+    property: str | None
+    network: str | None
     timeout: float
     float32: bool
 

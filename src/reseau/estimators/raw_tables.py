@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
-from reseau.data.readers.arrow import sheet_of
+from reseau.data.readers.arrow import is_frame, sheet_of
 from reseau.data.readers.packages import pyarrow
-from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, blanks
+from reseau.data.table.columns import Cells, Sheet, Texts, blanks
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.recipe import Column, Recipe
 from reseau.data.table.survey import learn_recipe
@@ -74,16 +74,12 @@ def raw_sheet(X: Any) -> Sheet | None:
     """
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUT":
         X = columns_of(X)
-    if not (hasattr(X, "columns") and hasattr(X, "iloc")) and not hasattr(X, "__arrow_c_stream__"):
+    if not is_frame(X) and not hasattr(X, "__arrow_c_stream__"):
         return None
     sheet = sheet_of(X, WHAT)
     for name, cells in zip(sheet.names, sheet.columns, strict=True):
-        if isinstance(cells, np.ndarray) and cells.dtype.kind == "f" and (large := np.abs(cells) > LARGEST).any():
-            row = int(np.argmax(large))
-            raise DataError(
-                f"{WHAT}: column {name!r} holds {cells[row]} in row {row}, which is not finite, or beyond {LARGEST:g}\n"
-                "  fix: NaN where there is no value, or a larger unit"
-            )
+        if isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
+            sheet.numbers(name)  # which refuses what is not finite
     return sheet
 
 

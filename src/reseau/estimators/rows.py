@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from reseau.cache import shared_length
+from reseau.data.readers.arrow import is_frame
 from reseau.data.table.notation import is_number
 from reseau.errors import DataError
 from reseau.graph.values import filled_up
@@ -113,7 +114,7 @@ def column_types(given: Any) -> list[Any]:
 
 def column_of_texts(given: Any) -> str | None:
     """The first column of a data frame of pandas that holds a text which is no number."""
-    for name in given.columns if hasattr(given, "iloc") and hasattr(given, "columns") else ():
+    for name in given.columns if is_frame(given) else ():
         for entry in given[name].unique() if given[name].ndim == 1 else ():
             if isinstance(entry, str) and not is_number(entry):
                 return str(name)

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from math import floor, inf, lcm, prod
 
 from reseau.errors import ShapeError
@@ -228,10 +228,11 @@ def _bounds(terms: Terms) -> tuple[float, float]:
 def _atom_bounds(atom: str) -> tuple[float, float]:
     tree = ast.parse(atom, mode="eval").body
     if isinstance(tree, ast.BinOp):
-        above, below = _bounds(_read(tree.left)), _bounds(_read(tree.right))
-        if below[0] < 1:
+        above, by = _bounds(_read(tree.left)), _bounds(_read(tree.right))
+        if by[0] < 1:
             return -inf, inf
-        return above[0] // (below[0] if above[0] < 0 else below[1]), above[1] // below[0] if above[1] < inf else inf
+        low, high = (a if abs(a) == inf else a // by[(a < 0) == k] for k, a in enumerate(above))
+        return low, high
     if isinstance(tree, ast.Call):
         pairs = [_bounds(_read(a)) for a in tree.args]
         pick = min if isinstance(tree.func, ast.Name) and tree.func.id == "min" else max
@@ -346,8 +347,7 @@ def _read(tree: ast.expr) -> Terms:
         if isinstance(tree.op, ast.Div) and set(b) == {()}:
             return {key: x / b[()] for key, x in a.items()}
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id in ("min", "max"):
-        kind = tree.func.id
-        return reduce(lambda a, b: _extreme(kind, a, b), map(_read, tree.args))
+        return reduce(partial(_extreme, tree.func.id), map(_read, tree.args))
     raise ValueError(f"{ast.unparse(tree)!r} is no length")
 
 

@@ -321,7 +321,7 @@ class Slice(Op):
         bounds = [0 if b is None else b for b in (self.start, self.stop)]
         start, stop = lengths_at(bounds, self.places, [tuple(x), *map(tuple, read)])
         for said, n in zip(bounds, (start, stop), strict=True):
-            if isinstance(said, str) and not below(said, 0) and n is not None and n < 0:  # taken for one from the start
+            if isinstance(said, str) and not below(said, 1) and n is not None and n < 0:  # taken for one from the start
                 raise ShapeError(f"it is cut at {said}, here {n}\n  fix: give longer axes")
         start, stop = (None if b is None else n for b, n in ((self.start, start), (self.stop, stop)))
         return range(x[self.axis])[start : stop : self.step]
@@ -352,6 +352,8 @@ def clamped(bound: Dim | None, n: Dim, default: Dim, least: int = 0) -> Dim:
         return default
     if below(bound, 0):
         return larger(plus(n, bound), least)
+    if bound != 0 and below(bound, 1):  # one from the end, or 0
+        return times(larger(plus(n, bound), least), smaller(times(-1, bound), 1))
     return smaller(bound, plus(n, least))
 
 

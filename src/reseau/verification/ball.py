@@ -8,6 +8,7 @@ import numpy as np
 
 from reseau.verification.box_search import Rows
 from reseau.verification.chain import Chain, FloatArray
+from reseau.verification.properties import Row
 from reseau.verification.sign_search import UNIT_STEPS, refute
 from reseau.verification.signs import region_of
 from reseau.verification.witness import Witness, surely
@@ -54,7 +55,7 @@ def nearest_change(chain: Chain, rows: Rows, point: FloatArray) -> tuple[float, 
         if not inputs:
             continue
         outputs = chain.ends(inputs)
-        conjunction = (({i: Fraction(a) for i, a in enumerate(row.tolist())}, Fraction(float(constant))),)
+        conjunction = (Row({i: Fraction(a) for i, a in enumerate(row.tolist())}, Fraction(float(constant))),)
         if not surely(conjunction, outputs):
             continue
         square_up = float(sum((a - b) ** 2 for a, b in zip(inputs, exact, strict=True)))

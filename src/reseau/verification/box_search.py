@@ -13,7 +13,7 @@ import numpy as np
 from reseau.verification.boxes import Bounded, Boxes, backward_bounds, forward_bounds
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.descent import descend, wander
-from reseau.verification.vnnlib import Case
+from reseau.verification.properties import Case
 from reseau.verification.witness import Replay, Witness, confirmed
 
 __all__ = ["Found", "Rows", "rows_of", "search"]
@@ -60,12 +60,12 @@ def rows_of(case: Case, outputs: int) -> Rows:
     """The arrays of a case; constants are rounded down, which can only make refuting harder."""
     weights, constants, member = [], [], []
     for i, conjunction in enumerate(case.disjuncts):
-        for coefficients, constant in conjunction:
-            row = np.zeros(outputs)
-            for j, c in coefficients.items():
-                row[j] = float(c)
-            weights.append(row)
-            constants.append(outward(constant, -1))
+        for row in conjunction:
+            weight = np.zeros(outputs)
+            for j, c in row.coefficients.items():
+                weight[j] = float(c)
+            weights.append(weight)
+            constants.append(outward(row.constant, -1))
             member.append(i)
     return Rows(np.array(weights), np.array(constants), np.array(member))
 

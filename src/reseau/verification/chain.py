@@ -1,14 +1,14 @@
 """A network as a chain: affine maps, each followed by nothing, a ReLU or a leaky ReLU."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 
 import numpy as np
 import numpy.typing as npt
 
-from reseau.errors import DataError
+from reseau.errors import DataError, UnsupportedError
 
 __all__ = ["WIDEST", "Chain", "FloatArray", "Layer", "appended", "checked"]
 
@@ -51,10 +51,12 @@ class Chain:
         layers: At least one.
         dots: Whether each layer is one product with a matrix and one sum in the program, so that a statement about
             every order of its float32 sums can be made.
+        shapes: Of the input and of the output in a file.
     """
 
     layers: tuple[Layer, ...]
     dots: bool = True
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     @property
     def inputs(self) -> int:
@@ -108,14 +110,14 @@ def checked(chain: Chain) -> Chain:
         if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
             raise DataError(f"layer {i} has weights that are not finite\n  fix: a network that was trained to the end")
         if not ((layer.slopes >= 0) & (layer.slopes <= 1)).all():
-            raise DataError(
+            raise UnsupportedError(
                 f"layer {i} is a leaky ReLU of slope {layer.slope}, verified are slopes from 0 to 1\n"
                 "  fix: net.bounds(params, low, high), intervals for any slope"
             )
     if chain.layers[-1].linear:
         return chain
     n = chain.outputs
-    return Chain((*chain.layers, Layer(np.eye(n), np.zeros(n))), chain.dots)
+    return replace(chain, layers=(*chain.layers, Layer(np.eye(n), np.zeros(n))))
 
 
 def appended(layers: list[Layer], new: Layer) -> list[Layer]:

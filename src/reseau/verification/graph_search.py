@@ -15,7 +15,7 @@ import numpy as np
 from reseau.bounds.interval import FloatArray, Interval, product, summed, total
 from reseau.network import Network
 from reseau.verification.box_search import REPLAY, TIGHT, Found, Rows, outward, rows_of
-from reseau.verification.vnnlib import Case
+from reseau.verification.properties import Case
 from reseau.verification.witness import Replay, Witness, holds, inside, surely
 
 __all__ = ["graph_search"]
@@ -90,7 +90,7 @@ def _shown(
     for k in np.argsort(worst)[:2]:
         if worst[k] > 1e-6:
             break
-        exact = tuple(inside(float(v), a, b) for v, a, b in zip(points[k], case.low, case.high, strict=True))
+        exact = tuple(inside(float(v), a, b, case.kind) for v, a, b in zip(points[k], case.low, case.high, strict=True))
         x = np.array([[float(v) for v in exact]])
         if any(Fraction(float(a)) != b for a, b in zip(x[0], exact, strict=True)):
             continue

@@ -36,6 +36,7 @@ def read_chain(path: Path) -> Chain:
     if declared.elem_type != onnx.TensorProto.FLOAT:
         raise _refused(f"{path}: its input is not of float32")
     shape = tuple(d.dim_value if d.dim_value > 0 else 1 for d in declared.shape.dim)  # a named axis is the batch
+    first = shape
     layers: list[Layer] = []
     current = given[0].name
     for node in model.graph.node:
@@ -57,7 +58,7 @@ def read_chain(path: Path) -> Chain:
     if current != model.graph.output[0].name:
         raise _refused(f"{path}: its output is not what its last node gives")
     dots = all(np.isin(layer.slope, (0, 1)).all() for layer in layers)
-    return checked(Chain(tuple(layers), dots))
+    return checked(Chain(tuple(layers), dots, (first, shape)))
 
 
 def _layer(

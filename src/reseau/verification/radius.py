@@ -17,8 +17,8 @@ from reseau.verification.ball import nearest_change, proved_on_ball
 from reseau.verification.box_search import rows_of
 from reseau.verification.chain import Chain
 from reseau.verification.graph_chain import chain_if_any
+from reseau.verification.properties import Case, Property, Row
 from reseau.verification.verdict import decide
-from reseau.verification.vnnlib import Case, Property, Row
 from reseau.verification.witness import Witness
 
 __all__ = ["Radius", "certified_radius"]
@@ -178,8 +178,8 @@ def _changed(label: int, outputs: int) -> tuple[tuple[Row, ...], ...]:
     """The conjunctions, each of one inequality, that say that the class is another one or tied."""
     one, none = Fraction(1), Fraction(0)
     if outputs == 1:
-        return ((({0: one if label else -one}, none),),)
-    return tuple((({label: one, other: -one}, none),) for other in range(outputs) if other != label)
+        return ((Row({0: one if label else -one}, none),),)
+    return tuple((Row({label: one, other: -one}, none),) for other in range(outputs) if other != label)
 
 
 def _up(value: Fraction) -> float:

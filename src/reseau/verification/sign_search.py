@@ -16,8 +16,8 @@ from reseau.verification.box_search import REPLAY, TIGHT, Found, Rows, outward, 
 from reseau.verification.chain import Chain, FloatArray
 from reseau.verification.descent import descend
 from reseau.verification.leaf import leaf
+from reseau.verification.properties import Case
 from reseau.verification.signs import Climbed, Region, box_around, climb, glance, region_of
-from reseau.verification.vnnlib import Case
 from reseau.verification.witness import Replay, Witness, confirmed
 
 __all__ = ["UNIT_STEPS", "refute", "sign_search"]

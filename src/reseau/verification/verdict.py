@@ -1,16 +1,17 @@
 """A property decided: what was found, and in which arithmetic it holds."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from reseau.errors import DataError
 from reseau.verification.box_search import Found, search
 from reseau.verification.chain import Chain
+from reseau.verification.properties import Case, Declared, Property
 from reseau.verification.sign_search import sign_search
-from reseau.verification.vnnlib import Case, Property
 from reseau.verification.witness import Replay, Witness
 
 __all__ = ["Verdict", "decide", "decide_by"]
@@ -28,6 +29,7 @@ class Verdict:
         witness: Where it is sat.
         boxes: How many boxes were bounded.
         why: Of an unknown verdict.
+        declared: The network, as a query of VNN-LIB 2.0 names it.
     """
 
     verdict: str
@@ -35,14 +37,26 @@ class Verdict:
     witness: Witness | None = None
     boxes: int = 0
     why: str = ""
+    declared: Declared | None = None
 
     def text(self) -> str:
-        """The verdict in the form of the competition: one word, and a witness where there is one."""
+        """The verdict in the form of the property's language: one word, and a witness where there is one."""
+        if self.declared is not None:
+            return self._assignment(self.declared)
         if self.witness is None:
             return self.verdict
         inputs = [f"(X_{i} {float(v)!r})" for i, v in enumerate(self.witness.inputs)]
         outputs = [f"(Y_{i} {float(v)!r})" for i, v in enumerate(self.witness.outputs)]
         return f"{self.verdict}\n(" + "\n ".join([*inputs, *outputs]) + ")"
+
+    def _assignment(self, declared: Declared) -> str:
+        """The form of VNN-LIB 2.0: each tensor's name, kind and shape, and its entries, one a line."""
+        lines = ["timed-out" if self.verdict == "timeout" else self.verdict]
+        if self.witness is not None:
+            for tensor, values in ((declared.reads, self.witness.inputs), (declared.gives, self.witness.outputs)):
+                lines.append(f"{tensor.name} {tensor.kind} [{','.join(map(str, tensor.shape))}]")
+                lines += [repr(float(v)) for v in values]
+        return "\n".join(lines)
 
 
 def decide(
@@ -103,20 +117,29 @@ def decide_by(
     if not timeout > 0:
         raise DataError(f"a timeout of {timeout} seconds leaves no time\n  fix: a timeout above 0")
     until = time.monotonic() + timeout
+    kind = "real" if asked.declared is None else asked.declared.reads.kind
     boxes, open_cases = 0, []
     for case in asked.cases:
         with np.errstate(over="ignore", invalid="ignore"):  # a bound that overflows proves nothing
             found = one(case, until)
         boxes += found.boxes
+        if found.witness is not None and kind != "real" and not _among(found.witness.inputs, kind):
+            found = Found("unknown", None, found.boxes, f"an input meets the property, but not in {kind} numbers")
         if found.verdict == "sat":
-            assert found.witness is not None
-            run = "; the program was run on it and meets it too" if found.witness.replayed else ""
-            return Verdict("sat", f"the witness meets the property in {shown}{run}", found.witness, boxes)
+            run = "; the program was run on it and meets it too" if found.witness and found.witness.replayed else ""
+            said = f"the witness meets the property in {shown}{run}"
+            return Verdict("sat", said, found.witness, boxes, declared=asked.declared)
         if found.verdict != "unsat":
             open_cases.append(found)
     if open_cases:
         verdict = "timeout" if any(c.verdict == "timeout" for c in open_cases) else "unknown"
-        return Verdict(
-            verdict, "nothing is claimed", None, boxes, "; ".join(sorted({c.why for c in open_cases} - {""}))
-        )
-    return Verdict("unsat", f"no input meets the property, {proved}", None, boxes)
+        why = "; ".join(sorted({c.why for c in open_cases} - {""}))
+        return Verdict(verdict, "nothing is claimed", None, boxes, why, asked.declared)
+    rounding = "" if kind == "real" or kind in proved else f"; that the network rounds to {kind} is not considered"
+    return Verdict("unsat", f"no input meets the property, {proved}{rounding}", None, boxes, declared=asked.declared)
+
+
+def _among(values: Sequence[Fraction], kind: str) -> bool:
+    """Whether each value is a number of this kind."""
+    with np.errstate(over="ignore"):
+        return all(v == float(np.dtype(kind).type(float(v))) for v in values)

@@ -6,15 +6,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
+from reseau.errors import UnsupportedError
+from reseau.graph import Node
+from reseau.graph.values import precision_of
 from reseau.inspect.local import only_input
 from reseau.network import Network
 from reseau.verification.box_search import Found
 from reseau.verification.graph_chain import chain_if_any
 from reseau.verification.graph_search import graph_search
+from reseau.verification.properties import Case, Property, checked_fit
 from reseau.verification.verdict import Verdict, decide, decide_by
-from reseau.verification.vnnlib import Case, Property, read_property
+from reseau.verification.vnnlib import read_property
 from reseau.verification.witness import Replay
 
 __all__ = ["verify"]
@@ -35,13 +40,14 @@ def verify(
             after another; any other graph of one input and one output is decided by cutting the box until the intervals
             of `Network.bounds` do, which suits few inputs.
         params: Its parameters.
-        asked: A `.vnnlib` file, or what `read_property` gave.
+        asked: A `.vnnlib` file, of VNN-LIB 1.0 or 2.0, or what `read_property` gave.
         timeout: Seconds after which the verdict is "timeout".
         float32: Prove it for every order of the network's float32 sums too; of the former alone.
 
     Raises:
         UnsupportedError: A node has no bounds, or `float32` of another graph; the message names the node.
-        DataError: The property cannot be read, is about other inputs, or asks for low > high.
+        DataError: The property cannot be read, is about another network, or asks for low > high.
+        MissingExtraError: It is a file of VNN-LIB 2.0, and the package `vnnlib` is not installed.
 
     Example:
         >>> import reseau as rs
@@ -56,27 +62,41 @@ def verify(
         'unsat'
     """
     property_ = asked if isinstance(asked, Property) else read_property(Path(asked))
+    ends = only_input(network.graph, "verify"), network.graph.outputs[0]
+    shapes = [_lengths(network, node) for node in ends]
+    checked_fit(property_, shapes, precision_of({k: jnp.asarray(v) for k, v in params.items()}).name)
 
     def replay(x: np.ndarray) -> np.ndarray | None:
-        shape = [int(n) for n in network.graph.inputs[0].shape[1:]]
-        return np.asarray(network(params, x.reshape(1, *shape))).reshape(-1)
+        return np.asarray(network(params, x.reshape(1, *shapes[0]))).reshape(-1)
 
     chain = chain_if_any(network.graph, params, float32=float32)
     if chain is None:
-        return _by_intervals(network, params, property_, timeout, replay)
+        return _by_intervals(network, params, property_, (prod(shapes[0]), prod(shapes[1])), timeout, replay)
     return decide(chain, property_, timeout=timeout, float32=float32, replay=replay)
 
 
+def _lengths(network: Network, node: Node) -> tuple[int, ...]:
+    """The shape of one example."""
+    for length in node.shape[1:]:
+        if not isinstance(length, int):
+            raise UnsupportedError(
+                f"verify: node {network.graph.names[node]!r} has an open axis, {length}\n"
+                "  fix: a network whose lengths are all fixed"
+            )
+    return tuple(int(n) for n in node.shape[1:])
+
+
 def _by_intervals(
-    network: Network, params: Mapping[str, Any], asked: Property, timeout: float, replay: Replay
+    network: Network,
+    params: Mapping[str, Any],
+    asked: Property,
+    sizes: tuple[int, int],
+    timeout: float,
+    replay: Replay,
 ) -> Verdict:
     """The verdict on a graph that is no chain."""
-    source = only_input(network.graph, "verify")
-    inputs, outputs = (prod(int(n) for n in node.shape[1:]) for node in (source, network.graph.outputs[0]))
 
     def one(case: Case, until: float) -> Found:
-        return graph_search(network, params, case, outputs, until, replay)
+        return graph_search(network, params, case, sizes[1], until, replay)
 
-    return decide_by(
-        one, asked, (inputs, outputs), timeout, "real arithmetic, by intervals", "in real arithmetic, by intervals"
-    )
+    return decide_by(one, asked, sizes, timeout, "real arithmetic, by intervals", "in real arithmetic, by intervals")

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from reseau.verification.chain import Chain, FloatArray
-from reseau.verification.vnnlib import Case, Row
+from reseau.verification.properties import Case, Row
 
 __all__ = ["Replay", "Witness", "confirmed", "holds", "inside", "surely"]
 
@@ -32,23 +32,31 @@ class Witness:
 
 def holds(conjunction: Sequence[Row], outputs: Sequence[Fraction]) -> bool:
     """Whether every inequality holds, without tolerance."""
-    return all(sum(c * outputs[j] for j, c in row.items()) + d <= 0 for row, d in conjunction)
+    return all(_below(row, sum(c * outputs[j] for j, c in row.coefficients.items())) for row in conjunction)
 
 
 def surely(conjunction: Sequence[Row], ends: Sequence[tuple[Fraction, Fraction]]) -> bool:
     """Whether every inequality holds wherever the outputs are between their ends."""
-    return all(sum(max(c * ends[j][0], c * ends[j][1]) for j, c in row.items()) + d <= 0 for row, d in conjunction)
+    return all(
+        _below(row, sum(max(c * ends[j][0], c * ends[j][1]) for j, c in row.coefficients.items()))
+        for row in conjunction
+    )
+
+
+def _below(row: Row, value: Fraction | int) -> bool:
+    return value + row.constant < 0 or (not row.strict and value + row.constant == 0)
 
 
 def confirmed(chain: Chain, case: Case, x: FloatArray, replay: Replay | None) -> tuple[Witness | None, bool]:
     """The witness near `x`, if exact arithmetic and the deployed program both agree; and whether the former did."""
-    inputs = tuple(inside(float(v), a, b) for v, a, b in zip(x, case.low, case.high, strict=True))
+    inputs = tuple(inside(float(v), a, b, case.kind) for v, a, b in zip(x, case.low, case.high, strict=True))
     ends = chain.ends(inputs)
     if not any(surely(rows, ends) for rows in case.disjuncts):
         return None, False
     rounded = tuple(float((a + b) / 2) for a, b in ends)
-    single = np.array([float(v) for v in inputs], np.float32)
-    if replay is None or any(Fraction(float(s)) != v for s, v in zip(single, inputs, strict=True)):
+    with np.errstate(over="ignore"):
+        single = np.array([float(v) for v in inputs], np.float32)
+    if replay is None or any(v != float(s) for s, v in zip(single, inputs, strict=True)):
         return Witness(inputs, rounded, False), True
     outputs = replay(single)
     if outputs is None:
@@ -61,10 +69,11 @@ def confirmed(chain: Chain, case: Case, x: FloatArray, replay: Replay | None) ->
     return None, True
 
 
-def inside(value: float, low: Fraction, high: Fraction) -> Fraction:
-    """A number of the box near `value`: of float32 if it has one there, else of float64, else its lower end."""
-    for kind in (np.float32, np.float64):
-        near = kind(min(max(value, float(low)), float(high)))
+def inside(value: float, low: Fraction, high: Fraction, first: str = "float32") -> Fraction:
+    """A number of the box near `value`: of the first kind if it has one there, else of another, else its lower end."""
+    for kind in (np.dtype(first).type, np.float32, np.float64):
+        with np.errstate(over="ignore"):
+            near = kind(min(max(value, float(low)), float(high)))
         for candidate in (near, np.nextafter(near, kind(-np.inf)), np.nextafter(near, kind(np.inf))):
             if np.isfinite(candidate) and low <= Fraction(float(candidate)) <= high:
                 return Fraction(float(candidate))

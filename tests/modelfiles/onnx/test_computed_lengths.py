@@ -179,3 +179,79 @@ def test_the_largest_entry_along_axes_of_any_length(tmp_path: Path, axis: int, o
     )
     net, _ = check_both_ways(tmp_path, m, {"x": normal(2, 3, 4)}, {"x": normal(1, 5, 4)})
     assert not any(n.op is not None and n.op.host for n in net.graph.nodes)
+
+
+LENGTH = [node("Gather", ["lengths", "two"], ["n"], axis=0), node("Sub", ["three", "n"], ["less"])]
+
+
+def test_whole_numbers_are_divided_towards_zero(tmp_path: Path) -> None:
+    """Half of what is missing to three entries, which is less than none for more: there Div cuts off, not down."""
+    nodes = [
+        *LENGTH,
+        node("Div", ["less", "two"], ["before"]),
+        node("Sub", ["less", "before"], ["after"]),
+        node("Concat", ["zero", "zero", "before", "zero", "zero", "after"], ["pads"], axis=0),
+        node("Pad", ["h", "pads"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 6, 5, 4, 3)))
+
+
+def test_real_numbers_are_cut_off_towards_zero(tmp_path: Path) -> None:
+    nodes = [
+        *LENGTH,
+        node("Cast", ["less"], ["real"], to=TensorProto.FLOAT),
+        node("Mul", ["real", "half"], ["halved"]),
+        node("Cast", ["halved"], ["before"], to=TensorProto.INT64),
+        node("Concat", ["zero", "zero", "before", "zero", "zero", "one"], ["pads"], axis=0),
+        node("Pad", ["h", "pads"], ["y"]),
+    ]
+    feeds = [normal(2, 1, n) for n in (9, 8, 6, 5, 4)]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *feeds, stored={"half": np.float32(0.5)})
+
+
+def test_the_remainder_of_a_negative_length_is_written_as_it_is(tmp_path: Path) -> None:
+    """Pads to a multiple of four, said in one step; the file divides towards zero, so it must say more."""
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Neg", ["n"], ["less"]),
+        node("Mod", ["less", "four"], ["missing"]),
+        node("Concat", ["zero", "zero", "zero", "zero", "zero", "missing"], ["pads"], axis=0),
+        node("Pad", ["h", "pads"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 11, 4, 3)))
+
+
+def test_entries_are_rolled_by_one(tmp_path: Path) -> None:
+    """By the remainder of 1, which TensorFlow's converter asks for: `1 // n * n` is no `n // n`."""
+    nodes = [
+        node("Shape", ["h"], ["inner"]),
+        node("Gather", ["inner", "two"], ["n"], axis=0),
+        node("Mod", ["one", "n"], ["by"]),
+        node("Sub", ["n", "by"], ["first"]),
+        node("Slice", ["h", "first", "n", "two"], ["end"]),
+        node("Slice", ["h", "zero", "first", "two"], ["start"]),
+        node("Concat", ["end", "start"], ["y"], axis=2),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 4, 3)))
+
+
+def test_the_last_half_of_an_axis(tmp_path: Path) -> None:
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Div", ["n", "two"], ["half"]),
+        node("Neg", ["half"], ["first"]),
+        node("Slice", ["h", "first", "n", "two"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 4, 3)))
+
+
+@pytest.mark.parametrize("shape", [["batch", 1, "n"], ["batch", 1, 5]])
+@pytest.mark.parametrize(("start", "stop", "step"), [(-5, -10, -2), (-4, -9, -1), (-1, -3, -1)])
+def test_a_step_back_from_before_the_first_entry_starts_there(
+    tmp_path: Path, shape: list[Any], start: int, stop: int, step: int
+) -> None:
+    """As ONNX says it, which Python does not."""
+    stored = {name: np.array([n]) for name, n in (("start", start), ("stop", stop), ("step", step))}
+    nodes = [node("Slice", ["h", "start", "stop", "two", "step"], ["y"])]
+    lengths = (5,) if shape[2] == 5 else (9, 8, 5, 4, 3)
+    checked(tmp_path, nodes, shape, *(normal(2, 1, n) for n in lengths), stored=stored)

@@ -30,6 +30,7 @@ def draw(*shape: int) -> np.ndarray:
         ("nearest", "half_pixel", "of another"),
         ("nearest", "asymmetric", "scales"),
         ("nearest", "align_corners", "numbers"),
+        ("nearest", "tf_half_pixel_for_nn", "of another"),
         ("linear", "half_pixel", "scales"),
         ("linear", "asymmetric", "numbers"),
         ("linear", "align_corners", "of another"),

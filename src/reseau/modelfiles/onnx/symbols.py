@@ -12,7 +12,19 @@ import numpy as np
 
 from reseau import ops
 from reseau.ops.base import Op
-from reseau.ops.lengths import Dim, apart, below, divide, floored, larger, minus, plus, ratio, smaller, times
+from reseau.ops.lengths import (
+    Dim,
+    apart,
+    below,
+    divide,
+    floored,
+    larger,
+    minus,
+    plus,
+    ratio,
+    smaller,
+    times,
+)
 
 __all__ = ["LARGEST", "Symbols", "as_symbols", "symbolic"]
 
@@ -72,6 +84,23 @@ def symbolic(op: Op, *values: Symbols) -> Symbols | None:
 
 def _quotient(a: Dim, b: Dim) -> Dim:
     return ratio(a, b) if isinstance(b, int) else divide(a, b)
+
+
+def _whole_quotient(a: Dim, b: Dim) -> Dim:
+    if below(b, 1) is not False:
+        raise Unknown
+    return _toward_zero(a, lambda n: divide(n, b))
+
+
+def _toward_zero(a: Dim, down: Callable[[Dim], Dim]) -> Dim:
+    """A quotient rounded towards 0, as processors divide whole numbers, by a function that rounds down."""
+    if below(a, 0) is False:
+        return down(a)
+    return minus(larger(down(a), 0), larger(down(times(-1, a)), 0))
+
+
+def _cut_off(a: Dim) -> Dim:
+    return _toward_zero(a, floored)
 
 
 def _equal(a: Dim, b: Dim) -> bool:
@@ -143,7 +172,7 @@ ENTRYWISE: dict[type[Op], Callable[..., object]] = {
     ops.Negative: _negative,
     ops.Not: _not,
     ops.Or: _or,
-    ops.Quotient: divide,
+    ops.Quotient: _whole_quotient,
     ops.Subtract: minus,
     ops.Where: _where,
 }
@@ -153,7 +182,7 @@ ENTRYWISE: dict[type[Op], Callable[..., object]] = {
 def _(op: ops.Cast, x: Symbols) -> Symbols | None:
     kind = np.dtype(op.dtype).kind if op.dtype != "bfloat16" else "V"
     if kind in "iu":
-        return entrywise(floored)(x)
+        return entrywise(_cut_off)(x)
     return x if kind == "f" else None
 
 

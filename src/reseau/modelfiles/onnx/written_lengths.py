@@ -7,7 +7,7 @@ import numpy as np
 
 from reseau.graph import Node
 from reseau.modelfiles.onnx.emit import Emitter
-from reseau.ops.lengths import Dim, Places
+from reseau.ops.lengths import Dim, Places, below
 
 __all__ = ["write_lengths", "write_scalar"]
 
@@ -53,9 +53,21 @@ def computed(w: Emitter, tree: ast.expr, places: Places, node: Node) -> str:
         return w.emit("Neg", computed(w, tree.operand, places, node), name=f"{label}/length")
     if isinstance(tree, ast.BinOp):
         sides = [computed(w, side, places, node) for side in (tree.left, tree.right)]
+        if isinstance(tree.op, ast.FloorDiv) and not plainly_divided(ast.unparse(tree.left)):
+            w.require(10)
+            rest = w.emit("Mod", *sides, name=f"{label}/length")
+            sides[0] = w.emit("Sub", sides[0], rest, name=f"{label}/length")
         return w.emit(KINDS[type(tree.op)], *sides, name=f"{label}/length")
     assert isinstance(tree, ast.Call)
     assert isinstance(tree.func, ast.Name)
     w.require(12)  # the first whose Min and Max take whole numbers
     sides = [computed(w, side, places, node) for side in tree.args]
     return w.emit("Min" if tree.func.id == "min" else "Max", *sides, name=f"{label}/length")
+
+
+def plainly_divided(length: str) -> bool:
+    """Whether `Div` by another length gives the whole quotient, rounded down, in other programs too.
+
+    It rounds towards 0, and onnxruntime takes `1 / n * m`, of whole numbers too, for `m / n`.
+    """
+    return length != "1" and below(int(length) if length.isdigit() else length, 0) is False

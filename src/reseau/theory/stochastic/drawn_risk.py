@@ -61,17 +61,18 @@ def drawn_losses(
             chosen = number[None] if in_turn else jax.random.randint(jax.random.fold_in(key, 1), (rows,), 0, count)
             params = drawn(jax.random.fold_in(key, 2), mean, deviation)
             values = evaluate(network.graph.nodes, network.sources(params, tuple(x[chosen] for x in data[0])))
-            return None, rate(values[network.graph.outputs[0]], data[1][chosen]).sum()
+            losses = rate(values[network.graph.outputs[0]], data[1][chosen]).astype(jnp.float32)
+            return None, (losses.sum(), ((losses == 0) | (losses == 1)).all())
 
         return jax.lax.scan(one, None, numbers)[1]
 
     mean, deviation = ({name: given[name] for name in sorted(given)} for given in (varied.mean, varied.deviation))
     numbers = np.arange(-(-draws // BLOCK) * BLOCK, dtype=np.uint32).reshape(-1, BLOCK)
     numbers = np.minimum(numbers, draws - 1)
-    sums = [np.asarray(several(mean, deviation, data, part), np.float64) for part in numbers]
-    # a sum of whole numbers is exact, one of others is within `rows` roundings
-    whole = np.concatenate(sums)[:draws]
-    return np.minimum(np.where(whole == np.floor(whole), whole, whole * (1 + rows * 2.0**-22)) / rows, 1.0)
+    parts = [several(mean, deviation, data, part) for part in numbers]
+    sums, counts = (np.concatenate([np.asarray(part[i]) for part in parts])[:draws] for i in (0, 1))
+    sums = sums.astype(np.float64)  # a count is exact, a sum of other numbers is within `rows` roundings
+    return np.minimum(np.where(counts, sums, sums * (1 + rows * 2.0**-22)) / rows, 1.0)
 
 
 def losses_of_mean(varied: StochasticNetwork, examples: Examples, rate: LossOfRow) -> float:

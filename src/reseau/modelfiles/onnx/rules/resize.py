@@ -29,6 +29,11 @@ NEAREST: Mapping[str, tuple[bool, float]] = {  # whether upwards, after adding t
     "round_prefer_ceil": (False, 0.5),
 }
 
+TRANSFORMATIONS = (
+    *("align_corners", "asymmetric", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"),
+    *("tf_crop_and_resize", "tf_half_pixel_for_nn"),
+)
+
 # older opsets have words of their own
 MODES = {"bilinear": "linear", "bicubic": "cubic", "linear": "linear", "nearest": "nearest", "cubic": "cubic"}
 
@@ -145,7 +150,10 @@ def places_of(axis: Axis[Number], how: str) -> Number:
     if how == "asymmetric":
         return axis.entries * axis.length / axis.made if axis.scale is None else axis.entries / axis.scale
     scale = axis.made / axis.length if axis.scale is None else axis.scale
-    place = (axis.entries + half) / scale - half
+    middle = (axis.entries + half) / scale
+    if how == "tf_half_pixel_for_nn":
+        return middle
+    place = middle - half
     if how == "half_pixel_symmetric":
         return place + (axis.length - axis.made / scale) * half
     return place * axis.several if how == "pytorch_half_pixel" else place
@@ -247,7 +255,10 @@ def mode_of(call: Call) -> str:
 def transformation(call: Call) -> str:
     """How places of the result become places of the input."""
     usual = "asymmetric" if call.kind == "Upsample" or call.opset < 11 else "half_pixel"
-    return str(call.attribute("coordinate_transformation_mode", usual))
+    how = str(call.attribute("coordinate_transformation_mode", usual))
+    if how not in TRANSFORMATIONS:
+        raise ValueError(f"its coordinate_transformation_mode {how!r} is not known")
+    return how
 
 
 def nearest_mode(call: Call, scale: float | None) -> tuple[bool, float]:

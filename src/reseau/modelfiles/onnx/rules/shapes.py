@@ -14,7 +14,7 @@ from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.modelfiles.onnx.written_lengths import write_lengths
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op, broadcast, show_shape
-from reseau.ops.lengths import Dim, Shape, ceil_divide, differ, divide, minus, plus, times, words_of
+from reseau.ops.lengths import Dim, Shape, ceil_divide, differ, divide, larger, minus, plus, smaller, times, words_of
 from reseau.ops.lengths import size as lengths_size
 
 __all__ = ["READ", "WRITE", "all_axes", "cut"]
@@ -154,6 +154,8 @@ def slice_(call: Call) -> Node:
 def cut(call: Call, x: Node, axis: int, start: Dim, stop: Dim, step: int) -> Node:
     """Some entries of one axis; the node itself where they are all of them."""
     n = x.shape[axis]
+    if step < 0 and isinstance(start, int) and -FAR < start < -1:  # back from the first entry where there are fewer
+        start = smaller(larger(start, times(-1, n)), -1)
     first: Dim | None = start
     last: Dim | None = stop
     if isinstance(n, int) and isinstance(start, int) and isinstance(stop, int):
