@@ -1,6 +1,7 @@
 """Bad input ends in one clear line, a cure and exit status 2, and leaves the disk as it was."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -193,7 +194,9 @@ def test_bad_data_is_refused_without_jax():
 def test_a_reader_that_goes_away_is_no_traceback(reseau):
     assert reseau("train", "t.csv", "--target", "y", "--epochs", "1", "--out", "run").status == 0
     command = [sys.executable, "-m", "reseau", "predict", "run", "t.csv"]
-    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as predicting:  # its end is what is tested
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    # a true process, since its end is what is tested
+    with subprocess.Popen(command, env=buffered, stdout=PIPE, stderr=PIPE, text=True) as predicting:
         predicting.stdout.close()
         said = predicting.stderr.read()
     assert "Traceback" not in said
