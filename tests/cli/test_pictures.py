@@ -38,9 +38,7 @@ def test_one_picture_is_predicted(reseau, photos):
     file = photos / "dark" / "1.png"
     head, row = reseau("predict", "r", file).out.splitlines()
     assert head.startswith("file,predicted class,")
-    assert row in [
-        f"{file}{line.removeprefix('dark/1.png')}" for line in reseau("predict", "r", photos).out.splitlines()
-    ]
+    assert row.removeprefix(f"{file}") in reseau("predict", "r", photos).out
     refused = reseau("evaluate", "r", file)
     assert refused.status == 2
     assert f"such as {photos / 'dark' / 'cat' / '1.png'}" in refused.err
