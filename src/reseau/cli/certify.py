@@ -38,7 +38,7 @@ def certify(arguments: Certify) -> int:
         unseen = _not_trained_on(path, others, arguments.holdout or f"{name_of(arguments)} (test part)")
         sample = _apart(sample, unseen.rows)
     if arguments.within is not None:
-        return _by_unseen(arguments, model, sample, unseen, "those are about classes")
+        return _by_unseen(arguments, model, sample, unseen, "such certificates are for classes alone")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
         why = (
             "features of texts and blanks are no affine function of the columns, and the categories and means in them "
