@@ -32,6 +32,18 @@ def test_pictures_are_trained_on_judged_and_predicted_by_name(reseau, photos):
     assert all(row["predicted class"] == row["file"].split("/")[0] for row in rows)
 
 
+def test_one_picture_is_predicted(reseau, photos):
+    trained = reseau("train", photos, "--size", "8,8", "--hidden", 8, "--epochs", 1, "--out", "r", "--quiet")
+    assert trained.status == 0, trained.err
+    file = photos / "dark" / "1.png"
+    head, row = reseau("predict", "r", file).out.splitlines()
+    assert head.startswith("file,predicted class,")
+    assert row.removeprefix(f"{file}") in reseau("predict", "r", photos).out
+    refused = reseau("evaluate", "r", file)
+    assert refused.status == 2
+    assert f"such as {photos / 'dark' / 'cat' / '1.png'}" in refused.err
+
+
 def test_several_sizes_are_refused_in_the_words_of_the_command(reseau, photos):
     refused = reseau("train", photos, "--out", "r")
     assert refused.status == 2

@@ -38,6 +38,10 @@ WRITERS = {
     "a file of MATLAB": [lambda p: savemat(p, {"X": NUMBERS.to_numpy()})],
     "a page of HTML": [FRAME.to_html, lambda p: p.write_text("\ufeff\n<!DOCTYPE html><p>no table</p>")],
     "a LIBSVM file": [lambda p: dump_svmlight_file(NUMBERS.to_numpy(), FRAME["y"], str(p))],
+    "a picture": [
+        lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20)),
+        lambda p: p.write_bytes(b"\xff\xd8\xff\xe0"),
+    ],
     "a PDF": [lambda p: p.write_bytes(b"%PDF-1.7\n\xe2")],
     "an SPSS file": [lambda p: p.write_bytes(b"$FL2@(#) SPSS" + bytes(200))],
     "a SAS file": [lambda p: p.write_bytes(bytes(12) + b"\xc2\xea\x81\x60\xb3\x14" + bytes(200))],

@@ -43,12 +43,12 @@ def whole_folder(
 
 def names_of_pictures(path: Path) -> Sheet | None:
     """The names of the files in a folder of pictures, one a row; nothing where it is none."""
-    if not path.is_dir() or not holds_pictures(path):
+    if not holds_pictures(path):
         return None
-    names = tuple(str(file.relative_to(path)) for file in picture_files(path))
+    names = tuple(str(file if file == path else file.relative_to(path)) for file in picture_files(path))
     return Sheet(str(path), ("file",), (Texts(names, np.arange(len(names))),), range(1, len(names) + 1), unit="picture")
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether a folder is one of pictures, and of nothing else that is read."""
+    """Whether a folder is one of pictures, and of nothing else that is read; or a file is a picture."""
     return not any(path.glob("*-images-idx3-ubyte*")) and bool(picture_files(path))

@@ -34,6 +34,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     (r"\x93NUMPY", "one array of NumPy", "in Python: numpy.savez({npz!r}, X=X, y=y)"),
     (r"PAR1", "a Parquet file", "call it {parquet}"),
     (r"ARROW1|FEA1", "an Arrow file", "call it {arrow}"),
+    (r"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "a picture", "a folder of pictures for each class"),
     (r"%PDF", "a PDF", "copy its table into a spreadsheet program, and save that as CSV UTF-8"),
     (r"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|table)", "a page of HTML", by_pandas("read_html({path!r})[0]")),
     (r"(\xef\xbb\xbf)?\s*<\?xml", "an XML file", by_pandas("read_xml({path!r})")),

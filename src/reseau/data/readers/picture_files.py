@@ -57,7 +57,7 @@ def read_pictures(
         size: Height and width that all pictures are scaled to; needed where they differ. With a recipe, its size.
         part: "train" or "test", for folders with both.
         recipe: That of a model, which reads pictures of one size.
-        labeled: Whether classes are wanted; without them pictures may stand anywhere in the folder.
+        labeled: Whether classes are wanted; without them pictures may stand anywhere in the folder, or be one file.
         progress: Whether it is told on standard error how far it is, every two seconds.
 
     Returns:
@@ -123,7 +123,9 @@ def read_pictures(
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The pictures in a folder and those within it, by name, but for those that begin with a dot."""
+    """The pictures in a folder and those within it, by name, but for names that begin with a dot; or the one file."""
+    if folder.is_file():
+        return [folder] if folder.suffix.lower() in ENDINGS else []
     found = (f for f in folder.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
     return sorted(f for f in found if not any(name.startswith(".") for name in f.relative_to(folder).parts))
 
@@ -140,11 +142,11 @@ def _part_of(folder: Path, part: str) -> Path | None:
 
 def _classes(top: Path, files: list[Path]) -> np.ndarray:
     """The name of the folder, right below the top, in which each file stands."""
-    loose = [f for f in files if f.parent == top]
+    loose = [f for f in files if top in (f, f.parent)]
     if loose:
         raise DataError(
             f"{loose[0]}: it stands in no folder that says its class, as {len(loose)} of {len(files)} pictures do\n"
-            f"  fix: a folder for each class, such as {top / 'cat' / loose[0].name}"
+            f"  fix: a folder for each class, such as {loose[0].parent / 'cat' / loose[0].name}"
         )
     return np.array([f.relative_to(top).parts[0] for f in files])
 
