@@ -490,3 +490,22 @@ def test_first_axes_without_a_name_are_the_batch_where_rows_stay_apart(tmp_path)
     path = made(tmp_path / "a.onnx", [node("Add", ["x", "z"], ["y"])], inputs, [value("y", FLOAT, ["unk__3", 4])])
     net, _ = rs.load(path)
     assert [n.shape for n in net.graph.nodes] == [("batch", 4)] * 3
+
+
+def test_the_same_layer_on_every_place_is_read_as_it_is(tmp_path) -> None:
+    """As TensorFlow's converter says it: places first, each cut out. No transpose is left, the bias stays a vector."""
+    nodes = [node("Transpose", ["x"], ["places"], perm=[1, 0, 2])]
+    for i in range(3):
+        nodes += [
+            node("Slice", ["places", f"n{i}", f"n{i + 1}", "zero"], [f"cut{i}"]),
+            node("Squeeze", [f"cut{i}", "zero"], [f"row{i}"]),
+            node("MatMul", [f"row{i}", "w"], [f"made{i}"]),
+            node("Add", [f"made{i}", "b"], [f"y{i}"]),
+        ]
+    stored = {f"n{i}": np.array([i]) for i in range(4)} | {"zero": np.array([0]), "w": draw(4, 2), "b": draw(2)}
+    inputs = [value("x", FLOAT, ["batch", 3, 4])]
+    path = made(tmp_path / "a.onnx", nodes, inputs, ["y0", "y1", "y2"], **stored)
+    net = agree(path, {"x": draw(5, 3, 4)}, tmp_path / "back.onnx")
+    kinds = [n.kind for n in net.graph.nodes]
+    assert (kinds.count("transpose"), kinds.count("reshape"), kinds.count("slice")) == (0, 3, 3)
+    assert net.graph.parameters["b"].shape == (2,)
