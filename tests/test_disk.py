@@ -79,7 +79,7 @@ def test_a_name_that_is_close_to_one_that_is_there_is_told_with_it(tmp_path):
     (tmp_path / "tumors.csv").write_text("a\n1\n")
     said = str(absent(tmp_path / "tumor.csv"))
     assert said.partition("did you mean ")[2].partition("?")[0] == str(tmp_path / "tumors.csv")
-    for path in (tmp_path / "absent" / "rows.csv", tmp_path / "other", "a\0b/rows.csv", ""):
+    for path in (tmp_path / "absent" / "rows.csv", tmp_path / "other", tmp_path / "moons.csv", "a\0b/rows.csv", ""):
         assert str(absent(path)).endswith("fix: check the path")
 
 

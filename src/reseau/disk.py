@@ -61,12 +61,14 @@ def absent(
 
 
 def neighbor(path: Path) -> str:
-    """What is there under the name that is closest, or nothing."""
+    """What is there under the name that is closest, not for its ending alone, or nothing."""
     try:
         names = os.listdir(path.parent)
     except (OSError, ValueError):  # a null byte is in no path
         return ""
-    return next((str(path.with_name(name)) for name in get_close_matches(path.name, names, 1)), "")
+    alike = get_close_matches(path.stem, {Path(name).stem for name in names}, len(names) + 1)
+    near = get_close_matches(path.name, [name for name in names if Path(name).stem in alike], 1)
+    return str(path.with_name(near[0])) if near else ""
 
 
 @contextmanager

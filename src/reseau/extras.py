@@ -13,6 +13,7 @@ EXTRAS = {
     "convex": ("clarabel",),
     "certify": ("flint", "vnnlib"),
     "explore": ("uvicorn",),
+    "images": ("PIL",),
     "tensorboard": ("tensorboardX",),
 }
 """The modules that each extra installs and this library imports; `data` brings pandas, whose frames are only read, and

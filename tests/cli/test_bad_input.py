@@ -1,6 +1,7 @@
 """Bad input ends in one clear line, a cure and exit status 2, and leaves the disk as it was."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from reseau.cli import main
-from tools import forked
 
 GOOD = "a,b,y\n" + "".join(f"{i},{i % 7},{'u' if i % 2 else 'v'}\n" for i in range(40))
 
@@ -41,7 +41,7 @@ WORDS = {
     "both": (["train", "t.csv", "--dataset", "digits"], "both DATA and --dataset are given"),
     "missing file": (["train", "absent.csv", "--target", "y"], "absent.csv: there is no such file or folder"),
     "missing test": (["train", "t.csv", "--target", "y", "--test", "absent.csv"], "absent.csv: there is no such file"),
-    "empty folder": (["train", "empty"], "empty: the folder holds no train-images-idx3-ubyte"),
+    "empty folder": (["train", "empty"], "empty: the folder holds neither pictures nor train-images-idx3-ubyte"),
     "no target": (
         ["train", "t.csv"],
         "is to be predicted is not said\n  fix: --target with one of a, b, y",
@@ -194,7 +194,9 @@ def test_bad_data_is_refused_without_jax():
 def test_a_reader_that_goes_away_is_no_traceback(reseau):
     assert reseau("train", "t.csv", "--target", "y", "--epochs", "1", "--out", "run").status == 0
     command = [sys.executable, "-m", "reseau", "predict", "run", "t.csv"]
-    with forked.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as predicting:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    # a true process, since its end is what is tested
+    with subprocess.Popen(command, env=buffered, stdout=PIPE, stderr=PIPE, text=True) as predicting:
         predicting.stdout.close()
         said = predicting.stderr.read()
     assert "Traceback" not in said

@@ -241,7 +241,7 @@ def test_json_lines(file):
     for path in (file(text, "t.jsonl"), file(gzip.compress(text.encode()), "t.ndjson.gz")):
         sheet = data.read_sheet(path)
         assert same(data.read_rows(sheet, data.learn_recipe(sheet, "y", text="one-hot")))
-    assert "it is not JSON Lines" in refused(data.read_sheet, file("{]", "bad.jsonl"))
+    assert "it is no table in JSON" in refused(data.read_sheet, file("{]", "bad.jsonl"))
 
 
 def test_standard_input():

@@ -8,10 +8,10 @@ import os
 import runpy
 import signal
 import sys
+from io import TextIOWrapper
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from types import ModuleType
-from typing import TextIO
 
 import jax.numpy  # noqa: F401
 import numpy as np
@@ -53,13 +53,16 @@ def begin(folder: str, environment: dict[str, str], handles: list[int]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     np.random.seed()
-    sys.stdin, sys.stdout, sys.stderr = anew(sys.stdin), anew(sys.stdout), anew(sys.stderr, by_lines=True)
+    sys.stdin, sys.stdout, sys.stderr = map(anew, (sys.stdin, sys.stdout, sys.stderr))
 
 
-def anew(stream: TextIO, *, by_lines: bool = False) -> TextIO:
+def anew(stream: TextIOWrapper) -> TextIOWrapper:
     """The stream, over what its handle is now."""
-    how = {"encoding": stream.encoding, "errors": stream.errors, "closefd": False}
-    return open(stream.fileno(), stream.mode, 1 if by_lines else -1, **how)
+    at_once = stream.write_through  # as PYTHONUNBUFFERED says
+    buffering = 0 if at_once and stream.mode == "w" else -1
+    binary = open(stream.fileno(), f"{stream.mode}b", buffering, closefd=False)  # noqa: SIM115
+    how = {"line_buffering": stream.fileno() == 2, "write_through": at_once}
+    return TextIOWrapper(binary, stream.encoding, stream.errors, **how)
 
 
 def execute(words: list[str]) -> None:

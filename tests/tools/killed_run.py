@@ -1,4 +1,4 @@
-"""A fit in a process of its own, for a test that kills it: `killed_run.py FOLDER` or `killed_run.py FOLDER STAGE`.
+"""A fit in a process of its own, for a test that kills it: `killed_run.py FOLDER EPOCHS`, and perhaps a STAGE.
 
 On standard output stands where the fit begins and when a checkpoint is written. With a STAGE it kills itself in the
 middle of writing its second checkpoint.
@@ -29,7 +29,6 @@ def fit(folder, data=None, **settings):
     usual = {
         "optimizer": rs.optimizers.Adam(3e-3),
         "batches": rs.batches.Shuffled(16),
-        "epochs": 150,
         "validation": held_out,
         "patience": 1000,
         "seed": 3,
@@ -67,14 +66,14 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train(folder, *stage):
+def train(folder, epochs, *stage):
     """Fit and keep what comes out of it."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level="INFO")
     if stage:
         logging.getLogger("reseau").addFilter(Deadly(*stage))
     rs.use_compile_cache()
     training_run.SECONDS_A_CHUNK = 0.0005  # many chunks, and so many checkpoints
-    result = fit(folder)
+    result = fit(folder, epochs=int(epochs))
     np.savez(f"{folder}/params.npz", **result.params)
     np.savez(f"{folder}/history.npz", **result.history)
 

@@ -27,11 +27,11 @@ class Ended:
     last: str
 
 
-def run(folder, *stage, written=inf, delay=0.0):
+def run(folder, epochs, *stage, written=inf, delay=0.0):
     """Fit in a folder; killed a moment after it said that it wrote so many checkpoints."""
     folder.mkdir(exist_ok=True)
     began, last = None, ""
-    command = [sys.executable, killed_run.__file__, folder, *stage]
+    command = [sys.executable, killed_run.__file__, folder, str(epochs), *stage]
     with forked.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"}, stdout=PIPE, text=True) as process:
         for line in process.stdout:
             if found := re.match(r"training from step (\d+)", line):
@@ -50,10 +50,11 @@ def arrays(path):
         return dict(file)
 
 
-@pytest.mark.parametrize("kills", [len(STAGES) + 8, pytest.param(50, marks=pytest.mark.slow)])
-def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, kills):
+@pytest.mark.parametrize(("kills", "epochs"), [(len(STAGES) + 8, 60), pytest.param(50, 150, marks=pytest.mark.slow)])
+def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, kills, epochs):
     alone, torn = tmp_path / "alone", tmp_path / "torn"
-    assert run(alone).last.startswith("finished after 1950 steps")
+    finished = f"finished after {13 * epochs} steps"
+    assert run(alone, epochs).last.startswith(finished)
     chance = random.Random(0)
     rounds = 2 if kills > 2 * len(STAGES) else 1
     plans = [(stage,) for stage in STAGES * rounds] + [()] * (kills - rounds * len(STAGES))
@@ -61,18 +62,18 @@ def test_the_bits_are_those_of_a_run_that_was_left_alone(tmp_path, kills):
     ends, began, unfinished = Counter(), [], 0
     for plan in plans:
         moment = {} if plan else {"written": chance.randrange(4), "delay": chance.uniform(0, 0.01)}
-        ended = run(torn, *plan, **moment)
+        ended = run(torn, epochs, *plan, **moment)
         began.append(ended.began)
         ends[ended.status] += 1
         unfinished += any((torn / "checkpoints").glob(".*.tmp"))
     assert ends == {-signal.SIGKILL: kills}
     assert unfinished >= 6  # the stages before the renaming leave a torn file, which the next process clears
-    ended = run(torn)
+    ended = run(torn, epochs)
     began.append(ended.began)
     assert len(set(began)) > kills / 2
     assert began == sorted(began)
 
-    assert ended.last.startswith("finished after 1950 steps")
+    assert ended.last.startswith(finished)
     for name in ("params.npz", "history.npz"):
         ours, theirs = arrays(torn / name), arrays(alone / name)
         assert ours.keys() == theirs.keys()

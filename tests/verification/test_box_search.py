@@ -5,13 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from reseau.errors import DataError
-from reseau.verification.box_search import search
+from reseau.verification.box_search import Found, search
 from reseau.verification.chain import Chain, Layer, checked
 from reseau.verification.descent import descend, wander
 from reseau.verification.properties import Property
-from reseau.verification.verdict import decide
+from reseau.verification.verdict import decide, decide_by
 from reseau.verification.vnnlib import parsed
 from tools.chains import asks_below, least_by_milp, random_chain
 from tools.refusals import refused
@@ -113,3 +114,16 @@ def test_a_search_without_time_says_so():
     assert (found.verdict, found.text()) == ("timeout", "timeout")
     with pytest.raises(DataError):
         decide(chain, parsed(HEAD + BOX + "(assert (>= Y_0 1))"), timeout=1)
+
+
+def test_a_search_multiplies_on_one_thread():
+    seen = []
+
+    def one(case, until):
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return Found("unsat")
+
+    with threadpool_limits(3, user_api="blas"):
+        decide_by(one, Property(1, 1, (asks_below(None, [0], [1], 0),)), (1, 1), 1.0, "", "")
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {3}
+    assert set(seen) == {1}

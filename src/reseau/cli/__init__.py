@@ -2,6 +2,7 @@
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from io import TextIOWrapper
@@ -26,54 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = parser().parse_args(words)
     try:
-        if arguments.command == "train":
-            from reseau.cli.processes import train_shared
-
-            with redirect_stdout(None) if arguments.quiet else nullcontext():
-                return train_shared(options.Train.of(arguments), words)
-        if arguments.command == "evaluate":
-            from reseau.cli.evaluate import evaluate
-
-            return evaluate(options.Evaluate.of(arguments))
-        if arguments.command == "compare":
-            from reseau.cli.compare import compare
-
-            return compare(options.Compare.of(arguments))
-        if arguments.command == "report":
-            from reseau.cli.report_again import report
-
-            return report(options.Report.of(arguments))
-        if arguments.command == "predict":
-            from reseau.cli.predict import predict
-
-            return predict(options.Predict.of(arguments))
-        if arguments.command == "convert":
-            from reseau.cli.convert import convert
-
-            return convert(options.Convert.of(arguments))
-        if arguments.command == "certify":
-            from reseau.cli.certify import certify
-
-            return certify(options.Certify.of(arguments))
-        if arguments.command == "verify":
-            from reseau.cli.verify import verify
-
-            return verify(options.Verify.of(arguments))
-        if arguments.command == "monitor":
-            from reseau.cli.monitor import monitor
-
-            return monitor(options.Monitor.of(arguments))
-        if arguments.command == "approximate":
-            from reseau.cli.approximate import approximate
-
-            return approximate(options.Approximate.of(arguments))
-        if arguments.command == "explore":
-            from reseau.cli.explore import explore
-
-            return explore(options.Explore.of(arguments))
-        from reseau.cli.show import show
-
-        return show(options.Show.of(arguments))
+        status = command(arguments, words)
+        print(end="", flush=True)  # where the reader of our output has gone, it is told here
+        return status
     except DivergenceError as error:
         what = str(error).partition("\n")[0]
         return _fail(f"{what}\n  fix: a smaller --learning-rate; nothing was written", DIVERGED)
@@ -85,9 +41,61 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted; no result was written", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone; Python would complain again at exit
+    except BrokenPipeError:  # Python would complain again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def command(arguments: Namespace, words: Sequence[str]) -> int:
+    """Run the command that was asked for."""
+    if arguments.command == "train":
+        from reseau.cli.processes import train_shared
+
+        with redirect_stdout(None) if arguments.quiet else nullcontext():
+            return train_shared(options.Train.of(arguments), words)
+    if arguments.command == "evaluate":
+        from reseau.cli.evaluate import evaluate
+
+        return evaluate(options.Evaluate.of(arguments))
+    if arguments.command == "compare":
+        from reseau.cli.compare import compare
+
+        return compare(options.Compare.of(arguments))
+    if arguments.command == "report":
+        from reseau.cli.report_again import report
+
+        return report(options.Report.of(arguments))
+    if arguments.command == "predict":
+        from reseau.cli.predict import predict
+
+        return predict(options.Predict.of(arguments))
+    if arguments.command == "convert":
+        from reseau.cli.convert import convert
+
+        return convert(options.Convert.of(arguments))
+    if arguments.command == "certify":
+        from reseau.cli.certify import certify
+
+        return certify(options.Certify.of(arguments))
+    if arguments.command == "verify":
+        from reseau.cli.verify import verify
+
+        return verify(options.Verify.of(arguments))
+    if arguments.command == "monitor":
+        from reseau.cli.monitor import monitor
+
+        return monitor(options.Monitor.of(arguments))
+    if arguments.command == "approximate":
+        from reseau.cli.approximate import approximate
+
+        return approximate(options.Approximate.of(arguments))
+    if arguments.command == "explore":
+        from reseau.cli.explore import explore
+
+        return explore(options.Explore.of(arguments))
+    from reseau.cli.show import show
+
+    return show(options.Show.of(arguments))
 
 
 def _fail(message: str, status: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from reseau.cli import kinds
 from reseau.cli.approximate_options import approximate_options
+from reseau.cli.data_options import data_options
 from reseau.cli.explore_options import explore_options
 from reseau.cli.onnx_options import onnx_options
 
@@ -83,14 +84,14 @@ def parser() -> argparse.ArgumentParser:
     _train(commands.add_parser("train", allow_abbrev=False, help="train a network and write a folder about it"))
     evaluate = commands.add_parser("evaluate", allow_abbrev=False, help="measure a trained network on labeled data")
     _run(evaluate)
-    _data(evaluate, "labeled data of the kind it was trained on")
+    data_options(evaluate, "labeled data of the kind it was trained on")
     evaluate.add_argument("--report", metavar="FILE.html", help="write the whole report on these rows, as one file")
     compare = commands.add_parser("compare", allow_abbrev=False, help="runs side by side, measure by measure")
     compare.add_argument("runs", nargs="+", metavar="RUN", help="folders that `reseau train` wrote")
     compare.add_argument("--out", metavar="FILE.png", help="draw their histories too, as .png or .svg")
     predict = commands.add_parser("predict", allow_abbrev=False, help="predict new rows, as CSV")
     _run(predict)
-    _data(predict, "data of the kind it was trained on; the target may be missing")
+    data_options(predict, "data of the kind it was trained on; the target may be missing")
     predict.add_argument("--out", metavar="FILE", help="CSV file to write (default, and -: print)")
     predict.add_argument(
         "--key",
@@ -143,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
     onnx_options(convert)
     certify = commands.add_parser("certify", allow_abbrev=False, help="bound the error rate on new examples")
     _run(certify)
-    _data(certify, "the labeled sample, which it may have been trained on")
+    data_options(certify, "the labeled sample, which it may have been trained on")
     certify.add_argument("--holdout", metavar="DATA", help="labeled data that nothing was chosen on")
     certify.add_argument(
         "--delta",
@@ -198,31 +199,8 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", metavar="RUN", help="folder that `reseau train` wrote, or a model file")
 
 
-def _data(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument(
-        "data",
-        metavar="DATA",
-        nargs="?",
-        help="CSV (also packed: gz, bz2, xz, zip), JSON Lines, Parquet, Arrow or .npz file, MNIST folder, folder of "
-        f"Parquet or X*.npy and y*.npy, - for CSV on standard input: {what}",
-    )
-    command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
-    csv = command.add_argument_group("CSV files")
-    csv.add_argument(
-        "--delimiter", metavar="C", type=kinds.delimiter, help="what stands between cells (default: found)"
-    )
-    header = csv.add_mutually_exclusive_group()
-    header.add_argument(
-        "--header", action="store_true", default=None, help="the first row holds names (default: found)"
-    )
-    header.add_argument("--no-header", dest="header", action="store_false", default=None, help="it holds none")
-    csv.add_argument(
-        "--names", metavar="NAME,NAME", type=kinds.names, help="names of the columns, in place of the file's"
-    )
-
-
 def _train(command: argparse.ArgumentParser) -> None:
-    _data(command, "the data to train on")
+    data_options(command, "the data to train on")
     data = command.add_argument_group("data")
     data.add_argument("--target", metavar="NAME", help="column to predict (its number where there is no header)")
     data.add_argument(
@@ -266,6 +244,12 @@ def _train(command: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--decimal", choices=(".", ","), default="", help="decimal mark, where 1,234 could be either")
     data.add_argument("--dates", choices=("dmy", "mdy"), default="", help="order of day and month (default: found)")
+    data.add_argument(
+        "--size",
+        metavar="H,W",
+        type=kinds.size,
+        help="height and width to which the pictures of a folder are scaled (default: their own)",
+    )
     data.add_argument(
         "--test",
         metavar="DATA|SHARE",

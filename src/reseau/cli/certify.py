@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reseau.cli.folders import folder_part
 from reseau.cli.loading import load, name_of
 from reseau.cli.options import Certify
 from reseau.cli.run_folder import ROWS, find_model
 from reseau.cli.wording import own_words
-from reseau.data import Recipe, Table, read_idx, read_npz
+from reseau.data import Recipe, Table, read_npz
 from reseau.errors import DataError, GraphError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def certify(arguments: Certify) -> int:
         unseen = _not_trained_on(path, others, arguments.holdout or f"{name_of(arguments)} (test part)")
         sample = _apart(sample, unseen.rows)
     if arguments.within is not None:
-        return _by_unseen(arguments, model, sample, unseen, "those are about classes")
+        return _by_unseen(arguments, model, sample, unseen, "such certificates are for classes alone")
     if any(c.categories for c in model.recipe.columns) or model.recipe.missing == "impute":
         why = (
             "features of texts and blanks are no affine function of the columns, and the categories and means in them "
@@ -151,7 +152,7 @@ def _examples(arguments: Certify, recipe: Recipe) -> tuple[Table, Table | None]:
     if arguments.data is None or not (path.is_dir() or path.suffix.lower() == ".npz") or not path.exists():
         return load(arguments, recipe, labeled=True)[0], unseen
     parts = [
-        read_idx(path, part=part, recipe=recipe, labeled=True)
+        folder_part(path, part, recipe)
         if path.is_dir()
         else read_npz(path, target=recipe.target, part=part, recipe=recipe, labeled=True)
         for part in ("train", "test")

@@ -15,6 +15,7 @@ __all__ = [
     "probability",
     "seed",
     "share",
+    "size",
     "threshold",
 ]
 
@@ -43,6 +44,13 @@ def count(text: str) -> int:
     if not text.strip().isdecimal() or not 0 < int(text) < 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    sides = counts(text)
+    if len(sides) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a height and a width, such as 64,64")
+    return sides
 
 
 def folds(text: str) -> int:

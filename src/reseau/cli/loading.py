@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reseau.cli.folders import folder_part, holds_pictures, whole_folder
 from reseau.cli.options import Predict, Rows, Train
 from reseau.data import (
     Recipe,
@@ -12,7 +13,6 @@ from reseau.data import (
     Stream,
     Table,
     digits,
-    read_idx,
     read_npz,
     read_rows,
     read_sheet,
@@ -184,11 +184,11 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
     _exists(path)
     if path.is_dir():
         _refuse(arguments, name, "target", "missing", "text")
-        table = read_idx(path, task=task)
-        if table is None:
-            raise DataError(f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: give an MNIST-style folder")
-        test = read_idx(path, part="test", recipe=table.recipe)
-        return table, test, "the folder's own test part"
+        table = folder_part(path, "train", task=task, size=arguments.size)
+        if table is not None:
+            return table, folder_part(path, "test", table.recipe), "the folder's own test part"
+        return whole_folder(path, size=arguments.size), None, ""
+    _refuse(arguments, name, "size")
     if path.suffix.lower() == ".npz":
         _refuse(arguments, name, "text")
         missing = arguments.missing
@@ -329,14 +329,12 @@ def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple
     _exists(path)
     if labeled and _is_streamed(path):
         return Table(*stream(path, target=recipe.target, recipe=recipe).arrays(), recipe), name
-    if path.is_dir():
-        for part in ("test", "train"):
-            images = read_idx(path, part=part, recipe=recipe, labeled=labeled)
+    if path.is_dir() or holds_pictures(path):
+        for part in ("test", "train") if path.is_dir() and (labeled or not holds_pictures(path)) else ():
+            images = folder_part(path, part, recipe, labeled=labeled)
             if images is not None:
                 return images, f"{name} ({part} part)"
-        raise DataError(
-            f"{name}: the folder holds no train-images-idx3-ubyte\n  fix: an MNIST-style folder, or one file"
-        )
+        return whole_folder(path, recipe, labeled=labeled), name
     if path.suffix.lower() == ".npz":
         target = recipe.target
         table = read_npz(path, target=target, part="test", recipe=recipe, labeled=labeled)

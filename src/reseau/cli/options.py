@@ -52,6 +52,7 @@ class Train(Rows):
     key: tuple[str, ...]
     words: tuple[str, ...]
     dates: str
+    size: tuple[int, int] | None
     test: str | None
     validation: float
     cv: int | None

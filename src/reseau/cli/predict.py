@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reseau.cli.folders import names_of_pictures
 from reseau.cli.loading import load, load_rows, name_of
 from reseau.cli.options import Predict
 from reseau.cli.run_folder import find_model
@@ -68,7 +69,7 @@ def _rows(arguments: Predict, model: "Model") -> tuple[Table, Sheet | None, str]
             "  fix: leave them out"
         )
     table, name = load(arguments, model.recipe, labeled=False)
-    return table, None, name
+    return table, names_of_pictures(Path(arguments.data or "-")), name
 
 
 def _warnings(table: Table) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Data as arrays: readers for tables and images, and splits. NumPy alone, so reading is instant.
 
-`read_csv`, `read_parquet`, `read_arrow`, `from_frame`, `read_npz`, `read_idx` and `digits` return a `Table`; its
-`Recipe` says how rows became numbers, so that new rows become the same numbers, and `preprocess` makes the first nodes
-of a network.
+`read_csv`, `read_parquet`, `read_arrow`, `from_frame`, `read_npz`, `read_idx`, `read_pictures` and `digits` return a
+`Table`; its `Recipe` says how rows became numbers, so that new rows become the same numbers, and `preprocess` makes the
+first nodes of a network.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reseau.data.readers.arrays import from_arrays, read_npz
 from reseau.data.readers.arrow import matrix, sheet_of
 from reseau.data.readers.images import digits, read_idx
+from reseau.data.readers.picture_files import read_pictures
 from reseau.data.readers.tables import from_frame, read_arrow, read_csv, read_parquet, read_sheet
 from reseau.data.splits import split
 from reseau.data.streams.stream import Stream, stream
@@ -42,6 +43,7 @@ __all__ = [
     "read_idx",
     "read_npz",
     "read_parquet",
+    "read_pictures",
     "read_rows",
     "read_sheet",
     "sheet_of",

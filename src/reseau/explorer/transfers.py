@@ -24,7 +24,7 @@ __all__ = ["MOST_BYTES", "model_bytes", "python_script", "read_moments", "read_t
 
 MOST_BYTES = 2**26  # of a table that a page sends
 MOST_MOMENTS = 200
-SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
+SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
 OPTIMIZER_CODE = {
     "adam": "rs.optimizers.Adam({rate:g})",
     "adamw": "rs.optimizers.AdamW({rate:g})",

@@ -17,6 +17,7 @@ from reseau.verification.ball import nearest_change, proved_on_ball
 from reseau.verification.box_search import rows_of
 from reseau.verification.chain import Chain
 from reseau.verification.graph_chain import chain_if_any
+from reseau.verification.one_thread import one_thread
 from reseau.verification.properties import Case, Property, Row
 from reseau.verification.verdict import decide
 from reseau.verification.witness import Witness
@@ -95,7 +96,8 @@ def certified_radius(
     if chain is None:
         return _by_intervals(network, params, row, largest)  # the ball of a radius lies in its box
     if norm == 2:
-        return _in_balls(chain, row, largest, timeout, float32)
+        with one_thread():
+            return _in_balls(chain, row, largest, timeout, float32)
     return _by_search(network, params, chain, row, largest, timeout, float32)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from reseau.errors import DataError
 from reseau.verification.box_search import Found, search
 from reseau.verification.chain import Chain
+from reseau.verification.one_thread import one_thread
 from reseau.verification.properties import Case, Declared, Property
 from reseau.verification.sign_search import sign_search
 from reseau.verification.witness import Replay, Witness
@@ -120,7 +121,7 @@ def decide_by(
     kind = "real" if asked.declared is None else asked.declared.reads.kind
     boxes, open_cases = 0, []
     for case in asked.cases:
-        with np.errstate(over="ignore", invalid="ignore"):  # a bound that overflows proves nothing
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # a bound that overflows proves nothing
             found = one(case, until)
         boxes += found.boxes
         if found.witness is not None and kind != "real" and not _among(found.witness.inputs, kind):

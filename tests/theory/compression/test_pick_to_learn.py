@@ -43,6 +43,7 @@ def test_all_rows_that_do_not_count_are_right_and_a_stopped_call_goes_on_to_the_
     assert len(found.kept) == len(set(found.kept)) < 100
     assert found.bound == compression_bound(len(counted), 200)
     assert "pick-to-learn" in found.certificate.explain()
+    assert found.certificate.warnings == ()
     assert json.loads(found.certificate.to_json())["constants"]["k"] == len(counted)
 
     def stop(now):
@@ -146,3 +147,12 @@ def test_iris_has_a_smaller_bound_in_the_mean_than_a_quarter_of_its_rows_would_g
         bounds.append((picked.bound, binomial_upper(int(wrong.sum()), quarter)))
     ours, theirs = np.mean(bounds, axis=0)
     assert ours < theirs
+
+
+def test_rows_that_were_known_before_are_counted_in_a_warning(rows):
+    objective, X, y = rows
+    found = pick_to_learn(objective, X[:200], y[:200], before=(X[190:], y[190:]), most=0, **SETTINGS)
+    assert found.certificate.warnings == ("10 of the 200 rows are among those given as `before` too",)
+    assert "10 of the 200 rows" in found.certificate.explain()
+    turned = pick_to_learn(objective, X[:200], y[:200], before=(X[190:], 1 - y[190:]), most=0, **SETTINGS)
+    assert turned.certificate.warnings == ()

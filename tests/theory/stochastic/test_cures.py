@@ -77,7 +77,7 @@ def cases_in(folder):
         ),
         "numbers without a distance": Cure(
             lambda: pac_bayes(NUMBERS, FEW),
-            r"of numbers, (\w+)=E or (\w+)=B above 0; of classes, (\w+)=B or neither",
+            r"of numbers, (\w+)=E or (\w+)=B above 0 and finite; of classes, (\w+)=B or neither",
             lambda *names: (
                 [accepted(NUMBERS, **{name: 1.0}) for name in names[:2]],
                 accepted(CLASSES, **{names[2]: 1.0}),

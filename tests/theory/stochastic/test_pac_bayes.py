@@ -51,6 +51,7 @@ def test_the_certificate_counts_everything(found):
     assert sum(certificate.delta_split.values()) == pytest.approx(0.05)
     assert upper + certificate.complexity == pytest.approx(picked.bound)
     assert certificate.holdout.constants["n"] == 300
+    assert certificate.holdout.warnings == ()
     assert "stochastic network" in certificate.explain()
     assert json.loads(certificate.to_json())["kind"] == "PAC-Bayes"
     # on fresh rows it errs less often than promised
@@ -154,3 +155,22 @@ def test_what_is_refused(classes):
     assert "layer_norm" in refused(pac_bayes, joined, data)
     numbers = rs.Objective(rs.Network(x, rs.affine(x, 1)), SquaredError())
     assert "within=E" in refused(pac_bayes, numbers, data)
+
+
+def test_hold_out_rows_that_were_trained_on_are_counted_in_a_warning(classes):
+    X, y = moons(60, 0)
+    quick = SETTINGS | {"epochs": 1, "draws": 64}
+    found = pac_bayes(classes, (X, y), holdout=(X[50:], np.r_[y[50:57], 1 - y[57:]]), **quick)
+    assert found.certificate.holdout.warnings == ("7 of the 10 hold-out rows are also in the data",)
+    assert "above 0 and finite" in refused(pac_bayes, classes, (X, y), largest=np.inf)
+
+
+def test_a_sum_of_losses_that_is_whole_by_chance_is_rounded_up(classes):
+    X, y = moons(4, 0)
+    net = classes.network
+    varied = StochasticNetwork(net, net.init(0), {name: np.full(v.shape, 1e-3) for name, v in net.init(0).items()})
+    data = Examples((X,), (y,), np.ones(4))
+    halves = drawn_losses(varied, data, lambda scores, target: 0 * scores[:, 0] + 0.5, 3, 4, 0, in_turn=False)
+    counts = drawn_losses(varied, data, lambda scores, target: 0 * scores[:, 0] + 1.0, 3, 4, 0, in_turn=False)
+    assert (halves > 0.5).all()
+    assert (counts == 1).all()

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
 from reseau.data.readers.refusals import check_absent, check_names
 from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, are_amounts, label
@@ -18,7 +17,7 @@ from reseau.data.table.readings import droppable
 from reseau.disk import file_error
 from reseau.errors import DataError
 
-__all__ = ["arrow_sheet", "is_frame", "json_sheet", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
+__all__ = ["arrow_sheet", "is_frame", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
 
 ROWS_IN_CACHE = 256
 
@@ -156,26 +155,6 @@ def _read(
         sheet = sheet_of(table, str(path), columns=columns, without=without)
     if not len(sheet):
         raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
-    return sheet
-
-
-def json_sheet(
-    path: str | PathLike[str], columns: Collection[str] | None = None, without: Collection[str] = ()
-) -> Sheet:
-    """The columns of a file of JSON Lines, one object a row, plain or packed; of `columns`, those that are there."""
-    pa, json, source = pyarrow(), import_module("pyarrow.json"), Source(path)
-    content = b"".join(source.chunks())
-    try:
-        options = json.ReadOptions(use_threads=False, block_size=max(len(content), 1))
-        table = json.read_json(pa.BufferReader(content), options, json.ParseOptions(newlines_in_values=True))
-    except (pa.ArrowException, ValueError) as error:
-        said = str(error).strip().partition("\n")[0]
-        raise DataError(
-            f"{source}: it is not JSON Lines: {said}\n  fix: one object a line, a column of the same kind in each"
-        ) from error
-    sheet = sheet_of(table, str(source), columns=columns, without=without)
-    if not len(sheet):
-        raise DataError(f"{source}: it has no rows\n  fix: give at least one row")
     return sheet
 
 

@@ -6,8 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from reseau.data.readers.arrow import arrow_sheet, json_sheet, parquet_sheet, sheet_of
+from reseau.data.readers.arrow import arrow_sheet, parquet_sheet, sheet_of
 from reseau.data.readers.csv import read_delimited
+from reseau.data.readers.json_rows import json_sheet
 from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.survey import Survey
@@ -17,7 +18,7 @@ __all__ = ["from_frame", "read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
 ARROW = (".arrow", ".feather")
 PARQUET = (".parquet",)
-JSON_LINES = (".jsonl", ".ndjson")
+JSON = (".json", ".jsonl", ".ndjson")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
@@ -183,7 +184,7 @@ def read_sheet(
     decimal: str = "",
     ragged: bool = False,
 ) -> Sheet:
-    """The columns of a file: Parquet, Arrow, JSON Lines or, under any other suffix, CSV; `read_rows` makes numbers.
+    """The columns of a file: Parquet, Arrow, JSON or, under any other suffix, CSV; `read_rows` makes numbers.
 
     Args:
         path: The file; "-" for a CSV file on standard input.
@@ -210,7 +211,7 @@ def read_sheet(
     if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
-    if suffix in (*PARQUET, *ARROW, *JSON_LINES):
+    if suffix in (*PARQUET, *ARROW, *JSON):
         read = parquet_sheet if suffix in PARQUET else arrow_sheet if suffix in ARROW else json_sheet
         return read(path, columns, without)
     return read_delimited(

@@ -11,6 +11,7 @@ from time import sleep
 from typing import Any
 
 from reseau.data.readers.files import Source
+from reseau.data.readers.foreign import refuse_foreign
 from reseau.errors import DataError
 
 __all__ = ["BLOCK_BYTES", "Feed", "Pieces", "utf8"]
@@ -108,6 +109,7 @@ def utf8(source: Source) -> Iterator[bytes]:
     read, left, encoding = 0, b"", ""
     for chunk in source.chunks():
         if not encoding:
+            refuse_foreign(source, chunk)
             encoding = _encoding(chunk)
             decoder = codecs.getincrementaldecoder(encoding)()
         left += chunk
@@ -134,7 +136,7 @@ def _decoded(source: Source, decoder: Any, part: bytes, read: int, encoding: str
         kind = encoding.removesuffix("-sig").upper()
         raise DataError(
             f"{source}: byte {start} is not {kind} text, and the file looks like no other kind of text\n"
-            "  fix: give a CSV, Parquet, Arrow or JSON Lines file"
+            "  fix: give a CSV, Parquet, Arrow or JSON file"
         ) from error
     return text.encode()
 

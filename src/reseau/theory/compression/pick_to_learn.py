@@ -16,6 +16,7 @@ from reseau.theory.compression.bound import compression_bound
 from reseau.theory.compression.learner import Learned, Learner, learner_of
 from reseau.theory.compression.state_file import read_state, write_state
 from reseau.theory.generalization.certificate import Certificate
+from reseau.theory.generalization.repeated_rows import repeated_rows
 
 __all__ = ["Picked", "PickingRound", "pick", "pick_to_learn"]
 
@@ -197,6 +198,9 @@ def _certificate(
 ) -> Certificate:
     bound = compression_bound(kept + left, learner.count, delta)
     what = "the error rate" if within is None else f"the share of predictions off by more than {within:g}"
+    arrays = [np.asarray(a) for a in (*learner.examples.inputs, *learner.examples.targets)]
+    counting, known = [a[: learner.count] for a in arrays], [a[learner.count :] for a in arrays]
+    again = 0 if before is None else repeated_rows(counting, known)
     others = () if before is None else ("the rows given as `before` are none of these rows",)
     return Certificate(
         kind="pick-to-learn",
@@ -220,4 +224,5 @@ def _certificate(
             "training and prediction give the same numbers for the same rows, whatever other rows there are",
             *others,
         ),
+        warnings=(f"{again} of the {learner.count} rows are among those given as `before` too",) if again else (),
     )

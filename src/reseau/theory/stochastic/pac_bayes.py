@@ -18,6 +18,7 @@ from reseau.ops.normalization import BatchNorm
 from reseau.optimizers import Adam, Cosine
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify_errors
+from reseau.theory.generalization.repeated_rows import repeated_rows
 from reseau.theory.sequential.anytime import sequential_mean_upper
 from reseau.theory.stochastic.drawn_risk import LossOfRow, drawn_losses, loss_of_row, losses_of_mean
 from reseau.theory.stochastic.gaussians import GRID, Divergence, divergence
@@ -156,7 +157,10 @@ def pac_bayes(
         {name: mean[name] for name in scale}, {k: np.asarray(v) for k, v in stochastic.deviation.items()}, held, scale
     )
     rate = loss_of_row(loss, within, largest)
-    beside = None if holdout is None else objective.checked(*holdout, None, precision_of(network.init(seed)))
+    beside = None
+    if holdout is not None:
+        unseen = objective.checked(*holdout, None, precision_of(network.init(seed)))
+        beside = unseen, repeated_rows(*(_arrays(examples) for examples in (unseen, read)))
     made = _certificate(stochastic, counting, rate, distance, delta, draws, seed, (within, largest), spared, beside)
     return PacBayes(stochastic, dict(center), made)
 
@@ -178,7 +182,7 @@ def _certificate(
     seed: int,
     kind: tuple[float | None, float | None],
     spared: int,
-    beside: Examples | None,
+    beside: tuple[Examples, int] | None,
 ) -> Certificate:
     """The bound, from the draws and the divergence."""
     within, largest = kind
@@ -225,17 +229,23 @@ def _certificate(
             "random numbers of the generator behave as independent normal ones",
             "(of mean weights, in the constants, is measured on the rows that count; nothing is promised of it)",
         ),
-        holdout=None if beside is None else _beside(stochastic, beside, rate, delta, seed, what),
+        holdout=None if beside is None else _beside(stochastic, *beside, rate, delta, seed, what),
     )
 
 
 def _beside(
-    stochastic: StochasticNetwork, examples: Examples, rate: LossOfRow, delta: float, seed: int, what: str
+    stochastic: StochasticNetwork, examples: Examples, again: int, rate: LossOfRow, delta: float, seed: int, what: str
 ) -> Certificate:
     """The bound from unseen rows, each with weights of its own: so its losses are independent."""
     count = len(examples)
     losses = drawn_losses(stochastic, examples, rate, count, 1, seed + 1, in_turn=True)
-    return certify_errors(int(losses.sum()), count, delta, quantity=what)
+    warnings = (f"{again} of the {count} hold-out rows are also in the data",) if again else ()
+    return certify_errors(int(losses.sum()), count, delta, quantity=what, warnings=warnings)
+
+
+def _arrays(examples: Examples) -> list[np.ndarray]:
+    """Inputs and targets, without what pads them."""
+    return [np.asarray(a)[: len(examples)] for a in (*examples.inputs, *examples.targets)]
 
 
 def _rows(examples: Examples, rows: np.ndarray) -> Examples:
@@ -274,10 +284,15 @@ def _check(
         )
     decides = type(objective.losses[0]).correct is not Loss.correct
     given = [value for value in (within, largest) if value is not None]
-    if len(given) > 1 or not (decides or given) or (decides and within is not None) or not all(v > 0 for v in given):
+    if (
+        len(given) > 1
+        or not (decides or given)
+        or (decides and within is not None)
+        or not all(0 < v < np.inf for v in given)
+    ):
         raise DataError(
             f"pac_bayes: within={within}, largest={largest}, of the loss {type(objective.losses[0]).__name__}\n"
-            "  fix: of numbers, within=E or largest=B above 0; of classes, largest=B or neither"
+            "  fix: of numbers, within=E or largest=B above 0 and finite; of classes, largest=B or neither"
         )
     if holdout is not None and largest is not None:
         raise DataError("pac_bayes: holdout= counts errors, largest= bounds a loss\n  fix: leave one of them out")
