@@ -237,8 +237,8 @@ class TopK(Op):
         return kept if self.output == 1 else jnp.take_along_axis(x, kept, self.axis)
 
     def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
-        none = (None,) * (1 + len(read))
-        return none if self.output == 1 else (*super().backward(g, y, x, *read)[:1], *none[1:])
+        found = (None,) if self.output == 1 else super().backward(g, y, x, *read)[:1]
+        return (*found, *(None,) * len(read))
 
 
 def check_reduction(name: str) -> None:
