@@ -31,6 +31,8 @@ def test_equal_boxes_share_a_case():
         (HEAD + "(assert (>= X_0 1))(assert (<= X_0 0))(assert (>= Y_0 0))", "at least 1 and at most 0"),
         (HEAD + "(assert (>= X_0 1))(assert (>= Y_0 0))", "no upper bound"),
         (HEAD + BOX, "nothing about the outputs"),
+        (HEAD + BOX + "(assert (<= Y_0 0.5))\0(assert (<= Y_0 0.4))", "the character '\\x00'"),
+        (HEAD + BOX + f"(assert (<= Y_0 0.{'1' * 5000}))", "has 5002 digits"),
         (HEAD + BOX + "(assert (>= Y_1 0))", "Y_1 is not declared"),
         (HEAD + BOX + "(assert (>= Y_0 X_0))", "an input is compared with a number"),
         (HEAD + BOX + "(assert (= Y_0 0))", "only (<= a b)"),

@@ -25,6 +25,7 @@ MOST_CASES = 10_000  # conjunctions that a property may be expanded to
 SMALLEST, LARGEST = Fraction(1, 10**300), Fraction(10**300)  # of what float64 holds
 COMPARISONS = ("<=", ">=", "<", ">", "==", "!=")
 DIFFERENT = {"!=": ("or", "<", ">"), "==": ("and", "<=", ">=")}
+LONGEST = 1000  # digits of a number
 WHOLE = 2**53  # up to which float64 holds every whole number
 
 
@@ -250,15 +251,23 @@ def inequality(atom: list[object]) -> tuple[str, Row]:
     strict = atom[0] in ("<", ">")
     if sides == {"input"} and strict:
         raise not_understood(atom, "the bounds of an input belong to its box: <= or >=")
-    scale = Fraction(lcm(*(c.denominator for c in terms.values())))
-    if any(abs(c * scale) > WHOLE for c in terms.values()):
-        scale /= gcd(*(int(c * scale) for c in terms.values()))
-    if any(abs(c * scale) > WHOLE for c in terms.values()):
-        raise not_understood(atom, "its coefficients are no whole numbers up to 2^53 of one unit: give fewer digits")
-    row = Row({index: c * scale for index, c in terms.items()}, constant * scale, strict)
+    row = _scaled(Row(terms, constant, strict), atom, of_input=sides == {"input"})
     if row.constant and not SMALLEST <= abs(row.constant) <= LARGEST:
         raise not_understood(atom, "its numbers are beyond those of float64")
     return sides.pop(), row
+
+
+def _scaled(row: Row, atom: object, *, of_input: bool) -> Row:
+    """The same inequality with a coefficient of 1 or -1 for an input, and of outputs with whole ones."""
+    numbers = row.coefficients.values()
+    if all(c.denominator == 1 and abs(c) <= (1 if of_input else WHOLE) for c in numbers):
+        return row
+    scale = 1 / abs(next(iter(numbers))) if of_input else Fraction(lcm(*(c.denominator for c in numbers)))
+    if any(abs(c * scale) > WHOLE for c in numbers):
+        scale /= gcd(*(int(c * scale) for c in numbers))
+    if any(abs(c * scale) > WHOLE for c in numbers):
+        raise not_understood(atom, "its coefficients are no whole numbers up to 2^53 of one unit: give fewer digits")
+    return Row({index: c * scale for index, c in row.coefficients.items()}, row.constant * scale, row.strict)
 
 
 def linear(term: object) -> tuple[dict[Entry, Fraction], Fraction]:
@@ -279,18 +288,19 @@ def linear(term: object) -> tuple[dict[Entry, Fraction], Fraction]:
             factor *= number
         coefficients, constant = next((part for part in parts if part[0]), ({}, Fraction(1)))
         return {entry: factor * c for entry, c in coefficients.items()}, factor * constant
-    signs = [Fraction(1)] * len(parts) if term[0] == "+" else [Fraction(1)] + [Fraction(-1)] * (len(parts) - 1)
-    if term[0] == "-" and len(parts) == 1:
-        signs = [Fraction(-1)]
-    total: dict[Entry, Fraction] = {}
-    for (coefficients, _), sign in zip(parts, signs, strict=True):
+    total, constant = dict[Entry, Fraction](), Fraction(0)
+    for place, (coefficients, number) in enumerate(parts):
+        minus = term[0] == "-" and (place > 0 or len(parts) == 1)
+        constant = constant - number if minus else constant + number
         for entry, c in coefficients.items():
-            total[entry] = total.get(entry, Fraction(0)) + sign * c
-    return total, sum((sign * constant for (_, constant), sign in zip(parts, signs, strict=True)), Fraction(0))
+            total[entry] = total.get(entry, Fraction(0)) + (-c if minus else c)
+    return total, constant
 
 
 def fraction(word: str) -> Fraction:
     """The exact number that a decimal stands for."""
+    if len(word) > LONGEST:
+        raise DataError(f"{word[:40]}... has {len(word)} digits\n  fix: at most {LONGEST}")
     value = Fraction(word)
     if value and not SMALLEST <= abs(value) <= LARGEST:
         raise DataError(f"{word[:40]} is beyond the numbers of float64\n  fix: 0, or a size from 1e-300 to 1e300")

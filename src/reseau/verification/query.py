@@ -104,6 +104,8 @@ def _other(what: str, cure: str) -> DataError:
 
 def _told(error: Exception) -> str:
     """The first fault of a report of the package."""
+    if isinstance(error, ValueError | IndexError) and str(error) in ("stod", "stoll"):
+        return "a number is beyond those of float64, or an integer beyond those of 64 bits"
     try:
         first = json.loads(str(error))["errors"][0]
         return f"line {first.get('line', '?')}, {first['offendingSymbol']}: {first['message']}. {first['hint']}"

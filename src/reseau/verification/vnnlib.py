@@ -19,6 +19,7 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?")
 NAME = re.compile(r"([XY])_(\d{1,9})")
 QUERY = re.compile(r"\(\s*(vnnlib-version|declare-network)\b")
 ASIDE = re.compile(r'("(?:[^"\\]|\\.)*")|;[^\n]*')
+STRANGE = re.compile(r"[^\t\n\r -~]")
 SIDES = {"X": "input", "Y": "output"}
 
 
@@ -52,6 +53,8 @@ def parsed(text: str) -> Property:
         Fraction(2, 1)
     """
     plain = ASIDE.sub(lambda found: found[1] or "", text)
+    if strange := STRANGE.search(plain):  # the package ends at a null character
+        raise DataError(f"it holds the character {strange[0]!r}\n  fix: ASCII text outside of comments")
     depth = deepest(plain)
     if depth > DEEPEST:
         raise DataError(f"{depth} parentheses are open at once\n  fix: nest at most {DEEPEST}")
