@@ -56,7 +56,7 @@ def test_a_size_is_for_pictures_alone(reseau, tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
     refused = reseau("train", "t.csv", "--target", "y", "--size", "8,8", "--out", "r")
     assert refused.status == 2
-    assert "fix: leave --size out" in refused.err
+    assert "--size is for folders of pictures, t.csv is none\n  fix: leave --size out" in refused.err
     assert reseau("train", "t.csv", "--target", "y", "--hidden", 2, "--epochs", 1, "--out", "r", "--quiet").status == 0
 
 

@@ -182,13 +182,14 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
         _refuse(arguments, name, "target", "missing", "text")
         return digits(task), None, ""
     _exists(path)
+    if arguments.size and not (path.is_dir() and holds_pictures(path)):
+        raise DataError(f"--size is for folders of pictures, {name} is none\n  fix: leave --size out")
     if path.is_dir():
         _refuse(arguments, name, "target", "missing", "text")
         table = folder_part(path, "train", task=task, size=arguments.size)
         if table is not None:
             return table, folder_part(path, "test", table.recipe), "the folder's own test part"
         return whole_folder(path, size=arguments.size), None, ""
-    _refuse(arguments, name, "size")
     if path.suffix.lower() == ".npz":
         _refuse(arguments, name, "text")
         missing = arguments.missing
