@@ -9,7 +9,7 @@ from jax import Array
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.base import Op, Shape, show_shape
-from reseau.ops.lengths import unlike
+from reseau.ops.lengths import Dim, Places, lengths_at, unlike
 from reseau.ops.reduction import check_axes
 
 __all__ = ["ArgMax", "Embedding", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK"]
@@ -207,7 +207,7 @@ class ArgMax(Op):
 class TopK(Op):
     """The `k` largest entries (or `smallest`) along `axis` in order, or with `output` 1 their places.
 
-    Of equal entries the first stands first.
+    Of equal entries the first stands first. `k` may hold words, which are read at their places.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -215,25 +215,30 @@ class TopK(Op):
         [3 2] [0 2]
     """
 
-    k: int
+    k: Dim
     axis: int = -1
     smallest: bool = False
     output: int = 0
+    places: Places = ()
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: Shape, *read: Shape) -> Shape:
         (axis,) = check_axes((self.axis,), x)
         n = x[axis]
-        if self.k < 0 or (isinstance(n, int) and self.k > n):
+        if isinstance(self.k, int) and (self.k < 0 or (isinstance(n, int) and self.k > n)):
             raise ShapeError(f"axis {axis} of {show_shape(x)} does not have {self.k} entries\n  fix: a smaller k")
         return (*x[:axis], self.k, *x[axis + 1 :])
 
-    def forward(self, x: Array) -> Array:
-        places = jnp.argsort(x, self.axis, descending=not self.smallest, stable=True)
-        kept = jnp.take(places, jnp.arange(self.k), self.axis)
+    def forward(self, x: Array, *read: Array) -> Array:
+        (k,) = lengths_at([self.k], self.places, [v.shape for v in (x, *read)])
+        if k is None or not 0 <= k <= x.shape[self.axis]:
+            raise ShapeError(f"the axis does not have {self.k} entries, here {k}\n  fix: a smaller k, or longer axes")
+        order = jnp.argsort(x, self.axis, descending=not self.smallest, stable=True)
+        kept = jnp.take(order, jnp.arange(k), self.axis)
         return kept if self.output == 1 else jnp.take_along_axis(x, kept, self.axis)
 
-    def backward(self, g: Array, y: Array, x: Array) -> tuple[Array | None]:
-        return (None,) if self.output == 1 else super().backward(g, y, x)  # type: ignore[return-value]
+    def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
+        found = (None,) if self.output == 1 else super().backward(g, y, x, *read)[:1]
+        return (*found, *(None,) * len(read))
 
 
 def check_reduction(name: str) -> None:

@@ -255,3 +255,15 @@ def test_a_step_back_from_before_the_first_entry_starts_there(
     nodes = [node("Slice", ["h", "start", "stop", "two", "step"], ["y"])]
     lengths = (5,) if shape[2] == 5 else (9, 8, 5, 4, 3)
     checked(tmp_path, nodes, shape, *(normal(2, 1, n) for n in lengths), stored=stored)
+
+
+@pytest.mark.parametrize("most", ["", "three"])
+def test_the_largest_entries_of_a_length_that_comes_with_the_data(tmp_path: Path, most: str) -> None:
+    """All of them, as PyTorch sorts, or at most three."""
+    nodes = [
+        node("Shape", ["h"], ["inner"]),
+        node("Gather", ["inner", "two"], ["n"], axis=0),
+        node("Min", ["n", most], ["k"]) if most else node("Identity", ["n"], ["k"]),
+        node("TopK", ["h", "k"], ["y", "places"], axis=2, largest=0),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 4, 3)))

@@ -471,3 +471,41 @@ def test_an_array_without_entries_keeps_its_axes(tmp_path) -> None:
     nodes = [node("Concat", ["x", "none"], ["y"], axis=0)]
     path = made(tmp_path / "m.onnx", nodes, [value("x", INT64, ["s", 1])], ["y"], none=np.zeros((0, 1), np.int64))
     agree(path, {"x": np.array([[3], [5]])}, tmp_path / "back.onnx")
+
+
+@pytest.mark.parametrize("names", [("unk__1", "unk__2"), (None, None)])
+def test_first_axes_without_a_name_need_not_be_rows_of_the_same_batch(
+    names: tuple[str | None, str | None], tmp_path
+) -> None:
+    """As TensorFlow's converter leaves them: rows of one input that another one picks, as many as it will."""
+    inputs = [value("x", FLOAT, [names[0], 4]), value("i", INT64, [names[1]])]
+    path = made(tmp_path / "a.onnx", [node("Gather", ["x", "i"], ["y"])], inputs, ["y"])
+    for rows, picked in ((3, 5), (2, 2), (4, 1)):
+        x = np.arange(rows * 4, dtype=np.float32).reshape(rows, 4)
+        agree(path, {"x": x, "i": np.arange(picked) % rows}, tmp_path / "back.onnx")
+
+
+def test_first_axes_without_a_name_are_the_batch_where_rows_stay_apart(tmp_path) -> None:
+    inputs = [value("x", FLOAT, ["unk__1", 4]), value("z", FLOAT, ["unk__2", 4])]
+    path = made(tmp_path / "a.onnx", [node("Add", ["x", "z"], ["y"])], inputs, [value("y", FLOAT, ["unk__3", 4])])
+    net, _ = rs.load(path)
+    assert [n.shape for n in net.graph.nodes] == [("batch", 4)] * 3
+
+
+def test_the_same_layer_on_every_place_is_read_as_it_is(tmp_path) -> None:
+    """As TensorFlow's converter says it: places first, each cut out. No transpose is left, the bias stays a vector."""
+    nodes = [node("Transpose", ["x"], ["places"], perm=[1, 0, 2])]
+    for i in range(3):
+        nodes += [
+            node("Slice", ["places", f"n{i}", f"n{i + 1}", "zero"], [f"cut{i}"]),
+            node("Squeeze", [f"cut{i}", "zero"], [f"row{i}"]),
+            node("MatMul", [f"row{i}", "w"], [f"made{i}"]),
+            node("Add", [f"made{i}", "b"], [f"y{i}"]),
+        ]
+    stored = {f"n{i}": np.array([i]) for i in range(4)} | {"zero": np.array([0]), "w": draw(4, 2), "b": draw(2)}
+    inputs = [value("x", FLOAT, ["batch", 3, 4])]
+    path = made(tmp_path / "a.onnx", nodes, inputs, ["y0", "y1", "y2"], **stored)
+    net = agree(path, {"x": draw(5, 3, 4)}, tmp_path / "back.onnx")
+    kinds = [n.kind for n in net.graph.nodes]
+    assert (kinds.count("transpose"), kinds.count("reshape"), kinds.count("slice")) == (0, 3, 3)
+    assert net.graph.parameters["b"].shape == (2,)

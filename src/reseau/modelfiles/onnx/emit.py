@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Constant, Graph, Input, Node
@@ -136,7 +136,7 @@ class Emitter:
     opset: int
     needed: int = 0
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    initializers: dict[str, np.ndarray] = field(default_factory=dict)
     values: dict[Node, Value] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -250,8 +250,8 @@ class Emitter:
 
     def initialize(self, name: str, array: np.ndarray) -> None:
         """Put an array into the file."""
-        self.initializers[name] = numpy_helper.from_array(array, name)
-        self.kinds[name] = self.initializers[name].data_type
+        self.initializers[name] = array
+        self.kinds[name] = helper.np_dtype_to_tensor_dtype(array.dtype)
 
     def constant(self, value: object, dtype: Any = None) -> str:
         """The name of an initializer with this value that is no node of the network; equal ones are shared."""

@@ -54,7 +54,10 @@ def readings(
         leader = next((d for d in opened if not NAMELESS.fullmatch(d)), opened[0])
         members = {n for n, d in first.items() if d == leader or (isinstance(d, str) and NAMELESS.fullmatch(d))}
         if batch or NAMELESS.fullmatch(leader) or leader not in later:
-            said = bool(batch) or SAYS_BATCH.fullmatch(leader) is not None
+            apart = (
+                NAMELESS.fullmatch(leader) is not None and len(members) > 1
+            )  # open alike, which says nothing of rows
+            said = bool(batch) or (SAYS_BATCH.fullmatch(leader) is not None and not apart)
             as_written = _reading(dims, given, frozenset(members), said)
             yield as_written
             yield replace(as_written, one=True)

@@ -121,7 +121,7 @@ class Walk:
         if self.permuted[node].axes == axes:
             return self.permuted[node].node
         x = self.plain(node)
-        if self.is_single(x):
+        if self.is_single(x) or axes == tuple(range(len(axes))):
             return x
         if len(x.shape) < len(axes):
             x = self.ranked(x, ((1,) * (len(axes) - len(x.shape))) + x.shape)
@@ -196,7 +196,10 @@ def _(op: ops.Transpose, node: Node, walk: Walk) -> Permuted:
 
 @rebuild.register
 def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Permuted:
-    x = walk.plain(node.parents[0])
+    made, axes = walk.permuted[node.parents[0]]
+    long = [a for a in axes if made.shape[a] != 1]
+    in_order = long == sorted(long) and not op.places  # then only axes of length 1 were moved
+    x = made if in_order else walk.plain(node.parents[0])
     if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
         return untouched(walk.reshaped(x, node.shape))
     return untouched(walk.made(op, node, x, *(walk.plain(p) for p in node.parents[1:])))

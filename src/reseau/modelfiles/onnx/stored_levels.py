@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from reseau.graph import Parameter
 from reseau.initializers import Given
@@ -63,7 +63,7 @@ def pack(w: Emitter) -> None:
             continue
         label = w.label(node)
         for name in [n for n in w.initializers if n == label or n.startswith(f"{label}/")]:
-            if not first.gives(numpy_helper.to_array(w.initializers[name])):
+            if not first.gives(w.initializers[name]):
                 continue
             del w.initializers[name]
             w.stored.pop(label, None)  # the graph is read anew, not restored: it does not say what levels are

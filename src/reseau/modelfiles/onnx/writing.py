@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from reseau import ops
 from reseau.disk import replace_file
@@ -85,7 +85,8 @@ def to_model(
     model = helper.make_model(
         proto, opset_imports=opsets, producer_name="reseau", ir_version=version, functions=w.functions
     )
-    model.graph.initializer.extend(w.initializers.values())
+    for name, array in w.initializers.items():
+        put_inside(model.graph, name, array)
     inferred = onnx.shape_inference.infer_shapes(light(model)).graph
     model.graph.value_info.extend(inferred.value_info)
     for output, found in zip(model.graph.output, inferred.output, strict=True):
@@ -97,6 +98,16 @@ def to_model(
     kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
     helper.set_model_props(model, {**kept, **(described or {})})
     return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
+
+
+def put_inside(graph: onnx.GraphProto, name: str, array: np.ndarray) -> None:
+    """Give a graph an array; in a message of its own, numbers would be copied once more when that is put inside."""
+    if array.dtype.kind not in "biuf":
+        graph.initializer.append(numpy_helper.from_array(array, name))
+        return
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor = graph.initializer.add(name=name, data_type=kind, dims=array.shape)
+    tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def lowest_opset(graph: Graph, params: Mapping[str, np.ndarray]) -> int:

@@ -9,6 +9,7 @@ from reseau import ops
 from reseau.graph import Node, Parameter, apply_op
 from reseau.modelfiles.onnx.emit import Emitter, Value, WriteRule, own, plain, reads, whole
 from reseau.modelfiles.onnx.importer import Call, Rule
+from reseau.modelfiles.onnx.written_lengths import write_lengths
 from reseau.ops.base import Op
 from reseau.ops.lengths import differ
 
@@ -86,10 +87,13 @@ def argmax(call: Call) -> Node:
 
 
 def top_k(call: Call) -> tuple[Node, Node]:
-    k = call.attributes["k"] if "k" in call.attributes else call.array(1).item()
+    (k,) = call.lengths(1, "k") or (0,)
     axis, smallest = call.attribute("axis", -1), not call.attribute("largest", 1)
-    values, places = (apply_op(ops.TopK(int(k), axis, smallest, i), call[0]) for i in (0, 1))
-    return values, apply_op(ops.Cast("int64"), places)
+
+    def found(output: int) -> Node:
+        return call.sized(lambda places: ops.TopK(k, axis, smallest, output, places), (k,), call[0])
+
+    return found(0), apply_op(ops.Cast("int64"), found(1))
 
 
 def one_hot(call: Call) -> Node:
@@ -179,7 +183,7 @@ def write_top_k(op: ops.TopK, node: Node, w: Emitter) -> Value:
     label = w.label(node)
     spare = f"{label}/other"
     outputs = [spare, label] if op.output else [label, spare]
-    inputs = [*reads(w, node), w.axes_of([op.k])]
+    inputs = [w.plain(node.parents[0]), write_lengths(w, [op.k], op.places, node)]
     w.node("TopK", inputs, outputs, label, {"axis": op.axis, "largest": int(not op.smallest)})
     return Value(label, plain(len(node.shape)))
 
