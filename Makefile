@@ -17,7 +17,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/develop: .venv/core
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,images,convex,certify,explore,test,check]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[plot,data,images,excel,convex,certify,explore,test,check]"
 	@touch $@
 
 .venv/bench: .venv/develop

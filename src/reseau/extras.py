@@ -14,6 +14,7 @@ EXTRAS = {
     "certify": ("flint", "vnnlib"),
     "explore": ("uvicorn",),
     "images": ("PIL",),
+    "excel": ("openpyxl",),
     "tensorboard": ("tensorboardX",),
 }
 """The modules that each extra installs and this library imports; `data` brings pandas, whose frames are only read, and

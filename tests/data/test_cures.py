@@ -94,9 +94,13 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         ),
         "single quotes": Cure(
             lambda: table("'a','b','y'\n'1,5','2','no'\n'2,5','1','yes'\n'3,5','1','yes'\n"),
-            r"double them: tr \\(.) \\(.) < \S+ > table.csv",
-            lambda old, new: table(
-                "'a','b','y'\n'1,5','2','no'\n'2,5','1','yes'\n'3,5','1','yes'\n".replace(old, new)
+            r"double them: sed \"(.+)\" \S+ > table.csv",
+            lambda program: table(
+                subprocess.check_output(
+                    f'sed "{program}"',
+                    shell=True,
+                    input=b"'a','b','y'\n'1,5','2','no'\n'2,5','1','yes'\n'3,5','1','yes'\n",
+                )
             ),
         ),
         "backslashes before quotes": Cure(

@@ -90,10 +90,9 @@ def test_damaged_packed_files_are_one_clear_error(file, packing):
 
 
 def test_spreadsheets_are_named_with_a_cure(file):
-    book = zipped("<xml/>", "[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml")
     for content, name in (
-        (book, "t.xlsx"),
-        (book, "t.csv"),
+        (zipped("<xml/>", "mimetype", "content.xml"), "t.ods"),
+        (zipped("<xml/>", "[Content_Types].xml", "xl/workbook.bin"), "t.csv"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "t.xls"),
     ):
         message = refused(data.read_csv, file(content, name), "y")

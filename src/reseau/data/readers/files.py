@@ -16,6 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
+from reseau.data.readers.workbook import workbook_text
 from reseau.disk import file_error
 from reseau.errors import DataError
 
@@ -24,7 +25,8 @@ __all__ = ["Source", "read_bytes"]
 CHUNK_BYTES = 1 << 22
 MOST_UNPACKED = 2 << 30  # bytes: a small packed file can claim to hold a disk
 MOST_XZ_MEMORY = 1 << 28  # bytes that an xz file may ask for to be unpacked
-SPREADSHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+WORKBOOK = "xl/workbook.xml"
+OTHER_SPREADSHEETS = ("xl/workbook.bin", "content.xml")
 FAILURES = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 
 
@@ -105,8 +107,12 @@ class Source:
             yield from _xz(file)
             return
         if self.packed == "zip":
-            with zipfile.ZipFile(file) as archive, archive.open(_only_member(self, archive)) as member:
-                yield from iter(lambda: member.read(CHUNK_BYTES), b"")
+            with zipfile.ZipFile(file) as archive:
+                if WORKBOOK in archive.namelist():
+                    yield from workbook_text(file, str(self))
+                    return
+                with archive.open(_only_member(self, archive)) as member:
+                    yield from iter(lambda: member.read(CHUNK_BYTES), b"")
             return
         opened: BinaryIO = file
         if self.packed == "gzip":
@@ -160,8 +166,8 @@ def _xz(file: BinaryIO) -> Iterator[bytes]:
 def _only_member(source: Source, archive: zipfile.ZipFile) -> str:
     """The one file in a zip archive."""
     names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
-    if any(name in SPREADSHEETS for name in names):
-        raise _spreadsheet(source, "a spreadsheet (.xlsx or .ods)")
+    if any(name in OTHER_SPREADSHEETS for name in names):
+        raise _spreadsheet(source, "a spreadsheet (.xlsb or .ods)")
     if len(names) != 1:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise DataError(

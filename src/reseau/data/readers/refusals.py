@@ -13,6 +13,7 @@ from reseau.data.readers.files import Source
 from reseau.data.readers.sniffing import SHOWN_ROWS, Layout
 from reseau.data.readers.text import Pieces, utf8
 from reseau.data.table.columns import Cells, Texts
+from reseau.data.table.mending import mended
 from reseau.errors import DataError
 
 __all__ = [
@@ -49,11 +50,9 @@ def refuse_second_header(source: Source, names: Sequence[str], cells: Sequence[C
             return
         again = again & (column.codes == column.values.index(name))
     if names and np.any(again):
-        path = shlex.quote(str(source))
-        raise DataError(
-            f"{source}: line {lines[int(np.argmax(again))]} holds the names of the columns again\n"
-            f"  fix: leave such lines out: awk 'NR == 1 {{head = $0}} NR == 1 || $0 != head' {path} > table.csv"
-        )
+        cure = mended("leave such lines out", "awk 'NR == 1 {head = $0} NR == 1 || $0 != head'", source)
+        line = lines[int(np.argmax(again))]
+        raise DataError(f"{source}: line {line} holds the names of the columns again\n  fix: {cure}")
 
 
 def _own_names(names: Sequence[str]) -> str:
@@ -107,15 +106,12 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
     line, cells = next((each for each in every_line(source, layout) if len(each[1]) != width), (0, []))
     said = f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}"
     if any("\\" in cell for cell in cells) and any('"' in cell for cell in cells):  # such a cell was cut in two
-        path = shlex.quote(str(source))
-        return DataError(
-            f"{said}; a backslash stands before quotes in its cells\n"
-            f'  fix: write two quotes: sed \'s/\\\\"/""/g\' {path} > table.csv'
-        )
+        cure = mended("write two quotes", """sed 's/\\\\"/""/g'""", source)
+        return DataError(f"{said}; a backslash stands before quotes in its cells\n  fix: {cure}")
     if (usual, begin) == (width + 1, 1):
+        cure = mended("name it", f"sed '1s/^/row{layout.delimiter}/'", source)
         return DataError(
-            f"{source}: line 1 has {width} cells, the others have {usual}: the first column has no name\n"
-            f"  fix: name it: sed '1s/^/row{layout.delimiter}/' {shlex.quote(str(source))} > table.csv"
+            f"{source}: line 1 has {width} cells, the others have {usual}: the first column has no name\n  fix: {cure}"
         )
     below = [len(cells) for _, cells in shown[begin:]]
     if usual > width and begin and width not in below and all(len(cells) < usual for _, cells in shown[:begin]):
@@ -132,4 +128,4 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
 
 def without_head(source: Source, first: int) -> str:
     """The command that leaves out what stands above a line."""
-    return f"leave out what stands above the header: tail -n +{first} {shlex.quote(str(source))} > table.csv"
+    return mended("leave out what stands above the header", f"tail -n +{first}", source)

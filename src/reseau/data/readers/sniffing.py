@@ -3,13 +3,13 @@
 import csv
 import io
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseau.data.table.columns import NOTHING, is_data
 from reseau.data.table.dates import is_date
+from reseau.data.table.mending import mended
 from reseau.data.table.notation import is_number
 from reseau.errors import DataError
 
@@ -17,6 +17,8 @@ __all__ = ["Layout", "sniff"]
 
 DELIMITERS = ",;\t|"
 SHOWN_ROWS = 200
+COMMAS = "sed -E 's/^ +| +$//g; s/ +/,/g'"  # in place of spaces
+DOUBLE_QUOTES = """sed "s/'/\\"/g\""""  # in place of single ones
 YEARS = range(1800, 2101)
 CODE = re.compile(r"0\d{2,}|\d+E\d+")  # what is lost where it is read as a number: 01067, 1E5
 IN_THOUSANDS = re.compile(r"[+\-]?[1-9]\d{0,2}(?:\.\d{3})+")
@@ -62,7 +64,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     if begin[:4].lower() == "sep=" and (end := begin[4:].splitlines()[0].strip('" ')) in DELIMITERS:
         raise DataError(
             f"{path}: its first line tells Excel that {end!r} stands between cells, and is no row\n"
-            f"  fix: leave it out: tail -n +2 {shlex.quote(path)} > table.csv"
+            f"  fix: {mended('leave it out', 'tail -n +2', path)}"
         )
     tried = {d: _rows(text, d, whole, True) for d in ([delimiter] if delimiter else DELIMITERS)}
     chosen = max(tried, key=lambda d: _score(tried[d], d))
@@ -79,8 +81,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
     if any(_are_quoted(cells) for cells in columns):
         raise DataError(
-            f"{path}: its cells stand in single quotes\n"
-            f"  fix: double them: tr \\' \\\" < {shlex.quote(path)} > table.csv"
+            f"{path}: its cells stand in single quotes\n  fix: {mended('double them', DOUBLE_QUOTES, path)}"
         )
     codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
     return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
@@ -116,10 +117,7 @@ def _refuse_spaces(path: str, lines: list[str]) -> None:
     width = len(lines[0].split()) if lines else 0
     fit = [row for row in cells if len(row) == width and sum(map(is_data, row)) > 0.5 * width]
     if width > 1 and len(fit) > 0.8 * len(cells):
-        raise DataError(
-            f"{path}: spaces stand between its cells\n"
-            f"  fix: put commas there: sed -E 's/^ +| +$//g; s/ +/,/g' {shlex.quote(path)} > table.csv"
-        )
+        raise DataError(f"{path}: spaces stand between its cells\n  fix: {mended('put commas there', COMMAS, path)}")
 
 
 def _rows(text: str, delimiter: str, whole: bool, spaced: bool) -> list[list[str]]:

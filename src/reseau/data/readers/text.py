@@ -11,7 +11,7 @@ from time import sleep
 from typing import Any
 
 from reseau.data.readers.files import Source
-from reseau.data.readers.foreign import refuse_foreign
+from reseau.data.readers.other_programs import refuse_foreign
 from reseau.errors import DataError
 
 __all__ = ["BLOCK_BYTES", "Feed", "Pieces", "utf8"]

@@ -4,7 +4,6 @@ A table larger than memory is surveyed in pieces. The pieces give the recipe tha
 deviations up to rounding.
 """
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ import numpy as np
 
 from reseau.data.table.columns import Sheet, Texts, blanks
 from reseau.data.table.decide import decide_column, decide_target, decimal_marks
+from reseau.data.table.mending import mended
 from reseau.data.table.problems import Problem, name_list, refusal
 from reseau.data.table.readings import Choices
 from reseau.data.table.recipe import MISSING, TEXT, Column, LeftOut, Recipe
@@ -220,7 +220,7 @@ def _refuse_total(sheet: Sheet) -> None:
             line = sheet.lines[len(sheet) - 1]
             raise DataError(
                 f"{sheet.met(name, len(sheet) - 1)} stands for all rows together, not for one of them\n"
-                f"  fix: leave that line out: head -n {line - 1} {shlex.quote(sheet.path)} > table.csv"
+                f"  fix: {mended('leave that line out', f'head -n {line - 1}', sheet.path)}"
             )
 
 
