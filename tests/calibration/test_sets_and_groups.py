@@ -1,5 +1,7 @@
 """Sets of classes, groups by themselves, ends rounded outward: against MAPIE, crepes, loops and exact rationals."""
 
+import itertools
+import math
 import warnings
 from fractions import Fraction
 
@@ -9,7 +11,7 @@ import onnxruntime
 import pytest
 from crepes import ConformalRegressor
 from mapie.classification import SplitConformalClassifier
-from scipy.stats import betabinom, kstest
+from scipy.stats import beta, betabinom, kstest
 
 import reseau as rs
 from reseau.calibration.guarantee import guarantee_of
@@ -181,6 +183,27 @@ def test_coverage_has_its_law_on_a_thousand_splits():
     assert kstest(randomized, "uniform").pvalue > 0.001
     low, high = guarantee.counts(500)
     assert np.mean([low <= c <= high for c in counts]) == pytest.approx(0.95, abs=0.025)
+
+
+@pytest.mark.parametrize("kind", CLASS_KINDS)
+def test_sets_cover_as_promised_over_all_samples_of_a_law_with_ties(kind):
+    """Four kinds of rows, two alike and two with equal probabilities: every ordered sample, with its probability."""
+    shares = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.2, 0.4, 0.4], [0.1, 0.9, 0.0]])
+    label, chance = np.array([0, 1, 2, 1]), [Fraction(k, 8) for k in (3, 1, 2, 2)]
+    how, promised = ClassScores(kind, penalty=0.1), guarantee_of(0.6, 4)
+    own = set_scores(shares, how)[np.arange(4), label]
+    covered, law = Fraction(0), {}
+    for sample in itertools.product(range(4), repeat=4):
+        rows = list(sample)
+        inside = own <= promised.quantile(class_scores(shares[rows], label[rows], how))
+        share = sum((c for c, held in zip(chance, inside, strict=True) if held), Fraction(0))
+        weight = math.prod(chance[i] for i in rows)
+        covered += weight * share
+        law[share] = law.get(share, 0) + weight
+    assert covered >= Fraction(promised.rank, promised.rows + 1)
+    for share in law:  # less is covered no more often than the beta law says
+        below = sum(weight for other, weight in law.items() if other < share)
+        assert below <= beta.cdf(float(share), promised.rank, promised.rows + 1 - promised.rank) + 1e-12
 
 
 def test_what_groups_refuse():

@@ -5,7 +5,9 @@ import sys
 from fractions import Fraction
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from reseau.errors import MissingExtraError
@@ -199,6 +201,21 @@ def test_a_witness_is_made_of_the_numbers_that_are_declared(network):
     assert rs.verify(net, params, parsed(HEAD.replace("float32", "real") + narrow)).verdict == "sat"
     found = rs.verify(net, params, parsed(HEAD + narrow))
     assert (found.verdict, found.why) == ("unknown", "an input meets the property, but not in float32 numbers")
+
+
+def test_a_file_of_float64_is_asked_about_float64(tmp_path):
+    ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1, 2]) for name in "xy"]
+    nodes = [helper.make_node("Add", ["x", "b"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+    stored = [numpy_helper.from_array(np.array([0.1, -0.7]), "b")]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], stored)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "m.onnx")
+    loaded = rs.load(tmp_path / "m.onnx")
+    text = HEAD.replace("float32 [3]", "float64 [1,2]").replace("float32", "float64") + BOX
+    assert rs.verify(*loaded, parsed(text + "(assert (> Y[0,0] 0.6001))")).verdict == "unsat"
+    assert rs.verify(*loaded, parsed(text + "(assert (> Y[0,0] 0.59))")).verdict == "sat"
+    assert "computes with float64" in refused(
+        rs.verify, *loaded, parsed(text.replace("float64", "float32") + "(assert (> Y[0,0] 0.6))")
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
 
 def load_parts(arguments: Train) -> Parts:
     """The training, validation and test parts that the arguments ask for."""
+    name = name_of(arguments)
+    if arguments.size and not (Path(name).is_dir() and holds_pictures(Path(name))):
+        raise DataError(f"--size is for folders of pictures, {name} is none\n  fix: leave --size out")
     if arguments.data and _is_streamed(Path(arguments.data)):
         return _streamed(arguments)
     table, test, source = _whole(arguments)
@@ -182,8 +185,6 @@ def _whole(arguments: Train) -> tuple[Table, Table | None, str]:
         _refuse(arguments, name, "target", "missing", "text")
         return digits(task), None, ""
     _exists(path)
-    if arguments.size and not (path.is_dir() and holds_pictures(path)):
-        raise DataError(f"--size is for folders of pictures, {name} is none\n  fix: leave --size out")
     if path.is_dir():
         _refuse(arguments, name, "target", "missing", "text")
         table = folder_part(path, "train", task=task, size=arguments.size)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reseau.verification.verdict import Verdict
     from reseau.verification.witness import Replay
 
-__all__ = ["verify"]
+__all__ = ["replayed_by_onnxruntime", "verify"]
 
 
 def verify(arguments: Verify) -> int:
@@ -57,7 +57,9 @@ def _decided(path: Path, asked: "Property", arguments: Verify) -> "Verdict":
         else:
             assert chain.shapes is not None
             checked_fit(asked, chain.shapes, "float32")
-            return decide(chain, asked, timeout=arguments.timeout, float32=arguments.float32, replay=_replay(path))
+            return decide(
+                chain, asked, timeout=arguments.timeout, float32=arguments.float32, replay=replayed_by_onnxruntime(path)
+            )
     from reseau.network import load
     from reseau.verification.verify import verify as verify_network
 
@@ -65,7 +67,7 @@ def _decided(path: Path, asked: "Property", arguments: Verify) -> "Verdict":
     return verify_network(network, params, asked, timeout=arguments.timeout, float32=arguments.float32)
 
 
-def _replay(path: Path) -> "Replay":
+def replayed_by_onnxruntime(path: Path) -> "Replay":
     """Runs the file by onnxruntime, where that is installed."""
 
     def replay(x: "object") -> "object":

@@ -11,7 +11,6 @@ import numpy as np
 
 from reseau.errors import UnsupportedError
 from reseau.graph import Node
-from reseau.graph.values import precision_of
 from reseau.inspect.local import only_input
 from reseau.network import Network
 from reseau.verification.box_search import Found
@@ -62,17 +61,23 @@ def verify(
         'unsat'
     """
     property_ = asked if isinstance(asked, Property) else read_property(Path(asked))
-    ends = only_input(network.graph, "verify"), network.graph.outputs[0]
-    shapes = [_lengths(network, node) for node in ends]
-    checked_fit(property_, shapes, precision_of({k: jnp.asarray(v) for k, v in params.items()}).name)
+    chain = chain_if_any(network.graph, params, float32=float32)
+    source = only_input(network.graph, "verify") if chain is None else network.graph.inputs[0]
+    shapes = [_lengths(network, node) for node in (source, network.graph.outputs[0])]
+    checked_fit(property_, shapes, _kind(params))
 
     def replay(x: np.ndarray) -> np.ndarray | None:
         return np.asarray(network(params, x.reshape(1, *shapes[0]))).reshape(-1)
 
-    chain = chain_if_any(network.graph, params, float32=float32)
     if chain is None:
         return _by_intervals(network, params, property_, (prod(shapes[0]), prod(shapes[1])), timeout, replay)
     return decide(chain, property_, timeout=timeout, float32=float32, replay=replay)
+
+
+def _kind(params: Mapping[str, Any]) -> str:
+    """Of what floats the parameters are, which a program of 32 bits may cut; float32 where there are none."""
+    kinds = [np.asarray(value).dtype for value in params.values()]
+    return next((str(kind) for kind in kinds if jnp.issubdtype(kind, jnp.floating)), "float32")
 
 
 def _lengths(network: Network, node: Node) -> tuple[int, ...]:
