@@ -152,7 +152,7 @@ def test_columns_that_are_left_out_are_told_and_the_cure_is_silent():
 
 
 BAD = {
-    "an infinite number": (FRAME.assign(age=np.inf), "column 'age' holds inf in row 0"),
+    "an infinite number": (FRAME.assign(age=np.inf), "column 'age', row 1: 'inf' is not finite"),
     "lists of numbers": (FRAME.assign(l=[[1, 2]] * 400), "column 'l' holds list<item: int64>"),
     "an array with texts among numbers": (np.array([[1, "a"], ["b", "c"]] * 200, object), "column 0 cannot be read"),
 }
@@ -177,5 +177,5 @@ def test_other_columns_are_refused_when_rows_are_predicted(fitted):
         ),
     ):
         fitted.predict(np.zeros((3, 7)))
-    with pytest.raises(DataError, match="column 'age' holds inf in row 0"):
+    with pytest.raises(DataError, match="column 'age', row 1: 'inf' is not finite"):
         fitted.predict(NEW.assign(age=np.inf))

@@ -196,6 +196,18 @@ def test_whole_numbers_are_divided_towards_zero(tmp_path: Path) -> None:
     checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 6, 5, 4, 3)))
 
 
+def test_a_product_of_lengths_over_one_that_may_be_nothing(tmp_path: Path) -> None:
+    """As windows are counted: what it is divided by could be 0 for all that is known of it."""
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Sub", ["n", "one"], ["less"]),
+        node("Mul", ["less", "three"], ["all"]),
+        node("Div", ["all", "less"], ["end"]),
+        node("Slice", ["h", "zero", "end", "two"], ["y"]),
+    ]
+    checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 5, 4, 3)))
+
+
 def test_real_numbers_are_cut_off_towards_zero(tmp_path: Path) -> None:
     nodes = [
         *LENGTH,

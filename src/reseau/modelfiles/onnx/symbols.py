@@ -87,7 +87,7 @@ def _quotient(a: Dim, b: Dim) -> Dim:
 
 
 def _whole_quotient(a: Dim, b: Dim) -> Dim:
-    if below(b, 1) is not False:
+    if below(b, 1):
         raise Unknown
     return _toward_zero(a, lambda n: divide(n, b))
 
