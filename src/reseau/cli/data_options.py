@@ -13,7 +13,7 @@ def data_options(command: argparse.ArgumentParser, what: str) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help="CSV (also packed: gz, bz2, xz, zip), JSON, Parquet, Arrow or .npz file, folder of pictures or of "
+        help="CSV (also packed: gz, bz2, xz, zip), Excel, JSON, Parquet, Arrow or .npz file, folder of pictures or of "
         f"MNIST, folder of Parquet or X*.npy and y*.npy, - for CSV on standard input: {what}",
     )
     command.add_argument("--dataset", choices=("digits",), help="a data set that is installed, in place of DATA")
