@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from reseau.data import Recipe, Sheet, Table, Texts, read_idx, read_pictures
-from reseau.data.readers.picture_files import picture_files
+from reseau.data.readers.picture_files import has_pictures, picture_files
 from reseau.errors import DataError
 
 __all__ = ["folder_part", "holds_pictures", "names_of_pictures", "whole_folder"]
@@ -31,7 +31,7 @@ def whole_folder(
     path: Path, recipe: Recipe | None = None, *, size: tuple[int, int] | None = None, labeled: bool = True
 ) -> Table:
     """All pictures of a folder that has no parts."""
-    if not picture_files(path):
+    if not has_pictures(path):
         raise DataError(
             f"{path}: the folder holds neither pictures nor train-images-idx3-ubyte\n"
             "  fix: a folder of pictures for each class, an MNIST-style folder, or one of Parquet or X*.npy and y*.npy"
@@ -51,4 +51,4 @@ def names_of_pictures(path: Path) -> Sheet | None:
 
 def holds_pictures(path: Path) -> bool:
     """Whether a folder is one of pictures, and of nothing else that is read; or a file is a picture."""
-    return not any(path.glob("*-images-idx3-ubyte*")) and bool(picture_files(path))
+    return not any(path.glob("*-images-idx3-ubyte*")) and has_pictures(path)

@@ -332,7 +332,7 @@ def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple
     if labeled and _is_streamed(path):
         return Table(*stream(path, target=recipe.target, recipe=recipe).arrays(), recipe), name
     if path.is_dir() or holds_pictures(path):
-        for part in ("test", "train") if path.is_dir() and (labeled or not holds_pictures(path)) else ():
+        for part in ("test", "train") if labeled or not holds_pictures(path) else ():
             images = folder_part(path, part, recipe, labeled=labeled)
             if images is not None:
                 return images, f"{name} ({part} part)"

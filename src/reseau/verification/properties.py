@@ -181,11 +181,9 @@ def stated(
                 rows.append(row)
                 continue
             ((index, c),) = row.coefficients.items()
-            bound = -row.constant / c
-            if c > 0:
-                high[index] = bound if high[index] is None else min(high[index], bound)  # type: ignore[type-var]
-            else:
-                low[index] = bound if low[index] is None else max(low[index], bound)  # type: ignore[type-var]
+            bound, ends, tighter = -row.constant / c, high if c > 0 else low, min if c > 0 else max
+            before = ends[index]
+            ends[index] = bound if before is None else tighter(before, bound)
         box = [_bounds(name, a, b) for name, a, b in zip(inputs, low, high, strict=True)]
         if not rows:
             raise DataError("it says nothing about the outputs\n" + f"  fix: (assert (<= {outputs[0]} ...))")

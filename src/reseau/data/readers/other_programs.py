@@ -23,7 +23,12 @@ def by_r(frame: str) -> str:
 
 KINDS: tuple[tuple[str, str, str], ...] = (
     (r"\x89HDF\r\n", "an HDF5 file", by_pandas("read_hdf({path!r})")),
-    (r"SQLite format 3\0", "an SQLite database", "sqlite3 -header -csv {path!r} 'select * from TABLE' > {out!r}"),
+    (
+        r"SQLite format 3\0",
+        "an SQLite database",
+        "in Python: import pandas, sqlite3; "
+        "pandas.read_sql('select * from TABLE', sqlite3.connect({path!r})).to_csv({out!r}, index=False)",
+    ),
     (r"\$FL[23]", "an SPSS file", by_pandas("read_spss({path!r})")),
     (r"<stata_dta>|[\x69-\x73][\x01\x02]\x01\0", "a Stata file", by_pandas("read_stata({path!r})")),
     (r"\0{12}\xc2\xea\x81\x60", "a SAS file", by_pandas("read_sas({path!r})")),
@@ -34,7 +39,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     (r"\x93NUMPY", "one array of NumPy", "in Python: numpy.savez({npz!r}, X=X, y=y)"),
     (r"PAR1", "a Parquet file", "call it {parquet}"),
     (r"ARROW1|FEA1", "an Arrow file", "call it {arrow}"),
-    (r"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "a picture", "a folder of pictures for each class"),
+    (r"\x89PNG|\xff\xd8\xff|GIF8|(?s:RIFF....WEBP)", "a picture", "a folder of pictures for each class"),
     (r"%PDF", "a PDF", "copy its table into a spreadsheet program, and save that as CSV UTF-8"),
     (r"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|table)", "a page of HTML", by_pandas("read_html({path!r})[0]")),
     (r"(\xef\xbb\xbf)?\s*<\?xml", "an XML file", by_pandas("read_xml({path!r})")),

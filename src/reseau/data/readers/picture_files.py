@@ -18,7 +18,7 @@ from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.extras import import_extra
 
-__all__ = ["picture_files", "read_pictures"]
+__all__ = ["has_pictures", "picture_files", "read_pictures"]
 
 ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 PARTS = {"train": ("train", "training"), "test": ("test", "testing", "val", "valid", "validation")}
@@ -90,7 +90,10 @@ def read_pictures(
         raise DataError(f"{top}: it holds no pictures\n  fix: files that end in {', '.join(sorted(ENDINGS))}")
     told = told_where_slow(str(top), shown=progress)
     if recipe is None:
-        headers = [_header(f) for f in _told(files, lambda share: told("looking at pictures", share))]
+        headers = []
+        for i, file in enumerate(files):
+            headers.append(_header(file))
+            told("looking at pictures", (i + 1) / len(files))
         channels = 1 if all(h.gray for h in headers) else 3
         height, width = size or _common_size(top, headers)
     else:
@@ -113,8 +116,8 @@ def read_pictures(
         try:
             for i in range(len(files)):
                 X[i] = ahead[i % READ_AHEAD].result()
-                if (file := next(waiting, None)) is not None:
-                    ahead[i % READ_AHEAD] = pool.submit(_pixels, file, height, width, channels)
+                if (following := next(waiting, None)) is not None:
+                    ahead[i % READ_AHEAD] = pool.submit(_pixels, following, height, width, channels)
                 told("reading pictures", (i + 1) / len(files))
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -124,16 +127,27 @@ def read_pictures(
 
 def picture_files(folder: Path) -> list[Path]:
     """The pictures in a folder and those within it, by name, but for names that begin with a dot; or the one file."""
-    if folder.is_file():
-        return [folder] if folder.suffix.lower() in ENDINGS else []
-    found = (f for f in folder.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
-    return sorted(f for f in found if not any(name.startswith(".") for name in f.relative_to(folder).parts))
+    return sorted(_found(folder))
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether there is one at least; the rest of the folder is not looked at."""
+    return any(True for _ in _found(folder))
+
+
+def _found(folder: Path) -> Iterator[Path]:
+    for file in (folder,) if folder.is_file() else folder.rglob("*"):
+        hidden = any(name.startswith(".") for name in file.relative_to(folder).parts)
+        if file.suffix.lower() in ENDINGS and not hidden and file.is_file():
+            yield file
 
 
 def _part_of(folder: Path, part: str) -> Path | None:
     """The folder of a part; without one the folder itself."""
     if not part:
         return folder
+    if not folder.is_dir():
+        return None
     below = {f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")}
     if not below <= {name for names in PARTS.values() for name in names}:
         return None  # a class may be called train
@@ -163,12 +177,6 @@ def _common_size(top: Path, headers: list[Header]) -> Size:
         f"{top}: its pictures have {len(counts)} sizes, {shown[0]} to {shown[1]} pixels\n"
         f"  fix: one for all of them, to which they are scaled: --size {side},{side} or size=({side}, {side})"
     )
-
-
-def _told(files: list[Path], tell: Any) -> Iterator[Path]:
-    for i, file in enumerate(files):
-        yield file
-        tell((i + 1) / len(files))
 
 
 @contextmanager
@@ -210,16 +218,15 @@ def _pixels(file: Path, height: int, width: int, channels: int) -> np.ndarray:
 
     with _opened(file) as image:
         image.draft(None, (2 * max(height, width),) * 2)  # a large JPEG is decoded at a fraction of its size
-        image = ImageOps.exif_transpose(image)  # noqa: PLW2901 (the file is closed by its own name)
-        if image.mode == "F":
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode == "F":
             raise DataError(f"{file}: its pixels are real numbers\n  fix: make an .npz file of X and y")
-        if image.mode.startswith("I"):
-            deep = np.asarray(image)
+        if upright.mode.startswith("I"):
+            deep = np.asarray(upright)
             if deep.min() < 0 or deep.max() >= 1 << 16:
                 raise DataError(f"{file}: its pixels have more than 16 bits\n  fix: make an .npz file of X and y")
-            image = Image.fromarray((deep >> 8).astype(np.uint8))  # noqa: PLW2901
-        image = image.convert("L" if channels == 1 else "RGB")  # noqa: PLW2901
-        if image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)  # noqa: PLW2901
-        found = np.asarray(image)
-    return found.reshape(height, width, channels)
+            upright = Image.fromarray((deep >> 8).astype(np.uint8))
+        shown = upright.convert("L" if channels == 1 else "RGB")
+        if shown.size != (width, height):
+            shown = shown.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(shown).reshape(height, width, channels)
