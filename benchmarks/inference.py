@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 import reseau as rs
 from benchmarks.table import between
@@ -31,6 +32,7 @@ BATCHES = (1, 64)
 SECONDS = 0.25  # how long each program runs in one round, at least once
 LARGEST = 2e6  # entries of the inputs, beyond which a batch is left out
 OPEN = 16  # the length of an axis that a file leaves open
+NOT_COMPARED = ReseauError, RuntimeError, ValueError, Fail, InvalidArgument, RuntimeException
 BEGIN, END = "<!-- inference: begin -->", "<!-- inference: end -->"
 
 
@@ -205,7 +207,7 @@ def main() -> None:
     for path in sorted(p for folder in asked.folders for p in folder.glob("*.onnx")):
         try:
             files |= told({path.name: rs.load(path)}, asked.rounds)
-        except (ReseauError, RuntimeError, ValueError) as error:  # what cannot be compared is named, not hidden
+        except NOT_COMPARED as error:  # named, not hidden
             print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
     if files:
         found["files"] = files
