@@ -144,7 +144,7 @@ def _otherwise_written(sheet: Sheet, name: str, values: np.ndarray, wrong: list[
     Single cells that are not read may be words for no value; such a column would be a mean in every row.
     """
     cells = sheet.column(name)
-    return not (values == values).any() and any(any(map(str.isdigit, spelled(cells, i))) for i in wrong)
+    return bool(blanks(values).all()) and any(any(map(str.isdigit, spelled(cells, i))) for i in wrong)
 
 
 def _words(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
