@@ -1,7 +1,7 @@
 """Arithmetic of lengths: whole numbers, and words for those that are known only when data comes.
 
 A length is a number or a text in one normal form, `"batch"`, `"2*s+1"`, `"(s-3)//2+1"`: equal expressions are equal
-texts. A word stands for a number of at least 1.
+texts. A word stands for a number of at least 0.
 """
 
 import ast

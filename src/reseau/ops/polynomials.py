@@ -11,6 +11,9 @@ __all__ = ["Terms", "added", "bounds", "extreme", "multiplied", "parsed", "quoti
 Terms = dict[tuple[str, ...], Fraction]
 """For each product of words and quotients, its factor; the empty product is the constant."""
 
+End = Fraction | float
+"""A bound; a `float` is infinite."""
+
 
 @lru_cache(16384)
 def parsed(length: str) -> tuple[tuple[tuple[str, ...], Fraction], ...]:
@@ -146,32 +149,76 @@ def _arguments_of(call: str) -> tuple[Terms, ...]:
     return tuple(map(_read, tree.args)) if isinstance(tree, ast.Call) else ()
 
 
-def bounds(terms: Terms) -> tuple[float, float]:
-    """What a length can be at least and at most, where every word is at least 1."""
-    low = high = 0.0
+def bounds(terms: Terms) -> tuple[End, End]:
+    """What a length can be at least and at most, where every word is at least 0."""
+    low, high = _bounds_by_term(terms)
+    none = Fraction(0)
+    least = most = none  # what rounding down has added, of the quotients that are read as unrounded ones
+    while quotient := next(filter(None, map(_rounded, terms)), None):
+        key, above, by = quotient
+        factor = terms[key]
+        terms = added({k: x for k, x in terms.items() if k != key}, {k: factor * x / by for k, x in above})
+        lost = factor * (by - 1) / by
+        least, most = least - max(lost, none), most - min(lost, none)
+        ends = _bounds_by_term(terms)
+        low, high = max(low, ends[0] + least), min(high, ends[1] + most)
+    return low, high
+
+
+def _bounds_by_term(terms: Terms) -> tuple[End, End]:
+    low: End = Fraction(0)
+    high: End = Fraction(0)
     for key, factor in terms.items():
         ends = [_atom_bounds(atom) for atom in key]
         if len(ends) > 1 and any(e[0] < 0 for e in ends):
             return -inf, inf
-        span = [float(factor) * prod(e[k] for e in ends) for k in (0, 1)]
+        span = [factor * (prod(of) if all(of := [e[k] for e in ends]) else 0) for k in (0, 1)]
         low, high = low + min(span), high + max(span)
     return low, high
 
 
 @lru_cache(16384)
-def _atom_bounds(atom: str) -> tuple[float, float]:
+def _atom_bounds(atom: str) -> tuple[End, End]:
     tree = ast.parse(atom, mode="eval").body
     if isinstance(tree, ast.BinOp):
-        above, by = bounds(_read(tree.left)), bounds(_read(tree.right))
-        if by[0] < 1:
-            return -inf, inf
-        low, high = (a if abs(a) == inf else a // by[(a < 0) == k] for k, a in enumerate(above))
-        return low, high
+        above, by = bounds(_read(tree.left)), _divisor_bounds(_read(tree.right))
+        return (_down(above[0], by[above[0] >= 0]), _down(above[1], by[above[1] < 0])) if by[0] > 0 else (-inf, inf)
     if isinstance(tree, ast.Call):
         pairs = [bounds(_read(a)) for a in tree.args]
         pick = min if isinstance(tree.func, ast.Name) and tree.func.id == "min" else max
         return pick(p[0] for p in pairs), pick(p[1] for p in pairs)
-    return 1.0, inf
+    return Fraction(0), inf
+
+
+def _divisor_bounds(terms: Terms) -> tuple[End, End]:
+    """A whole number that divides is not 0: where it is, there is no length."""
+    low, high = bounds(terms)
+    return (max(low, Fraction(1)), high) if low == 0 and _whole(terms) else (low, high)
+
+
+def _down(a: End, b: End) -> End:
+    if abs(a) == inf:
+        return a
+    return Fraction(floor(a / b)) if b != inf else Fraction(0 if a >= 0 else -1)
+
+
+@lru_cache(16384)
+def _rounded(key: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[tuple[str, ...], Fraction], ...], int] | None:
+    """A whole number divided by one and rounded down: the quotient, what is divided, and by what."""
+    tree = ast.parse(key[0], mode="eval").body if len(key) == 1 else None
+    if not isinstance(tree, ast.BinOp):
+        return None
+    above, by = _read(tree.left), _read(tree.right)
+    if set(by) != {()} or by[()].denominator != 1 or by[()] < 1 or not _whole(above):
+        return None
+    return key, tuple(above.items()), int(by[()])
+
+
+def _whole(terms: Terms) -> bool:
+    """Whether the length is a whole number, as far as it is seen: so is every word and what is rounded down."""
+    return all(x.denominator == 1 for x in terms.values()) and all(
+        _whole(argument) for key in terms for atom in key for argument in _arguments_of(atom)
+    )
 
 
 def _without(key: tuple[str, ...], factors: tuple[str, ...]) -> tuple[str, ...] | None:
