@@ -20,11 +20,8 @@ sys.argv[0:2] = ["reseau"]
 reseau.__main__.run()
 """
 
-HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-"""Whatever the tests were started by, as in the background of a shell."""
 
-
-def pressed_at(module, folder, *words, before=HEARD):
+def pressed_at(module, folder, *words, before=""):
     return subprocess.run(
         [sys.executable, "-c", before + PRESS, module, *words],
         capture_output=True,
