@@ -14,8 +14,9 @@ import pytest
 from matplotlib.image import imread
 
 from reseau.cli import main
+from reseau.extras import EXTRAS
 
-__all__ = ["DOCS", "figures", "french", "notebooks", "printed", "same_but_for_rounding", "same_picture"]
+__all__ = ["DOCS", "figures", "french", "hide_extras", "notebooks", "printed", "same_but_for_rounding", "same_picture"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
@@ -24,6 +25,16 @@ sys.path.append(str(DOCS))
 import figures  # noqa: E402
 import french  # noqa: E402
 import notebooks  # noqa: E402
+
+
+def hide_extras(text, monkeypatch):
+    """From now on only the extras can be imported that the page names above its first block."""
+    named = set(re.findall(r"`(\w+)`", text.partition("```")[0]))
+    if "plot" in named:
+        named.add("images")  # matplotlib brings Pillow
+    for extra in EXTRAS.keys() - named:
+        for module in EXTRAS[extra]:
+            monkeypatch.setitem(sys.modules, module, None)
 
 
 def printed(text, name):
