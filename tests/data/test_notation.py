@@ -141,6 +141,30 @@ def test_new_rows_are_read_in_the_notation_of_the_training_rows(read, tmp_path):
     assert "line 2: '1234.5' is not a number in the notation" in refused(data.read_rows, sheet, recipe, target=False)
 
 
+NEW = {
+    "a": (["1.5", "", "2.25"] * 8, ["92,5", "7,25"], "column 'a', line 2: '92,5' is not a number"),
+    "when": (["2023-03-04", "", "2023-05-06"] * 8, ["03/04/2023", "13/04/2023"], "'03/04/2023' is not a date"),
+    "kg": (["5 kg", "", "7 kg"] * 8, ["5 lb", "6 lb"], r"'5 lb' is not a number in the notation"),
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_column_in_another_notation_is_refused_where_single_cells_are_blank(read, tmp_path, name):
+    cells, others, said = NEW[name]
+    recipe = read(cells, auto=True).recipe
+
+    def rows(written):
+        (tmp_path / "new.csv").write_text("a;b\n" + "".join(f"{cell};1\n" for cell in written))
+        return data.read_rows(data.read_sheet(tmp_path / "new.csv"), recipe, target=False)
+
+    assert said.split(": ")[-1] in refused(rows, others)
+    some = rows([cells[0], "unknown", others[0], ""])
+    assert np.isnan(some.features[:, 0]).tolist() == [False, True, True, True]
+    assert some.unread == ("column 'a': 'unknown' in line 3 and 1 other cell cannot be read: blank",)
+    assert np.isnan(rows(["unknown"]).features).any()
+    assert not rows([cells[0], ""]).unread
+
+
 @pytest.mark.parametrize(
     "cells", [["1_21", "12_1"], ["1__0", "_10"], ["0x10", "0x11"], ["1e", "e1"], ["1,2,3", "4,5,6"]]
 )

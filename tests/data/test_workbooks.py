@@ -72,6 +72,26 @@ def test_columns_are_those_that_pandas_reads(tmp_path):
     np.testing.assert_allclose(table.features, same.features, rtol=1e-15)  # openpyxl writes 16 digits
 
 
+def test_typed_numbers_beside_decimal_commas_are_those_that_pandas_reads(tmp_path):
+    made = pd.DataFrame({"a": [f"{i},25" for i in range(12)], "b": np.arange(12) + 0.508, "y": np.arange(12) * 1.125})
+    made.to_excel(tmp_path / "t.xlsx", index=False)
+    expected = pd.read_excel(tmp_path / "t.xlsx", decimal=",").astype(float).to_numpy()
+    table = data.read_csv(tmp_path / "t.xlsx", "y", task="regression")
+    np.testing.assert_allclose(np.column_stack([table.features, table.target]), expected, rtol=1e-15)
+
+
+def test_a_recipe_of_another_notation_reads_what_a_workbook_stores(tmp_path):
+    frame = pd.DataFrame(
+        {"at": pd.date_range("2020-02-27", periods=40), "b": np.arange(40) * 1.125, "y": np.arange(40)}
+    )
+    frame.to_csv(tmp_path / "t.csv", sep=";", decimal=",", date_format="%d.%m.%Y", index=False)
+    table = data.read_csv(tmp_path / "t.csv", "y", task="regression")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    found = data.read_rows(data.read_sheet(tmp_path / "t.xlsx", decimal=","), table.recipe)
+    np.testing.assert_allclose(found.features, table.features, rtol=1e-15)
+    np.testing.assert_array_equal(found.features[:, -1], pd.read_excel(tmp_path / "t.xlsx")["b"])
+
+
 def test_rows_have_the_numbers_of_the_sheet(saved):
     path = saved(book([["a", "y"], [1, 2], [], ["three", 4], [5, 6], [7, 8], [9, 10], [11, 12]]))
     with pytest.raises(DataError, match=r"column 'a', line 4: 'three' is not a number"):

@@ -73,7 +73,8 @@ def _rows(arguments: Predict, model: "Model") -> tuple[Table, Sheet | None, str]
 
 
 def _warnings(table: Table) -> Iterator[str]:
-    """What is strange about the rows: texts that training never met, and absurd numbers."""
+    """What is strange about the rows: cells that were not read, texts that training never met, and absurd numbers."""
+    yield from table.unread
     for column, count in table.unseen().items():
         yield f"column {column!r}: the text of {count} of {len(table)} rows did not occur in training"
     known = {c.name: c for c in table.recipe.columns}

@@ -134,7 +134,10 @@ def read_raw_rows(estimator: Any, recipe: Recipe, X: Any) -> np.ndarray:
     validate_data(estimator, X, reset=False, skip_check_array=True)
     sheet = raw_sheet(X)
     if sheet is not None and {*recipe.sources} <= {*sheet.names}:
-        return read_rows(sheet, recipe, target=False).features
+        table = read_rows(sheet, recipe, target=False)
+        for unread in table.unread:
+            warnings.warn(f"{WHAT}: {unread}", stacklevel=6)
+        return table.features
     read = next((c for c in recipe.columns if c.kind != "number" or c.written), None)
     if read is not None:
         more = ", ..." if len(recipe.sources) > 8 else ""

@@ -265,7 +265,8 @@ def test_arithmetic_of_lengths_is_that_of_the_numbers() -> None:
         (lengths.plus(lengths.times(2, "s"), 1), "2*s+1"),
         (lengths.plus(lengths.divide(lengths.minus("s", 3), 2), 1), "(s-3)//2+1"),
         (lengths.divide(lengths.times(6, "s"), 2), "3*s"),
-        (lengths.larger(lengths.minus("s", 1), 0), "s-1"),
+        (lengths.larger(lengths.plus("s", 1), 0), "s+1"),
+        (lengths.larger(lengths.minus("s", 1), 0), "max(s-1, 0)"),
         (lengths.minus("s", "s"), 0),
     ],
 )

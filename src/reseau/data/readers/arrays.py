@@ -158,7 +158,7 @@ def _as_columns(
         names.append(recipe.target if recipe else target)
     if any(len(c) != len(X) for c in columns):
         raise DataError(f"{source}: the targets are {len(columns[-1])}, the rows {len(X)}\n  fix: one target a row")
-    sheet = Sheet(source, tuple(names), tuple(columns), range(1, len(X) + 1), unit="row")
+    sheet = Sheet(source, tuple(names), tuple(columns), range(1, len(X) + 1), unit="row", typed=True)
     recipe = recipe or learn_recipe(sheet, target, task=task, missing=missing)
     return read_rows(sheet, recipe, target=y is not None, drop=y is not None)
 

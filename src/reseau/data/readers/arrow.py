@@ -91,7 +91,7 @@ def sheet_of(
     if problems:
         raise refusal(path, problems, auto=True)
     rows = range(start + 1, start + 1 + (table.num_rows if hasattr(table, "num_rows") else len(table)))
-    return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row")
+    return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row", typed=True)
 
 
 def is_frame(table: Any) -> bool:

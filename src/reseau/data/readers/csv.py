@@ -104,7 +104,7 @@ def read_delimited(
     kept = tuple(columns_of[i] for i in wanted)
     if layout.header:
         refuse_second_header(source, [layout.first[i] for i in wanted], kept, lines)
-    return Sheet(str(source), tuple(found[i] for i in wanted), kept, lines, named, ragged=left)
+    return Sheet(str(source), tuple(found[i] for i in wanted), kept, lines, named, ragged=left, typed=source.workbook)
 
 
 def _read(
@@ -127,7 +127,7 @@ def _read(
             raise ragged_rows(feed.source, layout)
         if not failed:
             columns = {i: _joined(pieces.pop(i), i in texts, i in spelled) for i in wanted}
-            failed = _doubtful(columns, decimal, layout)
+            failed = set() if feed.source.workbook else _doubtful(columns, decimal, layout)
         if not failed:
             break
         texts |= failed

@@ -96,6 +96,14 @@ class Source:
         }
         return next((kind for magic, kind in kinds.items() if self.head.startswith(magic)), "")
 
+    @cached_property
+    def workbook(self) -> bool:
+        """Whether it is an Excel workbook of the new kind."""
+        if self.packed != "zip":
+            return False
+        with self.refusals(), self.open() as file, zipfile.ZipFile(file) as archive:
+            return WORKBOOK in archive.namelist()
+
     def refusals(self) -> "_Refusals":
         """Whatever goes wrong while the file is read is one `DataError`."""
         return _Refusals(self)
@@ -108,7 +116,7 @@ class Source:
             return
         if self.packed == "zip":
             with zipfile.ZipFile(file) as archive:
-                if WORKBOOK in archive.namelist():
+                if self.workbook:
                     yield from workbook_text(file, str(self))
                     return
                 with archive.open(_only_member(self, archive)) as member:

@@ -184,6 +184,7 @@ class Sheet:
         header: Whether the names come from the file.
         unit: What `lines` counts: "line" or "row".
         ragged: How many rows of the file were left out because they have another number of cells.
+        typed: Whether it says itself which cells are numbers, so that those are not read in a notation.
 
     Example:
         >>> import tempfile, reseau as rs
@@ -202,6 +203,7 @@ class Sheet:
     header: bool = True
     unit: str = "line"
     ragged: int = 0
+    typed: bool = False
 
     def __repr__(self) -> str:
         shown = ", ".join(self.names[:6]) + (", ..." if len(self.names) > 6 else "")

@@ -7,6 +7,7 @@ from math import isnan
 
 import numpy as np
 
+from reseau.data.table.columns import Met
 from reseau.data.table.dates import COARSE
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import NOTATIONS, is_number, read_number
@@ -23,6 +24,7 @@ __all__ = [
     "decide_target",
     "decimal_marks",
     "looks_few",
+    "unread_cells",
 ]
 
 MOST_CATEGORIES = 1_000
@@ -317,8 +319,13 @@ def _unread(t: Tally, count: int, which: str) -> tuple[str, ...]:
     found = t.first.get(which) or t.first.get("wrong")
     if not count or found is None:
         return ()
-    others = f" and {count - 1} other cells" if count > 1 else ""
-    return (f"{found.cell!r} in {found.row}{others} cannot be read: blank",)
+    return (unread_cells(found, count),)
+
+
+def unread_cells(first: Met, count: int) -> str:
+    """What is said of cells that hold something and are taken for blanks."""
+    others = f" and {count - 1} other cell{'s' if count > 2 else ''}" if count > 1 else ""
+    return f"{first.cell!r} in {first.row}{others} cannot be read: blank"
 
 
 def _codes_for_none(t: Tally) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label
-from reseau.data.table.dates import parts_of
-from reseau.data.table.decide import dashes_among
-from reseau.data.table.recipe import Column, Recipe, folded
+from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
+from reseau.data.table.dates import MIXED, parts_of
+from reseau.data.table.decide import dashes_among, unread_cells
+from reseau.data.table.recipe import Column, Recipe, folded, how_written
 from reseau.data.table.survey import without_blanks
 from reseau.data.table.table import Table
 from reseau.data.table.word_columns import words_of
@@ -49,12 +49,16 @@ def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool =
     if drop and all_rows and not len(sheet):
         raise DataError(f"{sheet.path}: every row has a blank\n  fix: missing='impute' (--missing impute)")
     features = np.empty((len(sheet), len(recipe.columns)))
+    unread = {}
     for i, column in enumerate(recipe.columns):
         name = names[column.source or column.name]
-        read = READ[column.kind]
-        features[:, i] = _filled(sheet, name, column, recipe, read(sheet, name, column, recipe), fill)
-    values = read_target(sheet, names[recipe.target], recipe) if target else None
-    return Table(features, values, recipe, all_rows - len(sheet), sheet.lines, sheet.unit)
+        values, wrong = READ[column.kind](sheet, name, column, recipe)
+        features[:, i] = _filled(sheet, name, column, recipe, values, wrong, fill)
+        if wrong:
+            unread[name] = f"column {name!r}: {unread_cells(sheet.met(name, wrong[0]), len(wrong))}"
+    targets = read_target(sheet, names[recipe.target], recipe) if target else None
+    dropped = all_rows - len(sheet)
+    return Table(features, targets, recipe, dropped, sheet.lines, sheet.unit, tuple(unread.values()))
 
 
 def _found(sheet: Sheet, recipe: Recipe, target: bool) -> dict[str, str]:
@@ -92,10 +96,13 @@ def _without_target(cells: Cells, recipe: Recipe) -> np.ndarray:
     return blanks(cells) | np.array([*(v in dashes for v in texts.values), True])[texts.codes]
 
 
-def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+Read = tuple[np.ndarray, list[int]]  # the values of a column, and the places of cells that are taken for blanks
+
+
+def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
     """A column of numbers as they stand; NaN where blank."""
     cells = sheet.column(name)
-    if column.written[:1] == "," and sheet.unit == "line" and isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
+    if column.written[:1] == "," and not sheet.typed and isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
         odd = np.flatnonzero(cells != np.floor(cells))
         odd = odd[~np.isnan(cells[odd])]
         if len(odd):
@@ -104,38 +111,50 @@ def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndar
                 "training rows have a decimal comma\n  fix: read_sheet(path, decimal=','), or write it with a comma"
             )
     if recipe.unreadable == "blank":
-        values, _ = as_numbers(cells, column.written)
-        return np.where(np.abs(values) > LARGEST, np.nan, values)
-    values, wrong = sheet.numbers(name, column.written)
-    if wrong:
-        written = f" in the notation {column.written!r} of the training rows" if column.written else ""
+        values, wrong = as_numbers(cells, column.written)
+        large = np.abs(values) > LARGEST
+        values, wrong = np.where(large, np.nan, values), sorted({*wrong, *np.flatnonzero(large).tolist()})
+    else:
+        values, wrong = sheet.numbers(name, column.written)
+    if wrong and (recipe.unreadable == "error" or _otherwise_written(sheet, name, values, wrong)):
+        written = f" in the notation of the training rows ({how_written(column.written)})" if column.written else ""
         raise DataError(
             f"{sheet.met(name, wrong[0])} is not a number{written}\n  fix: correct the cell, or leave it blank"
         )
-    return values
+    return values, wrong
 
 
-def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
     """A part of a column of dates; NaN where blank."""
     cells = sheet.column(name)
-    dates, wrong = as_dates(cells, column.written)
-    if wrong and recipe.unreadable == "error":
+    loose = f"mixed {column.written}"  # a date that leaves no doubt is read too: typed in a workbook, or as 2020-05-03
+    dates, wrong = as_dates(cells, loose if loose in MIXED else column.written)
+    if wrong and (recipe.unreadable == "error" or _otherwise_written(sheet, name, dates, wrong)):
         raise DataError(
             f"{sheet.met(name, wrong[0])} is not a date as those of the training rows\n"
             "  fix: correct the cell, or leave it blank"
         )
     values: np.ndarray = parts_of(dates, clock=column.written == "clock")[column.part] - column.origin
-    return values
+    return values, wrong
 
 
-def _words(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+def _otherwise_written(sheet: Sheet, name: str, values: np.ndarray, wrong: list[int]) -> bool:
+    """Whether a column is written in another way than the training rows: none of its cells is read, some have digits.
+
+    Single cells that are not read may be words for no value; such a column would be a mean in every row.
+    """
+    cells = sheet.column(name)
+    return bool(blanks(values).all()) and any(any(map(str.isdigit, spelled(cells, i))) for i in wrong)
+
+
+def _words(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
     """1 where a word occurs in the cell, else 0."""
     texts = as_texts(sheet.column(name))
     found: np.ndarray = np.array([*(float(column.written in words_of(v)) for v in texts.values), 0.0])[texts.codes]
-    return found
+    return found, []
 
 
-def _categories(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.ndarray:
+def _categories(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
     """A column of texts as the numbers of their categories, one more than the last for any other text."""
     cells, count = sheet.column(name), len(column.categories)
     texts, number = as_texts(cells), _numbered(column.categories, recipe)
@@ -143,13 +162,15 @@ def _categories(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> np.n
         number = {label(text): k for text, k in number.items()} | number
     lookup = np.array([*(number.get(_key(v, number), count) for v in texts.values), np.nan])
     values: np.ndarray = lookup[texts.codes]
-    return values
+    return values, []
 
 
 READ = {"number": _numbers, "category": _categories, "date": _dates, "word": _words}
 
 
-def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.ndarray, fill: bool) -> np.ndarray:
+def _filled(
+    sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.ndarray, wrong: list[int], fill: bool
+) -> np.ndarray:
     """The values, in which blanks are replaced or refused unless the network reads them."""
     if recipe.missing == "impute":
         return values
@@ -158,14 +179,14 @@ def _filled(sheet: Sheet, name: str, column: Column, recipe: Recipe, values: np.
         return values
     if fill:
         return np.where(blank, float(len(column.categories)) or column.mean, values)
-    said, cure = "the cell is blank", ""
+    met, cure = sheet.met(name, int(np.argmax(blank))), ""
+    said = f"{met.cell!r} cannot be read" if int(np.argmax(blank)) in wrong else "the cell is blank"
     if recipe.missing == "drop":
         said, cure = f"{said}, and the model was trained without such rows", "; fill in the cell"
     else:
         cure = "; missing='impute' (--missing impute) when it is trained learns from blanks"
     raise DataError(
-        f"{sheet.met(name, int(np.argmax(blank))).place}: {said}\n"
-        f"  fix: fill=True (predict --missing impute) takes the mean in its place{cure}"
+        f"{met.place}: {said}\n  fix: fill=True (predict --missing impute) takes the mean in its place{cure}"
     )
 
 

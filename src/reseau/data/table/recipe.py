@@ -15,7 +15,7 @@ from reseau.data.table.notation import is_notation
 from reseau.errors import DataError
 
 __all__ = [
-    "MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "folded", "measured",
+    "MISSING", "MOST_ONE_HOT", "TEXT", "UNREADABLE", "Column", "LeftOut", "Recipe", "folded", "how_written", "measured",
 ]  # fmt: skip
 
 MISSING = ("error", "drop", "impute")
@@ -160,13 +160,13 @@ class Recipe:
             elif read[0].part:
                 said.append(f"column {source!r} holds {_dates(read[0].written)}: {', '.join(c.part for c in read)}")
             elif read[0].written:
-                said.append(f"column {source!r} holds {_notation(read[0].written)}")
+                said.append(f"column {source!r} holds {how_written(read[0].written)}")
             elif len(read[0].categories) > MOST_ONE_HOT and self.text == "one-hot":
                 said.append(f"column {source!r} holds {len(read[0].categories)} different texts: embedded")
             if self.unreadable == "blank" and read[0].part != "word":
                 said += _usual(source, read[0], self.text)
         if self.written:
-            said.append(f"the target {self.target!r} holds {_notation(self.written)}")
+            said.append(f"the target {self.target!r} holds {how_written(self.written)}")
         for what, texts, variants in (
             *((f"column {c.source or c.name!r}", c.categories, c.variants) for c in self.columns),
             (f"the target {self.target!r}", self.classes, self.variants),
@@ -303,7 +303,8 @@ def _dates(form: str) -> str:
     return f"dates ({how})" if how else "dates"
 
 
-def _notation(written: str) -> str:
+def how_written(written: str) -> str:
+    """A notation in words; see `reseau.data.table.notation`."""
     if written[2:] in FAMILIES:
         return FAMILIES[written[2:]]
     unit = {"°c": "°C", "°f": "°F"}.get(written[2:], written[2:])

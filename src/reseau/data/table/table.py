@@ -23,6 +23,8 @@ class Table:
         dropped: How many rows were left out because a cell was blank.
         lines: Number of each row where it was read, looked up when it is asked for; nothing where it is not known.
         unit: What `lines` counts: "line" of a file or "row".
+        unread: What is said, by column, of cells that hold something and were taken for blanks, since they are not
+            written as those of the training rows.
 
     Example:
         >>> import numpy as np, reseau as rs
@@ -37,6 +39,7 @@ class Table:
     dropped: int = 0
     lines: Sequence[int] | None = None
     unit: str = "row"
+    unread: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.features)
