@@ -6,6 +6,9 @@ NEWEST_TESTS ?= tests/test_smoke.py tests/test_old_files.py tests/estimators/tes
 	tests/optimizers
 BIN := .venv/bin
 
+# where it is set, as in many containers, each of the many processes of a run would compile every file again
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest newest links test test-slow check format bench experiments clean
 
 help:  ## list the targets
