@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests have as many processe
 os.environ.update(quick())  # read when JAX is imported, here and in the processes that tests start
 
 import gc
+import signal
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -22,6 +23,8 @@ from hypothesis import settings
 from numpy.random import Generator, RandomState
 
 from tools.shared_data import SHARED
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests press Ctrl-C; a shell's background jobs ignore it
 
 gc.disable()  # until all tests are imported
 

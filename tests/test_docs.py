@@ -1,7 +1,6 @@
 """The course runs: every block of every page, what it prints, and the figures it shows."""
 
 import re
-import sys
 from pathlib import Path
 from shutil import copytree
 
@@ -9,8 +8,7 @@ import jax
 import matplotlib
 import pytest
 
-from reseau.extras import EXTRAS
-from tools.pages import DOCS, figures, same_but_for_rounding, same_picture
+from tools.pages import DOCS, figures, hide_extras, printed, same_but_for_rounding, same_picture
 
 PAGES = sorted(DOCS.glob("[0-9]-*.md"))
 
@@ -67,18 +65,13 @@ def symbols_without_a_meaning(text):
 def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
-    named = set(re.findall(r"`(\w+)`", text.split("\n")[2]))
-    if "plot" in named:
-        named.add("images")  # matplotlib brings Pillow
-    for extra in EXTRAS.keys() - named:
-        for module in EXTRAS[extra]:
-            monkeypatch.setitem(sys.modules, module, None)
+    hide_extras(text, monkeypatch)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     with matplotlib.rc_context(), jax.enable_x64(False):  # as a reader runs it, not as the tests do
         figures.plain_svg()
-        printed = figures.run(text, page.name)
-    assert printed
-    assert figures.with_output(text, printed) == text
+        out = printed(text, page.name)
+    assert out
+    assert figures.with_output(text, out) == text
     shown = re.findall(r"!\[[^]]+\]\((figures/[^)]+)\)", text)
     assert shown
     assert {Path(figure).name for figure in shown} == {p.name for p in tmp_path.iterdir()} - {"thermocouple.onnx"}
@@ -89,11 +82,14 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
         assert (DOCS / link).exists()
 
 
+@pytest.mark.usefixtures("optimized")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_page_on_estimators_runs_and_says_what_it_prints(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "estimators.md").read_text(encoding="utf-8")
-    same_but_for_rounding(figures.with_output(text, figures.run(text, "estimators.md")), text)
+    hide_extras(text, monkeypatch)
+    with jax.enable_x64(False):  # as a reader runs it, not as the tests do
+        same_but_for_rounding(figures.with_output(text, printed(text, "estimators.md")), text)
 
 
 @pytest.mark.parametrize("page", ["extending.md", "approximation.md"])
@@ -101,7 +97,8 @@ def test_a_page_outside_the_course_runs_and_says_what_it_prints(page, tmp_path, 
     monkeypatch.chdir(tmp_path)
     copytree(DOCS / "data", tmp_path / "data")
     text = (DOCS / page).read_text(encoding="utf-8")
-    assert figures.with_output(text, figures.run(text, page)) == text
+    hide_extras(text, monkeypatch)
+    assert figures.with_output(text, printed(text, page)) == text
 
 
 @pytest.mark.parametrize(

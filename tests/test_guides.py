@@ -7,7 +7,7 @@ import jax
 import matplotlib
 import pytest
 
-from tools.pages import DOCS, figures, same_but_for_rounding, same_picture
+from tools.pages import DOCS, figures, hide_extras, printed, same_but_for_rounding, same_picture
 
 ROOT = DOCS.parent
 GUIDES = [DOCS / "index.md", DOCS / "deployment.md", DOCS / "gallery.md", *sorted(DOCS.glob("guides/*.md"))]
@@ -47,7 +47,8 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     with matplotlib.rc_context(), jax.enable_x64(False):  # as a reader runs it, not as the tests do
         figures.plain_svg()
-        same_but_for_rounding(figures.with_output(text, figures.run(text, page.name)), text)
+        hide_extras(text, monkeypatch)
+        same_but_for_rounding(figures.with_output(text, printed(text, page.name)), text)
     for figure in re.findall(r"!\[[^]]+\]\((figures/[^)]+)\)", text):
         same_picture(tmp_path / Path(figure).name, DOCS / figure)
         assert 1000 < (DOCS / figure).stat().st_size < 100_000

@@ -63,7 +63,7 @@ def absent(
 def neighbor(path: Path) -> str:
     """What is there under the name that is closest, not for its ending alone, or nothing."""
     try:
-        names = os.listdir(path.parent)
+        names = [name for name in os.listdir(path.parent) if name != path.name]  # a link that leads nowhere
     except (OSError, ValueError):  # a null byte is in no path
         return ""
     alike = get_close_matches(path.stem, {Path(name).stem for name in names}, len(names) + 1)

@@ -203,6 +203,30 @@ def test_a_reader_that_goes_away_is_no_traceback(reseau):
     assert "Error" not in said
 
 
+def test_a_disk_that_is_full_of_what_is_printed_is_no_traceback(reseau):
+    assert reseau("train", "t.csv", "--target", "y", "--epochs", "1", "--out", "run").status == 0
+    command = f"ulimit -f 0; exec {sys.executable} -m reseau predict run t.csv > p.csv"  # no file may hold a byte
+    ended = subprocess.run(["sh", "-c", command], stderr=PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr.splitlines()[-2]) == (
+        2,
+        "reseau: standard output: it cannot be written: File too large",
+    )
+    assert reseau("predict", "run", "t.csv", "--out", "p.csv").status == 0
+
+
+def test_links_and_folders_that_lead_nowhere(reseau, tree, monkeypatch):
+    Path("round.csv").symlink_to("round.csv")
+    refused(reseau, tree, ["train", "round.csv", "--target", "y"], "round.csv: there is no such file or folder")
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    Path("../gone").rmdir()
+    ended = reseau("train", "/absent.csv", "--target", "y")
+    assert (ended.status, ended.err) == (
+        2,
+        "reseau: the current folder is not there any more\n  fix: cd to one that is\n",
+    )
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict", "show"])
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as end:

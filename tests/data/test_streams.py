@@ -568,7 +568,7 @@ def write_rows(folder, files):
 
 
 def test_memory_does_not_grow_with_the_data(tmp_path):
-    write_rows(tmp_path / "large", 7)  # 470 MB
+    write_rows(tmp_path / "large", 4)  # 268 MB
     (tmp_path / "small").mkdir()
     np.save(tmp_path / "small" / "X.npy", np.zeros((512, 256), np.float32))
     np.save(tmp_path / "small" / "y.npy", np.zeros(512, int))

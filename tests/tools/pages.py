@@ -1,7 +1,11 @@
 """The pages of `docs/`: run as `docs/figures.py` runs them, and compared with what they print."""
 
+import io
 import re
+import shlex
+import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,7 +13,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-__all__ = ["DOCS", "figures", "french", "notebooks", "same_but_for_rounding", "same_picture"]
+from reseau.cli import main
+from reseau.extras import EXTRAS
+
+__all__ = ["DOCS", "figures", "french", "hide_extras", "notebooks", "printed", "same_but_for_rounding", "same_picture"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
@@ -18,6 +25,40 @@ sys.path.append(str(DOCS))
 import figures  # noqa: E402
 import french  # noqa: E402
 import notebooks  # noqa: E402
+
+
+def hide_extras(text, monkeypatch):
+    """From now on only the extras can be imported that the page names above its first block."""
+    named = set(re.findall(r"`(\w+)`", text.partition("```")[0]))
+    if "plot" in named:
+        named.add("images")  # matplotlib brings Pillow
+    for extra in EXTRAS.keys() - named:
+        for module in EXTRAS[extra]:
+            monkeypatch.setitem(sys.modules, module, None)
+
+
+def printed(text, name):
+    """What each block of a page prints; the command `reseau` runs in this process, which has imported what it needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "shell", lambda code: "".join(map(_line, code.splitlines())))
+        return figures.run(text, name)
+
+
+def _line(line):
+    """What a line of a shell's block prints."""
+    command, _, rest = line.partition(" | ")
+    program, *words = shlex.split(command)
+    if program != "reseau":
+        return _bash(line)
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(words) == 0, line
+    return _bash(rest, out.getvalue()) if rest else out.getvalue()
+
+
+def _bash(code, read=""):
+    command = ["bash", "-e", "-o", "pipefail", "-c", code]
+    return subprocess.run(command, input=read, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def same_but_for_rounding(again, text, within=0.0):

@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from errno import EDQUOT, EFBIG, EIO, ENOENT, ENOSPC
 from io import TextIOWrapper
 
 from reseau.cli import options
@@ -17,6 +18,7 @@ __all__ = ["main"]
 DIVERGED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNPRINTED = (ENOSPC, EDQUOT, EFBIG, EIO)  # what printing to a file is refused with
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,9 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted; no result was written", INTERRUPTED)
-    except BrokenPipeError:  # Python would complain again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _stop_printing()
         return 1
+    except OSError as error:
+        if error.filename is None and error.errno == ENOENT:
+            return _fail("the current folder is not there any more\n  fix: cd to one that is", BAD_INPUT)
+        if error.filename is not None or error.errno not in UNPRINTED:
+            raise
+        _stop_printing()
+        cure = "print to where there is room, or --out FILE where the command has it"
+        return _fail(f"standard output: it cannot be written: {error.strerror}\n  fix: {cure}", BAD_INPUT)
 
 
 def command(arguments: Namespace, words: Sequence[str]) -> int:
@@ -96,6 +106,11 @@ def command(arguments: Namespace, words: Sequence[str]) -> int:
     from reseau.cli.show import show
 
     return show(options.Show.of(arguments))
+
+
+def _stop_printing() -> None:
+    """Let nothing more be written to standard output: Python would complain again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reseau.cli.options import Report
 from reseau.cli.run_folder import find_model
-from reseau.disk import refusals
+from reseau.disk import WRITTEN, refusals
 from reseau.errors import DataError
 
 __all__ = ["report"]
@@ -25,7 +25,7 @@ def report(arguments: Report) -> int:
     if arguments.interval is not None:
         record = replace(record, level=arguments.interval)
     model = read_model(path)
-    with refusals(folder, "written", "give the user the right to write there"):
+    with refusals(folder, WRITTEN, "give the user the right to write there"):
         if not (folder / "network.svg").is_file():
             model.network.draw(folder / "network.svg")
         found = write_report(folder, record, model)

@@ -1,5 +1,6 @@
 """`reseau train`."""
 
+import os
 import shlex
 import signal
 import sys
@@ -52,7 +53,7 @@ def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int
     name = name_of(arguments)
     if arguments.patience and not arguments.validation:
         raise DataError("--patience watches validation rows, and there are none\n  fix: --validation 0.1")
-    called = "table" if name == "-" else Path(name).resolve().name.partition(".")[0]
+    called = "table" if name == "-" else Path(os.path.realpath(name)).name.partition(".")[0]
     out = Path(arguments.out or f"{called}-run")
     resume = arguments.resume is not None
     if writes:

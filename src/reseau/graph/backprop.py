@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from reseau.errors import DataError
+from reseau.errors import DataError, ShapeError
 from reseau.graph.fork import check_process
-from reseau.graph.nodes import Constant, Node
+from reseau.graph.nodes import Constant, Node, placed
 from reseau.graph.order import order
 from reseau.graph.values import in_bits
+from reseau.ops.base import show_shape
 
 __all__ = ["Keep", "Values", "backprop", "constants", "evaluate", "value_and_grad"]
 
@@ -30,9 +32,20 @@ def evaluate(nodes: Sequence[Node], sources: Mapping[Node, Array]) -> Values:
     check_process()
     values = dict(sources)
     for node in nodes:
-        if node.op is not None:
-            values[node] = node.op.forward(*(values[p] for p in node.parents))
+        if node.op is None:
+            continue
+        read = [values[p] for p in node.parents]
+        try:
+            values[node] = node.op.forward(*read)
+        except ShapeError as error:  # lengths that came with the data
+            raise placed(error, f"compute {node.label}", list(map(shown_at, node.parents, read))) from None
     return values
+
+
+def shown_at(node: Node, value: Array) -> str:
+    """A node with its shape as it is said, and as it is here."""
+    said, here = show_shape(node.shape), show_shape(np.shape(value))
+    return f"{node.label} {said}" + (f", here {here}" if here != said else "")
 
 
 def backprop(nodes: Sequence[Node], values: Mapping[Node, Array], cotangents: Mapping[Node, Array]) -> Values:

@@ -10,7 +10,7 @@ import numpy as np
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
-from reseau.ops.base import BATCH, Op, Shape, show_shape
+from reseau.ops.base import BATCH, Op, Shape, check_forward, show_shape
 from reseau.ops.linear import Matmul
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "is_text",
     "may_be_blank",
     "parameter",
+    "placed",
     "state",
 ]
 
@@ -282,12 +283,18 @@ def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
             )
     try:
         shape = op.shape(*(p.shape for p in parents))
+        if not (op.host or type(op).__module__.startswith("reseau.")):
+            check_forward(op, [p.shape for p in parents], shape)
     except ShapeError as error:
         who = f"{name!r} ({op.name})" if name else op.name
-        lines = [f"cannot build {who}: {error.args[0].partition(chr(10))[0]}"]
-        lines += [f"  input {i}: {p.label} {show_shape(p.shape)}" for i, p in enumerate(parents)]
-        lines += error.args[0].partition("\n")[2].splitlines()
-        placed = ShapeError("\n".join(lines))
-        placed.words = error.words
-        raise placed from None
+        raise placed(error, f"build {who}", [f"{p.label} {show_shape(p.shape)}" for p in parents]) from None
     return Node(op, parents, shape, name)
+
+
+def placed(error: ShapeError, doing: str, inputs: Sequence[str]) -> ShapeError:
+    """The error with what could not be done, and of which inputs."""
+    said, _, cure = str(error).partition("\n")
+    lines = [f"cannot {doing}: {said}", *(f"  input {i}: {x}" for i, x in enumerate(inputs)), *cure.splitlines()]
+    found = ShapeError("\n".join(lines))
+    found.words = error.words
+    return found

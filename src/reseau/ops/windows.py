@@ -68,7 +68,8 @@ class Windows:
             elif n + grown < 0:
                 raise ShapeError(
                     f"a window of {e} entries does not fit into {n + before + after}\n"
-                    "  fix: a smaller window, less dilation, or padding='same'"
+                    f"  fix: a longer axis, of {e - before - after} entries or more, a smaller window, less dilation, "
+                    "or padding='same'"
                 )
             else:
                 counts.append((n + grown) // s + 1)

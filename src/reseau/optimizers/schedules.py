@@ -206,6 +206,11 @@ class Warmup(Schedule):
 
 def as_schedule(rate: Schedule | float) -> Schedule:
     """The schedule itself, or the number as a constant one."""
+    if callable(rate) and not isinstance(rate, Schedule):
+        raise DataError(
+            f"the learning rate {rate!r} is neither a number nor a schedule\n"
+            "  fix: one of reseau.optimizers, as InverseTime(0.1, 0.01), or a class of yours that derives from Schedule"
+        )
     return rate if isinstance(rate, Schedule) else Constant(rate)
 
 

@@ -166,6 +166,20 @@ def test_float_form_rebuilds_the_function():
             assert np.all(np.abs(form.offsets) < radius)
 
 
+def test_hyperplanes_far_outside_of_the_ball_leave_the_values_on_it():
+    weights = np.array([[1.0, 0.5], [-0.3, 2.0]]) * 2.0**-40
+    f = ShallowNetwork(weights, [0.5, -0.7], np.array([1.0, -2.0]) * 2.0**40)  # switches at |x| = 1e11, of radius 1
+    form = canonical(f)
+    for x in np.array([[0.0, 0.0], [0.3, 0.2], [-0.9, 0.1]]):
+        point = [Fraction(v) for v in x.tolist()]
+        exact = sum(
+            Fraction(eta) * max(sum(Fraction(c) * p for c, p in zip(row, point, strict=True)) + Fraction(b), 0)
+            for row, b, eta in zip(f.weights.tolist(), f.biases.tolist(), f.outputs.tolist(), strict=True)
+        )
+        found = x @ form.slope + form.intercept + np.maximum(form.directions @ x + form.offsets, 0) @ form.jumps
+        assert abs(found / float(exact) - 1) < 1e-9  # the tolerance at which two hyperplanes are one
+
+
 def test_networks_of_other_shapes_are_refused():
     f = ShallowNetwork([[1.0]], [0.0], [1.0])
     g = ShallowNetwork([[1.0, 1.0]], [0.0], [1.0])

@@ -182,6 +182,7 @@ def test_points_of_equal_abscissa_are_met_together():
     ("x", "y", "tolerance", "message"),
     [
         ([0.0, 2.0, 1.0], [0.0, 0.0, 0.0], 0.1, r"x\[2\] = 1.0 is below x\[1\] = 2.0"),
+        ([3.0, 2.0, 4.0], [0.0, 0.0, 0.0], 0.1, r"x\[1\] = 2.0 is below x\[0\] = 3.0"),
         ([0.0, 1.0, 1.0], [0.0, 0.0, 1.0], 0.1, "x = 1.0 are farther apart"),
         ([0.0, 1.0], [0.0, math.nan], 0.1, r"y\[1\] is nan"),
         ([0.0, 1.0], [0.0, 1.0], -0.1, "not negative"),

@@ -221,7 +221,7 @@ def _float_form(f: ShallowNetwork, radius: float | None, tolerance: float) -> tu
         slack += float(np.sum(sizes[members] * gaps)) * np.sqrt(2) * f.radius
         ratio = f.neuron_norms[members] / f.neuron_norms[index[leader]] * length
         jump = ratio @ outputs[members]
-        if np.linalg.norm(jump) > tolerance * np.sum(sizes[members]):
+        if np.linalg.norm(jump) > tolerance * float(ratio @ f.output_norms[members]):
             planes.append(sign * normal / length)
             offsets.append(sign * f.biases[index[leader]] / length)
             jumps.append(jump)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import inf
@@ -85,14 +85,12 @@ def _counted_from_the_first(
     tube: bool,
 ) -> PWL:
     """The path in floats, computed with abscissas from the first one on where that rounds none of them."""
-    points = _column(x, "x")
-    with np.errstate(over="ignore"):
-        moved = points - points[0] if len(points) else points
-    if not len(points) or points[0] == 0 or not np.array_equal(moved + points[0], points):
-        return Corridor.around(points, y, tolerance, exact=False).path(tube=tube)
-    start = float(points[0])
-    path = Corridor.around(moved, y, tolerance, exact=False).path(tube=tube)
-    return _moved(path, start, float(points[-1]))
+    corridor = Corridor.around(x, y, tolerance, exact=False)
+    start, end = corridor.x[0], corridor.x[-1]
+    moved = [at - start for at in corridor.x]
+    if start == 0 or [at + start for at in moved] != corridor.x:
+        return corridor.path(tube=tube)
+    return _moved(replace(corridor, x=moved).path(tube=tube), float(start), float(end))
 
 
 def _moved(path: PWL, start: float, end: float) -> PWL:

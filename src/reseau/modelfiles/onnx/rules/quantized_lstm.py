@@ -40,7 +40,9 @@ def dynamic_quantize_lstm(call: Call) -> tuple[Node | None, ...]:
     """Each direction by itself.
 
     Of up to 256 units, the range of the state is that of each row; in onnxruntime, of the rows that a thread computes.
-    On processors without VNNI it adds pairs of products with int8 weights in 16 bits.
+    On processors without VNNI it adds pairs of products with int8 weights in 16 bits. Over hundreds of steps the two
+    part where a state lies so close to the middle of two levels that the last bits decide: from there on one level is
+    another, and what follows differs by per cents (neither is wrong: other orders of the same sums part likewise).
     """
     ways = ways_of(call)
     cells = numbered(call, ("Sigmoid", "Tanh", "Tanh"), len(ways))

@@ -1,0 +1,96 @@
+"""An axis may have no entries: what a graph asks about its length is answered when data comes."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tools.onnx_graphs import check_both_ways, declared, model
+
+node = helper.make_node
+WHOLE, REAL = "int64", "float"
+STORED = {
+    "zero": np.array([0]),
+    "one": np.array([1]),
+    "two": np.array([2]),
+    "three": np.array([3]),
+    "minus": np.array([-1]),
+    "w": np.ones(1, np.float32),
+    "none": np.int64(0),
+    "each": np.int64(1),
+}
+LARGEST = helper.make_graph([node("ReduceMax", ["x"], ["a"], keepdims=0)], "some", [], [declared("a", REAL, [])])
+NOTHING = helper.make_graph([node("Constant", [], ["b"], value_float=-5.0)], "none", [], [declared("b", REAL, [])])
+
+
+@pytest.mark.parametrize(
+    ("kind", "nodes"),
+    [
+        (WHOLE, [node("Max", ["n", "one"], ["y"])]),
+        (REAL, [node("Max", ["n", "one"], ["m"]), node("Expand", ["w", "m"], ["y"])]),
+        (REAL, [node("Min", ["n", "one"], ["m"]), node("Slice", ["x", "zero", "m"], ["y"])]),
+        (WHOLE, [node("Less", ["n", "one"], ["c"]), node("Where", ["c", "three", "two"], ["y"])]),
+        (WHOLE, [node("Greater", ["n", "zero"], ["c"]), node("Where", ["c", "n", "minus"], ["y"])]),
+        (
+            REAL,
+            [
+                node("Equal", ["n", "zero"], ["c"]),
+                node("Where", ["c", "three", "n"], ["m"]),
+                node("Expand", ["w", "m"], ["y"]),
+            ],
+        ),
+        (
+            REAL,
+            [
+                node("GreaterOrEqual", ["n", "one"], ["c"]),
+                node("Where", ["c", "two", "one"], ["m"]),
+                node("Slice", ["x", "zero", "m"], ["y"]),
+            ],
+        ),
+        (
+            WHOLE,
+            [
+                node("Cast", ["n"], ["some"], to=TensorProto.BOOL),
+                node("Not", ["some"], ["c"]),
+                node("Where", ["c", "three", "two"], ["y"]),
+            ],
+        ),
+        (
+            REAL,
+            [
+                node("Max", ["n", "one"], ["m"]),
+                node("Cast", ["m"], ["count"], to=TensorProto.FLOAT),
+                node("ReduceSum", ["x"], ["total"]),
+                node("Div", ["total", "count"], ["y"]),
+            ],
+        ),
+        (
+            WHOLE,
+            [
+                node("Max", ["n", "one"], ["m"]),
+                node("Squeeze", ["m"], ["end"]),
+                node("Range", ["none", "end", "each"], ["y"]),
+            ],
+        ),
+        (
+            REAL,
+            [
+                node("Greater", ["n", "zero"], ["c"]),
+                node("Squeeze", ["c"], ["some"]),
+                node("If", ["some"], ["y"], then_branch=LARGEST, else_branch=NOTHING),
+            ],
+        ),
+    ],
+)
+def test_a_length_that_may_be_0_is_compared_with_1(kind: str, nodes: list[onnx.NodeProto], tmp_path: Path) -> None:
+    read = {name for n in nodes for name in n.input}
+    m = model(
+        [node("Shape", ["x"], ["n"]), *nodes],
+        {"x": (REAL, ["s"])},
+        {"y": (kind, None)},
+        {k: v for k, v in STORED.items() if k in read},
+        opset=17,
+    )
+    check_both_ways(tmp_path, m, *({"x": np.arange(n, dtype=np.float32)} for n in (0, 1, 2, 7)))
