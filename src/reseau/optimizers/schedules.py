@@ -214,6 +214,6 @@ def as_schedule(rate: Schedule | float) -> Schedule:
     return rate if isinstance(rate, Schedule) else Constant(rate)
 
 
-def _positive(value: float) -> None:
-    if not 0 < value < float("inf"):
+def _positive(value: "Schedule | float") -> None:
+    if isinstance(value, Schedule) or not 0 < value < float("inf"):
         raise DataError(f"a learning rate, or its number of steps, is {value}\n  fix: positive finite numbers")
