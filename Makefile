@@ -9,7 +9,7 @@ BIN := .venv/bin
 # where it is set, as in many containers, each of the many processes of a run would compile every file again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest newest links test test-slow check format bench experiments clean
+.PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest newest links test test-browser test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,11 @@ help:  ## list the targets
 	@touch $@
 
 test: .venv/develop  ## run the test suite (minutes, two cores)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"
+
+test-browser: .venv/develop  ## run the tests of the explorer's page in a real browser (needs chromium)
+	@command -v chromium >/dev/null || (echo "chromium is not installed: apt-get install chromium"; exit 1)
+	$(BIN)/python -m pytest -m "browser and not slow" tests/explorer
 
 smoke: .venv/develop  ## the whole path once, in seconds
 	$(BIN)/python -m pytest tests/test_smoke.py

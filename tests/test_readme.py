@@ -18,6 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 MODULES = [m.name for m in pkgutil.walk_packages(reseau.__path__, "reseau.") if not m.name.endswith("__main__")]
 
 
+@pytest.mark.usefixtures("optimized")
 def test_the_tour_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert len(BLOCKS) == 3

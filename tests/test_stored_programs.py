@@ -16,6 +16,7 @@ from reseau.cache import Compiled
 from reseau.compile_cache import SUFFIX
 from reseau.graph.content import content_of
 from reseau.stored_programs import Content, surroundings
+from tools import forked
 
 
 @pytest.fixture
@@ -253,8 +254,10 @@ print(sum("trace_duration" in e or "backend_compile" in e for e in events))
 print(hashlib.sha256(b"".join(a.tobytes() for a in net.coefs_ + net.intercepts_)).hexdigest())
 """
     environment = os.environ | {"RESEAU_COMPILE_CACHE": str(tmp_path / "kept")}
-    command = [sys.executable, "-W", "ignore", "-c", run]
-    told = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in "abc"]
+    command = [sys.executable, "-c", run]
+    # the second is one that starts anew, with hashes of its own
+    ways = forked, subprocess, forked
+    told = [way.run(command, env=environment, capture_output=True, text=True, check=True) for way in ways]
     (traces, first), (none, second), (_, third) = (each.stdout.split() for each in told)
     assert int(traces) > 0
     assert int(none) == 0

@@ -65,3 +65,10 @@ def test_a_folder_of_nothing_is_told_what_it_could_hold(reseau, tmp_path):
     refused = reseau("train", "empty", "--out", "r")
     assert refused.status == 2
     assert "neither pictures nor train-images-idx3-ubyte" in refused.err
+
+
+def test_where_nothing_is_named_convolutions_are_chosen(reseau, photos):
+    trained = reseau("train", photos, "--size", "8,8", "--time", 4, "--out", "r")
+    assert trained.status == 0, trained.err
+    assert re.search(r"convolutions \d+, hidden layers 256", trained.out)
+    assert "accuracy: 100.00 % (40 of 40)" in reseau("evaluate", "r", photos).out

@@ -54,7 +54,7 @@ def rows_of(path):
 
 @pytest.mark.usefixtures("drawn")
 def test_digits_reach_97_percent_on_rows_that_were_held_out(reseau):
-    result = reseau("train", "--dataset", "digits", "--out", "run")
+    result = reseau("train", "--dataset", "digits", "--hidden", 128, "--out", "run")
 
     assert result.status == 0
     assert "1294 rows to train on, 144 for validation, 359 for test" in result.out
@@ -73,7 +73,7 @@ def test_digits_reach_97_percent_on_rows_that_were_held_out(reseau):
 
     report = Path("run/report.md").read_text(encoding="utf-8")
     assert "| accuracy | " + f"{accuracy:.2f} %" in report
-    assert "reseau train --dataset digits --out run" in report
+    assert "reseau train --dataset digits --hidden 128 --out run" in report
     assert "9,610 parameters" in report
     assert "| true \\ predicted | 0 | 1 |" in report
     assert "## Diagnosis" not in report

@@ -142,9 +142,17 @@ def test_too_few_rows_for_members_are_trained_plainly(table, capsys):
     assert train.FEWEST_ROWS == table_fit.FEWEST_ROWS
 
 
-def test_what_has_no_default_for_tables_is_refused(table, capsys):
+def test_images_are_not_searched(table, capsys):
+    assert main(["train", "--dataset", "digits", "--tune"]) != 0
+    assert "--tune is for tables that fit in memory\n  fix: leave --tune out" in capsys.readouterr().err
+
+
+def test_data_larger_than_memory_has_no_default(table, capsys):
+    (table / "data").mkdir()
+    np.save(table / "data" / "X.npy", np.random.default_rng(0).uniform(size=(40, 3)))
+    np.save(table / "data" / "y.npy", np.arange(40) % 2)
     for option in (["--time", "5"], ["--tune"]):
-        assert main(["train", "--dataset", "digits", *option]) != 0
+        assert main(["train", "data", *option]) != 0
         assert f"fix: leave {option[0]} out" in capsys.readouterr().err
 
 

@@ -16,6 +16,7 @@ import reseau as rs
 from reseau.graph import Graph
 from reseau.graph.content import Unseen, content_of, words
 from reseau.ops.base import Op
+from tools import forked
 from tools.operation_cases import CASES
 
 PARTS = ("constraints", "graph.nodes", "losses", "ops", "optimizers", "penalties")
@@ -189,6 +190,7 @@ def test_another_process_finds_the_same():
         "print(rs.Objective(rs.Network(x, rs.affine(rs.relu(x), 3, name='a')), loss=rs.losses.CrossEntropy(), "
         "penalty=rs.penalties.L2(0.1)).content(rs.optimizers.Adam()))"
     )
-    runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in "ab"]
+    command = [sys.executable, "-c", program]  # the first starts anew, with hashes of its own
+    runs = [way.run(command, capture_output=True, text=True, check=True) for way in (subprocess, forked)]
     assert len(runs[0].stdout.strip()) == 64
     assert runs[0].stdout == runs[1].stdout

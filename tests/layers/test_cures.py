@@ -1,6 +1,7 @@
 """The cures in the errors of graphs, layers and networks work."""
 
 import re
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -67,6 +68,19 @@ def two_inputs(*rows):
     return rs.Network((a, b), a + b)({}, *(np.ones((n, 2)) for n in rows))
 
 
+@dataclass(frozen=True)
+class Summed(rs.ops.Op):
+    """The sum of each row, whose `shape` says another axis or not."""
+
+    further: tuple[int, ...] = ()
+
+    def shape(self, x):
+        return (*x[:1], *self.further)
+
+    def forward(self, x):
+        return x.sum(axis=1)
+
+
 def numbered(texts, *lengths):
     word = rs.input("word", lengths, dtype="str")
     return rs.Network(word, nodes.apply_op(rs.ops.NumberOf(("a", "b")), word))({}, texts)
@@ -104,6 +118,11 @@ CASES = {
         lambda: nodes.apply_op(rs.ops.Relu(), np.ones(3)),
         r"start from rs.input\(name, shape\) and pass what the layers return",
         lambda: nodes.apply_op(rs.ops.Relu(), rs.input("x", (3,))),
+    ),
+    "a value of another shape than is said": Cure(
+        lambda: nodes.apply_op(Summed((1,)), rows(3)),
+        r"make the two agree; a loss gives one number a row, as jnp.sum\(..., axis=-1\) does",
+        lambda: nodes.apply_op(Summed(), rows(3)),
     ),
     "units of nothing": Cure(
         lambda: rs.affine(rows(3), 0),

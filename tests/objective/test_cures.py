@@ -195,6 +195,11 @@ CASES = {
         ),
     ),
     "inputs": Cure(lambda: read((X, X)), "give X as a tuple(?: of .*)?", lambda: read((X,))),
+    "a column for each class": Cure(
+        lambda: read(y=np.eye(2)[Y], outputs=2, loss=losses.CrossEntropy()),
+        r"(y\.argmax\(axis=-1\)), if 1 stands at the class and 0 elsewhere",
+        lambda t: read(y=value(t, y=np.eye(2)[Y]), outputs=2, loss=losses.CrossEntropy()),
+    ),
     "targets that are texts": Cure(
         lambda: read(y=np.array(["a", "b"] * 3), outputs=2, loss=losses.CrossEntropy()),
         r"number the classes: (.*)",

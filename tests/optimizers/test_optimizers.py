@@ -180,6 +180,7 @@ def test_schedules_at_their_landmarks():
         lambda: SGD(0.0), lambda: SGD(-1), lambda: SGD(float("nan")), lambda: SGD(0.1, momentum=1.0),
         lambda: SGD(0.1, nesterov=True), lambda: Adam(0.1, b1=1.0), lambda: Adam(0.1, epsilon=-1e-3),
         lambda: AdamW(0.1, decay=-1), lambda: Clipped(SGD(0.1), 0), lambda: Cosine(0.1, 0),
+        lambda: Warmup(Cosine(0.1, 9), 4),
         lambda: as_optimizer("adam"), lambda: as_optimizer(Adam),
     ],
 )  # fmt: skip

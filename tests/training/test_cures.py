@@ -1,8 +1,11 @@
 """The cures in the errors of a fit work."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,6 +18,46 @@ Y = X[:, :1] - X[:, 1:]
 x = rs.input("x", (2,))
 NET = rs.Network(x, rs.affine(x, 1, name="line"))
 OBJECTIVE = rs.Objective(NET, rs.losses.SquaredError())
+
+
+@dataclass(frozen=True)
+class Scale(rs.optimizers.Optimizer):
+    """Steps of 0.1, whose parameters and state are made by a function of the new ones."""
+
+    made: Callable
+
+    def init(self, params):
+        return jnp.zeros(())
+
+    def update(self, params, grads, state, t):
+        return self.made({name: p - 0.1 * grads[name] for name, p in params.items()}, state, t)
+
+
+@dataclass(frozen=True)
+class Stairs(rs.optimizers.Schedule):
+    """A schedule that is a function."""
+
+    rate: Callable
+
+    def __call__(self, t):
+        return self.rate(t)
+
+
+@dataclass(frozen=True)
+class Rows(rs.batches.Batches):
+    """One batch an epoch, of these rows."""
+
+    rows: tuple[int, ...]
+    places: int
+
+    def size(self, n):
+        return self.places
+
+    def steps(self, n):
+        return 1
+
+    def epoch(self, n, seed, epoch):
+        return np.array([self.rows], np.int32), np.full((1, len(self.rows)), 1 / len(self.rows))
 
 
 def fit(data=(X, Y), objective=OBJECTIVE, **settings):
@@ -98,6 +141,36 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             lambda: streamed(rs.batches.WithReplacement(4)),
             r"(batches\.\w+\(32\)), or (batches\.\w+\(32\))",
             lambda *samplers: [streamed(eval(text, {"batches": rs.batches})) for text in samplers],
+        ),
+        "a learning rate that is a function": Cure(
+            lambda: fit(optimizer=rs.optimizers.SGD(lambda t: 0.1 / (1 + t))),
+            r"one of reseau\.optimizers, as (InverseTime\(.*\)), or a class of yours that derives from (Schedule)",
+            lambda ours, yours: (
+                fit(optimizer=rs.optimizers.SGD(eval(ours, vars(rs.optimizers)))),
+                fit(optimizer=rs.optimizers.SGD(Stairs(lambda t: 0.1 / (1 + t)))),
+            ),
+        ),
+        "a schedule that branches": Cure(
+            lambda: fit(optimizer=rs.optimizers.SGD(Stairs(lambda t: 0.1 if t < 5 else 0.01))),
+            r"pure functions of jax\.numpy, with (jnp\.where\(t < 5, a, b\)) in the place of if",
+            lambda text: fit(
+                optimizer=rs.optimizers.SGD(Stairs(lambda t: eval(text, {"jnp": jnp, "t": t, "a": 0.1, "b": 0.01})))
+            ),
+        ),
+        "a step without its state": Cure(
+            lambda: fit(optimizer=Scale(lambda params, state, t: params)),
+            "update returns the parameters and the state, in the shapes and types in which it gets them",
+            lambda: fit(optimizer=Scale(lambda params, state, t: (params, state))),
+        ),
+        "batches of another shape": Cure(
+            lambda: fit(batches=Rows((0, 1, 2), 4)),
+            "make the three agree",
+            lambda: fit(batches=Rows((0, 1, 2), 3)),
+        ),
+        "batches of absent rows": Cure(
+            lambda: fit(batches=Rows((0, 1, -1), 3)),
+            r"numbers from (0) to (11), and the weight 0 where a place is not filled",
+            lambda first, last: fit(batches=Rows((0, int(first), int(last)), 3)),
         ),
         "weights of a stream": Cure(
             lambda: (streamed(rs.batches.Cyclic(4)), fit(rs.data.stream(folder), sample_weight=np.ones(12))),

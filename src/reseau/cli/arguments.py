@@ -314,8 +314,9 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--time",
         metavar="SECONDS",
         type=kinds.positive,
-        help="of a table: train for the accuracy that this time gives, and end when it is over (default: what two idle "
-        "CPU cores do in at most 30 s for 20,000 rows, whatever the clock says; with --tune: 60)",
+        help="of a table or images: train for the accuracy that this time gives, and end when it is over (default: "
+        "what two idle CPU cores do in at most 30 s for 20,000 rows, in 60 s for images, whatever the clock says; "
+        "with --tune: 60)",
     )
     training.add_argument(
         "--tune",

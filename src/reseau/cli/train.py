@@ -37,13 +37,13 @@ from reseau.extras import has_extra
 __all__ = ["earlier", "train"]
 
 FINISHED, INTERRUPTED = 0, 130
-FEWEST_ROWS = 10  # that the default for tables is trained on
+FEWEST_ROWS = 10  # that the default is trained on
 STEPS, EPOCHS = 4000, (10, 500)  # how long to train where it is not said
 CHOSEN = (
     *("--hidden", "--conv", "--activation", "--dropout", "--optimizer", "--learning-rate", "--momentum", "--batch"),
     *("--epochs", "--l2", "--l1", "--loss", "--class-weight", "--validation", "--patience", "--from"),
 )
-"""Options that say how a network is made or trained: where one is given, nothing is chosen by the table."""
+"""Options that say how a network is made or trained: where one is given, nothing is chosen by the data."""
 
 
 def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int:
@@ -109,7 +109,7 @@ def train(arguments: Train, words: Sequence[str], *, writes: bool = True) -> int
 
 
 def _parts(arguments: Train, plain: bool, asked: str) -> tuple[Train, Parts, bool]:
-    """The options, the data, and whether the default for tables is trained: on a table in memory, unless one is wanted.
+    """The options, the data, and whether the default is trained: on a table or images in memory, unless one is wanted.
 
     Its members hold out rows themselves, so there is no validation part but where a threshold is chosen on it.
     """
@@ -117,11 +117,12 @@ def _parts(arguments: Train, plain: bool, asked: str) -> tuple[Train, Parts, boo
         return arguments, load_parts(arguments), False
     own = arguments if arguments.threshold in RULES else replace(arguments, validation=0.0)
     parts = load_parts(own)
-    few = parts.rows < FEWEST_ROWS
-    if parts.stream is None and len(parts.train.recipe.shape) == 1 and not few:
+    few, axes = parts.rows < FEWEST_ROWS, len(parts.train.recipe.shape)
+    if parts.stream is None and axes in (1, 3) and not few and not (axes == 3 and arguments.tune):
         return own, parts, True
     if asked:
-        what = f"for {FEWEST_ROWS} rows or more" if few else "for tables that fit in memory"
+        memory = "for tables that fit in memory" if arguments.tune else "for tables and images that fit in memory"
+        what = f"for {FEWEST_ROWS} rows or more" if few else memory
         raise DataError(f"{asked} is {what}\n  fix: leave {asked} out")
     return arguments, load_parts(arguments), False
 
@@ -153,7 +154,7 @@ def earlier(arguments: Train, words: Sequence[str]) -> tuple[Train, list[str]]:
 
 
 def _train_default(arguments: Train, parts: Parts, name: str, partial: Path) -> Trained:
-    """Train the default for tables."""
+    """Train the default for tables and images."""
     from reseau.cli.train_table import train_table
     from reseau.compile_cache import use_compile_cache
 

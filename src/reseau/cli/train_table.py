@@ -1,4 +1,4 @@
-"""`reseau train` of a table where no setting is named: the default for tables."""
+"""`reseau train` of a table or images where no setting is named: the default for them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,11 +36,13 @@ def train_table(arguments: Train, parts: Parts, name: str, partial: Path) -> Tra
     else:
         found = fit_table(parts.train, seconds=arguments.time, seed=seed, checkpoint=folder, progress=progress)
     chosen, classes = found.settings, parts.train.classes
-    hidden = ", ".join(map(str, chosen.hidden))
+    layers = f"hidden layers {', '.join(map(str, chosen.hidden))}"
+    if chosen.filters:
+        layers = f"convolutions {', '.join(map(str, chosen.filters))}, {layers}"
     print(
-        f"{chosen.members} members of hidden layers {hidden}, {chosen.epochs} epochs each at most, in one network"
+        f"{chosen.members} members of {layers}, {chosen.epochs} epochs each at most, in one network"
         if chosen.members > 1
-        else f"hidden layers {hidden}, {chosen.epochs} epochs at most"
+        else f"{layers}, {chosen.epochs} epochs at most"
     )
     assert parts.train.target is not None
     loss = loss_for(replace(chosen, smoothing=0.0), len(classes))  # measured as it is, without smoothed labels

@@ -10,7 +10,7 @@ import numpy as np
 
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
-from reseau.ops.base import BATCH, Op, Shape, show_shape
+from reseau.ops.base import BATCH, Op, Shape, check_forward, show_shape
 from reseau.ops.linear import Matmul
 
 __all__ = [
@@ -283,6 +283,8 @@ def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
             )
     try:
         shape = op.shape(*(p.shape for p in parents))
+        if not (op.host or type(op).__module__.startswith("reseau.")):
+            check_forward(op, [p.shape for p in parents], shape)
     except ShapeError as error:
         who = f"{name!r} ({op.name})" if name else op.name
         raise placed(error, f"build {who}", [f"{p.label} {show_shape(p.shape)}" for p in parents]) from None

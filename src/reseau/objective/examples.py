@@ -56,6 +56,11 @@ def _read_target(
         given = given[..., None]
     elif given.ndim == len(node.shape) + 1 and given.shape[-1] == 1:
         given = given[..., 0]
+    elif given.ndim == len(node.shape) + 1 and given.shape[-1] == scores[-1] and loss.target_dtype == "int32":
+        raise DataError(
+            f"the targets are {given.shape}, and {type(loss).__name__} wants the number of each row's class\n"
+            "  fix: y.argmax(axis=-1), if 1 stands at the class and 0 elsewhere"
+        )
     given = np.asarray(finite(given, "the target", _dtype_of(node, precision)))
     wanted = tuple(value(n, words) if set(words_of(n)) <= words.keys() else n for n in node.shape[1:])
     if given.ndim == len(node.shape) and any(map(differ, given.shape[1:], wanted)):

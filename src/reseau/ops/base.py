@@ -14,7 +14,10 @@ from jax import Array
 from reseau.errors import ShapeError
 from reseau.ops.lengths import BATCH, Dim, Shape, broadcast_length, differ, words_of
 
-__all__ = ["BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "show_shape", "traced_shape", "unbroadcast"]
+__all__ = [
+    "BATCH", "Array", "Dim", "Op", "Proxy", "Shape", "broadcast", "check_forward", "show_shape", "traced_shape",
+    "unbroadcast",
+]  # fmt: skip
 
 
 class Op(ABC):
@@ -158,6 +161,19 @@ def _traced(
     if not isinstance(output, jax.ShapeDtypeStruct):
         raise ShapeError(f"its function returns {type(output).__name__}, not one array\n  fix: return a single array")
     return tuple(output.shape)
+
+
+def check_forward(op: Op, inputs: Sequence[Shape], shape: Shape) -> None:
+    """Refuse an operation whose value has another shape than it says: what reads it would broadcast it in silence."""
+    try:
+        found = traced_shape(op.forward, inputs)
+    except ShapeError:  # it may read whole numbers, or give a length that is computed of the batch
+        return
+    if found != shape:
+        raise ShapeError(
+            f"its forward gives {show_shape(found)}, its shape says {show_shape(shape)}\n"
+            "  fix: make the two agree; a loss gives one number a row, as jnp.sum(..., axis=-1) does"
+        )
 
 
 def broadcast(*shapes: Shape) -> Shape:

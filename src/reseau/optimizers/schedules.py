@@ -206,9 +206,14 @@ class Warmup(Schedule):
 
 def as_schedule(rate: Schedule | float) -> Schedule:
     """The schedule itself, or the number as a constant one."""
+    if callable(rate) and not isinstance(rate, Schedule):
+        raise DataError(
+            f"the learning rate {rate!r} is neither a number nor a schedule\n"
+            "  fix: one of reseau.optimizers, as InverseTime(0.1, 0.01), or a class of yours that derives from Schedule"
+        )
     return rate if isinstance(rate, Schedule) else Constant(rate)
 
 
-def _positive(value: float) -> None:
-    if not 0 < value < float("inf"):
+def _positive(value: "Schedule | float") -> None:
+    if isinstance(value, Schedule) or not 0 < value < float("inf"):
         raise DataError(f"a learning rate, or its number of steps, is {value}\n  fix: positive finite numbers")

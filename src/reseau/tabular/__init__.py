@@ -1,4 +1,4 @@
-"""The default for tables: robust features, RealMLP's network, settings by size, members averaged in one network."""
+"""The default for tables and images: features, networks, settings by size, members averaged in one network."""
 
 from reseau.tabular.search import Trial, Tuned, tune
 from reseau.tabular.table_fit import TableFit, fit_table

@@ -26,6 +26,7 @@ from reseau.layers import (
 from reseau.network import Network
 from reseau.ops import Affine
 from reseau.tabular.features import table_features
+from reseau.tabular.image_network import IMAGE_AXES, image_network
 from reseau.tabular.screening import CHOSEN, screened, shares_explained
 from reseau.tabular.table_settings import TableSettings
 
@@ -45,11 +46,13 @@ ROWS_READ = 1024  # by which first values are chosen
 
 
 def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Network:
-    """From raw rows to scores: one a class, or one number for standardized targets.
+    """From raw rows, or images, to scores: one a class, or one number for standardized targets.
 
     Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD; encodings as in
     Gorishniy, Rubachev and Babenko, *On Embeddings for Numerical Features in Tabular Deep Learning*, 2022.
     """
+    if len(recipe.shape) == IMAGE_AXES:
+        return image_network(recipe, X, settings)
     x, h = table_features(recipe, X, settings)
     h = scale(screened(h, X.shape[1], len(X)), name="front")
     for i, units in enumerate(settings.hidden):

@@ -110,6 +110,10 @@ def tune(
     if not 0 < seconds < float("inf"):
         raise DataError(f"the time to search is {seconds} seconds\n  fix: a positive number")
     check_table(table)
+    if len(table.recipe.shape) != 1:
+        raise DataError(
+            "a search tries networks for rows of a table, and these are images\n  fix: rs.tabular.fit_table(table)"
+        )
     base = settings or settings_of(table, (1 - SHARE_OF_SEARCH) * seconds)
     tasks = [TableTask(table, _changed(base, change), seed) for change in SHAPES]
     left = list(_candidates(base))

@@ -17,6 +17,7 @@ from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
 from reseau.network import Network
 from reseau.tabular.ensemble import joined, member_network, named_apart
+from reseau.tabular.image_network import IMAGE_AXES, settings_of_images
 from reseau.tabular.pace import paced
 from reseau.tabular.table_settings import SECONDS, TableSettings, settings_for
 from reseau.tabular.table_task import TableTask
@@ -72,7 +73,7 @@ def fit_table(
     checkpoint: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> TableFit:
-    """Train the default for tables on all rows of a table; nothing needs to be chosen.
+    """Train the default for tables, or for images, on all rows; nothing needs to be chosen.
 
     Small tables get several members, each trained without another part of the rows, on which its best epoch is
     chosen; they are averaged in one network, which is saved, drawn and exported like any other. One that is no better
@@ -81,9 +82,10 @@ def fit_table(
     decided, see `seconds`.
 
     Args:
-        table: The training rows; their recipe should be that of these rows: `table.fitted()`.
+        table: The training rows; their recipe should be that of these rows: `table.fitted()`. Or images, (rows, height,
+            width, channels), as `rs.data.read_pictures` gives them.
         seconds: The time there is. The settings are chosen for it as if two CPU cores did nothing else, and training
-            ends when it is over. By default they are chosen for at most 30 seconds, and no clock is read.
+            ends when it is over. By default they are chosen for at most 30 seconds, 60 of images, and no clock is read.
         settings: How it is done, in place of what `settings_for` chooses.
         sample_weight: A weight for each row, (n,), in training and in the choice of the best epoch. Rows that weigh 0
             are left out.
@@ -106,7 +108,7 @@ def fit_table(
         counted = np.flatnonzero(sample_weight)
         table, sample_weight = table.rows(counted), np.asarray(sample_weight)[counted]
     check_table(table)
-    chosen = settings or settings_of(table, SECONDS if seconds is None else SHARE_OF_TIME * seconds)
+    chosen = settings or settings_of(table, None if seconds is None else SHARE_OF_TIME * seconds)
     return averaged(TableTask(table, chosen, seed, sample_weight), chosen, seconds, checkpoint, progress, began)
 
 
@@ -227,7 +229,11 @@ def check_table(table: Table) -> None:
         )
 
 
-def settings_of(table: Table, seconds: float) -> TableSettings:
-    """The settings for a table, by the work of the network that it would have."""
+def settings_of(table: Table, seconds: float | None) -> TableSettings:
+    """The settings for a table or images, by the work of the network that they would have."""
+    if len(table.recipe.shape) == IMAGE_AXES:
+        return settings_of_images(table.recipe, table.features, seconds)
     network = member_network(table.recipe, table.features, TableSettings(1, 1, 0.2))
-    return settings_for(len(table), len(table.classes), graph_multiply_adds(network.graph), seconds)
+    return settings_for(
+        len(table), len(table.classes), graph_multiply_adds(network.graph), SECONDS if seconds is None else seconds
+    )

@@ -1,15 +1,17 @@
-"""How large the network for a table is and how it is trained, chosen by the size of the table and the time there is."""
+"""How large the network for a table or images is and how it is trained, by their size and the time there is."""
 
 from dataclasses import dataclass, replace
 
 from reseau.errors import DataError
 
-__all__ = ["TableSettings", "divided", "settings_for"]
+__all__ = ["TableSettings", "divided", "image_settings", "settings_for"]
 
 MULTIPLY_ADDS_A_SECOND = 3e10  # of a training step with all that is around the products, on two CPU cores
 SECONDS_A_STEP = 1e-3
 SECONDS = 30.0  # that the default takes at most, for 20,000 rows
+IMAGE_SECONDS = 60.0  # that it takes at most for images
 EPOCHS = (24, 48, 128)  # the fewest of a plan, those below which no second member is worth its time, and the most
+IMAGE_EPOCHS = 24  # below which no second member is worth its time, for images
 MOST_MEMBERS = 5  # of the first kind
 OTHERS = 3 / 5  # members of the second kind for each of the first, rounded down
 
@@ -34,6 +36,7 @@ class TableSettings:
         fitted_start: Whether first parameters are drawn from the rows.
         alternate: Whether every third member is of another kind, which reads numbers without intervals and cosines and
             has the activation Mish. How much it counts is chosen on the rows held out.
+        filters: Of the convolutions, for images.
 
     Example:
         >>> import reseau as rs
@@ -55,6 +58,7 @@ class TableSettings:
     smoothing: float = 0.1
     fitted_start: bool = True
     alternate: bool = False
+    filters: tuple[int, ...] = ()
 
     @property
     def kinds(self) -> tuple["TableSettings", ...]:
@@ -83,11 +87,9 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
         >>> settings_for(1000, 0, 150_000).members, settings_for(20_000, 0, 150_000, 15).members
         (8, 1)
     """
-    if not 0 < seconds < float("inf"):
-        raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
+    _check_time(seconds)
     batch = 256
-    an_epoch = 3 * rows * work / MULTIPLY_ADDS_A_SECOND + SECONDS_A_STEP * -(-rows // batch)
-    members, epochs = divided(seconds / an_epoch)
+    members, epochs = divided(seconds / _an_epoch(rows, work, batch))
     epochs = max(epochs, EPOCHS[0])
     held_out = 0.2 if rows < 10_000 else 0.1
     rate, dropout = (0.04, 0.15) if classes else (0.2, 0.0)
@@ -95,7 +97,40 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
     return TableSettings(both, epochs, held_out, batch, rate=rate, dropout=dropout, alternate=both > members)
 
 
-def divided(passes: float) -> tuple[int, int]:
-    """Members and the epochs of each, for so many passes over the rows altogether."""
-    members = int(min(max(passes // EPOCHS[1], 1), MOST_MEMBERS))
+def image_settings(rows: int, filters: tuple[int, ...], work: int, seconds: float | None = None) -> TableSettings:
+    """The settings for so many images; no fewer epochs than one, however long it takes.
+
+    Args:
+        rows: Images to train on.
+        filters: Of the convolutions.
+        work: Multiply-adds of the network for one image.
+        seconds: How long training may take; `IMAGE_SECONDS` unless given.
+
+    Example:
+        >>> image_settings(1000, (32, 64), 5_000_000).members, image_settings(54_000, (16, 32), 1_500_000).epochs
+        (4, 7)
+    """
+    seconds = IMAGE_SECONDS if seconds is None else seconds
+    _check_time(seconds)
+    batch, held_out = (64, 0.2) if rows < 10_000 else (128, 0.1)
+    members, epochs = divided(seconds / _an_epoch(rows, work, batch), IMAGE_EPOCHS)
+    return TableSettings(
+        *(members, max(epochs, 1), held_out, batch, (256,)),
+        dropout=0.3, rate=0.004, decay=0.01, smoothing=0.03, fitted_start=False, filters=filters,
+    )  # fmt: skip
+
+
+def _an_epoch(rows: int, work: int, batch: int) -> float:
+    """The nominal seconds of a pass over the rows."""
+    return 3 * rows * work / MULTIPLY_ADDS_A_SECOND + SECONDS_A_STEP * -(-rows // batch)
+
+
+def _check_time(seconds: float) -> None:
+    if not 0 < seconds < float("inf"):
+        raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
+
+
+def divided(passes: float, enough: int = EPOCHS[1]) -> tuple[int, int]:
+    """Members and the epochs of each, for so many passes over the rows altogether; `enough` for one before a second."""
+    members = int(min(max(passes // enough, 1), MOST_MEMBERS))
     return members, int(min(passes / members, EPOCHS[2]))

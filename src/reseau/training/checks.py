@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -10,10 +11,12 @@ from jax import Array
 from reseau.batches import Batches
 from reseau.data.table.table import Table
 from reseau.errors import DataError
+from reseau.graph.content import content_of
 from reseau.graph.values import check_params
 from reseau.objective import Objective
+from reseau.optimizers import Optimizer
 
-__all__ = ["check_batches", "check_seed", "pair", "start_of", "total_steps"]
+__all__ = ["check_batches", "check_optimizer", "check_plan", "check_seed", "pair", "start_of", "total_steps"]
 
 
 def pair(given: Any, what: str) -> tuple[Any, Any]:
@@ -29,6 +32,55 @@ def check_batches(batches: Any) -> None:
     """Refuse what is no sampler."""
     if not isinstance(batches, Batches):
         raise DataError(f"batches={batches!r} is no sampler\n  fix: batches=rs.batches.Shuffled(32)")
+
+
+def check_plan(indices: np.ndarray, weights: np.ndarray, rows: int, shape: tuple[int, int]) -> None:
+    """Refuse batches of an epoch, from a sampler of a person's own, in another shape or of absent rows."""
+    if np.shape(indices) != shape or np.shape(weights) != shape:
+        raise DataError(
+            f"the batches of an epoch have the shapes {np.shape(indices)} and {np.shape(weights)}, and their sampler's "
+            f"steps and size say {shape}\n  fix: make the three agree"
+        )
+    if np.min(indices) < 0 or np.max(indices) >= rows:
+        place = np.unravel_index(np.argmax((indices < 0) | (indices >= rows)), shape)
+        raise DataError(
+            f"step {place[0]} of an epoch takes row {indices[place]}, and there are {rows}\n"
+            f"  fix: numbers from 0 to {rows - 1}, and the weight 0 where a place is not filled"
+        )
+
+
+def check_optimizer(optimizer: Optimizer, params: Mapping[str, Array]) -> None:
+    """Refuse an optimizer, or a schedule, of a person's own whose step is none: before it is compiled, and in words."""
+    if content_of(optimizer) is not None:
+        return
+    given = dict(params)
+    try:
+        state = jax.eval_shape(optimizer.init, given)
+        after = jax.eval_shape(optimizer.update, given, given, state, jax.ShapeDtypeStruct((), np.int32))
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise DataError(
+            f"the step of {optimizer!r} cannot be compiled: {said}\n"
+            "  fix: pure functions of jax.numpy, with jnp.where(t < 5, a, b) in the place of if"
+        ) from error
+    before = jax.eval_shape(lambda tree: tree, (given, state))
+    if _form(after) != _form(before):
+        raise DataError(
+            f"a step of {optimizer!r} turns {_shown(before)} into {_shown(after)}\n"
+            "  fix: update returns the parameters and the state, in the shapes and types in which it gets them"
+        )
+
+
+def _form(tree: Any) -> tuple[Any, list[Any]]:
+    """What a compiled loop keeps of a tree of arrays."""
+    leaves, form = jax.tree.flatten(tree)
+    return form, [(leaf.shape, leaf.dtype) for leaf in leaves]
+
+
+def _shown(tree: Any) -> str:
+    """A tree of arrays in words."""
+    said = str(jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree)).replace("'", "")
+    return said if len(said) < 300 else f"{said[:300]}..."
 
 
 def check_seed(seed: Any) -> None:

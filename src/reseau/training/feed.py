@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from reseau.batches import Batches
+from reseau.graph.content import content_of
 from reseau.objective.examples import Examples
+from reseau.training.checks import check_plan
 from reseau.training.program import EPOCHS_IN_TURN, Plan
 
 __all__ = ["Feed", "Resident", "aligned"]
@@ -88,6 +90,7 @@ class Resident(Feed):
         self.held, self.batches, self.seed, self.dtype = examples, batches, seed, dtype
         self.in_epoch, padded = batches.steps(len(examples)), examples.inputs[0].shape[0]
         self.places, self.most_in_epoch = batches.size(padded), batches.steps(padded)
+        self.foreign = content_of(batches) is None
         self.epoch_plan: tuple[int, Plan] | None = None
 
     def capacity(self, most: int, total: int, max_epochs: int | None) -> tuple[int, int]:
@@ -123,6 +126,8 @@ class Resident(Feed):
         epoch = 0 if self.batches.every_epoch_alike else epoch
         if self.epoch_plan is None or self.epoch_plan[0] != epoch:
             indices, weights = self.batches.epoch(len(self.held), self.seed, epoch)
+            if self.foreign:
+                check_plan(indices, weights, len(self.held), (self.in_epoch, self.batches.size(len(self.held))))
             filled = (weights > 0).sum(axis=1)
             plan = Plan(indices, weights * self.held.weights[indices], filled / max(filled.sum(), 1))
             self.epoch_plan = (epoch, plan)

@@ -29,7 +29,7 @@ from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
 from reseau.training.agreement import agree_on_start, compare
 from reseau.training.checkpoints import Save, checkpoints_in, shards_of
-from reseau.training.checks import check_batches, check_seed, pair, start_of, total_steps
+from reseau.training.checks import check_batches, check_optimizer, check_seed, pair, start_of, total_steps
 from reseau.training.compute import Compute
 from reseau.training.feed import Feed, Resident
 from reseau.training.fingerprint import fingerprint_of
@@ -161,7 +161,9 @@ def train(
     start = start_of(objective, params, seed)
     feed = feed_of(objective, data, sample_weight, batches, seed, precision_of(start))
     total = total_steps(epochs, steps, feed.in_epoch)
-    return TrainingRun(objective, feed, as_optimizer(optimizer), start, seed).records(total, 1 if each_epoch else None)
+    optimizer = as_optimizer(optimizer)
+    check_optimizer(optimizer, {name: start[name] for name in objective.network.graph.parameters})
+    return TrainingRun(objective, feed, optimizer, start, seed).records(total, 1 if each_epoch else None)
 
 
 def fit(
@@ -266,6 +268,7 @@ def fit(
             compute = replace(compute, shards=begun_in)
         cut, exact = cut_of(compute, team), compute.exact
         start = start_of(objective, params, seed)
+        check_optimizer(optimizer, {name: start[name] for name in objective.network.graph.parameters})
         precision = precision_of(start)
         asked, objective = objective, computing_in(objective, compute.products, precision)
         feed = feed_of(objective, data, sample_weight, batches, seed, precision, cut)
