@@ -119,6 +119,24 @@ def test_absurd_values_are_clipped_and_counted(reseau):
         assert float(a["probability of yes"]) == pytest.approx(float(b["probability of yes"]), abs=1e-3)
 
 
+@pytest.mark.usefixtures("run")
+def test_cells_that_cannot_be_read_are_named_and_are_blanks(reseau):
+    frame = orders(30, 1)
+    frame.loc[[2, 4], "size"] = np.nan
+    frame.to_csv("blank.csv", index=False)
+    frame["size"] = frame["size"].astype(object)
+    frame.loc[[2, 4], "size"] = "unknown"
+    frame.to_csv("strange.csv", index=False)
+    for command in ("predict", "evaluate"):
+        blank, strange = (reseau(command, "run", name) for name in ("blank.csv", "strange.csv"))
+        assert strange.out.replace("strange", "blank") == blank.out
+        said = "warning: column 'size': 'unknown' in line 4 and 1 other cell cannot be read: blank\n"
+        assert strange.err.replace(said, "") == blank.err != strange.err
+    frame["size"] = frame["size"].map(lambda x: f"{x}".replace(".", ","))
+    frame.to_csv("other.csv", index=False)
+    assert "is not a number" in reseau("predict", "run", "other.csv").err
+
+
 def test_blanks_that_the_network_does_not_know(reseau):
     frame = pd.DataFrame({"id": range(40), "a": np.arange(40.0), "y": np.arange(40) % 2})
     frame.to_csv("t.csv", index=False)

@@ -67,6 +67,14 @@ def test_the_frames_of_polars_are_those_of_pandas(fitted):
     np.testing.assert_array_equal(model.predict_proba(pl.from_pandas(NEW)), fitted.predict_proba(NEW))
 
 
+def test_texts_among_numbers_are_told_and_are_blanks(fitted):
+    with pytest.warns(UserWarning, match="column 'paid': 'unknown' in row 3 cannot be read: blank"):
+        found = fitted.predict(NEW.assign(paid=[*NEW.paid[:2], "unknown", *NEW.paid[3:]]))
+    np.testing.assert_array_equal(found, fitted.predict(NEW.assign(paid=[*NEW.paid[:2], None, *NEW.paid[3:]])))
+    with pytest.raises(DataError, match="'.*' is not a number in the notation of the training rows"):
+        fitted.predict(NEW.assign(paid=[f"{x:.2f}".replace(".", ",") for x in range(len(NEW))]))
+
+
 def test_blanks_and_texts_that_were_never_seen_are_predicted(fitted):
     strange = NEW.assign(city=NEW.city.astype(object), age=NEW.age.astype(float))
     strange.loc[:5, ["age", "city", "paid"]] = [np.nan, "Berlin", None]

@@ -136,7 +136,7 @@ def read_raw_rows(estimator: Any, recipe: Recipe, X: Any) -> np.ndarray:
     if sheet is not None and {*recipe.sources} <= {*sheet.names}:
         table = read_rows(sheet, recipe, target=False)
         for unread in table.unread:
-            warnings.warn(f"{WHAT}: {unread}", stacklevel=6)
+            warnings.warn(f"{WHAT}: {unread}", stacklevel=4)
         return table.features
     read = next((c for c in recipe.columns if c.kind != "number" or c.written), None)
     if read is not None:
