@@ -141,6 +141,14 @@ def test_new_rows_are_read_in_the_notation_of_the_training_rows(read, tmp_path):
     assert "line 2: '1234.5' is not a number in the notation" in refused(data.read_rows, sheet, recipe, target=False)
 
 
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("other", ["0.5", "0,5"])
+def test_a_mark_before_a_power_of_ten_is_the_decimal_one(read, mark, other):
+    cells = [f"{x:.3e}" for x in VALUES]
+    found = read([cell.replace(".", mark) for cell in cells], other=other).features[:, 0]
+    np.testing.assert_array_equal(found, pd.to_numeric(pd.Series(cells)))
+
+
 NEW = {
     "a": (["1.5", "", "2.25"] * 8, ["92,5", "7,25"], "column 'a', line 2: '92,5' is not a number"),
     "when": (["2023-03-04", "", "2023-05-06"] * 8, ["03/04/2023", "13/04/2023"], "'03/04/2023' is not a date"),

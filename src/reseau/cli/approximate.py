@@ -148,7 +148,8 @@ def _picture(found: "Approximation", arguments: Approximate) -> bytes:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     found.plot(above)
     subject = Path(arguments.csv).name if arguments.csv else arguments.expression
-    above.set(title=f"{subject}: {found.pieces} pieces within {arguments.tolerance:g}", xlabel="")
+    above.set_title(f"{subject}: {found.pieces} pieces within {arguments.tolerance:g}", parse_math=False)
+    above.set_xlabel("")
     x, y = found.chords.x, found.chords.y
     if not arguments.csv:  # of a function the largest errors are at the knots too
         x = np.union1d(x, np.array([float(t) for t in found.pwl.breaks]))

@@ -1,6 +1,7 @@
 """The pictures of a report, in one calm style; matplotlib draws them, and where it is missing there are none."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,9 @@ def _bytes(figure: Any, kind: str) -> bytes:
     from matplotlib import rc_context
 
     out = io.BytesIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "reseau"}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "reseau"}), warnings.catch_warnings():
+        if kind == "svg":  # whoever looks at it has the letters
+            warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(out, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
     return out.getvalue()
 
@@ -85,7 +88,9 @@ def draw_runs(histories: Mapping[str, Mapping[str, Sequence[float]]], kind: str)
     figure, (axes,) = _figure(6.4, 4.2)
     for name, history in histories.items():
         column = "validation_loss" if "validation_loss" in history else "loss"
-        axes.plot(history.get("epoch", ()), history.get(column, ()), label=f"{name} ({column.replace('_', ' ')})")
+        axes.plot(
+            history.get("epoch", ()), history.get(column, ()), label=f"{_literal(name)} ({column.replace('_', ' ')})"
+        )
     axes.set_xlabel("epoch")
     axes.set_yscale("log")
     axes.set_title("loss")
@@ -107,11 +112,11 @@ def draw_numbers(target: np.ndarray, predicted: np.ndarray, name: str) -> bytes:
     ends = [float(min(true.min(), said.min())), float(max(true.max(), said.max()))]
     left.plot(ends, ends, color=GRAY, linewidth=1, label="predicted = true")
     left.legend(frameon=False, loc="upper left")
-    left.set_xlabel(f"true {name}")
-    left.set_ylabel(f"predicted {name}")
+    left.set_xlabel(f"true {_short(name)}")
+    left.set_ylabel(f"predicted {_short(name)}")
     right.scatter(said, said - true, **style)
     right.axhline(0, color=GRAY, linewidth=1)
-    right.set_xlabel(f"predicted {name}")
+    right.set_xlabel(f"predicted {_short(name)}")
     right.set_ylabel("error (predicted - true)")
     for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
         axis.set_major_locator(MaxNLocator(5))
@@ -171,5 +176,9 @@ def draw_importance(found: Sequence[Importance], unit: str) -> bytes:
 
 
 def _short(name: str) -> str:
-    text = name.replace("$", r"\$")
-    return text if len(text) <= 24 else f"{text[:15]}…{text[-8:]}"
+    return _literal(name if len(name) <= 24 else f"{name[:15]}…{name[-8:]}")
+
+
+def _literal(text: str) -> str:
+    """The text as it stands, where matplotlib would take what is between two dollars for mathematics."""
+    return text.replace("$", r"\$")

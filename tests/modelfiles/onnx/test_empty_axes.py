@@ -94,3 +94,20 @@ def test_a_length_that_may_be_0_is_compared_with_1(kind: str, nodes: list[onnx.N
         opset=17,
     )
     check_both_ways(tmp_path, m, *({"x": np.arange(n, dtype=np.float32)} for n in (0, 1, 2, 7)))
+
+
+def test_a_computed_length_of_0_is_no_entries_in_a_written_file(tmp_path: Path) -> None:
+    """A 0 in a Reshape of the file means "as it was" unless it says otherwise."""
+    nodes = [
+        node("Shape", ["x"], ["lengths"]),
+        node("Gather", ["lengths", "one"], ["n"], axis=0),
+        node("Min", ["n", "three"], ["few"]),
+        node("Max", ["few", "one"], ["rows"]),
+        node("Concat", ["rows", "minus"], ["to"], axis=0),
+        node("Reshape", ["x", "to"], ["y"]),
+    ]
+    read = {name for n in nodes for name in n.input}
+    stored = {k: v for k, v in STORED.items() if k in read}
+    m = model(nodes, {"x": (REAL, ["a", "b"])}, {"y": (REAL, None)}, stored, opset=17)
+    feeds = [np.ones(shape, np.float32) for shape in ((0, 3), (3, 0), (1, 1), (3, 4))]
+    check_both_ways(tmp_path, m, *({"x": x} for x in feeds))

@@ -233,6 +233,13 @@ def test_a_file_for_one_row_serves_each_row_of_a_batch(nodes, shape, arrays, tmp
     assert rs.onnx.read(path, batch=False)[0].graph.inputs[0].shape == (1, *shape)
 
 
+def test_a_first_1_is_as_it_is_written_where_the_first_axis_is_named_but_not_called_the_batch(tmp_path) -> None:
+    nodes = [node("Reshape", ["x", "to"], ["y"])]
+    path = made(tmp_path / "a.onnx", nodes, [value("x", FLOAT, ["a", "b"])], ["y"], to=np.array([1, -1]))
+    for shape in ((1, 1), (2, 5), (0, 3)):
+        agree(path, {"x": draw(*shape)}, tmp_path / "back.onnx")
+
+
 def test_lengths_are_given_by_the_names_of_the_file(tmp_path) -> None:
     path = made(tmp_path / "a.onnx", [node("Relu", ["x"], ["y"])], [value("x", FLOAT, ["b", "seq len"])], ["y"])
     net, _ = rs.load(path, lengths={"seq len": 5}, batch=True)

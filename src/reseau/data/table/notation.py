@@ -90,6 +90,8 @@ def read_number(cell: str, notation: str) -> float:
     digits = DIGITS[notation].fullmatch(found["digits"])
     if digits is None or not (digits["whole"] or digits["part"]):
         return nan
+    if found["power"] and NOT_DIGITS.search(digits["whole"]):  # before a power of ten nobody sets thousands apart
+        return nan
     sign = found["sign"] or found["inner"]
     if found["behind"] and (sign or found["open"] or not digits["part"]):  # `12-` is a grade or a range
         return nan

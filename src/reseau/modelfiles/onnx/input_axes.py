@@ -60,7 +60,8 @@ def readings(
             said = bool(batch) or (SAYS_BATCH.fullmatch(leader) is not None and not apart)
             as_written = _reading(dims, given, frozenset(members), said)
             yield as_written
-            yield replace(as_written, one=True)
+            if said:
+                yield replace(as_written, one=True)
     elif batch is not False and (lone := frozenset(n for n, d in first.items() if d == 1)):
         yield replace(_reading(dims, given, lone, bool(batch)), one=True)
     yield _reading(dims, given, frozenset(), False)

@@ -14,7 +14,20 @@ from reseau.modelfiles.onnx.rules.ranges import counted
 from reseau.modelfiles.onnx.written_lengths import write_lengths
 from reseau.ops.activations import Pointwise
 from reseau.ops.base import BATCH, Op, broadcast, show_shape
-from reseau.ops.lengths import Dim, Shape, ceil_divide, differ, divide, larger, minus, plus, smaller, times, words_of
+from reseau.ops.lengths import (
+    Dim,
+    Shape,
+    below,
+    ceil_divide,
+    differ,
+    divide,
+    larger,
+    minus,
+    plus,
+    smaller,
+    times,
+    words_of,
+)
 from reseau.ops.lengths import size as lengths_size
 
 __all__ = ["READ", "WRITE", "all_axes", "cut"]
@@ -238,6 +251,9 @@ def write_reshape(op: ops.ReshapeTo, node: Node, w: Emitter) -> Value:
         return own(w, node, "Unsqueeze", w.plain(x), w.axes_of(axes))
     else:
         lengths = write_lengths(w, op.lengths, op.places, node)
+        if any(below(n, 1) is not False and x.shape[i : i + 1] != (n,) for i, n in enumerate(op.lengths)):
+            w.require(14)  # the first in which a 0 need not mean "as it was"
+            return own(w, node, "Reshape", w.plain(x), lengths, allowzero=1)
     return own(w, node, "Reshape", w.plain(x), lengths)
 
 
