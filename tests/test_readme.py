@@ -8,10 +8,14 @@ from importlib import import_module
 from pathlib import Path
 
 import jax
+import numpy as np
+import onnxruntime
 import pytest
 
 import reseau
 from reseau import ops
+from reseau.tabular import TableSettings, table_fit
+from tools.pages import typed
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
@@ -31,6 +35,23 @@ def test_the_tour_runs(tmp_path, monkeypatch, capsys):
     assert "d(line[0,0]) = (1 × 1) = 1" in shown  # of a neuron that is alive
     assert not re.search(r"(?<![\d.e])-0(?![\d.])", shown)
     assert space["result"].history["loss"][-1] < 0.4
+
+
+def test_from_an_empty_folder_a_table_becomes_a_report_a_certificate_and_an_onnx_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick = TableSettings(members=2, epochs=16, held_out=0.2, batch=64, hidden=(16,))
+    monkeypatch.setattr(table_fit, "settings_for", lambda rows, classes, work, seconds: quick)
+    (block,) = re.findall(r"From an empty folder.*?```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    said = typed(block)
+    assert "455 of 569 of these rows were trained on; they are left out" in said
+    bound = float(re.search(r"the error rate is at most ([\d.]+) \[hold-out\]", said)[1])
+    assert "<table" in (tmp_path / "tumors-run" / "report.html").read_text(encoding="utf-8")
+    rows = np.loadtxt("tumors.csv", np.float32, delimiter=",", skiprows=1)
+    session = onnxruntime.InferenceSession("tumors.onnx")
+    columns = (tmp_path / "tumors.csv").read_text().splitlines()[0].split(",")[:-1]
+    given = {i.name: rows[:, [columns.index(i.name)]] for i in session.get_inputs()}
+    (scores,) = session.run(None, given)
+    assert (scores.argmax(1) != rows[:, -1]).mean() < bound
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import re
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score
 
 from reseau.cli import cross_validate as module
+from reseau.cli.report import spread_over
 from reseau.data.splits import folds
 from tools.refusals import refused
 
@@ -102,3 +104,9 @@ def test_a_test_part_that_is_asked_for_stays_apart(reseau, table):
     assert (
         "180 rows cannot" in reseau("train", "t.csv", "--target", "y", "--cv", "999", "--test", "0.1", "--out", "o").err
     )
+
+
+def test_folds_that_are_equal_have_no_spread_and_others_that_of_their_sample():
+    found = spread_over([{"same": 0.35, "other": value} for value in (0.1, 0.4, 0.6)])
+    assert found["same"] == (pytest.approx(0.35), 0.0)
+    assert found["other"] == pytest.approx((statistics.mean([0.1, 0.4, 0.6]), statistics.stdev([0.1, 0.4, 0.6])))

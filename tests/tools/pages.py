@@ -1,6 +1,7 @@
 """The pages of `docs/`: run as `docs/figures.py` runs them, and compared with what they print."""
 
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -16,7 +17,17 @@ from matplotlib.image import imread
 from reseau.cli import main
 from reseau.extras import EXTRAS
 
-__all__ = ["DOCS", "figures", "french", "hide_extras", "notebooks", "printed", "same_but_for_rounding", "same_picture"]
+__all__ = [
+    "DOCS",
+    "figures",
+    "french",
+    "hide_extras",
+    "notebooks",
+    "printed",
+    "same_but_for_rounding",
+    "same_picture",
+    "typed",
+]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]\d+)?")
@@ -40,14 +51,19 @@ def hide_extras(text, monkeypatch):
 def printed(text, name):
     """What each block of a page prints; the command `reseau` runs in this process, which has imported what it needs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "shell", lambda code: "".join(map(_line, code.splitlines())))
+        patch.setattr(figures, "shell", typed)
         return figures.run(text, name)
+
+
+def typed(code):
+    """What the lines of a shell's block print, `reseau` run in this process."""
+    return "".join(map(_line, code.splitlines()))
 
 
 def _line(line):
     """What a line of a shell's block prints."""
     command, _, rest = line.partition(" | ")
-    program, *words = shlex.split(command)
+    program, *words = shlex.split(command, comments=True)
     if program != "reseau":
         return _bash(line)
     out = io.StringIO()
@@ -58,7 +74,9 @@ def _line(line):
 
 def _bash(code, read=""):
     command = ["bash", "-e", "-o", "pipefail", "-c", code]
-    return subprocess.run(command, input=read, stdout=subprocess.PIPE, check=True, text=True).stdout
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(command, env=environment, input=read, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def same_but_for_rounding(again, text, within=0.0):

@@ -267,7 +267,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     )
     network = command.add_argument_group(
         "network",
-        "a table in memory needs none of these and of the next: where none is given, all is chosen by its rows",
+        "a table or images in memory need none of these and of the next: where none is given, all is chosen by them",
     )
     network.add_argument(
         "--from",

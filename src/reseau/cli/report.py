@@ -243,7 +243,7 @@ def spread_over(folds: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, 
     """Mean and standard deviation of each measure that all folds have."""
     names = [name for name in folds[0] if all(name in fold for fold in folds)]
     columns = {name: np.array([fold[name] for fold in folds]) for name in names}
-    return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in columns.items()}
+    return {name: (float(v.mean()), float(v.std(ddof=1)) if np.ptp(v) else 0.0) for name, v in columns.items()}
 
 
 def _history(history: Mapping[str, np.ndarray]) -> Iterable[Block]:
