@@ -71,7 +71,7 @@ def test_texts_among_numbers_are_told_and_are_blanks(fitted):
     with pytest.warns(UserWarning, match="column 'paid': 'unknown' in row 3 cannot be read: blank"):
         found = fitted.predict(NEW.assign(paid=[*NEW.paid[:2], "unknown", *NEW.paid[3:]]))
     np.testing.assert_array_equal(found, fitted.predict(NEW.assign(paid=[*NEW.paid[:2], None, *NEW.paid[3:]])))
-    with pytest.raises(DataError, match="'.*' is not a number in the notation of the training rows"):
+    with pytest.raises(DataError, match=r"'.*' is not a number in the notation of the training rows"):
         fitted.predict(NEW.assign(paid=[f"{x:.2f}".replace(".", ",") for x in range(len(NEW))]))
 
 
