@@ -6,6 +6,9 @@ import numpy as np
 import pandas
 import pytest
 from scipy import sparse
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import reseau as rs
 from reseau import NetworkClassifier, NetworkRegressor, fit_many
@@ -35,6 +38,7 @@ UNLABELED = pandas.Series(np.where(SIDES, "yes", "no"), dtype=object).mask(np.ar
 DAYS = np.array("2020-01-01", "M8[D]") + np.arange(48)
 PEOPLE = pandas.DataFrame({"town": np.where(np.arange(48) % 3, "Lyon", "Nice"), "pay": X[:, 0]})
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+STEPS = {"networkclassifier__alpha": [0.0, 1.0]}
 KNOWN = {"np": np, "rs": rs, "X": X, "y": SIDES}
 
 
@@ -248,6 +252,18 @@ CASES = {
         lambda: regress(sample_weight=np.r_[1.0, np.zeros(47)], early_stopping=True),
         "a larger (validation_fraction)",
         lambda name: regress(sample_weight=np.r_[np.ones(24), np.zeros(24)], early_stopping=True, **{name: 0.5}),
+    ),
+    "many of what is no network": Cure(
+        lambda: fit_many(make_pipeline(StandardScaler(), NetworkClassifier(**QUICK)), STEPS, X, SIDES, progress=False),
+        r"NetworkClassifier or NetworkRegressor; of anything else (GridSearchCV\(estimator, settings, cv=5\))",
+        lambda text: eval(
+            text,
+            {
+                "GridSearchCV": GridSearchCV,
+                "estimator": make_pipeline(StandardScaler(), NetworkClassifier(**QUICK)),
+                "settings": STEPS,
+            },
+        ).fit(X, SIDES),
     ),
     "nothing to try": Cure(
         lambda: fit_many(NetworkClassifier(**QUICK), [], X, SIDES, progress=False),

@@ -18,7 +18,7 @@ from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing, indexable
 
 from reseau.errors import DataError, ReseauError
-from reseau.estimators.settings import RULES, check_settings
+from reseau.estimators.settings import RULES, Settings, check_settings
 from reseau.training.progress import progress_of
 
 __all__ = ["Sweep", "fit_many"]
@@ -107,6 +107,11 @@ def fit_many(
         >>> sweep.scores.shape, sweep.best["learning_rate_init"]
         ((4, 5), 0.01)
     """
+    if not isinstance(estimator, Settings):
+        raise DataError(
+            f"fit_many: {type(estimator).__name__} is no estimator of this library\n"
+            "  fix: NetworkClassifier or NetworkRegressor; of anything else GridSearchCV(estimator, settings, cv=5)"
+        )
     tried = [dict(s) for s in ParameterGrid(settings)]
     if not tried:
         raise DataError("fit_many: the grid holds no setting\n  fix: {'alpha': [1e-4, 1e-3]}")
