@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ import reseau as rs
 from reseau.errors import CycleError, GraphError, ShapeError
 from reseau.graph import Graph, Node, apply_op, constant, input, order, order_by_name, parameter
 from reseau.initializers import zeros
-from reseau.ops import Relu
+from reseau.ops import Op, Relu
 from reseau.ops.base import BATCH
 
 
@@ -122,6 +123,19 @@ def test_a_node_is_not_an_array():
         list(x)
     with pytest.raises(TypeError):
         len(x)
+
+
+def test_a_shape_of_ones_own_may_be_a_list():
+    class Doubled(Op):
+        def shape(self, x):
+            return [x[0], np.int64(2 * x[1])]
+
+        def forward(self, x):
+            return jnp.concatenate([x, x], axis=1)
+
+    x = input("x", (3,))
+    given = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(rs.Network(x, apply_op(Doubled(), x))({}, given), np.hstack([given, given]))
 
 
 def test_nodes_are_immutable():

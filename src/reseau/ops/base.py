@@ -169,7 +169,7 @@ def check_forward(op: Op, inputs: Sequence[Shape], shape: Shape) -> None:
         found = traced_shape(op.forward, inputs)
     except ShapeError:  # it may read whole numbers, or give a length that is computed of the batch
         return
-    if found != shape:
+    if found != tuple(shape):
         raise ShapeError(
             f"its forward gives {show_shape(found)}, its shape says {show_shape(shape)}\n"
             "  fix: make the two agree; a loss gives one number a row, as jnp.sum(..., axis=-1) does"
