@@ -25,9 +25,10 @@ class Scale(rs.optimizers.Optimizer):
     """Steps of 0.1, whose parameters and state are made by a function of the new ones."""
 
     made: Callable
+    first: Callable = np.float32
 
     def init(self, params):
-        return jnp.zeros(())
+        return [self.first(), {name: np.zeros_like(p) for name, p in params.items()}]
 
     def update(self, params, grads, state, t):
         return self.made({name: p - 0.1 * grads[name] for name, p in params.items()}, state, t)
@@ -160,7 +161,12 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         "a step without its state": Cure(
             lambda: fit(optimizer=Scale(lambda params, state, t: params)),
             "update returns the parameters and the state, in the shapes and types in which it gets them",
-            lambda: fit(optimizer=Scale(lambda params, state, t: (params, state))),
+            lambda: [fit(optimizer=Scale(lambda *given, kind=kind: kind(given[:2]))) for kind in (tuple, list)],
+        ),
+        "a state of bare numbers": Cure(
+            lambda: fit(optimizer=Scale(lambda params, state, t: (params, state), int)),
+            r"(np\.asarray\(0\))",
+            lambda text: fit(optimizer=Scale(lambda params, state, t: (params, state), lambda: eval(text))),
         ),
         "batches of another shape": Cure(
             lambda: fit(batches=Rows((0, 1, 2), 4)),

@@ -54,9 +54,14 @@ def check_optimizer(optimizer: Optimizer, params: Mapping[str, Array]) -> None:
     if content_of(optimizer) is not None:
         return
     given = dict(params)
+    state = optimizer.init(given)
+    if loose := [leaf for leaf in jax.tree.leaves(state) if not hasattr(leaf, "dtype")]:
+        raise DataError(
+            f"the state of {optimizer!r} holds {loose[0]!r}, which is no array\n  fix: np.asarray({loose[0]!r})"
+        )
     try:
-        state = jax.eval_shape(optimizer.init, given)
         after = jax.eval_shape(optimizer.update, given, given, state, jax.ShapeDtypeStruct((), np.int32))
+        after = tuple(after) if isinstance(after, list) else after  # a pair in a list is a pair
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise DataError(
