@@ -214,6 +214,19 @@ def test_a_disk_that_is_full_of_what_is_printed_is_no_traceback(reseau):
     assert reseau("predict", "run", "t.csv", "--out", "p.csv").status == 0
 
 
+def test_what_is_read_is_not_written_over(reseau, tree):
+    assert reseau("train", "t.csv", "--target", "y", "--epochs", "1", "--out", "run", "--quiet").status == 0
+    Path("errors.csv").write_text("wrong\n0\n1\n")
+    Path("other-name.csv").symlink_to("t.csv")
+    for words in (
+        ("predict", "run", "t.csv", "--out", "t.csv"),
+        ("predict", "run", "t.csv", "--out", "other-name.csv"),
+        ("monitor", "errors.csv", "--promised", "0.1", "--out", "./errors.csv"),
+    ):
+        refused(reseau, tree, words, f"{words[-1]} is the data that is read, and would be lost")
+        assert reseau(*words[:-1], "new.csv").status == 0
+
+
 def test_links_and_folders_that_lead_nowhere(reseau, tree, monkeypatch):
     Path("round.csv").symlink_to("round.csv")
     refused(reseau, tree, ["train", "round.csv", "--target", "y"], "round.csv: there is no such file or folder")

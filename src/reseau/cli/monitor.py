@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from reseau.cli import options
+from reseau.cli.run_folder import check_not_read
 from reseau.errors import DataError
 
 __all__ = ["monitor"]
@@ -13,6 +14,7 @@ __all__ = ["monitor"]
 
 def monitor(arguments: options.Monitor) -> int:
     """Write for each row how many errors there were, the evidence against the promise, and whether it is broken."""
+    check_not_read(arguments.out, arguments.data)
     path = Path(arguments.data)
     try:
         text = path.read_text(encoding="utf-8")

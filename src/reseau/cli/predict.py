@@ -12,7 +12,7 @@ import numpy as np
 from reseau.cli.folders import names_of_pictures
 from reseau.cli.loading import load, load_rows, name_of
 from reseau.cli.options import Predict
-from reseau.cli.run_folder import find_model
+from reseau.cli.run_folder import check_not_read, find_model
 from reseau.data import Sheet, Table
 from reseau.data.table.columns import spelled
 from reseau.errors import DataError
@@ -27,6 +27,7 @@ __all__ = ["predict"]
 def predict(arguments: Predict) -> int:
     """Write one prediction a row, with the columns that name it, and the probability of each class if there are any."""
     name_of(arguments)
+    check_not_read(arguments.out, arguments.data)
     path = find_model(arguments.run)
     from reseau.cli.model import read_model
     from reseau.compile_cache import use_compile_cache

@@ -10,7 +10,10 @@ from pathlib import Path
 from reseau.disk import WRITTEN, absent, refusals, replace_folder
 from reseau.errors import DataError
 
-__all__ = ["FACTS", "FILES", "HISTORY", "MODEL", "OUTPUTS", "ROWS", "check_place", "find_model", "new_folder"]
+__all__ = [
+    "FACTS", "FILES", "HISTORY", "MODEL", "OUTPUTS", "ROWS",
+    "check_not_read", "check_place", "find_model", "new_folder",
+]  # fmt: skip
 
 MODEL = "model.safetensors"
 ROWS = "training-rows.safetensors"
@@ -72,3 +75,9 @@ def check_place(path: Path, *, force: bool) -> None:
         raise DataError(
             f"the folder {path} holds an earlier run\n  fix: --force replaces it, or --out with another name"
         )
+
+
+def check_not_read(out: str | None, data: str | None) -> None:
+    """Refuse to write over the file that is read, by whatever name."""
+    if out and data and Path(out).is_file() and Path(data).exists() and Path(out).samefile(data):
+        raise DataError(f"{out} is the data that is read, and would be lost\n  fix: --out with another name")
