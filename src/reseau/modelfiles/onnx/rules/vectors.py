@@ -140,7 +140,7 @@ def coupled(first: np.ndarray, pairs: list[tuple[int, int]], classes: int) -> np
                 p[t] += (p @ residual - residual[t]) / one[t, t]
                 p /= p.sum()
         found.append(p)
-    return np.array(found)
+    return np.array(found).reshape(len(first), classes)
 
 
 READ: Mapping[str, Rule] = {"ai.onnx.ml/SVMClassifier": classifier, "ai.onnx.ml/SVMRegressor": regressor}
