@@ -6,10 +6,10 @@ import pytest
 import reseau as rs
 from tools.browsers import CHROMIUM, FLAGS
 
-pytestmark = pytest.mark.slow
-
-if CHROMIUM is None:
-    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
+]
 
 VS_CODE = """<style>
 :root {{ --vscode-editor-background: {paper}; --vscode-editor-foreground: {ink}; --vscode-foreground: {ink};
