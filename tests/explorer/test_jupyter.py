@@ -12,9 +12,9 @@ from importlib.util import find_spec
 import pytest
 from playwright.sync_api import TimeoutError, sync_playwright
 
-from tools.browsers import CHROMIUM, FLAGS
+from tools.browsers import CHROMIUM, FLAGS, NEEDS_CHROMIUM
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 SHOW = """import numpy as np, reseau as rs
 x = rs.input("x", (2,))
@@ -40,8 +40,6 @@ def notebook(*cells):
 @pytest.fixture
 def lab(tmp_path):
     """The address of a JupyterLab that serves an empty folder with one notebook, and knows nobody's settings."""
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     if find_spec("jupyterlab") is None:
         pytest.skip("JupyterLab is not installed (pip install '.[notebook]')")
     folder, token = tmp_path / "work", secrets.token_urlsafe(24)

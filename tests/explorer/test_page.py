@@ -12,17 +12,15 @@ from reseau.explorer.problem import Problem, Shape, build
 from reseau.explorer.server import MOST_MESSAGE, MOST_PAGES, serving
 from reseau.explorer.standalone_page import page_of
 from reseau.inspect.explain import digits, show
-from tools.browsers import CHROMIUM, FLAGS
+from tools.browsers import CHROMIUM, FLAGS, NEEDS_CHROMIUM
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM]
 
 FLOWERS = "length,width,kind\n" + "\n".join(f"{i}.5,{i * i % 7},{('iris', 'rose', 'tulip')[i % 3]}" for i in range(48))
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -2,15 +2,13 @@
 
 import pytest
 
-from tools.browsers import CHROMIUM
+from tools.browsers import NEEDS_CHROMIUM
 from tools.pages import DOCS, same_picture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 
 def test_the_pictures_of_the_page_are_taken_again_and_compared(tmp_path):
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     import screenshots
 
     screenshots.take(tmp_path)

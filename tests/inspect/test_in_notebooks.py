@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 
 import reseau as rs
-from tools.browsers import CHROMIUM, FLAGS
+from tools.browsers import CHROMIUM, FLAGS, NEEDS_CHROMIUM
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
-]
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 VS_CODE = """<style>
 :root {{ --vscode-editor-background: {paper}; --vscode-editor-foreground: {ink}; --vscode-foreground: {ink};

@@ -117,8 +117,9 @@ def _parts(arguments: Train, plain: bool, asked: str) -> tuple[Train, Parts, boo
         return arguments, load_parts(arguments), False
     own = arguments if arguments.threshold in RULES else replace(arguments, validation=0.0)
     parts = load_parts(own)
-    few, axes = parts.rows < FEWEST_ROWS, len(parts.train.recipe.shape)
-    if parts.stream is None and axes in (1, 3) and not few and not (axes == 3 and arguments.tune):
+    few, recipe = parts.rows < FEWEST_ROWS, parts.train.recipe
+    table = len(recipe.shape) == 1
+    if parts.stream is None and not few and (table or (recipe.of_images and not arguments.tune)):
         return own, parts, True
     if asked:
         memory = "for tables that fit in memory" if arguments.tune else "for tables and images that fit in memory"

@@ -57,7 +57,7 @@ def describe_data(problem: Problem) -> dict[str, Any] | None:
         "classes": table.classes,
         "labeled": table.target is not None,
         "shape": recipe.shape,
-        "image": len(recipe.shape) == 3,
+        "image": recipe.of_images,
         "decisions": recipe.decisions(),
         "dropped": table.dropped,
     }

@@ -203,7 +203,7 @@ def build(table: Table, shape: Shape, seed: int, title: str) -> Problem:
         x, h = pixels(table.features)
     else:
         x = h = input("x", recipe.shape)
-    if shape.filters and len(recipe.shape) != 3:
+    if shape.filters and not recipe.of_images:
         raise DataError("convolutions read images, and each row is a list of numbers\n  fix: leave the filters out")
     h = hidden_layers(h, shape.hidden, shape.activation, filters=shape.filters)
     if table.classes:

@@ -26,7 +26,7 @@ from reseau.layers import (
 from reseau.network import Network
 from reseau.ops import Affine
 from reseau.tabular.features import table_features
-from reseau.tabular.image_network import IMAGE_AXES, image_network
+from reseau.tabular.image_network import image_network
 from reseau.tabular.screening import CHOSEN, screened, shares_explained
 from reseau.tabular.table_settings import TableSettings
 
@@ -51,7 +51,7 @@ def member_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Ne
     Source: Holzmüller, Grinsztajn and Steinwart, *Better by Default*, 2024, RealMLP-TD; encodings as in
     Gorishniy, Rubachev and Babenko, *On Embeddings for Numerical Features in Tabular Deep Learning*, 2022.
     """
-    if len(recipe.shape) == IMAGE_AXES:
+    if recipe.of_images:
         return image_network(recipe, X, settings)
     x, h = table_features(recipe, X, settings)
     h = scale(screened(h, X.shape[1], len(X)), name="front")

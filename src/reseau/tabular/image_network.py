@@ -10,11 +10,10 @@ from reseau.graph.cost import graph_multiply_adds
 from reseau.layers import affine, average_pool
 from reseau.layers.hidden import hidden_layers
 from reseau.network import Network
-from reseau.tabular.table_settings import TableSettings, image_settings
+from reseau.tabular.table_settings import IMAGE_HIDDEN, IMAGE_SECONDS, TableSettings, image_settings
 
-__all__ = ["IMAGE_AXES", "image_network", "settings_of_images"]
+__all__ = ["image_network", "settings_of_images"]
 
-IMAGE_AXES = 3  # of one example: height, width, channels
 LARGEST, SMALLEST = 64, 7  # sides that the first convolution and the first affine map read, about
 FIRST_FILTERS, MOST_FILTERS = (32, 16, 8), 128  # of the first convolution, from the best to the fastest; of any
 FEWEST_EPOCHS = 6  # for which the time should suffice, or there are fewer filters
@@ -36,13 +35,13 @@ def image_network(recipe: Recipe, X: np.ndarray, settings: TableSettings) -> Net
     return Network(x, affine(h, len(recipe.classes) or 1, name="scores"))
 
 
-def settings_of_images(recipe: Recipe, X: np.ndarray, seconds: float | None = None) -> TableSettings:
+def settings_of_images(recipe: Recipe, X: np.ndarray, seconds: float = IMAGE_SECONDS) -> TableSettings:
     """The settings for images: as many filters as there is time for.
 
     Args:
         recipe: Of the images.
         X: The images to train on.
-        seconds: How long training may take on two CPU cores that do nothing else; `IMAGE_SECONDS` unless given.
+        seconds: How long training may take on two CPU cores that do nothing else.
 
     Example:
         >>> settings_of_images(Recipe((28, 28, 1), "digit", ("zero", "one")), np.zeros((500, 28, 28, 1))).filters
@@ -52,7 +51,7 @@ def settings_of_images(recipe: Recipe, X: np.ndarray, seconds: float | None = No
     blocks = max(round(log2(max(side / SMALLEST, 1))), 1)
     for first in FIRST_FILTERS:
         filters = tuple(min(first << i, MOST_FILTERS) for i in range(blocks))
-        tried = TableSettings(1, 1, 0.2, hidden=(256,), filters=filters)
+        tried = TableSettings(1, 1, 0.2, hidden=IMAGE_HIDDEN, filters=filters)
         work = graph_multiply_adds(image_network(recipe, X[:1], tried).graph)
         found = image_settings(len(X), filters, work, seconds)
         if found.epochs >= FEWEST_EPOCHS:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from reseau.disk import replace_file
-from reseau.tabular.table_settings import EPOCHS, IMAGE_EPOCHS, TableSettings, divided
+from reseau.tabular.table_settings import TableSettings, divided
 from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
 from reseau.training.fit import SHARE_FOR_STEPS
@@ -52,7 +52,7 @@ def paced(
     a_step, in_epoch = trial.seconds / max(trial.steps, 1), task.steps_an_epoch(0)
     left = max(seconds - (time.perf_counter() - began), SHARE_FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
     passes = SPARE * left / (a_step * in_epoch)
-    members, epochs = divided(passes, IMAGE_EPOCHS if settings.filters else EPOCHS[1])
+    members, epochs = divided(passes, images=bool(settings.filters))
     members = settings.members if passes >= settings.members * epochs else min(members, settings.members)
     epochs = min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)
     if file is not None:

@@ -17,9 +17,9 @@ from reseau.errors import DataError
 from reseau.graph.cost import graph_multiply_adds
 from reseau.network import Network
 from reseau.tabular.ensemble import joined, member_network, named_apart
-from reseau.tabular.image_network import IMAGE_AXES, settings_of_images
+from reseau.tabular.image_network import settings_of_images
 from reseau.tabular.pace import paced
-from reseau.tabular.table_settings import SECONDS, TableSettings, settings_for
+from reseau.tabular.table_settings import IMAGE_SECONDS, SECONDS, TableSettings, settings_for
 from reseau.tabular.table_task import TableTask
 from reseau.training import FitResult
 from reseau.training.progress import Show, progress_of
@@ -231,9 +231,8 @@ def check_table(table: Table) -> None:
 
 def settings_of(table: Table, seconds: float | None) -> TableSettings:
     """The settings for a table or images, by the work of the network that they would have."""
-    if len(table.recipe.shape) == IMAGE_AXES:
-        return settings_of_images(table.recipe, table.features, seconds)
+    if table.recipe.of_images:
+        return settings_of_images(table.recipe, table.features, IMAGE_SECONDS if seconds is None else seconds)
+    seconds = SECONDS if seconds is None else seconds
     network = member_network(table.recipe, table.features, TableSettings(1, 1, 0.2))
-    return settings_for(
-        len(table), len(table.classes), graph_multiply_adds(network.graph), SECONDS if seconds is None else seconds
-    )
+    return settings_for(len(table), len(table.classes), graph_multiply_adds(network.graph), seconds)

@@ -12,6 +12,7 @@ SECONDS = 30.0  # that the default takes at most, for 20,000 rows
 IMAGE_SECONDS = 60.0  # that it takes at most for images
 EPOCHS = (24, 48, 128)  # the fewest of a plan, those below which no second member is worth its time, and the most
 IMAGE_EPOCHS = 24  # below which no second member is worth its time, for images
+IMAGE_HIDDEN = (256,)
 MOST_MEMBERS = 5  # of the first kind
 OTHERS = 3 / 5  # members of the second kind for each of the first, rounded down
 
@@ -97,25 +98,24 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
     return TableSettings(both, epochs, held_out, batch, rate=rate, dropout=dropout, alternate=both > members)
 
 
-def image_settings(rows: int, filters: tuple[int, ...], work: int, seconds: float | None = None) -> TableSettings:
+def image_settings(rows: int, filters: tuple[int, ...], work: int, seconds: float = IMAGE_SECONDS) -> TableSettings:
     """The settings for so many images; no fewer epochs than one, however long it takes.
 
     Args:
         rows: Images to train on.
         filters: Of the convolutions.
         work: Multiply-adds of the network for one image.
-        seconds: How long training may take; `IMAGE_SECONDS` unless given.
+        seconds: How long training may take.
 
     Example:
         >>> image_settings(1000, (32, 64), 5_000_000).members, image_settings(54_000, (16, 32), 1_500_000).epochs
         (4, 7)
     """
-    seconds = IMAGE_SECONDS if seconds is None else seconds
     _check_time(seconds)
     batch, held_out = (64, 0.2) if rows < 10_000 else (128, 0.1)
-    members, epochs = divided(seconds / _an_epoch(rows, work, batch), IMAGE_EPOCHS)
+    members, epochs = divided(seconds / _an_epoch(rows, work, batch), images=True)
     return TableSettings(
-        *(members, max(epochs, 1), held_out, batch, (256,)),
+        *(members, max(epochs, 1), held_out, batch, IMAGE_HIDDEN),
         dropout=0.3, rate=0.004, decay=0.01, smoothing=0.03, fitted_start=False, filters=filters,
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def _check_time(seconds: float) -> None:
         raise DataError(f"the time to train is {seconds} seconds\n  fix: a positive number")
 
 
-def divided(passes: float, enough: int = EPOCHS[1]) -> tuple[int, int]:
-    """Members and the epochs of each, for so many passes over the rows altogether; `enough` for one before a second."""
-    members = int(min(max(passes // enough, 1), MOST_MEMBERS))
+def divided(passes: float, *, images: bool = False) -> tuple[int, int]:
+    """Members and the epochs of each, for so many passes over the rows altogether."""
+    members = int(min(max(passes // (IMAGE_EPOCHS if images else EPOCHS[1]), 1), MOST_MEMBERS))
     return members, int(min(passes / members, EPOCHS[2]))

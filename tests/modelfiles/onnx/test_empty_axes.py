@@ -25,6 +25,13 @@ LARGEST = helper.make_graph([node("ReduceMax", ["x"], ["a"], keepdims=0)], "some
 NOTHING = helper.make_graph([node("Constant", [], ["b"], value_float=-5.0)], "none", [], [declared("b", REAL, [])])
 
 
+def read_from(nodes: list[onnx.NodeProto], axes: list[str], kind: str) -> onnx.ModelProto:
+    """The model that computes `y`, of this kind, from `x` with these axes and the stored numbers that are read."""
+    read = {name for n in nodes for name in n.input}
+    stored = {k: v for k, v in STORED.items() if k in read}
+    return model(nodes, {"x": (REAL, axes)}, {"y": (kind, None)}, stored, opset=17)
+
+
 @pytest.mark.parametrize(
     ("kind", "nodes"),
     [
@@ -85,14 +92,7 @@ NOTHING = helper.make_graph([node("Constant", [], ["b"], value_float=-5.0)], "no
     ],
 )
 def test_a_length_that_may_be_0_is_compared_with_1(kind: str, nodes: list[onnx.NodeProto], tmp_path: Path) -> None:
-    read = {name for n in nodes for name in n.input}
-    m = model(
-        [node("Shape", ["x"], ["n"]), *nodes],
-        {"x": (REAL, ["s"])},
-        {"y": (kind, None)},
-        {k: v for k, v in STORED.items() if k in read},
-        opset=17,
-    )
+    m = read_from([node("Shape", ["x"], ["n"]), *nodes], ["s"], kind)
     check_both_ways(tmp_path, m, *({"x": np.arange(n, dtype=np.float32)} for n in (0, 1, 2, 7)))
 
 
@@ -106,8 +106,6 @@ def test_a_computed_length_of_0_is_no_entries_in_a_written_file(tmp_path: Path) 
         node("Concat", ["rows", "minus"], ["to"], axis=0),
         node("Reshape", ["x", "to"], ["y"]),
     ]
-    read = {name for n in nodes for name in n.input}
-    stored = {k: v for k, v in STORED.items() if k in read}
-    m = model(nodes, {"x": (REAL, ["a", "b"])}, {"y": (REAL, None)}, stored, opset=17)
+    m = read_from(nodes, ["a", "b"], REAL)
     feeds = [np.ones(shape, np.float32) for shape in ((0, 3), (3, 0), (1, 1), (3, 4))]
     check_both_ways(tmp_path, m, *({"x": x} for x in feeds))

@@ -97,7 +97,7 @@ def read_pictures(
         channels = 1 if all(h.gray for h in headers) else 3
         height, width = size or _common_size(top, headers)
     else:
-        if len(recipe.shape) != 3 or recipe.shape[-1] not in (1, 3):
+        if not recipe.of_images or recipe.shape[-1] not in (1, 3):
             raise DataError(
                 f"{top}: it holds pictures, the model reads {recipe.shape}\n"
                 "  fix: give data of the kind it was trained on"

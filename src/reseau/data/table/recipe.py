@@ -139,6 +139,11 @@ class Recipe:
         return "classification" if self.classes else "regression"
 
     @property
+    def of_images(self) -> bool:
+        """Whether each example is an image: height, width, channels."""
+        return len(self.shape) == 3
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The columns of a table that are read, each once."""
         return tuple(dict.fromkeys(c.source or c.name for c in self.columns))
