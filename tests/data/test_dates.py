@@ -160,7 +160,7 @@ SAID = {
         "2022/03/17 12:00:00 AM GMT+0",
         "2023/11/30 10:00:00 PM GMT-2",
     ],
-    "a computer": ["Mon Jan  3 00:00:00 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
+    "a computer": ["Mon Jan  3 00:00:00 UTC 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
     "Portuguese": ["3 de janeiro de 2022", "17 de março de 2022", "1 de dezembro de 2023"],
     "Dutch": ["3 januari 2022", "17 maart 2022", "1 december 2023"],
     "Russian": ["3 января 2022", "17 марта 2022", "1 декабря 2023"],

@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 
 from reseau.data.table.columns import Met
-from reseau.data.table.dates import COARSE
+from reseau.data.table.dates import COARSE, ZONE, other_zone
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import NOTATIONS, is_number, read_number
 from reseau.data.table.problems import AUTO, Problem, name_list
@@ -71,7 +71,7 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
         return Decided(problems=(*problems, doubt))
     if form:
         stray = t.known - t.as_dates(form)
-        asked, notes = _unlike(t, stray, f"not {form}", "a date", skip)
+        asked, notes = _unlike(t, stray, f"not {form}", _kind_of_date(t, form), skip)
         problems += asked
         return Decided(_dated(name, t, form, t.blanks + stray), problems=problems, notes=notes)
     notation, doubt = notation_of(name, t, choices)
@@ -112,6 +112,15 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     texts, variants = _joined(t.texts, choices)
     column = Column(name, tuple(sorted(texts)), blanks=t.blanks, variants=variants)
     return Decided((column,), problems=problems, notes=_quantities(t.texts))
+
+
+def _kind_of_date(t: Tally, form: str) -> str:
+    """What the dates of a column are, as is said of a cell that is none."""
+    if form.endswith(ZONE):
+        return "a date with its time zone"
+    zoned = other_zone(form)
+    odd = zoned in t.dates and t.first.get(f"not {form}") != t.first.get(f"not {zoned}")
+    return "a date without a time zone" if odd else "a date"
 
 
 def _few_grades(t: Tally, choices: Choices) -> bool:

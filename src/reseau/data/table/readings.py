@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reseau.data.table.dates import FORMS, MIXED
+from reseau.data.table.dates import FORMS, MIXED, ZONE
 from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.problems import Problem, name_list
@@ -135,7 +135,7 @@ def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     if not most or 2 * most < t.known or most < t.plain.count:
         return "", None
     best = [form for form in FORMS if counts.get(form) == most]
-    said = {choices.dates, f"mixed {choices.dates}"}
+    said = {f"{mixed}{choices.dates}{zone}" for mixed in ("", "mixed ") for zone in ("", ZONE)}
     if not {*best} - {*MIXED}:
         best = [form for form in MIXED if form in best]
     else:
@@ -147,7 +147,7 @@ def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
         return "", Problem(what, "write all of them with three parts, as 0:05:12, or leave the column out with --drop")
     doubtful = any(
         {dmy, mdy} <= {*best} and _different(t.dates[dmy]) != _different(t.dates[mdy])
-        for dmy, mdy in (("dmy", "mdy"), tuple(MIXED))
+        for dmy, mdy in ((f"{mixed}dmy{zone}", f"{mixed}mdy{zone}") for mixed in ("", "mixed ") for zone in ("", ZONE))
     )
     if doubtful and not choices.auto:
         fix = "dates='dmy' (--dates dmy) if the day stands first, dates='mdy' (--dates mdy) if the month does"
