@@ -103,6 +103,31 @@ def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):
     assert data.read_csv(path, "y").features[-1, months] == 2
 
 
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y 10:00:00", "%m/%d/%Y 10:00:00Z"])
+def test_one_day_of_each_month_of_several_years_shows_which_number_is_the_month(tmp_path, pattern):
+    when = pd.date_range("2019-11-01", periods=40, freq="MS")
+    pd.DataFrame({"t": when.strftime(pattern), "y": np.arange(40) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    for auto in (False, True):
+        table = data.read_csv(tmp_path / "t.csv", "y", auto=auto)
+        months = [c.part for c in table.recipe.columns].index("month")
+        np.testing.assert_array_equal(table.features[:, months], when.month)
+        assert not table.recipe.notes
+
+
+def test_the_usual_decision_on_dates_that_could_be_two_is_told_and_its_cure_works(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("t,y\n" + "".join(f"0{1 + i % 9}/0{1 + i % 7}/2020,{i % 2}\n" for i in range(40)))
+    table = data.read_csv(path, "y", auto=True)
+    assert table.recipe.notes == (
+        "column 't': '01/01/2020' in line 2 could be either of two dates: day first; --dates mdy (dates='mdy') if not",
+    )
+    months = [c.part for c in table.recipe.columns].index("month")
+    assert table.features[8, months] == 1 + 8 % 7
+    told = data.read_csv(path, "y", auto=True, dates="mdy")
+    assert told.features[8, months] == 1 + 8 % 9
+    assert not told.recipe.notes
+
+
 def test_a_cell_that_is_no_date_is_told_and_blanks_are_blanks(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"2020-01-{1 + i % 28:02}" for i in range(40)]
