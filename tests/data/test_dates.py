@@ -25,6 +25,7 @@ FORMS = {
     "American": "%m/%d/%Y %I:%M %p",
     "named": "%d %b %Y",
     "named in full": "%B %d, %Y",
+    "named, dashes": "%b-%d-%Y",
     "two digits": "%d/%m/%y",
     "zone": "%Y-%m-%d %H:%M:%S+02:00",
 }
