@@ -40,6 +40,19 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_that_does_not_stand_its_check_is_not_put_in_place(tmp_path):
+    target = tmp_path / "m.bin"
+    seen = []
+    replace_file(target, [b"fir", b"st"], lambda new: seen.append(new.read_bytes()))
+
+    def refused(new: Path) -> None:
+        raise ModelFileError(new.read_text())
+
+    with pytest.raises(ModelFileError, match="second"):
+        replace_file(target, [b"second"], refused)
+    assert (seen, target.read_bytes(), list(tmp_path.iterdir())) == ([b"first"], b"first", [target])
+
+
 def test_a_save_that_is_killed_leaves_one_file_and_the_next_save_none(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from reseau.disk import replace_file\n"

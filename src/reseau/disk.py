@@ -5,7 +5,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from errno import ENOENT
@@ -82,10 +82,11 @@ def refusals(path: str | os.PathLike[str], what: str = READ, cure: str | None = 
         raise file_error(path, error, what, cure) from error
 
 
-def replace_file(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+def replace_file(path: Path, chunks: Iterable[bytes | memoryview], check: Callable[[Path], None] | None = None) -> None:
     """Put the bytes in the place of `path`, all of them or none: a new file, flushed to the disk, then renamed.
 
-    What a process that was killed left of the same file is removed first, since it may need the room.
+    What a process that was killed left of the same file is removed first, since it may need the room. `check` sees the
+    new file before it is put in place; where it raises, the old one stays.
 
     Raises:
         FileError: The disk refuses.
@@ -99,6 +100,8 @@ def replace_file(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
                 for chunk in chunks:
                     file.write(chunk)
                 file.flush()
+                if check is not None:
+                    check(new)
                 os.fsync(file.fileno())
             os.replace(new, target)
         except BaseException:

@@ -25,6 +25,7 @@ FORMS = {
     "American": "%m/%d/%Y %I:%M %p",
     "named": "%d %b %Y",
     "named in full": "%B %d, %Y",
+    "named, dashes": "%b-%d-%Y",
     "two digits": "%d/%m/%y",
     "zone": "%Y-%m-%d %H:%M:%S+02:00",
 }
@@ -103,6 +104,31 @@ def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):
     assert data.read_csv(path, "y").features[-1, months] == 2
 
 
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y 10:00:00", "%m/%d/%Y 10:00:00Z"])
+def test_one_day_of_each_month_of_several_years_shows_which_number_is_the_month(tmp_path, pattern):
+    when = pd.date_range("2019-11-01", periods=40, freq="MS")
+    pd.DataFrame({"t": when.strftime(pattern), "y": np.arange(40) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    for auto in (False, True):
+        table = data.read_csv(tmp_path / "t.csv", "y", auto=auto)
+        months = [c.part for c in table.recipe.columns].index("month")
+        np.testing.assert_array_equal(table.features[:, months], when.month)
+        assert not table.recipe.notes
+
+
+def test_the_usual_decision_on_dates_that_could_be_two_is_told_and_its_cure_works(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("t,y\n" + "".join(f"0{1 + i % 9}/0{1 + i % 7}/2020,{i % 2}\n" for i in range(40)))
+    table = data.read_csv(path, "y", auto=True)
+    assert table.recipe.notes == (
+        "column 't': '01/01/2020' in line 2 could be either of two dates: day first; --dates mdy (dates='mdy') if not",
+    )
+    months = [c.part for c in table.recipe.columns].index("month")
+    assert table.features[8, months] == 1 + 8 % 7
+    told = data.read_csv(path, "y", auto=True, dates="mdy")
+    assert told.features[8, months] == 1 + 8 % 9
+    assert not told.recipe.notes
+
+
 def test_a_cell_that_is_no_date_is_told_and_blanks_are_blanks(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"2020-01-{1 + i % 28:02}" for i in range(40)]
@@ -160,7 +186,7 @@ SAID = {
         "2022/03/17 12:00:00 AM GMT+0",
         "2023/11/30 10:00:00 PM GMT-2",
     ],
-    "a computer": ["Mon Jan  3 00:00:00 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
+    "a computer": ["Mon Jan  3 00:00:00 UTC 2022", "Thu Mar 17 01:00:00 CET 2022", "Thu Nov 30 19:00:00 EST 2023"],
     "Portuguese": ["3 de janeiro de 2022", "17 de março de 2022", "1 de dezembro de 2023"],
     "Dutch": ["3 januari 2022", "17 maart 2022", "1 december 2023"],
     "Russian": ["3 января 2022", "17 марта 2022", "1 декабря 2023"],

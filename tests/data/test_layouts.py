@@ -361,7 +361,7 @@ def test_delimiters_at_the_ends_of_lines_make_no_column(file):
 
 def test_quoted_cells_with_spaces_between_them(file):
     text = '"a" "b" "y"\n' + ROWS.replace(",", " ")
-    assert "fix: --delimiter ' ' (delimiter=' ')" in refused(data.read_csv, file(text.encode()), "y")
+    assert data.read_csv(file(text.encode()), "y").names == ("a", "b")
     assert data.read_csv(file(text.encode()), "y", delimiter=" ").names == ("a", "b")
 
 

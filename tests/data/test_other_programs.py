@@ -98,8 +98,7 @@ def test_text_that_only_begins_alike_is_read(tmp_path, rows):
 
 def test_times_are_no_features_of_libsvm(tmp_path):
     (tmp_path / "t.csv").write_text("5 10:30 11:45 12:00\n6 10:31 11:46 12:01\n")
-    with pytest.raises(DataError, match="spaces stand between its cells"):
-        data.read_sheet(tmp_path / "t.csv")
+    assert (len(data.read_sheet(tmp_path / "t.csv")), data.read_sheet(tmp_path / "t.csv").names) == (2, tuple("1234"))
 
 
 LAYOUTS = {

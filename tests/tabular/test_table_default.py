@@ -71,7 +71,7 @@ def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     cells = {"a": [0.5, 1.0], "b": [3.0, np.nan], "constant": [7.0, 7.0], "few": ["x", "new"], "many": ["a", "l"]}
     feeds = {k: np.array(v, object if isinstance(v[0], str) else np.float32)[:, None] for k, v in cells.items()}
-    (by_onnx,) = session.run(None, feeds)
+    (by_onnx,) = session.run(["predicted"], feeds)
     rows = np.array([[0.5, 3.0, 7.0, 0, 0], [1.0, np.nan, 7.0, 3, 11]])
     np.testing.assert_allclose(by_onnx, found.network(found.params, rows), rtol=1e-3, atol=1e-3)
     assert "<svg" in found.network.draw()

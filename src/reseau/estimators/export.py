@@ -15,6 +15,7 @@ from reseau.layers import reshape
 from reseau.losses import Loss
 from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION
 from reseau.modelfiles.onnx.self_check import check
+from reseau.modelfiles.onnx.weights import with_weights
 from reseau.modelfiles.onnx.writing import to_model
 from reseau.network import Network
 
@@ -83,8 +84,9 @@ def _model(path: Path, x: Node, output: Node, params: dict[str, np.ndarray], rec
     network = Network(x, output)
     own = {k: params[k].astype(np.float32) if params[k].dtype.kind == "f" else params[k] for k in network.graph.stored}
     written = to_model(network.graph, own, {} if recipe is None else {"recipe": recipe.to_json()})
-    check(path, written, written.model.SerializeToString(), network.graph, own)
-    return written.model
+    message = b"".join(with_weights(written.model, written.weights))
+    check(path, message, written, network.graph, own)
+    return onnx.ModelProto.FromString(message)
 
 
 def _rename(graph: onnx.GraphProto, name: str) -> None:

@@ -42,8 +42,8 @@ class Small:
         most: How many rows are computed in less time than XLA's program takes.
     """
 
-    def __init__(self, made: Frozen, steps: Sequence[tuple[Step, tuple[Node, ...], Node]]) -> None:
-        self.most = most_rows([node for _, _, node in steps])
+    def __init__(self, made: Frozen, steps: Sequence[tuple[Step, tuple[Node, ...], Node]], most: int) -> None:
+        self.most = most
         place = {n: i for i, n in enumerate((*made.inputs, *(node for _, _, node in steps)))}
         self._steps = [(step, [place[p] for p in read]) for step, read, _ in steps]
         self._outputs = [place[n] for n in made.outputs]
@@ -62,16 +62,18 @@ class Small:
 
 
 def small(made: Frozen, precision: np.dtype[Any]) -> Small | None:
-    """The network as steps of NumPy; `None` where it has other operations or types, or joins rows in some way."""
+    """The network as steps of NumPy; `None` where it is large, joins rows in some way or has other operations."""
     real = [isinstance(n.source, Input) and real_type(n.source, precision) == precision for n in made.inputs]
     if precision not in (np.float32, np.float64) or not made.inputs or not all(real):
         return None
+    nodes = [n for n in made.nodes if n.op is not None]
+    apart = all(n.shape[:1] == (BATCH,) and all(isinstance(k, int) for k in n.shape[1:]) for n in nodes)
+    if not apart or not (most := most_rows(nodes)):
+        return None
     steps: list[tuple[Step, tuple[Node, ...], Node]] = []
-    for node in made.nodes:
-        if node.op is None:
-            continue
-        apart = node.shape[:1] == (BATCH,) and all(isinstance(n, int) for n in node.shape[1:])
-        if not apart or any(p in made.held and made.held[p].dtype != precision for p in node.parents):
+    for node in nodes:
+        assert node.op is not None
+        if any(p in made.held and made.held[p].dtype != precision for p in node.parents):
             return None
         fixed = [_of_a_row(made.held[p], node) if p in made.held else None for p in node.parents]
         step = step_of(node.op, node, fixed)
@@ -80,11 +82,11 @@ def small(made: Frozen, precision: np.dtype[Any]) -> Small | None:
         steps.append((step, tuple(p for p in node.parents if p not in made.held), node))
     if any(n in made.held for n in made.outputs):
         return None
-    return Small(made, steps)
+    return Small(made, steps, most)
 
 
 def most_rows(nodes: Sequence[Node]) -> int:
-    """How many rows are computed at once: few enough that no product is cut among threads, one of them always."""
+    """How many rows take less time than in XLA's program, if any; no product is cut among threads."""
     work = {node: max(_multiply_adds(node) or 0, size(node.shape)) for node in nodes}
     products = [work[n] for n in nodes if isinstance(n.op, ops.Affine)]
     block = max(MOST_OF_A_PRODUCT // max(products, default=1), 1)

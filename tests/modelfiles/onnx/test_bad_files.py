@@ -181,9 +181,11 @@ def test_a_shape_that_is_an_input_is_read_at_every_call_and_for_training_its_val
 def ours() -> bytes:
     x = rs.input("x", (4, 4, 2))
     net = rs.Network(x, rs.affine(rs.flatten(rs.max_pool(rs.relu(rs.conv(x, 2, 3)), 2)), 2))
+    from reseau.modelfiles.onnx.weights import with_weights
     from reseau.modelfiles.onnx.writing import to_model
 
-    return to_model(net.graph, {k: np.asarray(v) for k, v in net.init().items()}).model.SerializeToString()
+    written = to_model(net.graph, {k: np.asarray(v) for k, v in net.init().items()})
+    return b"".join(with_weights(written.model, written.weights))
 
 
 @pytest.mark.parametrize(("make", "count"), [(lambda: tiny().SerializeToString(), 1400), (ours, 600)])

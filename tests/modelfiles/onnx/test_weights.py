@@ -1,4 +1,4 @@
-"""Large weights are read where they stand in the file, and are what the reader of ONNX finds."""
+"""Large weights are read and written where they stand in the file, and are what the reader of ONNX finds."""
 
 from contextlib import suppress
 
@@ -10,7 +10,7 @@ from onnx import numpy_helper
 import reseau as rs
 from reseau.errors import ModelFileError
 from reseau.modelfiles.onnx.tensors import open_model
-from reseau.modelfiles.onnx.weights import without_weights
+from reseau.modelfiles.onnx.weights import with_weights, without_weights
 
 
 def written(folder, dtype="float32"):
@@ -61,6 +61,37 @@ def test_a_message_is_the_same_without_them_or_left_as_it_is(tmp_path):
                 b.ClearField("raw_data")
             assert a == b
         assert theirs == ours
+
+
+def test_a_message_written_part_by_part_is_that_of_protobuf() -> None:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "in a row": rng.normal(size=(30, 50)).astype(np.float32),
+        "turned": rng.normal(size=(40, 30, 2)).T,
+        "of the other order": rng.normal(size=2000).astype(">f4"),
+        "half": rng.normal(size=(1, 3000)).astype(np.float16),
+        "inside": rng.normal(size=3).astype(np.float32),
+        "empty": np.zeros((0, 4), np.float32),
+    }
+    whole = onnx.ModelProto(ir_version=8, producer_name="p", doc_string="words")
+    whole.opset_import.add(domain="", version=18)
+    whole.graph.name = "g"
+    whole.graph.node.add(op_type="Relu", input=["in a row"], output=["y"])
+    whole.graph.output.append(onnx.helper.make_tensor_value_info("y", 1, [30, 50]))
+    for name, array in arrays.items():
+        whole.graph.initializer.append(
+            numpy_helper.from_array(np.ascontiguousarray(array, array.dtype.newbyteorder("<")), name)
+        )
+    short = onnx.ModelProto()
+    short.CopyFrom(whole)
+    for tensor in short.graph.initializer[:4]:
+        tensor.ClearField("raw_data")
+    apart = {name: arrays[name] for name in list(arrays)[:4]}
+    read = onnx.ModelProto.FromString(b"".join(with_weights(short, apart)))
+    assert read == whole
+    for tensor in read.graph.initializer:
+        np.testing.assert_array_equal(numpy_helper.to_array(tensor), arrays[tensor.name])
+    assert onnx.ModelProto.FromString(b"".join(with_weights(whole, {}))) == whole
 
 
 def test_damaged_files_are_one_error(tmp_path):

@@ -73,9 +73,12 @@ def sheet_of(
     wanted = [i for i, name in enumerate(names) if (columns is None or name in columns) and name not in without]
     cells: list[Cells] = []
     problems: list[Problem] = []
+    zoned: set[str] = set()
     for i in wanted:
         try:
             array = arrays[i]
+            if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+                zoned.add(names[i])
             if cure := _unreadable(array.type):
                 said = f"{path}: column {names[i]!r} holds {array.type}, neither numbers nor texts"
                 problems.append(droppable(said, cure, names[i]))
@@ -91,7 +94,9 @@ def sheet_of(
     if problems:
         raise refusal(path, problems, auto=True)
     rows = range(start + 1, start + 1 + (table.num_rows if hasattr(table, "num_rows") else len(table)))
-    return Sheet(path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row", typed=True)
+    return Sheet(
+        path, tuple(names[i] for i in wanted), tuple(cells), rows, unit="row", typed=True, zoned=frozenset(zoned)
+    )
 
 
 def is_frame(table: Any) -> bool:

@@ -8,7 +8,7 @@ from math import isinf, isnan
 
 import numpy as np
 
-from reseau.data.table.dates import MIXED, is_date, read_dates
+from reseau.data.table.dates import MIXED, ZONE, is_date, read_dates
 from reseau.data.table.notation import NOTATIONS, is_number, read_number
 from reseau.data.table.units import number_and_unit
 from reseau.errors import DataError
@@ -185,6 +185,7 @@ class Sheet:
         unit: What `lines` counts: "line" or "row".
         ragged: How many rows of the file were left out because they have another number of cells.
         typed: Whether it says itself which cells are numbers, so that those are not read in a notation.
+        zoned: Names of columns of dates whose type has a time zone; they stand in UTC.
 
     Example:
         >>> import tempfile, reseau as rs
@@ -204,6 +205,7 @@ class Sheet:
     unit: str = "line"
     ragged: int = 0
     typed: bool = False
+    zoned: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         shown = ", ".join(self.names[:6]) + (", ..." if len(self.names) > 6 else "")
@@ -240,6 +242,15 @@ class Sheet:
         """The columns of these names."""
         stay = [i for i, name in enumerate(self.names) if name in names]
         return replace(self, names=tuple(self.names[i] for i in stay), columns=tuple(self.columns[i] for i in stay))
+
+    def dates(self, name: str, form: str) -> tuple[np.ndarray, list[int]]:
+        """`as_dates` of a column; where it has a type, also whether its times have a zone, as the form says."""
+        cells = self.column(name)
+        dates, wrong = as_dates(cells, form)
+        if isinstance(cells, np.ndarray) and cells.dtype.kind == "M" and (name in self.zoned) != form.endswith(ZONE):
+            timed = ~np.isnat(dates) & ((name in self.zoned) | (dates != dates.astype("datetime64[D]")))
+            dates, wrong = np.where(timed, np.datetime64("NaT", "us"), dates), np.flatnonzero(timed).tolist()
+        return dates, wrong
 
     def numbers(self, name: str, notation: str = "", *, truths: bool = True) -> tuple[np.ndarray, list[int]]:
         """`as_numbers` of a column.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "are_seasons", "is_date", "is_like_date", "parts_of", "read_date",
-    "read_dates",
+    "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "ZONE", "ZONED", "are_seasons", "is_date", "is_like_date",
+    "other_zone", "parts_of", "read_date", "read_dates",
 ]  # fmt: skip
 
 PARTS = ("year", "month", "weekday", "hour", "days")
@@ -70,7 +70,7 @@ FORMATS = {
         rf"\[?{WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|st|nd|rd|th)?[ \-/](?:de )?{NAMED}[ \-/,.]+(?:de )?{YEAR}[,:]?"
         rf"(?:[T ]?\s*{CLOCK})?\]?"
     ),
-    "american": re.compile(rf"{WEEKDAY}{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
+    "american": re.compile(rf"{WEEKDAY}{NAMED}\.?[ \-](?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? |-)(?P<y>\d{{4}}),?{THEN}"),
     "cjk": re.compile(r"(?P<y>\d{4})[年년]\s*(?P<m>\d{1,2})[月월]\s*(?P<d>\d{1,2})[日일]"),
     "compact": re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})"),
     "clock": re.compile(TIME),  # without a zone: 10:30-12:00 is a range
@@ -88,10 +88,18 @@ months, quarters and weeks, whose date is their first day."""
 COARSE = {"ym": "months", "my": "months", "month": "months", "yq": "quarters", "qy": "quarters", "yw": "weeks"}
 """Forms that name no day, and what they name."""
 
-MIXED = {f"mixed {order}": ("ymd", "named", "american", order) for order in ("dmy", "mdy")}
+ZONE = " zoned"
+ZONED = tuple(f"{form}{ZONE}" for form, pattern in FORMATS.items() if "zone" in pattern.groupindex)
+"""The same forms where each time names its zone. Without one a time is that of a clock which the file does not name."""
+
+MIXED = {
+    f"mixed {order}{zone}": tuple(f"{way}{zone}" for way in ("ymd", "named", "american", order))
+    for zone in ("", ZONE)
+    for order in ("dmy", "mdy")
+}
 """Forms of columns in which dates are written in several ways, and the ways that each reads, the first that can."""
 
-FORMS = (*FORMATS, *MIXED)
+FORMS = (*FORMATS, *ZONED, *MIXED)
 
 PIVOT = 69  # a year of two digits from here on is one of the last century, as in C's strptime
 
@@ -105,11 +113,29 @@ def is_like_date(cell: str) -> bool:
 
 def is_date(cell: str) -> bool:
     """Whether the text is a date in any form."""
-    return is_like_date(cell) and any(read_date(cell, form) is not None for form in FORMATS)
+    return is_like_date(cell) and any(_read(cell, form) is not None for form in FORMATS)
+
+
+def other_zone(form: str) -> str:
+    """The form of the same dates whose times name a zone, or of those whose times name none."""
+    return form.removesuffix(ZONE) if form.endswith(ZONE) else f"{form}{ZONE}"
 
 
 def read_date(cell: str, form: str) -> datetime | None:
-    """The date that the text is, in UTC where it names a zone; nothing where it is none in this form."""
+    """The date that the text is, in UTC where it names a zone; nothing where it is none in this form.
+
+    Example:
+        >>> read_date("2024-05-03 10:00+02:00", "ymd zoned"), read_date("2024-05-03 10:00+02:00", "ymd")
+        (datetime.datetime(2024, 5, 3, 8, 0), None)
+    """
+    read = _read(cell, form.removesuffix(ZONE))
+    if read is None or read[1] not in (None, form.endswith(ZONE)):
+        return None
+    return read[0]
+
+
+def _read(cell: str, form: str) -> tuple[datetime, bool | None] | None:
+    """The date, and whether its time names a zone; nothing of that where no time of day is given."""
     found = FORMATS[form].fullmatch(cell)
     if found is None:
         return None
@@ -129,9 +155,9 @@ def read_date(cell: str, form: str) -> datetime | None:
     micro = int((said["f"] or "0").ljust(6, "0")[:6])
     try:
         if "w" in said:
-            return datetime.fromisocalendar(year, int(said["w"]), 1)
+            return datetime.fromisocalendar(year, int(said["w"]), 1), None
         when = datetime(year, month, day, hour, int(said["M"] or 0), int(said["S"] or 0), micro)
-        return when - _offset(said["zone"])
+        return when - _offset(said["zone"]), None if said["H"] is None else said["zone"] is not None
     except (ValueError, OverflowError):
         return None
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reseau.data.table.columns import LARGEST, Cells, Sheet, as_dates, as_numbers, as_texts, blanks, label, spelled
-from reseau.data.table.dates import MIXED, parts_of
+from reseau.data.table.columns import LARGEST, Cells, Sheet, as_numbers, as_texts, blanks, label, spelled
+from reseau.data.table.dates import MIXED, ZONE, other_zone, parts_of
 from reseau.data.table.decide import dashes_among, unread_cells
 from reseau.data.table.recipe import Column, Recipe, folded, how_written
 from reseau.data.table.survey import without_blanks
@@ -126,14 +126,17 @@ def _numbers(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
 
 def _dates(sheet: Sheet, name: str, column: Column, recipe: Recipe) -> Read:
     """A part of a column of dates; NaN where blank."""
-    cells = sheet.column(name)
     loose = f"mixed {column.written}"  # a date that leaves no doubt is read too: typed in a workbook, or as 2020-05-03
-    dates, wrong = as_dates(cells, loose if loose in MIXED else column.written)
+    form = loose if loose in MIXED else column.written
+    dates, wrong = sheet.dates(name, form)
     if wrong and (recipe.unreadable == "error" or _otherwise_written(sheet, name, dates, wrong)):
-        raise DataError(
-            f"{sheet.met(name, wrong[0])} is not a date as those of the training rows\n"
-            "  fix: correct the cell, or leave it blank"
-        )
+        said, cure = "is not a date as those of the training rows", "correct the cell, or leave it blank"
+        if wrong[0] not in sheet.dates(name, other_zone(form))[1]:
+            said = "names a time zone, and the training rows name none"
+            cure = "write the times by their clock, without the zone"
+            if form.endswith(ZONE):
+                said, cure = "names no time zone, and the training rows do", "write it behind each time, as +02:00"
+        raise DataError(f"{sheet.met(name, wrong[0])} {said}\n  fix: {cure}")
     values: np.ndarray = parts_of(dates, clock=column.written == "clock")[column.part] - column.origin
     return values, wrong
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reseau.data.table.dates import COARSE, FORMS, MIXED, PARTS
+from reseau.data.table.dates import COARSE, FORMS, MIXED, PARTS, ZONE
 from reseau.data.table.families import FAMILIES
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import is_notation
@@ -303,8 +303,9 @@ def _dates(form: str) -> str:
         return "times of day (or durations: 5:12 is 5.2)"
     if form in COARSE:
         return COARSE[form]
-    order = {"dmy": "day first", "mdy": "month first"}.get(form.removeprefix("mixed "), "")
-    how = ", ".join(filter(None, ("in several notations" if form in MIXED else "", order)))
+    order = {"dmy": "day first", "mdy": "month first"}.get(form.removeprefix("mixed ").removesuffix(ZONE), "")
+    zone = "their time zones turned into UTC" if form.endswith(ZONE) else ""
+    how = ", ".join(filter(None, ("in several notations" if form in MIXED else "", order, zone)))
     return f"dates ({how})" if how else "dates"
 
 

@@ -19,7 +19,7 @@ from reseau.data.table.columns import (
     blanks,
     label,
 )
-from reseau.data.table.dates import FORMS, MIXED, are_seasons, is_like_date, parts_of
+from reseau.data.table.dates import FORMS, MIXED, ZONED, are_seasons, is_like_date, other_zone, parts_of
 from reseau.data.table.families import FAMILIES, are_family, mixed_clock
 from reseau.data.table.moments import Moments
 from reseau.data.table.notation import NOTATIONS, unit_of
@@ -49,7 +49,7 @@ class Tally:
             are more than `MOST_TEXTS`.
         notations: Its cells as numbers in each other notation in which any of them is.
         units: The currencies and percent signs beside them.
-        dates: Its cells as dates, by form and by part; a column of that type is in the form "ymd" or "clock".
+        dates: Its cells as dates, by form and by part; a column of that type is in "ymd", "ymd zoned" or "clock".
         different: Whether it is called an identifier, and no number occurs twice.
         first: The first cell of a kind: "wrong", "blank", "large", "written" (in another
             notation), "grouped" (a number that is another one in another notation), "unit " and a unit, "mixed clock"
@@ -119,11 +119,13 @@ def tally(sheet: Sheet, name: str, *, labels: bool) -> Tally:
     empty = blanks(cells)
     first = {"blank": sheet.met(name, int(np.argmax(empty)))} if empty.any() else {}
     if isinstance(cells, np.ndarray) and cells.dtype.kind != "f":
-        held = {
-            "clock" if cells.dtype.kind == "m" else "ymd": _moments(
-                parts_of(as_dates(cells, "")[0], clock=cells.dtype.kind == "m")
-            )
-        }
+        held = {}
+        for form in ("clock",) if cells.dtype.kind == "m" else ("ymd", "ymd zoned"):
+            values, strays = sheet.dates(name, form)
+            if not np.isnat(values).all():
+                held[form] = _moments(parts_of(values, clock=form == "clock"))
+            if strays:
+                first[f"not {form}"] = sheet.met(name, strays[0])
         wrong = len(cells) - int(empty.sum())
         return Tally(blanks=int(empty.sum()), wrong=wrong, dates=held, first=first)
     typed = isinstance(cells, Texts) and cells.typed and not labels and not cells.truths
@@ -237,6 +239,8 @@ def _dated(cells: Texts) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]
     for form in FORMS:
         if form in MIXED and any(f"not {one}" not in first for one in found):
             continue  # one way of writing them reads all
+        if form in ZONED and other_zone(form) in found and f"not {other_zone(form)}" not in first:
+            continue  # no time names a zone
         if form == "ym" and are_seasons(cells.values):
             continue
         dates = cells.dates(form)[cells.codes]

@@ -5,7 +5,7 @@ from math import prod
 import onnx
 from onnx import TensorProto, helper
 
-__all__ = ["light"]
+__all__ = ["LARGE", "light"]
 
 LARGE = 1 << 10  # numbers of an array
 REALS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)

@@ -1,8 +1,7 @@
 """What is checked of a model before its file is put in place."""
 
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ import onnx
 from reseau import ops
 from reseau.compile_cache import Kept
 from reseau.data.table.recipe import Recipe
-from reseau.disk import WRITTEN, file_error
 from reseau.errors import ModelFileError
 from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
@@ -44,26 +42,33 @@ LEAST = 1e-6  # onnxruntime's sigmoid and tanh are this far from the truth near 
 
 
 class Written(NamedTuple):
-    """A model, which of our axes each axis of its inputs and outputs is, and how columns become its one input."""
+    """A model, and what it does not say itself.
+
+    Attributes:
+        model: Its message, without the large arrays.
+        weights: These, by the names of their initializers.
+        inputs: Which of our axes each axis of its inputs is.
+        outputs: The same of its outputs.
+        recipe: How columns become its one input.
+    """
 
     model: onnx.ModelProto
+    weights: Mapping[str, np.ndarray]
     inputs: list[Axes]
     outputs: list[Axes]
     recipe: Recipe | None = None
 
 
-def check(path: Path, written: Written, message: bytes, graph: Graph, params: Mapping[str, np.ndarray]) -> None:
+def check(path: Path, source: Path | bytes, written: Written, graph: Graph, params: Mapping[str, np.ndarray]) -> None:
     """Refuse a model that ONNX calls invalid, or, where onnxruntime is installed, that computes something else.
+
+    `source` is the file that is to be put in place of `path`, or what is to stand in it.
 
     The comparison is left out where onnxruntime has no kernel for a type or refuses the made-up inputs, and where an
     operation is flat with jumps: two correct programs may round to different sides of a jump.
     """
     model = written.model
-    outside = any(t.external_data for t in model.graph.initializer)
-    trial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        if outside:
-            trial.write_bytes(message)
         if all(o.type.tensor_type.HasField("shape") for o in model.graph.output):
             onnx.checker.check_model(light(model), full_check=True)
         else:  # read later from a file that does not say its shape, which ONNX's checker asks for
@@ -71,7 +76,7 @@ def check(path: Path, written: Written, message: bytes, graph: Graph, params: Ma
         recipe = written.recipe
         if any(n.op is not None and n.op.proxy for n in graph.nodes):
             return
-        program = program_elsewhere(trial if outside else message, written)
+        program = program_elsewhere(source, written)
         for given in trials(graph) if recipe is None else [[random_rows(recipe, graph, ROWS)]]:
             run = None if program is None else run_elsewhere(program, written, given, graph)
             own = None if run is None else run_here(graph, params, given)
@@ -81,11 +86,6 @@ def check(path: Path, written: Written, message: bytes, graph: Graph, params: Ma
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         said = str(error).strip().partition("\n")[0]
         raise ModelFileError(f"{path}: ONNX refuses the model: {said}\n  fix: save to .safetensors") from error
-    except OSError as error:
-        raise file_error(path, error, WRITTEN) from error
-    finally:
-        with suppress(OSError):  # it must not hide what went wrong
-            trial.unlink(missing_ok=True)
 
 
 def trials(graph: Graph) -> Iterator[list[np.ndarray]]:
@@ -212,7 +212,7 @@ def by_numpy(graph: Graph, sources: Mapping[Node, Any], dtype: np.dtype[Any]) ->
     if not any(isinstance(op, ops.Conv) for op in made) or any(op.host for op in made) or not by_rows(graph):
         return None
     steps = small(frozen(graph, {n: np.asarray(v) for n, v in sources.items() if n not in graph.inputs}), dtype)
-    return steps([np.asarray(sources[n]) for n in graph.inputs]) if steps is not None and steps.most else None
+    return steps([np.asarray(sources[n]) for n in graph.inputs]) if steps is not None else None
 
 
 def computed(nodes: list[Node], wanted: list[Node], sources: Mapping[Node, Any]) -> list[Any]:

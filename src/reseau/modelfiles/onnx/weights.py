@@ -1,4 +1,4 @@
-"""The large weights of a model, found in the bytes of its file: its message is parsed without them, so none is copied.
+"""The large weights of a model stand in the bytes of its file alone: its message is parsed and written without copies.
 
 A message is a sequence of fields: a number and a kind, then a length and as many bytes, or a number. The weights stand
 in `ModelProto.graph.initializer.raw_data`. What is not written in that way is left to the parser.
@@ -10,7 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["LARGE", "Weights", "without_weights"]
+import numpy as np
+import onnx
+
+__all__ = ["LARGE", "Weights", "raw_bytes", "with_weights", "without_weights"]
 
 GRAPH, INITIALIZER, RAW_DATA = 7, 5, 9  # numbers of fields
 
@@ -69,6 +72,31 @@ def without_weights(raw: bytes) -> tuple[bytes, Weights]:
     return b"".join(parts), found
 
 
+def with_weights(model: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
+    """The message of a model, part by part, with these arrays as the numbers of its initializers of the same names."""
+    rest = onnx.ModelProto()
+    rest.CopyFrom(model)
+    del rest.graph.initializer[:]
+    inside: list[tuple[bytes, np.ndarray | None]] = [(rest.graph.SerializeToString(deterministic=True), None)]
+    for tensor in model.graph.initializer:
+        said, array = tensor.SerializeToString(deterministic=True), arrays.get(tensor.name)
+        if array is not None:
+            said += head(RAW_DATA, array.nbytes)
+        inside.append((head(INITIALIZER, len(said) + (0 if array is None else array.nbytes)) + said, array))
+    rest.ClearField("graph")
+    yield rest.SerializeToString(deterministic=True)
+    yield head(GRAPH, sum(len(said) + (0 if array is None else array.nbytes) for said, array in inside))
+    for said, array in inside:
+        yield said
+        if array is not None:
+            yield raw_bytes(array)
+
+
+def raw_bytes(array: np.ndarray) -> memoryview:
+    """The entries as a file holds them, where they are if they lie so."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+
+
 def fields(raw: memoryview, start: int, end: int) -> Iterator[Field]:
     """The fields between two places; `ValueError` where one does not end there."""
     while start < end:
@@ -101,7 +129,12 @@ def number(raw: memoryview, start: int, end: int) -> tuple[int, int]:
 
 def field(which: int, content: bytes) -> bytes:
     """A field with a length, and its content."""
-    return as_number(which << 3 | BYTES) + as_number(len(content)) + content
+    return head(which, len(content)) + content
+
+
+def head(which: int, length: int) -> bytes:
+    """What stands before the content of a field."""
+    return as_number(which << 3 | BYTES) + as_number(length)
 
 
 def as_number(value: int) -> bytes:

@@ -17,10 +17,11 @@ from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.class_maps import as_maps, maps_type
 from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
-from reseau.modelfiles.onnx.light_models import light
+from reseau.modelfiles.onnx.light_models import LARGE, light
 from reseau.modelfiles.onnx.rules import WRITE
 from reseau.modelfiles.onnx.self_check import Written, check
 from reseau.modelfiles.onnx.stored_levels import pack
+from reseau.modelfiles.onnx.weights import raw_bytes, with_weights
 
 __all__ = ["Channels", "to_model", "write_graph"]
 
@@ -48,10 +49,9 @@ def write_graph(
     """
     written = to_model(graph, params, words, channels)
     if bytes_of_weights(written.model) > LARGEST_INSIDE:
-        put_outside(path, written.model)
-    message = written.model.SerializeToString(deterministic=True)
-    check(path, written, message, graph, params)
-    replace_file(path, [message])
+        written = put_outside(path, written)
+    pieces = with_weights(written.model, written.weights)
+    replace_file(path, pieces, lambda new: check(path, new, written, graph, params))
 
 
 def bytes_of_weights(model: onnx.ModelProto) -> int:
@@ -63,7 +63,7 @@ def bytes_of_weights(model: onnx.ModelProto) -> int:
 def to_model(
     graph: Graph, params: Mapping[str, np.ndarray], words: Mapping[str, str] = NO_WORDS, channels: Channels = "last"
 ) -> Written:
-    """The graph as an ONNX model in the lowest opset and IR version that express it."""
+    """The graph as an ONNX model in the lowest opset and IR version that express it, its large arrays apart."""
     recipe = recipe_of(words, graph)
     opset = lowest_opset(graph, params)
     while True:
@@ -85,8 +85,14 @@ def to_model(
     model = helper.make_model(
         proto, opset_imports=opsets, producer_name="reseau", ir_version=version, functions=w.functions
     )
+    weights = {}
     for name, array in w.initializers.items():
-        put_inside(model.graph, name, array)
+        if array.dtype.kind == "f" and array.size > LARGE:
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            model.graph.initializer.add(name=name, data_type=kind, dims=array.shape)
+            weights[name] = array
+        else:
+            model.graph.initializer.append(numpy_helper.from_array(array, name))
     inferred = onnx.shape_inference.infer_shapes(light(model)).graph
     model.graph.value_info.extend(inferred.value_info)
     for output, found in zip(model.graph.output, inferred.output, strict=True):
@@ -97,17 +103,7 @@ def to_model(
     model.doc_string, model.graph.doc_string = (words.get(key, "") for key in origin.DOCUMENTATION)
     kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
     helper.set_model_props(model, {**kept, **(described or {})})
-    return Written(model, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
-
-
-def put_inside(graph: onnx.GraphProto, name: str, array: np.ndarray) -> None:
-    """Give a graph an array; in a message of its own, numbers would be copied once more when that is put inside."""
-    if array.dtype.kind not in "biuf":
-        graph.initializer.append(numpy_helper.from_array(array, name))
-        return
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    tensor = graph.initializer.add(name=name, data_type=kind, dims=array.shape)
-    tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return Written(model, weights, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
 
 
 def lowest_opset(graph: Graph, params: Mapping[str, np.ndarray]) -> int:
@@ -177,15 +173,15 @@ def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes] if ranked else None)
 
 
-def put_outside(path: Path, model: onnx.ModelProto) -> None:
+def put_outside(path: Path, written: Written) -> Written:
     """Move the weights to a file beside the model; the model keeps their place and length."""
     place = f"{path.name}.{secrets.token_hex(4)}.data"
     end = 0
 
-    def chunks() -> Iterator[bytes]:
+    def chunks() -> Iterator[bytes | memoryview]:
         nonlocal end
-        for tensor in model.graph.initializer:
-            raw = tensor.raw_data
+        for tensor in written.model.graph.initializer:
+            raw = raw_bytes(written.weights[tensor.name]) if tensor.name in written.weights else tensor.raw_data
             tensor.ClearField("raw_data")
             tensor.data_location = TensorProto.EXTERNAL
             for key, said in (("location", place), ("offset", str(end)), ("length", str(len(raw)))):
@@ -194,3 +190,4 @@ def put_outside(path: Path, model: onnx.ModelProto) -> None:
             yield raw
 
     replace_file(path.with_name(place), chunks())
+    return written._replace(weights={})
