@@ -25,6 +25,7 @@ FORMS = {
     "American": "%m/%d/%Y %I:%M %p",
     "named": "%d %b %Y",
     "named in full": "%B %d, %Y",
+    "named, dashes": "%b-%d-%Y",
     "two digits": "%d/%m/%y",
     "zone": "%Y-%m-%d %H:%M:%S+02:00",
 }
@@ -88,6 +89,15 @@ def test_times_of_day_and_durations(tmp_path):
     (tmp_path / "t.csv").write_text("c,y\n" + "".join(f"{c:%H:%M},{i % 2}\n" for i, c in enumerate(clock)))
     texts = data.read_csv(tmp_path / "t.csv", "y")
     np.testing.assert_array_equal(texts.features[:, 0], found.features[:, 0])
+
+
+@pytest.mark.parametrize("spelling", [str, lambda lasted: str(lasted.to_pytimedelta())], ids=["pandas", "Python"])
+def test_durations_of_days_and_hours_as_programs_write_them(tmp_path, spelling):
+    lasted = pd.to_timedelta(np.arange(-40, 60) * 4000.5, unit="s")
+    pd.DataFrame({"t": map(spelling, lasted), "y": np.arange(100) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    np.testing.assert_allclose(table.features[:, 0], lasted.total_seconds() / 3600, atol=1e-9)
+    assert data.read_csv(tmp_path / "t.csv", "t").target.shape == (100,)
 
 
 def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):

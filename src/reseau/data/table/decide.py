@@ -194,6 +194,8 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     if t.texts is not None and len(t.texts) == 1 < t.known and (t.blanks or choices.dropped):
         said = f"{who} is {next(iter(t.texts))!r} or blank"
         return _asked(said, "if a blank stands for a class, write its name there; if not, give rows of two classes")
+    if not t.known and not t.large:
+        return _asked(f"{who} is blank in every row", "choose another target")
     if t.blanks and not choices.auto:
         fix = "missing='drop' (--missing drop) leaves such rows out"
         if choices.missing == "impute":
@@ -201,8 +203,6 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         return _asked(f"{t.first['blank'].place}: the target is blank", fix)
     if t.large:
         return Decided(problems=(_large(t),))
-    if not t.known:
-        return _asked(f"{who} is blank in every row", "choose another target")
     if choices.task != "classification" and (words := _words_among_numbers(t)):
         found = decide_target(name, _without(t, words, replace(choices, auto=False)), choices)
         return replace(found, problems=(*found.problems, *(() if choices.auto else _mostly_words(t, words, LEFT))))
