@@ -9,7 +9,7 @@ BIN := .venv/bin
 # where it is set, as in many containers, each of the many processes of a run would compile every file again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help web screenshots face docs notebooks figures demo smoke fuzz dist lowest newest links test test-browser test-slow check format bench experiments clean
+.PHONY: help web screenshots views face docs notebooks figures demo smoke fuzz dist lowest newest links test test-browser test-slow check format bench experiments clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,11 +45,13 @@ test-slow: .venv/develop  ## run the long tests too, in programs that are compil
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[notebook]"
 	XLA_FLAGS= $(BIN)/python -m pytest
 
-check: .venv/develop  ## lint, format, types, layers
+check: .venv/develop  ## lint, format, types, layers, the schemas of the workflow and the citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 dist: .venv/develop  ## build the sdist and the wheel, and check both; the sdist passes its own smoke run
 	rm -rf dist build/sdist
@@ -70,6 +72,9 @@ docs: .venv/develop  ## build the site into docs/_build; a warning or a dead lin
 	test -d build/mathjax || npm install --silent --no-save --prefix build/mathjax mathjax@3.2.2 \
 		|| echo "MathJax cannot be installed by npm: the site's formulas are typeset from a network"
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
+views: .venv/develop  ## look at six pages of the site that `make docs` built, light, dark, narrow and wide (needs chromium)
+	$(BIN)/python docs/views.py
 
 links: .venv/develop  ## follow every link of the site that leads out of it (needs a network)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[site]"

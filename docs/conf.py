@@ -154,6 +154,13 @@ def docstring(app: Any, what: str, name: str, value: object, options: Any, lines
     paragraphs = [re.sub(r"\n +", " ", p) if p.startswith("Source:") else p for p in paragraphs]
     cut = [re.split(r"(?=^ *>>>)", p, maxsplit=1, flags=re.MULTILINE) for p in paragraphs]
     lines[:] = "\n\n".join(markdown_to_rst(p[0]) + "".join(p[1:]) for p in cut).split("\n")
+    if what in ("attribute", "property"):
+        lines.insert(0, "")  # napoleon takes what stands before a colon in the first line for a type
+
+
+def signature(app: Any, what: str, name: str, value: object, options: Any, said: str | None, returned: str | None) -> Any:
+    """A default of many numbers by its first and its last."""
+    return re.sub(r"\(([^\s,()]+, )(?:[^\s,()]+, ){6,}([^\s,()]+)\)", r"(\1..., \2)", said or "") or said, returned
 
 
 def with_contents(app: Any, name: str, source: list[str]) -> None:
@@ -166,4 +173,5 @@ def setup(app: Any) -> None:
     """Connect the hooks, once Sphinx starts."""
     write_reference()
     app.connect("autodoc-process-docstring", docstring, priority=400)
+    app.connect("autodoc-process-signature", signature)
     app.connect("source-read", with_contents)

@@ -7,6 +7,7 @@ from shutil import copytree
 import jax
 import matplotlib
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from tools.pages import DOCS, figures, hide_extras, printed, same_but_for_rounding, same_picture
 
@@ -83,13 +84,14 @@ def test_the_page_runs_and_says_what_it_prints(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("optimized")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_page_on_estimators_runs_and_says_what_it_prints(tmp_path, monkeypatch):
+def test_the_page_on_estimators_runs_and_says_what_it_prints_and_how_often_it_warns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "estimators.md").read_text(encoding="utf-8")
     hide_extras(text, monkeypatch)
-    with jax.enable_x64(False):  # as a reader runs it, not as the tests do
+    with jax.enable_x64(False), pytest.warns(ConvergenceWarning) as told:  # as a reader runs it, not as the tests do
         same_but_for_rounding(figures.with_output(text, printed(text, "estimators.md")), text)
+    assert len(told) == 7
+    assert "seven fits ends with a `ConvergenceWarning`" in text
 
 
 @pytest.mark.parametrize("page", ["extending.md", "approximation.md"])

@@ -50,7 +50,8 @@ def test_from_an_empty_folder_a_table_becomes_a_report_a_certificate_and_an_onnx
     session = onnxruntime.InferenceSession("tumors.onnx")
     columns = (tmp_path / "tumors.csv").read_text().splitlines()[0].split(",")[:-1]
     given = {i.name: rows[:, [columns.index(i.name)]] for i in session.get_inputs()}
-    (scores,) = session.run(None, given)
+    assert len(session.get_outputs()) == 1
+    (scores,) = session.run(["scores"], given)
     assert (scores.argmax(1) != rows[:, -1]).mean() < bound
 
 

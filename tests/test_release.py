@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import reseau
@@ -13,8 +14,17 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 def test_the_newest_version_of_the_changelog_is_the_package_s():
     headings = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0][0] == PROJECT["version"]
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in headings[1:])
-    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()
+    dates = [date.fromisoformat(day) for _, day in headings]
+    assert dates == sorted(dates, reverse=True)
+    released = f"version: {PROJECT['version']}\ndate-released: {dates[0]}\n"
+    assert released in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_notes_of_a_version_begin_with_the_whole_in_few_lines_and_have_what_is_new_first():
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    summary, *parts = newest.split("\n### ")
+    assert 3 < summary.count("\n- ") < 11
+    assert [part.partition("\n")[0] for part in parts] == ["Added", "Changed", "Fixed"]
 
 
 def test_every_extra_is_told_in_the_readme():
@@ -28,3 +38,16 @@ def test_the_versions_are_shown(capsys):
     shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert {"python", "system", "jax", "numpy", "reseau"} <= shown.keys()
     assert shown["jax"][0].isdigit()
+
+
+def test_every_version_has_left_files_that_later_ones_read():
+    versions = re.findall(r"^## (\S+) \(", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert all((ROOT / "tests" / "fixtures" / version / "run").is_dir() for version in versions)
+
+
+def test_every_system_has_the_extras_of_make_and_what_its_tests_need():
+    installed = re.findall(r'-e "\.\[(plot,[^]]*)\]"', (ROOT / "Makefile").read_text())
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    (extras,) = re.findall(r'pip install -e "\.\[(.*)\]"', workflow)
+    assert set(extras.split(",")) == set(max(installed, key=len).split(","))
+    assert re.search(r'PYTHONUTF8: "1"', workflow)  # tests read files in UTF-8

@@ -62,7 +62,6 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         pq.write_table(pa.table(columns), folder / "t.parquet")
         return folder / "t.parquet"
 
-    spaced = ROWS.replace(",", "  ")
     wide = ROWS.replace("2.5,", "9007199254740993,", 1)
     return {
         "twice one name": Cure(
@@ -118,11 +117,6 @@ def cases_in(folder: Path) -> dict[str, Cure]:
         "a line for Excel": Cure(
             lambda: table("sep=,\n" + ROWS), r"leave it out: tail -n \+2 \S+ > table.csv", lambda: table(ROWS)
         ),
-        "one space between quoted cells": Cure(
-            lambda: table(ROWS.replace("a,b,y", '"a" "b" "y"').replace(",", " ")),
-            r"--delimiter ' ' \((delimiter=' ')\) reads one between two cells",
-            lambda words: table(ROWS.replace("a,b,y", '"a" "b" "y"').replace(",", " "), **keywords(words)),
-        ),
         "a title above": Cure(
             lambda: table("Sales;;\n;;\n" + ROWS.replace(",", ";")),
             r"leave out what stands above the header: tail -n \+(\d) \S+ > table.csv",
@@ -158,11 +152,6 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             lambda: table(ROWS.replace(",0,", ",u,") + "Total,9,\n", text="one-hot", missing="impute"),
             r"leave that line out: head -n (\d+) \S+ > table.csv",
             lambda last: table("".join((ROWS + "Total,9,\n").splitlines(True)[: int(last)])),
-        ),
-        "spaces between cells": Cure(
-            lambda: table(spaced),
-            r"put commas there: sed -E '(.+)' \S+ > table.csv",
-            lambda program: table(subprocess.check_output(["sed", "-E", program], input=spaced.encode())),
         ),
         "a whole number that float64 rounds": Cure(
             lambda: table(wide),

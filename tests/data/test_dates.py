@@ -25,6 +25,7 @@ FORMS = {
     "American": "%m/%d/%Y %I:%M %p",
     "named": "%d %b %Y",
     "named in full": "%B %d, %Y",
+    "named, dashes": "%b-%d-%Y",
     "two digits": "%d/%m/%y",
     "zone": "%Y-%m-%d %H:%M:%S+02:00",
 }
@@ -90,6 +91,15 @@ def test_times_of_day_and_durations(tmp_path):
     np.testing.assert_array_equal(texts.features[:, 0], found.features[:, 0])
 
 
+@pytest.mark.parametrize("spelling", [str, lambda lasted: str(lasted.to_pytimedelta())], ids=["pandas", "Python"])
+def test_durations_of_days_and_hours_as_programs_write_them(tmp_path, spelling):
+    lasted = pd.to_timedelta(np.arange(-40, 60) * 4000.5, unit="s")
+    pd.DataFrame({"t": map(spelling, lasted), "y": np.arange(100) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    table = data.read_csv(tmp_path / "t.csv", "y")
+    np.testing.assert_allclose(table.features[:, 0], lasted.total_seconds() / 3600, atol=1e-9)
+    assert data.read_csv(tmp_path / "t.csv", "t").target.shape == (100,)
+
+
 def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("t,y\n" + "".join(f"0{1 + i % 9}/0{1 + i % 7}/2020,{i % 2}\n" for i in range(40)))
@@ -101,6 +111,31 @@ def test_a_day_that_could_be_a_month_is_asked_and_the_cures_work(tmp_path):
     clear = path.read_text() + "25/02/2020,1\n"
     path.write_text(clear)
     assert data.read_csv(path, "y").features[-1, months] == 2
+
+
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y 10:00:00", "%m/%d/%Y 10:00:00Z"])
+def test_one_day_of_each_month_of_several_years_shows_which_number_is_the_month(tmp_path, pattern):
+    when = pd.date_range("2019-11-01", periods=40, freq="MS")
+    pd.DataFrame({"t": when.strftime(pattern), "y": np.arange(40) % 2}).to_csv(tmp_path / "t.csv", index=False)
+    for auto in (False, True):
+        table = data.read_csv(tmp_path / "t.csv", "y", auto=auto)
+        months = [c.part for c in table.recipe.columns].index("month")
+        np.testing.assert_array_equal(table.features[:, months], when.month)
+        assert not table.recipe.notes
+
+
+def test_the_usual_decision_on_dates_that_could_be_two_is_told_and_its_cure_works(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("t,y\n" + "".join(f"0{1 + i % 9}/0{1 + i % 7}/2020,{i % 2}\n" for i in range(40)))
+    table = data.read_csv(path, "y", auto=True)
+    assert table.recipe.notes == (
+        "column 't': '01/01/2020' in line 2 could be either of two dates: day first; --dates mdy (dates='mdy') if not",
+    )
+    months = [c.part for c in table.recipe.columns].index("month")
+    assert table.features[8, months] == 1 + 8 % 7
+    told = data.read_csv(path, "y", auto=True, dates="mdy")
+    assert told.features[8, months] == 1 + 8 % 9
+    assert not told.recipe.notes
 
 
 def test_a_cell_that_is_no_date_is_told_and_blanks_are_blanks(tmp_path):

@@ -351,3 +351,11 @@ def test_words_of_free_text_are_features(tmp_path):
     assert "column 'note' holds free text: whether each of 5 words occurs in it" in table.recipe.decisions()
     assert data.Recipe.from_json(table.recipe.to_json()) == table.recipe
     assert "column 'age' has no words that recur" in refused(data.read_csv, tmp_path / "t.csv", "y", words=["age"])
+
+
+def test_a_target_that_is_blank_in_every_row_is_told_and_the_cure_works(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y,z\n" + "".join(f"{i % 7},NA,{i % 2}\n" for i in range(20)))
+    for auto in (False, True):
+        assert "the target 'y' is blank in every row" in refused(data.read_csv, path, "y", auto=auto)
+    assert data.read_csv(path, "z", without=["y"]).classes == ("0", "1")

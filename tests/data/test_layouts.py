@@ -252,7 +252,7 @@ def test_standard_input():
     assert result.stdout.decode().split() == ["40", str(frame["age"].mean())]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+@pytest.mark.posix
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress], ids=["plain", "gz", "bz2", "xz"])
 def test_a_pipe_is_read_once_and_kept(tmp_path, pack):
     # the cells tell only at the end that the column holds texts, for which the rows are read again
@@ -361,7 +361,7 @@ def test_delimiters_at_the_ends_of_lines_make_no_column(file):
 
 def test_quoted_cells_with_spaces_between_them(file):
     text = '"a" "b" "y"\n' + ROWS.replace(",", " ")
-    assert "fix: --delimiter ' ' (delimiter=' ')" in refused(data.read_csv, file(text.encode()), "y")
+    assert data.read_csv(file(text.encode()), "y").names == ("a", "b")
     assert data.read_csv(file(text.encode()), "y", delimiter=" ").names == ("a", "b")
 
 

@@ -45,7 +45,8 @@ def test_the_members_are_one_network_that_onnxruntime_runs(digits, found, tmp_pa
     found.network.save(tmp_path / "digits.onnx", found.params)
     session = onnxruntime.InferenceSession(tmp_path / "digits.onnx")
     images = digits[1].features[:20].astype(np.float32)
-    scores = session.run(None, {session.get_inputs()[0].name: images})[0]
+    assert [output.name for output in session.get_outputs()] == ["scores"]
+    scores = session.run(["scores"], {session.get_inputs()[0].name: images})[0]
     np.testing.assert_allclose(scores, found.network(found.params, images), atol=1e-4)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas
 import pytest
+from sklearn.preprocessing import RobustScaler
 
 import reseau as rs
 from reseau.data import Column, Recipe, Table
@@ -13,6 +14,7 @@ from reseau.graph import Input
 from reseau.tabular import TableSettings, fit_table, settings_for
 from reseau.tabular.ensemble import member_network
 from reseau.tabular.features import interval_ends, robust_scales, table_features
+from reseau.tabular.table_fit import _divisions
 from reseau.tabular.table_task import TableTask, held_out_parts
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -69,7 +71,7 @@ def test_members_are_one_network_saved_drawn_and_exported_whole(regression, tmp_
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     cells = {"a": [0.5, 1.0], "b": [3.0, np.nan], "constant": [7.0, 7.0], "few": ["x", "new"], "many": ["a", "l"]}
     feeds = {k: np.array(v, object if isinstance(v[0], str) else np.float32)[:, None] for k, v in cells.items()}
-    (by_onnx,) = session.run(None, feeds)
+    (by_onnx,) = session.run(["predicted"], feeds)
     rows = np.array([[0.5, 3.0, 7.0, 0, 0], [1.0, np.nan, 7.0, 3, 11]])
     np.testing.assert_allclose(by_onnx, found.network(found.params, rows), rtol=1e-3, atol=1e-3)
     assert "<svg" in found.network.draw()
@@ -87,43 +89,58 @@ def test_the_joined_prediction_is_the_mean_of_the_members(regression) -> None:
     np.testing.assert_allclose(found.network(found.params, rows), wanted, rtol=1e-3, atol=1e-3)
 
 
-def two_kinds(X: np.ndarray, y: np.ndarray, **changes: object) -> rs.tabular.TableFit:
-    """A table learned by members of two kinds."""
+def only(monkeypatch: pytest.MonkeyPatch, *shares: tuple[float, ...]) -> None:
+    """Let the kinds count in one of these ways."""
+    monkeypatch.setattr("reseau.tabular.table_fit._divisions", lambda kinds: np.array(shares))
+
+
+def of_several_kinds(X: np.ndarray, y: np.ndarray, **changes: object) -> rs.tabular.TableFit:
+    """A table learned by members of several kinds."""
     settings = replace(QUICK, held_out=0.2, alternate=True, **changes)
     return fit_table(rs.data.from_arrays(X, y).fitted(), settings=settings, progress=False)
 
 
-def test_two_kinds_count_as_makes_the_loss_on_rows_that_both_held_out_least(tmp_path) -> None:
+def test_kinds_count_as_makes_the_loss_on_rows_that_all_held_out_least(tmp_path, monkeypatch) -> None:
+    shares = [(0.5, 0.25, 0.25), (0.25, 0.5, 0.25), (0.25, 0.25, 0.5)]
+    only(monkeypatch, *shares)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 3)).astype(np.float32)
     X[:, 2] = np.round(X[:, 2])
     y = X @ [1.0, -2.0, 0.5] + np.floor(3 * X[:, 0]) + rng.standard_normal(300)
-    found = two_kinds(X, y, members=4)
-    assert [np.array_equal(found.held_out[i], found.held_out[i + 1]) for i in range(3)] == [True, False, False]
-    assert sorted(found.trained.graph.states) == ["features.center", "features.factor"]  # stored once for both
+    found = of_several_kinds(X, y, members=6, hidden=(32, 32))
+    parts = [part.tolist() for part in found.held_out]
+    assert parts[:1] * 3 + parts[3:4] * 3 == parts
+    assert parts[0] != parts[3]
+    assert sorted(found.trained.graph.states) == ["features.center", "features.factor"]  # stored once for all
     recipe, unit = rs.data.from_arrays(X, y).recipe, found.trained
-    kinds = replace(QUICK, alternate=True, members=4).kinds
-    assert [k.activation for k in kinds] == ["relu", "mish"]
-    each = [np.asarray(member_network(recipe, X, kinds[i == 1])(r.params, X)) for i, r in enumerate(found.members)]
-    target, held = (y - y.mean()) / y.std(), found.held_out[0]
+    kinds = replace(QUICK, alternate=True, members=6, hidden=(32, 32)).kinds
+    assert [(k.activation, k.hidden) for k in kinds] == [("relu", (32, 32)), ("mish", (32, 32)), ("mish", (32,))]
+    each = [np.asarray(member_network(recipe, X, kinds[i % 3])(r.params, X))[:, 0] for i, r in enumerate(found.members)]
+    target = (y - y.mean()) / y.std()
     errors = {
-        s: np.mean(((1 - s) * each[0][held, 0] + s * each[1][held, 0] - target[held]) ** 2)
-        for s in (0, 0.25, 0.5, 0.75, 1)
+        one: sum(np.mean((np.dot(one, each[n : n + 3]) - target)[found.held_out[n]] ** 2) for n in (0, 3))
+        for one in shares
     }
-    share = min(errors, key=errors.__getitem__)
-    assert 0 < share < 1
-    wanted = (1 - share) * np.mean([each[0], *each[2:]], 0) + share * each[1]
+    best = min(errors, key=errors.__getitem__)
+    wanted = np.dot(best, (np.array(each[:3]) + each[3:]) / 2)
     wanted = np.clip(wanted, target.min(), target.max())
     own = {name: found.params[name] for name in unit.graph.stored}
-    np.testing.assert_allclose(unit(own, X), wanted, rtol=1e-4, atol=1e-4)
-    found.network.save(tmp_path / "two.onnx", found.params)
-    session = onnxruntime.InferenceSession(tmp_path / "two.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(unit(own, X)[:, 0], wanted, rtol=1e-4, atol=1e-4)
+    found.network.save(tmp_path / "kinds.onnx", found.params)
+    session = onnxruntime.InferenceSession(tmp_path / "kinds.onnx", providers=["CPUExecutionProvider"])
     (by_onnx,) = session.run(None, {session.get_inputs()[0].name: X})
     np.testing.assert_allclose(by_onnx, found.network(found.params, X), rtol=1e-3, atol=1e-3)
 
 
+def test_kinds_may_count_any_number_of_quarters() -> None:
+    found = _divisions(3)
+    assert found.tolist() == sorted(np.unique(found, axis=0).tolist(), reverse=True)
+    assert len(found) == 15
+    np.testing.assert_array_equal(found.sum(1), 1)
+
+
 def test_kinds_of_classes_share_the_probability(monkeypatch) -> None:
-    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (0.25,))
+    only(monkeypatch, (0.75, 0.25))
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 2))
     y = (X[:, 0] > X[:, 1]).astype(np.int32)
@@ -131,7 +148,7 @@ def test_kinds_of_classes_share_the_probability(monkeypatch) -> None:
     settings = replace(QUICK, held_out=0.2, epochs=4, alternate=True)
     found = fit_table(table, settings=settings, progress=False)
     each = []
-    for result, kind in zip(found.members, (0, 1, 0), strict=True):
+    for result, kind in zip(found.members, (0, 1, 0), strict=True):  # of one hidden layer, there are two kinds
         logits = np.asarray(member_network(table.recipe, X, settings.kinds[kind])(result.params, X), float)
         each.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
     wanted = 0.375 * each[0] + 0.25 * each[1] + 0.375 * each[2]
@@ -139,7 +156,7 @@ def test_kinds_of_classes_share_the_probability(monkeypatch) -> None:
 
 
 def test_a_kind_that_does_not_count_leaves_no_trace(monkeypatch) -> None:
-    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (0.0,))
+    only(monkeypatch, (1.0, 0.0))
     X = np.random.default_rng(0).standard_normal((200, 2))
     table = rs.data.from_arrays(X, X[:, 0]).fitted()
     settings = replace(QUICK, held_out=0.2, epochs=4, members=3, alternate=True)
@@ -150,11 +167,11 @@ def test_a_kind_that_does_not_count_leaves_no_trace(monkeypatch) -> None:
         np.testing.assert_array_equal(value, found.params[name])
 
 
-def test_where_the_second_kind_alone_counts_its_settings_are_told(monkeypatch) -> None:
-    monkeypatch.setattr("reseau.tabular.table_fit.SHARES", (1.0,))
+def test_where_another_kind_alone_counts_its_settings_are_told(monkeypatch) -> None:
+    only(monkeypatch, (0.0, 0.0, 1.0))
     X = np.random.default_rng(0).standard_normal((100, 2))
-    found = two_kinds(X, X[:, 0], members=3, epochs=4)
-    assert (found.settings.activation, found.settings.intervals, found.settings.members) == ("mish", 0, 1)
+    told = of_several_kinds(X, X[:, 0], members=3, epochs=30, hidden=(8, 8)).settings
+    assert (told.activation, told.intervals, told.hidden, told.members, told.epochs) == ("mish", 0, (8,), 1, 30)
 
 
 def test_rows_of_no_weight_do_not_decide_how_much_a_kind_counts() -> None:
@@ -205,6 +222,23 @@ def test_one_row_115_deviations_away_moves_little() -> None:
     assert np.isfinite(found.network(found.params, np.full((1, 5), 1e38) * [1, 1, 1, 0, 0])).all()
 
 
+def test_robust_scales_are_those_of_scikit_learn() -> None:
+    """Where quartiles differ; blanks count for nothing. Clipped, as in the layers, the formula of the paper."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_t(2, (200, 4)) * [1, 10, 1e-3, 1e3] + [0, 5, -1, 3]
+    X[rng.random(X.shape) < 0.1] = np.nan
+    center, factor = robust_scales(X)
+    wanted = RobustScaler().fit(X)
+    np.testing.assert_allclose(center, wanted.center_, rtol=1e-12)
+    np.testing.assert_allclose(factor, 1 / wanted.scale_, rtol=1e-12)
+    recipe = rs.data.from_arrays(np.nan_to_num(X), rng.standard_normal(200), task="regression").recipe
+    x, h = table_features(recipe, np.nan_to_num(X), replace(QUICK, intervals=0))
+    scaled = RobustScaler().fit_transform(np.nan_to_num(X))
+    read = rs.Network(x, h)
+    found = read(read.init(), np.nan_to_num(X))  # in single precision: deviations of 1e-3 from -1 have 4 digits
+    np.testing.assert_allclose(found, scaled / np.sqrt(1 + (scaled / 3) ** 2), rtol=1e-4, atol=2e-4)
+
+
 def test_each_member_holds_out_other_rows_alike_in_classes() -> None:
     classes = np.repeat([0, 1, 2], [90, 60, 30])
     parts = held_out_parts(180, TableSettings(3, 1, 1 / 3), 0, classes)
@@ -215,15 +249,29 @@ def test_each_member_holds_out_other_rows_alike_in_classes() -> None:
     assert [len(p) for p in one] == [36]
 
 
+@pytest.mark.parametrize(("rows", "sizes"), [(1605, [214] * 6), (401, [161, 160]), (321, [129, 128]), (257, [206])])
+def test_steps_of_an_epoch_have_as_many_rows(rows: int, sizes: list[int]) -> None:
+    """In batches of 256, the last one of 321 rows would be one row, which weighs as much as all others."""
+    settings = TableSettings(members=5, epochs=1, held_out=0.2)
+    task = TableTask(mixed(rows), settings, 0)
+    trained = rows - len(task.parts[0])
+    indices, weights = rs.batches.Shuffled(task.batch(0)).epoch(trained, seed=0, epoch=0)
+    assert len(indices) == task.steps_an_epoch(0)
+    counts = (weights > 0).sum(1)
+    assert counts.max() <= settings.batch
+    assert sorted(counts, reverse=True) == sizes
+
+
 def test_more_time_gives_more_members_and_epochs_and_larger_tables_fewer() -> None:
     work = 150_000
     plans = [settings_for(20_000, 0, work, t) for t in (5, 30, 60, 600)]
     totals = [p.members * p.epochs for p in plans]
     assert totals == sorted(totals)
-    assert plans[-1].members == 8
-    assert all(p.alternate == (p.members > 1) for p in plans)
+    assert plans[-1].members == 9
+    assert all(p.alternate == (p.members % 3 == 0) for p in plans)
     rows = [settings_for(n, 2, work) for n in (500, 5_000, 50_000)]
     assert [p.members for p in rows] == sorted((p.members for p in rows), reverse=True)
+    assert [settings_for(n, 2, work).epochs for n in (699, 700)] == [64, 128]
     with pytest.raises(DataError, match="fix: a positive number"):
         settings_for(100, 0, work, 0)
 

@@ -254,8 +254,7 @@ def along(x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
     """The full index of every entry that `indices` name along one axis."""
     indices = jnp.asarray(indices)
     grid = list(jnp.indices(indices.shape, sparse=True))
-    n = x.shape[axis]
-    grid[axis] = jnp.where(indices < 0, indices + n, indices)
+    grid[axis] = indices
     return tuple(grid)
 
 

@@ -153,7 +153,7 @@ def joined(
             scores = each[0]
         else:
             logs = [log_softmax(one) + log(share) for one, share in zip(each, shares, strict=True)]
-            scores = log_sum_exp(concatenate([reshape(one, (1, classes)) for one in logs], 1), 1)
+            scores = log_sum_exp(concatenate([reshape(one, (1, classes)) for one in logs], 1), 1, name="scores")
         net = Network(x, scores)
         return net, net
     mean, deviation, least, largest = target

@@ -53,8 +53,8 @@ def paced(
     left = max(seconds - (time.perf_counter() - began), SHARE_FOR_STEPS * seconds, FEWEST_STEPS * a_step / SPARE)
     passes = SPARE * left / (a_step * in_epoch)
     members, epochs = divided(passes, images=bool(settings.filters))
-    members = settings.members if passes >= settings.members * epochs else min(members, settings.members)
     epochs = min(max(epochs, -(-FEWEST_STEPS // in_epoch)), settings.epochs)
+    members = settings.members if passes >= settings.members * epochs else min(members, settings.members)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, [json.dumps([members, epochs]).encode()])

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from reseau.training.progress import Show, progress_of
 __all__ = ["FEWEST_ROWS", "TableFit", "averaged", "check_table", "fit_table", "settings_of"]
 
 FEWEST_ROWS = 10
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second kind in the prediction
+QUARTERS = 4  # in steps of one of which each kind counts in the prediction
 SHARE_OF_TIME = 0.8  # that the settings are chosen for: the rest is for compiling, and for cores that are not idle
 
 
@@ -166,29 +167,33 @@ class Member(NamedTuple):
 
 
 def _next(kinds: Sequence[TableTask], trained: Sequence[Member]) -> tuple[TableTask, int]:
-    """The kind of the next member, two of the first to one of the second, and the part that it holds out."""
-    counts = [sum(m.kind is kind for m in trained) for kind in kinds]
-    which = int(len(kinds) > 1 and counts[0] > 2 * counts[1])
-    return kinds[which], counts[which]
+    """The kind of the next member, each in turn, and the part that it holds out."""
+    part, which = divmod(len(trained), len(kinds))
+    return kinds[which], part
 
 
 def _shares(members: Sequence[Member]) -> np.ndarray:
     """What each member counts in the prediction.
 
-    Members of one kind count alike; of two kinds, as much as makes the loss least on the rows that members of both
+    Members of one kind count alike; of several kinds, as much as makes the loss least on the rows that members of all
     kinds held out. A member that the clock or Ctrl-C cut short says nothing about its kind: then all count alike.
     """
-    first = [m for m in members if m.kind is members[0].kind]
-    second = [m for m in members if m.kind is not members[0].kind]
-    if not second or members[-1].result.stopped in ("interrupted", "time"):
+    kinds = {id(m.kind): [n for n in members if n.kind is m.kind] for m in members}
+    if len(kinds) == 1 or members[-1].result.stopped in ("interrupted", "time"):
         return np.full(len(members), 1 / len(members))
-    losses = np.zeros(len(SHARES))
-    for a, b in zip(first, second, strict=False):  # members of both kinds hold out the parts in the same order
-        of_a, of_b = (m.kind.predicted(m.result, m.part) for m in (a, b))
-        losses += [a.kind.loss_of((1 - share) * of_a + share * of_b, a.part) for share in SHARES]
-    share = SHARES[int(losses.argmin())]
-    each = {False: (1 - share) / len(first), True: share / len(second)}
-    return np.array([each[m.kind is not members[0].kind] for m in members])
+    choices = _divisions(len(kinds))
+    losses = np.zeros(len(choices))
+    for same in zip(*kinds.values(), strict=False):  # members of all kinds hold out the parts in the same order
+        each = np.stack([m.kind.predicted(m.result, m.part) for m in same])
+        losses += [same[0].kind.loss_of(np.tensordot(shares, each, 1), same[0].part) for shares in choices]
+    share = dict(zip(kinds, choices[int(losses.argmin())], strict=True))
+    return np.array([share[id(m.kind)] / len(kinds[id(m.kind)]) for m in members])
+
+
+def _divisions(kinds: int) -> np.ndarray:
+    """The ways to divide the prediction among kinds in quarters, those first that give most to the first kinds."""
+    all_quarters = product(range(QUARTERS, -1, -1), repeat=kinds)
+    return np.array([quarters for quarters in all_quarters if sum(quarters) == QUARTERS]) / QUARTERS
 
 
 def _joined(trained: Sequence[Member], settings: TableSettings, began: float) -> TableFit:
@@ -208,10 +213,7 @@ def _joined(trained: Sequence[Member], settings: TableSettings, began: float) ->
     networks, task = [m.kind.member for m in members], members[0].kind
     scores, kept = joined(networks, shares, task.unit)
     params = kept.init(task.seed) | named_apart(networks, [r.params for r in results])
-    shape = task.shape  # that of the second kind where it alone stayed
-    done = replace(
-        settings, members=len(results), intervals=shape.intervals, waves=shape.waves, activation=shape.activation
-    )
+    done = replace(task.shape, members=len(results), epochs=settings.epochs, rate=settings.rate, decay=settings.decay)
     held_out = tuple(m.kind.parts[m.part] for m in members)
     return TableFit(kept, scores, params, done, tuple(results), held_out, time.perf_counter() - began)
 

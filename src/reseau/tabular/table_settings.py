@@ -11,10 +11,10 @@ SECONDS_A_STEP = 1e-3
 SECONDS = 30.0  # that the default takes at most, for 20,000 rows
 IMAGE_SECONDS = 60.0  # that it takes at most for images
 EPOCHS = (24, 48, 128)  # the fewest of a plan, those below which no second member is worth its time, and the most
+FEW_ROWS = 700  # below which half of the most are as good
 IMAGE_EPOCHS = 24  # below which no second member is worth its time, for images
 IMAGE_HIDDEN = (256,)
-MOST_MEMBERS = 5  # of the first kind
-OTHERS = 3 / 5  # members of the second kind for each of the first, rounded down
+MOST_MEMBERS = 5  # of one kind, for whose time there are three members of each of three kinds
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TableSettings:
         members: Networks whose predictions are averaged, each trained without another part of the rows.
         epochs: Passes that each of them makes over its rows, at most.
         held_out: The share of rows on which each member's best epoch is chosen.
-        batch: Rows in a step.
+        batch: Rows in a step, at most; the steps of an epoch have nearly as many.
         hidden: Units of the hidden layers.
         activation: "relu", "silu", "mish" or "selu".
         intervals: Of the piecewise-linear encoding of a column of numbers; 0 for none.
@@ -35,8 +35,9 @@ class TableSettings:
         decay: Weight decay, falling to 0 in the second half of the steps.
         smoothing: Of the labels of classes.
         fitted_start: Whether first parameters are drawn from the rows.
-        alternate: Whether every third member is of another kind, which reads numbers without intervals and cosines and
-            has the activation Mish. How much it counts is chosen on the rows held out.
+        alternate: Whether members are of three kinds in turn: as these settings say; with numbers without intervals and
+            cosines, and the activation Mish; and such ones with the first hidden layer alone. How much each kind counts
+            is chosen on the rows held out.
         filters: Of the convolutions, for images.
 
     Example:
@@ -64,8 +65,10 @@ class TableSettings:
     @property
     def kinds(self) -> tuple["TableSettings", ...]:
         """The settings of each kind of members."""
-        other = replace(self, intervals=0, waves=0, activation="mish")
-        return (self, other) if self.alternate and self.members > 1 else (self,)
+        if not self.alternate or self.members == 1:
+            return (self,)
+        smooth = replace(self, intervals=0, waves=0, activation="mish")
+        return tuple(dict.fromkeys((self, smooth, replace(smooth, hidden=self.hidden[:1]))))
 
     @property
     def patience(self) -> int:
@@ -86,16 +89,17 @@ def settings_for(rows: int, classes: int, work: int, seconds: float = SECONDS) -
 
     Example:
         >>> settings_for(1000, 0, 150_000).members, settings_for(20_000, 0, 150_000, 15).members
-        (8, 1)
+        (9, 1)
     """
     _check_time(seconds)
     batch = 256
     members, epochs = divided(seconds / _an_epoch(rows, work, batch))
-    epochs = max(epochs, EPOCHS[0])
+    alternate = members > 1
+    epochs = min(max(epochs, EPOCHS[0]), EPOCHS[2] if rows >= FEW_ROWS else EPOCHS[2] // 2)
     held_out = 0.2 if rows < 10_000 else 0.1
     rate, dropout = (0.04, 0.15) if classes else (0.2, 0.0)
-    both = members + int(OTHERS * members)
-    return TableSettings(both, epochs, held_out, batch, rate=rate, dropout=dropout, alternate=both > members)
+    members = 3 * ((members + 1) // 2) if alternate else 1  # the other two kinds together cost as much as the first
+    return TableSettings(members, epochs, held_out, batch, rate=rate, dropout=dropout, alternate=alternate)
 
 
 def image_settings(rows: int, filters: tuple[int, ...], work: int, seconds: float = IMAGE_SECONDS) -> TableSettings:

@@ -86,6 +86,10 @@ class TableTask:
         """Steps in which a member sees each of its rows once."""
         return -(-(len(self.table) - len(self.parts[number])) // self.shape.batch)
 
+    def batch(self, number: int) -> int:
+        """Rows in a step of a member, nearly as many in each of an epoch: a mean over few moves it as far as any."""
+        return -(-(len(self.table) - len(self.parts[number])) // self.steps_an_epoch(number))
+
     @cached_property
     def _read(self) -> Network:
         return what_layers_read(self.member)
@@ -133,7 +137,7 @@ class TableTask:
             best="accuracy" if self.table.classes else "loss",
             seconds=seconds,
             optimizer=TableOptimizer(settings.rate, settings.decay, steps),
-            batches=Shuffled(self.shape.batch),
+            batches=Shuffled(self.batch(number)),
             epochs=settings.epochs,
             seed=own,
             checkpoint=checkpoint,
@@ -182,12 +186,13 @@ def loss_for(settings: TableSettings, classes: int) -> Loss:
 def held_out_parts(rows: int, settings: TableSettings, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, ...]:
     """The rows that members do not train on, one part each: equally many, disjoint, alike in classes.
 
-    Members of two kinds hold out the same parts. There are enough for all members of a kind, and for all rows.
+    Members of several kinds hold out the same parts. There are enough for all members of a kind, and for all rows.
     """
     if settings.members == 1:
         return (split(rows, settings.held_out, seed, classes)[1],)
     order = np.random.default_rng(seed).permutation(rows)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
-    parts = max(-(-settings.members // len(settings.kinds)), round(1 / settings.held_out))
+    of_a_kind = -(-settings.members // 2) if settings.alternate else settings.members  # there are two kinds or three
+    parts = max(of_a_kind, round(1 / settings.held_out))
     return tuple(np.sort(order[i::parts][: rows // parts]) for i in range(parts))

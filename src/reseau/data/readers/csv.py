@@ -22,7 +22,7 @@ from reseau.data.readers.refusals import (
     refuse_title,
 )
 from reseau.data.readers.sniffing import Layout, sniff
-from reseau.data.readers.text import BLOCK_BYTES, Feed
+from reseau.data.readers.text import BLOCK_BYTES, Feed, single_spaced
 from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, blanks
 from reseau.data.table.notation import read_number
 from reseau.errors import DataError
@@ -51,7 +51,8 @@ def read_delimited(
 
     Args:
         path: The file, in UTF-8, UTF-16 or UTF-32; "-" for standard input.
-        delimiter: What stands between cells; found among comma, semicolon, tab and bar where it is not given.
+        delimiter: What stands between cells; found among comma, semicolon, tab, bar and runs of spaces where it is not
+            given. A space is one space.
         header: Whether the first row holds names; found where it is not given.
         names: Names of the columns, in the place of those in the file.
         columns: Names of the columns that are read; all by default.
@@ -175,6 +176,8 @@ def _batches(feed: Feed, layout: Layout, wanted: list[int], odd: list[Any], *, s
         odd.append(row)
         return "skip" if skip else "error"
 
+    if layout.aligned:
+        feed.text = single_spaced(feed.text)
     feed.spaced = layout.delimiter.encode() if layout.spaced else b""
     names = [str(i) for i in range(len(layout.first))]
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from reseau.data.readers.files import Source
 from reseau.data.readers.sniffing import SHOWN_ROWS, Layout
-from reseau.data.readers.text import Pieces, utf8
+from reseau.data.readers.text import Pieces, single_spaced, utf8
 from reseau.data.table.columns import Cells, Texts
 from reseau.data.table.mending import mended
 from reseau.errors import DataError
@@ -92,7 +92,8 @@ def check_absent(path: object, names: Sequence[str], without: Collection[str]) -
 
 def every_line(source: Source, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank, the first too, however many cells it has."""
-    text = io.TextIOWrapper(io.BufferedReader(Pieces(utf8(source))), encoding="utf-8", newline="")
+    pieces = single_spaced(utf8(source)) if layout.aligned else utf8(source)
+    text = io.TextIOWrapper(io.BufferedReader(Pieces(pieces)), encoding="utf-8", newline="")
     reader = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
     return ((reader.line_num, row) for row in reader if row)
 

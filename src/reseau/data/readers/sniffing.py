@@ -5,8 +5,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from reseau.data.readers.text import single_spaced
 from reseau.data.table.columns import NOTHING, is_data
 from reseau.data.table.dates import is_date
 from reseau.data.table.mending import mended
@@ -17,9 +19,11 @@ __all__ = ["Layout", "sniff"]
 
 DELIMITERS = ",;\t|"
 SHOWN_ROWS = 200
-COMMAS = "sed -E 's/^ +| +$//g; s/ +/,/g'"  # in place of spaces
+CELL = re.compile(r'"[^"]*"|\S+')
+ALIGNED = re.compile(r"(?:^|\t) *[-+.\deE]+ {2,}[-+.\deE]+ +[-+.\deE]+[^\t]*(?:\t|$)")
 DOUBLE_QUOTES = """sed "s/'/\\"/g\""""  # in place of single ones
 YEARS = range(1800, 2101)
+FEWEST_RUNNING = 5  # numbers one after another that are names: three or four may be the first row
 CODE = re.compile(r"0\d{2,}|\d+E\d+")  # what is lost where it is read as a number: 01067, 1E5
 IN_THOUSANDS = re.compile(r"[+\-]?[1-9]\d{0,2}(?:\.\d{3})+")
 
@@ -35,6 +39,7 @@ class Layout:
         header: Whether they are names.
         codes: The columns whose cells are digits that no number keeps, such as `01067` or `1E5`.
         points: The columns whose points all stand before three digits, as `1.234`.
+        aligned: Whether runs of spaces or tabs are each one delimiter.
     """
 
     delimiter: str
@@ -43,6 +48,7 @@ class Layout:
     header: bool
     codes: frozenset[int] = frozenset()
     points: frozenset[int] = frozenset()
+    aligned: bool = False
 
 
 def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: bool | None) -> Layout:
@@ -57,8 +63,7 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
             date, or if one is not above a column of numbers and dates.
 
     Raises:
-        DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...; or
-            spaces stand between the cells.
+        DataError: The first row could be names or numbers: years above numbers of another kind, or 0, 1, 2, ...
     """
     begin = text.lstrip("\r\n")
     if begin[:4].lower() == "sep=" and (end := begin[4:].splitlines()[0].strip('" ')) in DELIMITERS:
@@ -74,10 +79,11 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
         c.lstrip(" ").startswith('"') and c.startswith(" ") for r in tight for c in r
     )
     first = tuple(c.strip() for c in rows[0]) if rows else ()
+    if delimiter is None and _are_aligned([x for x in text.splitlines()[:SHOWN_ROWS] if x.strip()], first, chosen):
+        tidy = b"".join(single_spaced(iter([text.encode()]))).decode()
+        return replace(sniff(path, tidy, whole=whole, delimiter=" ", header=header), aligned=True)
     if header is None:
         header = _is_header(path, first, rows[1:])
-    if len(first) == 1 and delimiter is None:
-        _refuse_spaces(path, [line for line in text.splitlines()[:SHOWN_ROWS] if line.strip()])
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
     if any(_are_quoted(cells) for cells in columns):
         raise DataError(
@@ -104,20 +110,17 @@ def _by_thousands(cells: list[str]) -> bool:
     return bool(pointed) and all(IN_THOUSANDS.fullmatch(c) for c in pointed)
 
 
-def _refuse_spaces(path: str, lines: list[str]) -> None:
-    """Refuse a table whose cells stand apart by spaces: most of its lines are so many numbers, or texts in quotes."""
-    single = [*csv.reader(lines, delimiter=" ")]
-    wide, count = Counter(len(row) for row in single).most_common(1)[0] if single else (0, 0)
-    if wide > 1 and count > 0.8 * len(single) and '"' in lines[0] and not any("" in row for row in single):
-        raise DataError(
-            f"{path}: spaces stand between its cells\n"
-            "  fix: --delimiter ' ' (delimiter=' ') reads one between two cells"
-        )
-    cells = [line.split() for line in lines[1:]]
-    width = len(lines[0].split()) if lines else 0
-    fit = [row for row in cells if len(row) == width and sum(map(is_data, row)) > 0.5 * width]
-    if width > 1 and len(fit) > 0.8 * len(cells):
-        raise DataError(f"{path}: spaces stand between its cells\n  fix: {mended('put commas there', COMMAS, path)}")
+def _are_aligned(lines: list[str], first: tuple[str, ...], delimiter: str) -> bool:
+    """Whether the cells of most lines stand apart by spaces: so many numbers, or texts in quotes.
+
+    Of cells between tabs one must be several numbers in alignment: a date and its time stand apart by a space too.
+    """
+    if len(first) > 1 and not (delimiter == "\t" and _share(lines, lambda line: bool(ALIGNED.search(line))) > 0.8):
+        return False
+    rows = [CELL.findall(line) for line in lines[1:]]
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    fit = [row for row in rows if len(row) == width and sum(c[0] == '"' or is_data(c) for c in row) > 0.5 * width]
+    return width > len(first) and len(fit) > 0.8 * len(rows) and len(CELL.findall(lines[0])) in (width - 1, width)
 
 
 def _rows(text: str, delimiter: str, whole: bool, spaced: bool) -> list[list[str]]:
@@ -175,9 +178,17 @@ def _is_header(path: str, first: tuple[str, ...], rest: list[list[str]]) -> bool
     if not numbers or len(numbers) != sum(data) or not rest:
         return False
     values = [v for v, _ in numbers]
+    steps = {b - a for a, b in pairwise(values)}
+    in_order = len(numbers) == len(first) - 1 > 2 and (min(steps) > 0 or max(steps) < 0)
+    if in_order and first[0] == "" and all(row[0].strip().lower() not in NOTHING for row in rest):
+        return True  # the corner of a matrix whose rows and columns have numbers for names
     running = len(values) > 2 and values in ([*range(len(values))], [*range(1, len(values) + 1)])
     years = all(v in YEARS for v in values) and len({*values}) == len(values)
     unlike = all(not any(is_number(c) and float(c) in YEARS for c in cells) for _, cells in numbers)
+    if len(values) >= FEWEST_RUNNING and steps == {1.0}:
+        parts = any(is_number(c) and not float(c).is_integer() for _, cells in numbers for c in cells)
+        if (years and unlike) or (running and parts):
+            return True
     if running or (years and unlike):
         shown = ", ".join(first[:6]) + (", ..." if len(first) > 6 else "")
         raise DataError(

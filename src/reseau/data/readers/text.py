@@ -14,11 +14,12 @@ from reseau.data.readers.files import Source
 from reseau.data.readers.other_programs import refuse_foreign
 from reseau.errors import DataError
 
-__all__ = ["BLOCK_BYTES", "Feed", "Pieces", "utf8"]
+__all__ = ["BLOCK_BYTES", "Feed", "Pieces", "single_spaced", "utf8"]
 
 SHOWN_BYTES = 1 << 18  # from which the layout is decided
 BLOCK_BYTES = 1 << 22
 PATIENCE = 0.05  # seconds
+QUOTED_OR_SPACES = re.compile(rb'"[^"]*"|\s+')
 MARKS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -122,6 +123,26 @@ def utf8(source: Source) -> Iterator[bytes]:
         read += len(part)
     if encoding:
         yield _decoded(source, decoder, left, read, encoding, final=True)
+
+
+def single_spaced(text: Iterator[bytes]) -> Iterator[bytes]:
+    """The text with one space for each run of spaces and tabs outside quotes, and none at the ends of lines.
+
+    Example:
+        >>> b"".join(single_spaced(iter([b"  1.5   2\\n", b'3 \\t"New  York" \\n'])))
+        b'1.5 2\\n3 "New  York"\\n'
+    """
+    rest = b""
+    for part in text:
+        lines, end, rest = (rest + (part if b"\n" in part else part.replace(b"\r", b"\n"))).rpartition(b"\n")
+        yield b"\n".join(map(_single_spaced, lines.split(b"\n"))) + end if end else b""
+    yield _single_spaced(rest)
+
+
+def _single_spaced(line: bytes) -> bytes:
+    if b'"' not in line:
+        return b" ".join(line.split())
+    return QUOTED_OR_SPACES.sub(lambda found: found[0] if found[0][:1] == b'"' else b" ", line).strip()
 
 
 def _decoded(source: Source, decoder: Any, part: bytes, read: int, encoding: str, final: bool) -> bytes:

@@ -70,7 +70,7 @@ FORMATS = {
         rf"\[?{WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|st|nd|rd|th)?[ \-/](?:de )?{NAMED}[ \-/,.]+(?:de )?{YEAR}[,:]?"
         rf"(?:[T ]?\s*{CLOCK})?\]?"
     ),
-    "american": re.compile(rf"{WEEKDAY}{NAMED}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}),?{THEN}"),
+    "american": re.compile(rf"{WEEKDAY}{NAMED}\.?[ \-](?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? |-)(?P<y>\d{{4}}),?{THEN}"),
     "cjk": re.compile(r"(?P<y>\d{4})[年년]\s*(?P<m>\d{1,2})[月월]\s*(?P<d>\d{1,2})[日일]"),
     "compact": re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})"),
     "clock": re.compile(TIME),  # without a zone: 10:30-12:00 is a range

@@ -67,12 +67,15 @@ def decide_column(name: str, t: Tally, choices: Choices) -> Decided:
     form, doubt = form_of(t, choices)
     if form == "clock" and t.as_dates(form) < t.known and lasts(t):
         form = ""  # more than a day
-    if doubt:
+    if doubt and not form:
         return Decided(problems=(*problems, doubt))
     if form:
         stray = t.known - t.as_dates(form)
         asked, notes = _unlike(t, stray, f"not {form}", _kind_of_date(t, form), skip)
         problems += asked
+        if doubt:
+            which = f"{t.first['wrong'].cell!r} in {t.first['wrong'].row}"
+            notes += (f"{which} could be either of two dates: day first; --dates mdy (dates='mdy') if not",)
         return Decided(_dated(name, t, form, t.blanks + stray), problems=problems, notes=notes)
     notation, doubt = notation_of(name, t, choices)
     if doubt:
@@ -191,6 +194,8 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
     if t.texts is not None and len(t.texts) == 1 < t.known and (t.blanks or choices.dropped):
         said = f"{who} is {next(iter(t.texts))!r} or blank"
         return _asked(said, "if a blank stands for a class, write its name there; if not, give rows of two classes")
+    if not t.known and not t.large:
+        return _asked(f"{who} is blank in every row", "choose another target")
     if t.blanks and not choices.auto:
         fix = "missing='drop' (--missing drop) leaves such rows out"
         if choices.missing == "impute":
@@ -198,14 +203,12 @@ def decide_target(name: str, t: Tally, choices: Choices) -> Decided:
         return _asked(f"{t.first['blank'].place}: the target is blank", fix)
     if t.large:
         return Decided(problems=(_large(t),))
-    if not t.known:
-        return _asked(f"{who} is blank in every row", "choose another target")
     if choices.task != "classification" and (words := _words_among_numbers(t)):
         found = decide_target(name, _without(t, words, replace(choices, auto=False)), choices)
         return replace(found, problems=(*found.problems, *(() if choices.auto else _mostly_words(t, words, LEFT))))
     notation, doubt = notation_of("", t, choices)
     form, unclear = form_of(t, choices)
-    if doubt or unclear:
+    if doubt or (unclear and not form):
         return Decided(problems=tuple(p for p in (doubt, unclear) if p))
     if form and not lasts(t):
         return _asked(f"{who} holds dates", "choose another target, or give it as a number of days")

@@ -32,7 +32,7 @@ SIDES = {
 SIDED = re.compile(r"(?P<number>.*\d)\s*°?\s*(?P<side>[A-Z]{1,2})")
 PART = r"(\d+(?:[.,]\d+)?)\s*"
 ARC = rf"(?:{PART}['′’´]\s*)?(?:{PART}(?:[\"″”]|''|′′)\s*)?"
-LASTED = re.compile(r"(-?)(\d+):([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))?")
+LASTED = re.compile(r"(?:(?P<days>-?\d+) days?,? \+?)?(-?)(\d+):([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))?")
 MANY = {
     "d h m s": (
         re.compile(
@@ -74,7 +74,7 @@ FAMILIES = {
     "H/S": "amounts, those with S (Soll) negative",
     "CR/DR": "amounts, those with DR (debit) negative",
     "()": "numbers in parentheses, which mean no sign since all of them have some",
-    "h:m:s": "durations, in what stands before the first colon: 5:12 is 5.2",
+    "h:m:s": "durations, in what stands before the first colon: 5:12 is 5.2, and 1 day 5:12:00 is 29.2",
     "(h:)m:s": "durations, in minutes: 5:12 is 5.2, and 1:05:12 is 65.2",
     "d h m s": "durations, in hours: 1 h 30 min is 1.5",
     "ft in": "lengths, in feet",
@@ -142,19 +142,22 @@ def mixed_clock(values: Sequence[str]) -> str:
         >>> mixed_clock(["1:02:03", "5:12"]), mixed_clock(["1:02:03", "59:48"])
         ('5:12', '')
     """
-    short = [v for v in values if v.count(":") == 1 and lasted(v) is not None]
+    short = [v for v in values if v.count(":") == 1 and "day" not in v and lasted(v) is not None]
     long = any(v.count(":") == 2 and lasted(v) is not None for v in values)
     return short[0] if short and long and not any(int(v.strip("-").split(":")[0]) > 23 for v in short) else ""
 
 
 def lasted(cell: str) -> float | None:
-    """A duration of parts with colons between them, in the unit of the first; nothing where the cell is none."""
+    """A duration of parts with colons between them, in the unit of the first; nothing where the cell is none.
+
+    Before them may stand days, as pandas, Python and PostgreSQL write a duration: -1 days +23:30:00 is -0.5.
+    """
     found = LASTED.fullmatch(cell.strip())
     if found is None:
         return None
-    minus, first, second, third = found.groups()
+    days, minus, first, second, third = found.groups()
     value = int(first) + int(second) / 60 + float((third or "0").replace(",", ".")) / 3600
-    return -value if minus else value
+    return 24 * int(days or 0) + (-value if minus else value)
 
 
 def _parts(cell: str, family: str) -> tuple[dict[int, str], float]:

@@ -129,7 +129,10 @@ def _different(best: Mapping[str, Moments]) -> set[tuple[float, float]]:
 
 
 def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
-    """How the dates of a column are written, where most of it are dates; a question where they could be two dates."""
+    """How the dates of a column are written, where most of it are dates; a question where they could be two dates.
+
+    The usual decision, which is taken beside the question, is that the day stands first.
+    """
     counts = {form: t.as_dates(form) for form in t.dates}
     most = max(counts.values(), default=0)
     if not most or 2 * most < t.known or most < t.plain.count:
@@ -145,14 +148,21 @@ def form_of(t: Tally, choices: Choices) -> tuple[str, Problem | None]:
     if best[0] == "clock" and "mixed clock" in t.first:
         what = f"{t.first['mixed clock']}: hours and minutes, or minutes and seconds? Others have three parts"
         return "", Problem(what, "write all of them with three parts, as 0:05:12, or leave the column out with --drop")
-    doubtful = any(
-        {dmy, mdy} <= {*best} and _different(t.dates[dmy]) != _different(t.dates[mdy])
-        for dmy, mdy in ((f"{mixed}dmy{zone}", f"{mixed}mdy{zone}") for mixed in ("", "mixed ") for zone in ("", ZONE))
-    )
-    if doubtful and not choices.auto:
-        fix = "dates='dmy' (--dates dmy) if the day stands first, dates='mdy' (--dates mdy) if the month does"
-        return "", Problem(f"{t.first['wrong']} could be either of two dates", fix, "--dates dmy", "dates='dmy'")
+    for dmy, mdy in ((f"{mixed}dmy{zone}", f"{mixed}mdy{zone}") for mixed in ("", "mixed ") for zone in ("", ZONE)):
+        if {dmy, mdy} <= {*best} and _different(t.dates[dmy]) != _different(t.dates[mdy]):
+            monthly = [form for form in (dmy, mdy) if not _one_month_of_years(t.dates[form])]
+            if len(monthly) == 1:
+                return monthly[0], None
+            fix = "dates='dmy' (--dates dmy) if the day stands first, dates='mdy' (--dates mdy) if the month does"
+            asked = Problem(f"{t.first['wrong']} could be either of two dates", fix, "--dates dmy", "dates='dmy'")
+            return dmy if choices.auto else "", asked
     return best[0], None
+
+
+def _one_month_of_years(parts: Mapping[str, Moments]) -> bool:
+    """Whether all dates are of one month of different years: so are the first days of months, read the wrong way."""
+    month, year = parts["month"], parts["year"]
+    return month.low == month.high and year.low < year.high
 
 
 def droppable(said: str, cure: str, name: str) -> Problem:

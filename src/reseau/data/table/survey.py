@@ -133,8 +133,11 @@ class Survey:
             DataError: Some columns cannot be read as they stand; all of them are named, with one cure.
         """
         if not self.rows:
-            said = "every row has a blank" if self.dropped else "it has no rows"
-            cure = "missing='impute' (--missing impute)" if self.dropped else "give at least one row"
+            said, cure = "it has no rows", "give at least one row"
+            if self.dropped and self.missing == "drop":
+                said, cure = "every row has a blank", "missing='impute' (--missing impute)"
+            elif self.dropped:
+                said, cure = f"the target {self.target!r} is blank in every row", "choose another target"
             raise DataError(f"{self.path}: {said}\n  fix: {cure}")
         choices = Choices(
             self.path, self.task, self.missing, self.text, self.auto, self.decimal, self.dates, self.words,
