@@ -43,3 +43,11 @@ def test_the_versions_are_shown(capsys):
 def test_every_version_has_left_files_that_later_ones_read():
     versions = re.findall(r"^## (\S+) \(", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert all((ROOT / "tests" / "fixtures" / version / "run").is_dir() for version in versions)
+
+
+def test_every_system_has_the_extras_of_make_and_what_its_tests_need():
+    installed = re.findall(r'-e "\.\[(plot,[^]]*)\]"', (ROOT / "Makefile").read_text())
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    (extras,) = re.findall(r'pip install -e "\.\[(.*)\]"', workflow)
+    assert set(extras.split(",")) == set(max(installed, key=len).split(","))
+    assert re.search(r'PYTHONUTF8: "1"', workflow)  # tests read files in UTF-8
