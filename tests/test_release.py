@@ -4,6 +4,9 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
+from runpy import run_path
+
+from markdown_it import MarkdownIt
 
 import reseau
 
@@ -51,3 +54,15 @@ def test_every_system_has_the_extras_of_make_and_what_its_tests_need():
     (extras,) = re.findall(r'pip install -e "\.\[(.*)\]"', workflow)
     assert set(extras.split(",")) == set(max(installed, key=len).split(","))
     assert re.search(r'PYTHONUTF8: "1"', workflow)  # tests read files in UTF-8
+
+
+def test_what_pypi_shows_has_no_link_that_leads_nowhere_there():
+    description = run_path(str(ROOT / "setup.py"))["description"]((ROOT / "README.md").read_text(encoding="utf-8"))
+    render = MarkdownIt("commonmark").enable("table").render
+    page = render(description)
+    led = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert [address for address in led if not address.startswith("https://")] == []
+    assert "docs/1-graph.md" in page
+    assert "<h2>Ten lines</h2>" in page
+    assert "<table>" in page
+    assert render("[a](b.md)").count('href="b.md"')  # a relative link would be seen

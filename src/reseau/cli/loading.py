@@ -101,7 +101,22 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     if arguments.missing == "drop":
         sheet = without_blanks(sheet, tuple(n for n in recipe.sources if n in sheet.places))
     table = read_rows(sheet, recipe, target=False, drop=False, fill=arguments.missing == "impute")
+    _tell_strange(table)
     return table, sheet if beside is None else sheet.only({*beside} - {*absent}), name
+
+
+def _tell_strange(table: Table) -> None:
+    """Say what is strange about new rows; the model clips the numbers that are absurd."""
+    for strange in table.strange():
+        print(f"warning: {strange}", file=sys.stderr)
+    known = {column.name: column for column in table.recipe.columns}
+    for name, count in table.outside().items():
+        low, high = known[name].limits
+        print(
+            f"warning: column {name!r}: the number of {count} of {len(table)} rows lies far outside training "
+            f"({known[name].low:g} to {known[name].high:g}), and was clipped to {low:g} to {high:g}",
+            file=sys.stderr,
+        )
 
 
 def load_parts(arguments: Train) -> Parts:
@@ -346,7 +361,9 @@ def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple
         assert whole is not None
         return whole, name
     sheet = _sheet(name, arguments, columns=_wanted(recipe), decimal=_mark(recipe))
-    return read_rows(sheet, recipe, target=labeled, drop=labeled), name
+    table = read_rows(sheet, recipe, target=labeled, drop=labeled)
+    _tell_strange(table)
+    return table, name
 
 
 def _exists(path: Path) -> None:
