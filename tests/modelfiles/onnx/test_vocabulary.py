@@ -1,5 +1,7 @@
 """Every operation that has a form in ONNX is written so, computes the same in onnxruntime, and is read without us."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 import reseau as rs
 from reseau.errors import UnsupportedError
 from reseau.graph import Input, Node, apply_op
+from reseau.modelfiles.onnx.rules import READ
 from reseau.ops import Op
 from tools.operation_cases import APART, CASES, concrete, draw, symbolic
 
 onnxruntime = pytest.importorskip("onnxruntime")
+
+README = Path(__file__).parents[3] / "README.md"
 
 # what only a training graph or the user's own code has, what ONNX has no single operator for, or only one with settings
 WITHOUT_FORM = {"Apply", "BatchMean", "BatchVariance", "QuantizedLongShortCell", "RandomMask", "TreeLeaf"}
@@ -52,3 +57,25 @@ def test_an_operation_is_written_and_read(op: Op, case: tuple, tmp_path) -> None
     onnx.save(model, path)
     again, params = rs.load(path)
     np.testing.assert_allclose(again(params, *values), expected, rtol=1e-5, atol=1e-6)
+
+
+def newest() -> dict[str, dict[str, onnx.defs.OpSchema]]:
+    """The operators of each domain of ONNX, as they are today."""
+    found: dict[str, dict[str, onnx.defs.OpSchema]] = {}
+    for schema in onnx.defs.get_all_schemas():
+        found.setdefault(schema.domain, {})[schema.name] = schema
+    return found
+
+
+def test_every_operator_of_onnx_has_a_rule_or_is_read_by_its_definition() -> None:
+    """What each computes is compared in `test_conformance.py`; README says how many there are."""
+    found = newest()
+    assert set(found) == {"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training"}
+    for domain, operators in found.items():
+        for name, schema in operators.items():
+            defined = schema.has_function or schema.has_context_dependent_function
+            assert defined or (f"{domain}/{name}" if domain else name) in READ, (domain, name)
+    theirs = [name for name in READ if name.startswith("com.microsoft/")]
+    readme = " ".join(README.read_text().split())
+    assert f"the {sum(map(len, found.values()))} operators of ONNX up to opset {onnx.defs.onnx_opset_version()}" in readme
+    assert f"{len(theirs)} of onnxruntime's own" in readme
