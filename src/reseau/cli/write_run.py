@@ -228,7 +228,7 @@ def _in_order_of_time(parts: Parts) -> Iterator[str]:
             if (steps >= 0).all() or (steps <= 0).all():
                 yield (
                     f"the rows stand in the order of {column.source!r}, and the test rows were drawn among them: "
-                    "measures and promises are those of rows between others, not of later ones (--test FILE of the last)"
+                    "measures and promises are those of rows between others, not of later ones: --test LAST.csv"
                 )
 
 
