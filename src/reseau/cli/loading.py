@@ -45,6 +45,7 @@ class Parts:
         dropped: Rows left out because of blanks.
         stream: What is trained on where it is larger than memory; `train` then holds some of its rows.
         whole: The rows of training and validation under the recipe of the whole table, where they are in memory.
+        drawn: Whether the test part was drawn at random among the rows.
     """
 
     train: Table
@@ -54,6 +55,7 @@ class Parts:
     dropped: int
     stream: Stream | None = None
     whole: Table | None = None
+    drawn: bool = False
 
     @property
     def rows(self) -> int:
@@ -133,7 +135,7 @@ def load_parts(arguments: Train) -> Parts:
     if test is None and share:
         stay, held = split(len(table), share, arguments.seed, table.target if table.classes else None)
         test, source = table.rows(held), f"{100 * share:.4g} % of the rows, held out"
-        return parts_of(table.rows(stay), test, source, arguments)
+        return replace(parts_of(table.rows(stay), test, source, arguments), drawn=True)
     return parts_of(table, test, source, arguments)
 
 
