@@ -45,11 +45,13 @@ test-slow: .venv/develop  ## run the long tests too, in programs that are compil
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[notebook]"
 	XLA_FLAGS= $(BIN)/python -m pytest
 
-check: .venv/develop  ## lint, format, types, layers
+check: .venv/develop  ## lint, format, types, layers, the schemas of the workflow and the citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 dist: .venv/develop  ## build the sdist and the wheel, and check both; the sdist passes its own smoke run
 	rm -rf dist build/sdist

@@ -53,6 +53,7 @@ def test_a_file_that_does_not_stand_its_check_is_not_put_in_place(tmp_path):
     assert (seen, target.read_bytes(), list(tmp_path.iterdir())) == ([b"first"], b"first", [target])
 
 
+@pytest.mark.posix
 def test_a_save_that_is_killed_leaves_one_file_and_the_next_save_none(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from reseau.disk import replace_file\n"

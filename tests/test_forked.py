@@ -10,6 +10,8 @@ import pytest
 
 from tools import forked
 
+pytestmark = pytest.mark.posix
+
 SHOW = "import os, sys; print(sys.argv, os.getcwd(), os.environ.get('RESEAU_X'), sys.path[0], __name__, flush=True)\n"
 BOTH = [subprocess, forked]
 

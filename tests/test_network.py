@@ -1,7 +1,7 @@
 """The network as a value: copied to other processes, and used on any number of rows."""
 
 import gc
-import os
+import mmap
 import pickle
 import weakref
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_rows_up_to_a_power_of_two_share_a_compilation():
 def held() -> tuple[int, int]:
     """Memory maps of this process, and its resident memory in MiB."""
     gc.collect()
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE >> 20
     return len(Path("/proc/self/maps").read_text().splitlines()), resident
 
 

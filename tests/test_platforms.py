@@ -16,6 +16,7 @@ import reseau
 mypy = pytest.importorskip("mypy")
 
 SOURCE = Path(reseau.__file__).parent
+TESTS = Path(__file__).parent
 STUBS = Path(mypy.__file__).parent / "typeshed" / "stdlib"
 OLDEST = (3, 11)
 IMPORTED = re.compile(r"^ *(?:import|from) ([a-z_.]+)", re.MULTILINE)
@@ -67,9 +68,9 @@ def used(node, modules):
 
 
 def asks(function):
-    """Whether a function asks on which system it runs, or whether it has what it wants."""
+    """Whether a function asks on which system it runs, or for what it wants, or is a test that Windows leaves out."""
     text = ast.unparse(function)
-    return any(question in text for question in ("sys.platform", "os.name", "hasattr("))
+    return any(question in text for question in ("sys.platform", "os.name", "hasattr(", "mark.posix", "/proc/self"))
 
 
 def unguarded(tree):
@@ -87,6 +88,14 @@ def test_what_a_system_lacks_is_used_only_where_the_program_asks_first():
     odd = {path for path, text in texts.items() if any(map(lacking, IMPORTED.findall(text)))}
     assert len(odd) > 20
     assert {path.name: told for path in odd if (told := unguarded(ast.parse(texts[path])))} == {}
+
+
+def test_tests_that_need_posix_have_its_marker():
+    """A file that imports what Windows lacks could not even be collected there."""
+    texts = {path: path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py")}
+    odd = {path: text for path, text in texts.items() if "pytestmark = pytest.mark.posix" not in text}
+    assert sum("mark.posix" in text for text in texts.values()) > 15
+    assert {path.name: told for path, text in odd.items() if (told := unguarded(ast.parse(text)))} == {}
 
 
 @pytest.mark.parametrize(

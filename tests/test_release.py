@@ -4,6 +4,9 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
+from runpy import run_path
+
+from markdown_it import MarkdownIt
 
 import reseau
 
@@ -43,3 +46,23 @@ def test_the_versions_are_shown(capsys):
 def test_every_version_has_left_files_that_later_ones_read():
     versions = re.findall(r"^## (\S+) \(", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert all((ROOT / "tests" / "fixtures" / version / "run").is_dir() for version in versions)
+
+
+def test_every_system_has_the_extras_of_make_and_what_its_tests_need():
+    installed = re.findall(r'-e "\.\[(plot,[^]]*)\]"', (ROOT / "Makefile").read_text())
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    (extras,) = re.findall(r'pip install -e "\.\[(.*)\]"', workflow)
+    assert set(extras.split(",")) == set(max(installed, key=len).split(","))
+    assert re.search(r'PYTHONUTF8: "1"', workflow)  # tests read files in UTF-8
+
+
+def test_what_pypi_shows_has_no_link_that_leads_nowhere_there():
+    description = run_path(str(ROOT / "setup.py"))["description"]((ROOT / "README.md").read_text(encoding="utf-8"))
+    render = MarkdownIt("commonmark").enable("table").render
+    page = render(description)
+    led = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert [address for address in led if not address.startswith("https://")] == []
+    assert "docs/1-graph.md" in page
+    assert "<h2>Ten lines</h2>" in page
+    assert "<table>" in page
+    assert render("[a](b.md)").count('href="b.md"')  # a relative link would be seen

@@ -1,5 +1,6 @@
 """`python -m reseau` and the command `reseau`: Ctrl-C is theirs from the first line on."""
 
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ def run() -> None:
     """Run the command of this process."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell's background jobs have it
         signal.signal(signal.SIGINT, leave)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where its folder at home cannot be written
     from reseau.cli import main
 
     sys.exit(main())

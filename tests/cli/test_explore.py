@@ -136,6 +136,7 @@ def test_what_cannot_be_done_is_one_error_with_a_cure(saved, reseau, given, cure
     assert f"fix: {cure}" in done.err
 
 
+@pytest.mark.posix
 def test_the_server_gives_its_page_to_its_address_alone_and_ends_with_ctrl_c():
     command = [sys.executable, "-m", "reseau", "explore", "--no-browser"]
     with forked.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as served:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.posix
+
 # Ctrl-C is pressed where a module is about to be imported: no time of day decides what this meets
 PRESS = """
 import os, signal, sys

@@ -102,6 +102,19 @@ def test_predictions_stand_beside_their_keys_as_they_are_spelled(reseau):
 
 
 @pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("command", ["evaluate", "certify"])
+def test_every_command_says_what_is_strange_about_new_rows(reseau, command):
+    frame = orders(30, 1)
+    frame.loc[:4, "size"] = 1e9
+    frame.loc[2, "city"] = "Oslo"
+    frame.to_csv("strange.csv", index=False)
+    result = reseau(command, "run", "strange.csv")
+    assert result.status == 0
+    assert "warning: column 'size': the number of 5 of 30 rows lies far outside training (" in result.err
+    assert "warning: column 'city': the text of 1 of 30 rows did not occur in training" in result.err
+
+
+@pytest.mark.usefixtures("run")
 def test_absurd_values_are_clipped_and_counted(reseau):
     frame = orders(30, 1).drop(columns="paid")
     frame.loc[:4, "size"] = 1e9

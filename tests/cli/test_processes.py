@@ -14,6 +14,8 @@ import pytest
 from reseau.cli.processes import without_places
 from reseau.distributed.launch import launch
 
+pytestmark = pytest.mark.posix
+
 WORDS = ["train", "t.csv", "--target", "y", "--hidden", "8", "--dropout", "0.1", "--epochs", "30", "--test", "0"]
 
 

@@ -118,6 +118,22 @@ def test_rows_that_were_trained_on_are_known_in_a_copy(reseau):
     assert "trained on" not in reseau("evaluate", "numbers-run", "new.csv").out
 
 
+def test_rows_in_the_order_of_time_are_told_and_the_cure_works(reseau):
+    days = np.arange("2020-01-01", "2020-07-01", dtype="datetime64[D]")
+    lines = [f"{day},{i % 7},{i % 7 + i / 50}" for i, day in enumerate(days)]
+    words = ("--target", "y", "--hidden", 4, "--epochs", 2, "--force", "--out", "run")
+    orders = {"forth": lines, "back": lines[::-1], "mixed": [lines[(7 * i) % len(lines)] for i in range(len(lines))]}
+    for name, rows in orders.items():
+        Path("t.csv").write_text("\n".join(["when,a,y", *rows]))
+        told = reseau("train", "t.csv", *words).out
+        assert ("the rows stand in the order of 'when', and the test rows were drawn among" in told) == (
+            name != "mixed"
+        )
+    Path("t.csv").write_text("\n".join(["when,a,y", *lines[:-30]]))
+    Path("last.csv").write_text("\n".join(["when,a,y", *lines[-30:]]))
+    assert "the order of" not in reseau("train", "t.csv", *words, "--test", "last.csv").out
+
+
 def test_a_hold_out_of_training_rows_alone_is_refused(reseau):
     trained(reseau, "numbers", "--test", "0")
     result = reseau("certify", "numbers-run", "numbers.csv", "--within", "2", "--holdout", "numbers.csv")

@@ -62,6 +62,7 @@ def same_files(one, other):
         assert Path(one, name).read_bytes() == Path(other, name).read_bytes(), name
 
 
+@pytest.mark.posix
 @pytest.mark.slow
 def test_killed_again_and_again_it_writes_the_same_bytes(reseau, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}

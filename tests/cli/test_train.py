@@ -289,6 +289,7 @@ def test_a_run_that_diverges_says_so_and_writes_nothing(reseau, tree):
     assert result.err.endswith("  fix: a smaller --learning-rate; nothing was written\n")
 
 
+@pytest.mark.posix
 def test_ctrl_c_keeps_what_was_learned():
     words = ["train", "--dataset", "digits", "--epochs", "1000000", "--out", "run"]
     process = forked.Popen([sys.executable, "-m", "reseau", *words], stdout=PIPE, stderr=PIPE, text=True)

@@ -1,6 +1,9 @@
 """What is misspelled is answered with the nearest word, in the command's own words; `--quiet` says nothing."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +62,17 @@ def test_quiet_prints_nothing_and_a_certificate_asks_for_examples_in_the_command
     refused = reseau("train", "c.csv", "--target", "z", "--quiet")
     assert (refused.status, refused.out) == (2, "")
     assert "'z'" in refused.err
+
+
+def test_quiet_is_quiet_where_nothing_can_be_kept_at_home(tmp_path):
+    """Matplotlib warns at length where it finds no folder for its fonts."""
+    (tmp_path / "c.csv").write_text("a,b\n" + "".join(f"{i / 40},{'up' if i > 20 else 'down'}\n" for i in range(40)))
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), "/proc/none")
+    words = [*"train c.csv --target b --epochs 1 --hidden 4 --out run --quiet".split()]
+    command = [sys.executable, "-m", "reseau", *words]
+    ran = subprocess.run(command, cwd=tmp_path, env=os.environ | nowhere, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (tmp_path / "run" / "history.png").exists()
 
 
 def test_the_words_of_an_option_are_the_keys_of_what_they_name():

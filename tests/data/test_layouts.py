@@ -252,7 +252,7 @@ def test_standard_input():
     assert result.stdout.decode().split() == ["40", str(frame["age"].mean())]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+@pytest.mark.posix
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress], ids=["plain", "gz", "bz2", "xz"])
 def test_a_pipe_is_read_once_and_kept(tmp_path, pack):
     # the cells tell only at the end that the column holds texts, for which the rows are read again

@@ -106,6 +106,8 @@ LAYOUTS = {
     "columns": lambda f: f.to_json(),
     "split": lambda f: f.to_json(orient="split"),
     "lines": lambda f: f.to_json(orient="records", lines=True),
+    "table": lambda f: f.to_json(orient="table", index=False),
+    "a service": lambda f: f'{{"count": {len(f)}, "next": null, "tags": ["x"], "data": {f.to_json(orient="records")}}}',
     "lists": lambda f: json.dumps(f.astype(object).where(f.notna(), None).to_dict(orient="list")),
     "indented": lambda f: f.to_json(orient="records", indent=2),
     "after a byte order mark": lambda f: "\ufeff" + f.to_json(orient="records"),
@@ -151,6 +153,7 @@ def test_rows_that_lack_a_key_are_blank_there(tmp_path):
         '[{"a": 1}, 2]',
         '{"a": [1, 2], "b": [1]}',
         '[{"a": 1},',
+        '{"nodes": [{"a": 1}], "links": [{"b": 1}, {"b": 2}]}',
         "[" * 10**5,
         "{]",
     ],
@@ -158,6 +161,15 @@ def test_rows_that_lack_a_key_are_blank_there(tmp_path):
 def test_what_is_no_table_in_json_is_refused(tmp_path, content):
     (tmp_path / "t.json").write_text(content)
     with pytest.raises(DataError, match=r"t\.json: .*(\n.*)*fix: "):
+        data.read_sheet(tmp_path / "t.json")
+
+
+def test_several_tables_in_json_are_told_with_their_names(tmp_path):
+    (tmp_path / "t.json").write_text('{"nodes": [{"a": 1}], "links": [{"b": 1}, {"b": 2}]}')
+    with pytest.raises(DataError, match="it holds 2 tables, 'nodes' of 1 rows, 'links' of 2 rows"):
+        data.read_sheet(tmp_path / "t.json")
+    (tmp_path / "t.json").write_text('{"a": [1, 2], "b": [1]}')
+    with pytest.raises(DataError, match="its columns have different lengths: 'a' has 2 and 'b' has 1"):
         data.read_sheet(tmp_path / "t.json")
 
 

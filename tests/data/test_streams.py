@@ -246,6 +246,7 @@ def test_what_fits_in_one_window_is_read_once():
     assert len(log) == 3  # the first row, and two blocks
 
 
+@pytest.mark.posix
 def test_ctrl_c_ends_the_thread(folder):
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     result = fit(stream(folder, window=WINDOW), epochs=10_000_000)

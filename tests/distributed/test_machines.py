@@ -8,6 +8,8 @@ from reseau.distributed.watch import LOST
 from tools.machines import two_machines
 from tools.processes import shared
 
+pytestmark = pytest.mark.posix
+
 
 @pytest.fixture(scope="module")
 def machines():

@@ -12,6 +12,8 @@ import pytest
 from reseau.distributed.watch import LOST
 from tools.processes import open_mpi, shared, slurm
 
+pytestmark = pytest.mark.posix
+
 SECONDS = 240
 PHASES = {
     "start": "reseau.distributed.start:listen_where_others_reach",

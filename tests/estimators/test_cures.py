@@ -285,6 +285,11 @@ CASES = {
         "fill them in, with sklearn.impute for instance",
         lambda: classify(np.ma.masked_greater(X, 1.0).filled(0.0)),
     ),
+    "images": Cure(
+        lambda: NetworkClassifier("auto").fit(X.reshape(48, 3, 1), SIDES),
+        r"(X\.reshape\(len\(X\), -1\)); rs\.fit and rs\.tabular\.fit_table take images as they are",
+        lambda text: classify(eval(text, {"X": X.reshape(48, 3, 1)})),
+    ),
     "a matrix": Cure(lambda: classify(np.matrix(X)), r"np.asarray\(X\)", lambda: classify(np.asarray(np.matrix(X)))),
     "dates": Cure(
         lambda: classify(DAYS[:, None]),

@@ -88,7 +88,7 @@ def in_workers(tmp_path, method, *names):
     return dict(line.split(" -> ") for line in run.stdout.splitlines())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.posix
 def test_a_forked_worker_is_told_at_once_and_its_cure_works(tmp_path):
     names = ["predict", "fit", "partial_fit", "a network", "new parameters", "forward", "an objective", "rs.fit"]
     for name, told in in_workers(tmp_path, "fork", *names).items():

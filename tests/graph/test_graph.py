@@ -183,6 +183,11 @@ def test_a_constant_is_an_array_of_numbers():
     with pytest.raises(GraphError, match="array of numbers"):
         constant([object()])
     assert constant(2).shape == ()
+    x = input("x", (3,))
+    for sum_with_a_text in (lambda: x + "a", lambda: "a" * x, lambda: rs.maximum(x, np.array(["a", "b", "c"]))):
+        with pytest.raises(GraphError, match=r"no arithmetic is done with .*\n  fix: a node, a number or an array"):
+            sum_with_a_text()
+    np.testing.assert_array_equal(rs.Network(x, x + np.arange(3))({}, np.ones((1, 3))), [[1, 2, 3]])
 
 
 def test_the_batch_axis_is_a_word():

@@ -99,6 +99,11 @@ def set_as(text):
 
 
 CASES = {
+    "a text in a sum": Cure(
+        lambda: rows(3) + "2",
+        "a node, a number or an array of numbers",
+        lambda: [rows(3) + v for v in (rows(3), 2, X[0])],
+    ),
     "flatten": Cure(
         lambda: rs.affine(rows(4, 4), 2, name="scores"),
         r"put (\w+)\(\) between '(\w+)' and '(\w+)'",

@@ -227,6 +227,7 @@ while True:
 """
 
 
+@pytest.mark.posix
 def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(b"\0" * 4096 * 512)

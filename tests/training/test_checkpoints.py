@@ -155,6 +155,7 @@ def test_early_stopping_goes_on_with_its_count_and_its_best_epoch(tmp_path, monk
     same(fit(tmp_path, **others | {"epochs": 400}), alone)
 
 
+@pytest.mark.posix
 def test_ctrl_c_leaves_a_checkpoint(tmp_path):
     threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
     stopped = fit(tmp_path, epochs=1_000_000, every=1_000_000.0)
@@ -379,7 +380,7 @@ def test_a_disk_that_refuses_leaves_the_checkpoints_before(tmp_path, monkeypatch
     same(fit(tmp_path), fit())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
+@pytest.mark.posix
 def test_a_file_system_that_is_full(tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -17,6 +17,8 @@ import pytest
 from tools import forked, killed_run
 from tools.killed_run import STAGES
 
+pytestmark = pytest.mark.posix
+
 
 @dataclass
 class Ended:

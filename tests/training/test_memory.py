@@ -1,16 +1,19 @@
 """Memory that is kept within a run of long steps."""
 
-import resource
-
 import numpy as np
+import pytest
 
 from reseau.training.memory import glibc, kept
+
+pytestmark = pytest.mark.posix
 
 ENTRIES = 2**23  # 64 MiB, which glibc otherwise gives back at once
 
 
 def pages_taken(entries: int = ENTRIES) -> int:
     """The pages that the system gives for an array that is written and let go."""
+    import resource  # Windows has none
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     np.empty(entries).fill(1.0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

@@ -281,6 +281,7 @@ def test_a_derivative_that_is_not_finite_is_named_too():
         fit(objective, (np.zeros((8, 1)), np.ones(8)))
 
 
+@pytest.mark.posix
 def test_ctrl_c_returns_what_was_learned():
     objective = classifier()
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()

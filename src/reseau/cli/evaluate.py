@@ -1,6 +1,5 @@
 """`reseau evaluate`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,6 @@ def evaluate(arguments: Evaluate) -> int:
     use_compile_cache()
     model = read_model(path)
     table, name = load(arguments, model.recipe, labeled=True)
-    for unread in table.unread:
-        print(f"warning: {unread}", file=sys.stderr)
     measured = measure(model, table)
     dropped = f" ({table.dropped} with blanks left out)" if table.dropped else ""
     print(f"{name}: {measured.rows} rows{dropped}")

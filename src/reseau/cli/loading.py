@@ -45,6 +45,7 @@ class Parts:
         dropped: Rows left out because of blanks.
         stream: What is trained on where it is larger than memory; `train` then holds some of its rows.
         whole: The rows of training and validation under the recipe of the whole table, where they are in memory.
+        drawn: Whether the test part was drawn at random among the rows.
     """
 
     train: Table
@@ -54,6 +55,7 @@ class Parts:
     dropped: int
     stream: Stream | None = None
     whole: Table | None = None
+    drawn: bool = False
 
     @property
     def rows(self) -> int:
@@ -101,7 +103,22 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     if arguments.missing == "drop":
         sheet = without_blanks(sheet, tuple(n for n in recipe.sources if n in sheet.places))
     table = read_rows(sheet, recipe, target=False, drop=False, fill=arguments.missing == "impute")
+    _tell_strange(table)
     return table, sheet if beside is None else sheet.only({*beside} - {*absent}), name
+
+
+def _tell_strange(table: Table) -> None:
+    """Say what is strange about new rows; the model clips the numbers that are absurd."""
+    for strange in table.strange():
+        print(f"warning: {strange}", file=sys.stderr)
+    known = {column.name: column for column in table.recipe.columns}
+    for name, count in table.outside().items():
+        low, high = known[name].limits
+        print(
+            f"warning: column {name!r}: the number of {count} of {len(table)} rows lies far outside training "
+            f"({known[name].low:g} to {known[name].high:g}), and was clipped to {low:g} to {high:g}",
+            file=sys.stderr,
+        )
 
 
 def load_parts(arguments: Train) -> Parts:
@@ -118,7 +135,7 @@ def load_parts(arguments: Train) -> Parts:
     if test is None and share:
         stay, held = split(len(table), share, arguments.seed, table.target if table.classes else None)
         test, source = table.rows(held), f"{100 * share:.4g} % of the rows, held out"
-        return parts_of(table.rows(stay), test, source, arguments)
+        return replace(parts_of(table.rows(stay), test, source, arguments), drawn=True)
     return parts_of(table, test, source, arguments)
 
 
@@ -346,7 +363,9 @@ def _read(name: str, recipe: Recipe, arguments: Rows, *, labeled: bool) -> tuple
         assert whole is not None
         return whole, name
     sheet = _sheet(name, arguments, columns=_wanted(recipe), decimal=_mark(recipe))
-    return read_rows(sheet, recipe, target=labeled, drop=labeled), name
+    table = read_rows(sheet, recipe, target=labeled, drop=labeled)
+    _tell_strange(table)
+    return table, name
 
 
 def _exists(path: Path) -> None:

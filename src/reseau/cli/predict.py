@@ -36,8 +36,6 @@ def predict(arguments: Predict) -> int:
     use_compile_cache()
     model = read_model(path)
     table, beside, name = _rows(arguments, model)
-    for warning in _warnings(table):
-        print(f"warning: {warning}", file=sys.stderr)
     text = io.StringIO()
     promise, cells = None, None
     if arguments.interval is not None:
@@ -71,20 +69,6 @@ def _rows(arguments: Predict, model: "Model") -> tuple[Table, Sheet | None, str]
         )
     table, name = load(arguments, model.recipe, labeled=False)
     return table, names_of_pictures(Path(arguments.data or "-")), name
-
-
-def _warnings(table: Table) -> Iterator[str]:
-    """What is strange about the rows: cells that were not read, texts that training never met, and absurd numbers."""
-    yield from table.unread
-    for column, count in table.unseen().items():
-        yield f"column {column!r}: the text of {count} of {len(table)} rows did not occur in training"
-    known = {c.name: c for c in table.recipe.columns}
-    for column, count in table.outside().items():
-        low, high = known[column].limits
-        yield (
-            f"column {column!r}: the number of {count} of {len(table)} rows lies far outside training "
-            f"({known[column].low:g} to {known[column].high:g}), and was clipped to {low:g} to {high:g}"
-        )
 
 
 def _promise(path: Path, model: "Model", table: Table, level: float) -> "tuple[Promise, np.ndarray | None]":

@@ -28,6 +28,7 @@ __all__ = ["with_threshold", "write_run"]
 
 DIAGNOSED_ROWS = 256
 MOST_COPIES = 0.01  # of the test rows, that may be equal to training rows without a word
+FEWEST_DATES = 30  # different ones, from which on their order says something
 
 
 def write_run(
@@ -85,7 +86,7 @@ def write_run(
         parted = [row_digests(part) for part in (parts.train, parts.validation) if part is not None]
         known = np.unique(np.concatenate(parted))
         write_arrays(folder / ROWS, {"digests": known}, {})
-        problems = (*problems, *_copies(parts.test, known))
+        problems = (*problems, *_copies(parts.test, known), *_in_order_of_time(parts))
     made.kept.draw(folder / "network.svg")
     target = None if parts.validation is None else parts.validation.target
     spread = run.spread if target is None else float(np.var(np.asarray(target, np.float64)))
@@ -214,6 +215,21 @@ def _copies(test: Table | None, known: np.ndarray) -> Iterator[str]:
             f"{count} of {len(test)} test rows are equal to rows that were trained on: where rows were copied, "
             "measures and promises are too good"
         )
+
+
+def _in_order_of_time(parts: Parts) -> Iterator[str]:
+    """What is said where rows stand in the order of their dates, and the test rows were drawn among them."""
+    if not parts.drawn or parts.whole is None:
+        return
+    for i, column in enumerate(parts.whole.recipe.columns):
+        days = parts.whole.features[:, i]
+        if column.part == "days" and len(np.unique(days)) >= FEWEST_DATES and not np.isnan(days).any():
+            steps = np.diff(days)
+            if (steps >= 0).all() or (steps <= 0).all():
+                yield (
+                    f"the rows stand in the order of {column.source!r}, and the test rows were drawn among them: "
+                    "measures and promises are those of rows between others, not of later ones: --test LAST.csv"
+                )
 
 
 @contextmanager

@@ -93,6 +93,11 @@ def check_kind(given: Any, what: str) -> None:
         raise DataError(f"{what} has masked entries\n  fix: fill them in, with sklearn.impute for instance")
     if isinstance(given, np.matrix):
         raise DataError(f"{what} is a numpy.matrix\n  fix: np.asarray({what})")
+    if getattr(given, "ndim", 0) > 2:
+        raise DataError(
+            f"{what} has the shape {given.shape}, and is read as rows and columns\n"
+            f"  fix: {what}.reshape(len({what}), -1); rs.fit and rs.tabular.fit_table take images as they are"
+        )
     kinds = column_types(given)
     dates = any(getattr(kind, "kind", "") in ("M", "m", "V") or NO_NUMBERS.match(str(kind)) for kind in kinds)
     if isinstance(given, list | tuple) or any(getattr(kind, "kind", "") == "O" for kind in kinds):

@@ -19,7 +19,7 @@ from reseau.graph.fork import check_process
 from reseau.graph.nodes import Constant, Node, placed
 from reseau.graph.order import order
 from reseau.graph.values import in_bits
-from reseau.ops.base import show_shape
+from reseau.ops.base import Op, show_shape
 
 __all__ = ["Keep", "Values", "backprop", "constants", "evaluate", "value_and_grad"]
 
@@ -37,9 +37,21 @@ def evaluate(nodes: Sequence[Node], sources: Mapping[Node, Array]) -> Values:
         read = [values[p] for p in node.parents]
         try:
             values[node] = node.op.forward(*read)
-        except ShapeError as error:  # lengths that came with the data
-            raise placed(error, f"compute {node.label}", list(map(shown_at, node.parents, read))) from None
+        except (ShapeError, TypeError, ValueError) as error:
+            fault = error if isinstance(error, ShapeError) else misfit(node.op, read)
+            if fault is None:
+                raise
+            raise placed(fault, f"compute {node.label}", list(map(shown_at, node.parents, read))) from None
     return values
+
+
+def misfit(op: Op, values: Sequence[Array]) -> ShapeError | None:
+    """What the rule of shapes finds wrong with lengths that came with the data."""
+    try:
+        op.shape(*map(np.shape, values))
+    except ShapeError as error:
+        return error
+    return None
 
 
 def shown_at(node: Node, value: Array) -> str:
@@ -135,6 +147,6 @@ def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
         return value
     if value.dtype.kind == "f" and not source.exact:
         return jax.device_put(value.astype(dtype))
-    kept = in_bits(value, f"a constant of {node.label}")
+    kept = in_bits(value, "a constant of the network" if node.name is None else f"the constant {node.label}")
     # while a program is traced, JAX would leave numbers of 64 bits among those of 32
     return jax.device_put(kept.astype(jax.dtypes.canonicalize_dtype(kept.dtype), copy=False))

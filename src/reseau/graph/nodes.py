@@ -167,7 +167,12 @@ def is_text(node: Node) -> bool:
 
 def as_node(value: Operand) -> Node:
     """The node itself, or the number or array as a constant."""
-    return value if isinstance(value, Node) else constant(value)
+    if isinstance(value, Node):
+        return value
+    made = constant(value)
+    if isinstance(made.source, Constant) and made.source.value.dtype.kind in "SU":
+        raise GraphError(f"no arithmetic is done with {value!r:.60}\n  fix: a node, a number or an array of numbers")
+    return made
 
 
 def input(name: str, shape: Sequence[int] = (), dtype: str = "float", *, blanks: bool = False) -> Node:

@@ -47,7 +47,10 @@ REDUCTIONS = ("set", "add", "multiply", "max", "min")
 
 @dataclass(frozen=True)
 class Take(Op):
-    """For each index, the slice of `x` at that place of `axis`.
+    """For each index, the slice of `x` at that place of `axis`; negative ones count from the end.
+
+    Here and in `TakeAlong` and `TakeAt`, an index that points outside gives NaN, of whole numbers the lowest (unsigned:
+    the largest), so that it cannot pass unseen.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -63,7 +66,7 @@ class Take(Op):
         return (*x[:axis], *indices, *x[axis + 1 :])
 
     def forward(self, x: Array, indices: Array) -> Array:
-        return jnp.take(x, jnp.asarray(indices), self.axis, mode="wrap")
+        return jnp.take(x, jnp.asarray(indices), self.axis, mode="fill")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class TakeAlong(Op):
         return indices
 
     def forward(self, x: Array, indices: Array) -> Array:
-        return x[along(x, indices, self.axis)]
+        return x.at[along(x, indices, self.axis)].get(mode="fill")
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class TakeAt(Op):
             jnp.arange(n).reshape(*(-1 if i == k else 1 for k in range(indices.ndim - 1)))
             for i, n in enumerate(indices.shape[: self.batch])
         ]
-        return x[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))]
+        return x.at[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))].get(mode="fill")
 
 
 @dataclass(frozen=True)
@@ -251,8 +254,7 @@ def along(x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
     """The full index of every entry that `indices` name along one axis."""
     indices = jnp.asarray(indices)
     grid = list(jnp.indices(indices.shape, sparse=True))
-    n = x.shape[axis]
-    grid[axis] = jnp.where(indices < 0, indices + n, indices)
+    grid[axis] = indices
     return tuple(grid)
 
 

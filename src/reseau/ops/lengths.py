@@ -187,6 +187,10 @@ def broadcast_length(a: Dim, b: Dim) -> Dim:
         return b if a == 1 else a
     if isinstance(a, int) or isinstance(b, int):
         return a if isinstance(a, int) else b
+    for whole, cut in ((a, b), (b, a)):  # as a table of places is cut: of the same length, or the axes do not fit
+        most = bounds(_terms(cut))[1]
+        if isinstance(most, Fraction) and most > 1 and smaller(whole, said({(): most})) == cut:
+            return whole
     return times(larger(a, b), smaller(smaller(a, b), 1))  # a 0 beside a 1 is 0
 
 

@@ -11,6 +11,7 @@ from jax import Array
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.reduction import lowest
 from reseau.ops.windows import Padding, PerAxis, Windows, per_axis, resolve_windows
 
 __all__ = ["AveragePool", "MaxPool", "WindowArgMax", "WindowSum"]
@@ -191,8 +192,3 @@ class WindowArgMax(Windowed):
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[None]:
         return (None,)
-
-
-def lowest(x: Array) -> float:
-    """A number of the type of `x` that no entry is below."""
-    return -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else int(np.iinfo(x.dtype).min)

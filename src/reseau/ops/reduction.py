@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from reseau.errors import ShapeError
@@ -67,7 +68,9 @@ class Mean(Reduction):
 
 @dataclass(frozen=True)
 class Max(Reduction):
-    """Largest entry over `axes`. Where several are the largest, `backward` gives each an equal share.
+    """Largest entry over `axes`; of no entries, the number of their type that none is below.
+
+    Where several are the largest, `backward` gives each an equal share.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -76,7 +79,7 @@ class Max(Reduction):
     """
 
     def forward(self, x: Array) -> Array:
-        return jnp.max(x, self.axes, keepdims=self.keepdims)
+        return jnp.max(x, self.axes, keepdims=self.keepdims, initial=None if x.size else lowest(x))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         return (shared(self, g, y, x),)
@@ -155,7 +158,9 @@ class LogSoftmax(Op):
 
 @dataclass(frozen=True)
 class Min(Reduction):
-    """Smallest entry over `axes`. Where several are the smallest, `backward` gives each an equal share.
+    """Smallest entry over `axes`; of no entries, the number of their type that none is above.
+
+    Where several are the smallest, `backward` gives each an equal share.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -164,7 +169,7 @@ class Min(Reduction):
     """
 
     def forward(self, x: Array) -> Array:
-        return jnp.min(x, self.axes, keepdims=self.keepdims)
+        return jnp.min(x, self.axes, keepdims=self.keepdims, initial=None if x.size else highest(x))
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         return (shared(self, g, y, x),)
@@ -208,3 +213,15 @@ def shared(op: Reduction, g: Array, y: Array, x: Array) -> Array:
     """The derivative in equal shares to the entries that are what was chosen among all."""
     wins = (x == op.restored(y, x)).astype(g.dtype)
     return wins / jnp.sum(wins, op.axes, keepdims=True) * op.restored(g, x)
+
+
+def lowest(x: Array) -> float:
+    """A number of the type of `x` that no entry is below."""
+    if x.dtype == bool:
+        return False
+    return int(np.iinfo(x.dtype).min) if jnp.issubdtype(x.dtype, jnp.integer) else -np.inf
+
+
+def highest(x: Array) -> float:
+    """A number of the type of `x` that no entry is above."""
+    return True if x.dtype == bool else int(np.iinfo(x.dtype).max) if jnp.issubdtype(x.dtype, jnp.integer) else np.inf

@@ -111,18 +111,25 @@ class BroadcastTo(Op):
         old = (1,) * short + x
         made = tuple(o if set(words_of(n)) - known else n for o, n in zip(old, self.lengths, strict=False))
         if short < 0 or any(o != 1 and differ(o, n) for o, n in zip(old, made, strict=True)):
-            raise ShapeError(
-                f"{show_shape(x)} cannot be repeated to {show_shape(self.lengths)}\n  fix: start from lengths of 1"
-            )
+            raise not_repeated(x, self.lengths)
         return made
 
     def forward(self, x: Array, *read: Array) -> Array:
         old = (1,) * (len(self.lengths) - x.ndim) + x.shape
         found = lengths_at(self.lengths, self.places, [v.shape for v in (x, *read)])
-        return jnp.broadcast_to(x, [o if n is None else n for o, n in zip(old, found, strict=True)])
+        made = tuple(o if n is None else n for o, n in zip(old, found, strict=True))
+        if any(o not in (1, n) for o, n in zip(old, made, strict=True)):
+            raise not_repeated(x.shape, made)
+        return jnp.broadcast_to(x, made)
 
     def backward(self, g: Array, y: Array, x: Array, *read: Array) -> tuple[Array | None, ...]:
         return (unbroadcast(g, x), *(None,) * len(read))
+
+
+def not_repeated(x: Shape, lengths: Shape) -> ShapeError:
+    return ShapeError(
+        f"{show_shape(x)} cannot be repeated to {show_shape(lengths)}\n  fix: give axes of these lengths, or of 1"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ counts as the least positive float.
 """
 
 import math
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ __all__ = [
     "TINY",
     "difference_up",
     "divide_up",
+    "is_number",
+    "is_share",
     "log_ratio_up",
     "log_up",
     "norms_up",
@@ -55,7 +58,27 @@ def whole(*counts: float) -> bool:
         >>> whole(2, 3.0), whole(2.5), whole(math.inf), whole(10**400)   # the last is beyond the floats
         (True, False, False, False)
     """
-    return all(abs(count) <= LARGEST_COUNT and count == int(count) for count in counts)
+    return all(is_number(count) and abs(count) <= LARGEST_COUNT and count == int(count) for count in counts)
+
+
+def is_number(value: object) -> bool:
+    """Whether this is one real number: no text, nothing that is missing, no array of several.
+
+    Example:
+        >>> is_number(2), is_number(np.float32(0.5)), is_number("2"), is_number(None), is_number(np.ones(2))
+        (True, True, False, False, False)
+    """
+    return isinstance(value, Real) or (np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf")  # type: ignore[arg-type]
+
+
+def is_share(value: float) -> bool:
+    """Whether this is a number strictly between 0 and 1, as the probability is with which a bound may fail.
+
+    Example:
+        >>> is_share(0.05), is_share(1.0), is_share("0.05")
+        (True, False, False)
+    """
+    return is_number(value) and 0 < value < 1
 
 
 def sum_up(values: npt.ArrayLike) -> float:

@@ -308,7 +308,8 @@ def fraction(word: str) -> Fraction:
 def not_understood(form: object, why: str) -> DataError:
     """The error of a part of a property."""
     return DataError(
-        f"{_shown(form)[:80]!r} is not understood: {why}\n  fix: bounds of inputs, and linear comparisons of outputs"
+        f"{_shown(form)[:80]!r} is not understood: {why}\n"
+        "  fix: a file of VNN-LIB, with bounds of inputs and linear comparisons of outputs"
     )
 
 

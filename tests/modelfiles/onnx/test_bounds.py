@@ -226,6 +226,7 @@ def test_functions_that_call_themselves_are_refused(tmp_path, calls) -> None:
         rs.load(path)
 
 
+@pytest.mark.posix
 def test_a_pipe_is_no_model_file(tmp_path) -> None:
     os.mkfifo(tmp_path / "a.onnx")
     with pytest.raises(ModelFileError, match=r"a folder or a device(.|\n)*fix:"):

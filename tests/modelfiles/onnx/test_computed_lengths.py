@@ -279,3 +279,30 @@ def test_the_largest_entries_of_a_length_that_comes_with_the_data(tmp_path: Path
         node("TopK", ["h", "k"], ["y", "places"], axis=2, largest=0),
     ]
     checked(tmp_path, nodes, ["batch", 1, "n"], *(normal(2, 1, n) for n in (9, 8, 4, 3)))
+
+
+def test_a_table_that_is_cut_to_a_length_is_as_long(tmp_path: Path) -> None:
+    """As tables of places are: lengths made of it stay short, and cancel, so that no row is needed."""
+    nodes = [
+        node("Gather", ["lengths", "two"], ["n"], axis=0),
+        node("Slice", ["table", "zero", "n", "two"], ["cut"]),
+        node("Add", ["x", "cut"], ["a"]),
+        node("Slice", ["other", "zero", "n", "two"], ["cut again"]),
+        node("Add", ["a", "cut again"], ["b"]),
+        node("Gather", ["lengths", "zero"], ["rows"], axis=0),
+        node("Concat", ["rows", "minus", "n"], ["to"], axis=0),
+        node("Reshape", ["b", "to"], ["y"], allowzero=1),
+    ]
+    stored = {"table": normal(1, 4, 6), "other": normal(1, 1, 9), "minus": np.array([-1])}
+    m = model(
+        [node("Shape", ["x"], ["lengths"]), *nodes],
+        {"x": ("float", ["rows", 4, "n"])},
+        {"y": ("float", None)},
+        {k: STORED[k] for k in ("zero", "two")} | stored,
+    )
+    net, params = check_both_ways(
+        tmp_path, m, *({"x": normal(*s)} for s in ((2, 4, 5), (3, 4, 1), (0, 4, 6), (1, 4, 6)))
+    )
+    assert net.graph.outputs[0].shape == ("batch", 4, "n")
+    with pytest.raises(rs.errors.ShapeError, match=r"cannot compute 'a'(.|\n)*\(1, 4, min\(n, 6\)\), here \(1, 4, 6\)"):
+        net(params, normal(2, 4, 7))

@@ -109,3 +109,22 @@ def test_a_computed_length_of_0_is_no_entries_in_a_written_file(tmp_path: Path) 
     m = read_from(nodes, ["a", "b"], REAL)
     feeds = [np.ones(shape, np.float32) for shape in ((0, 3), (3, 0), (1, 1), (3, 4))]
     check_both_ways(tmp_path, m, *({"x": x} for x in feeds))
+
+
+@pytest.mark.parametrize("kind", ["float", "int32", "uint8", "int64"])
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_extreme_of_no_entries_is_the_bound_of_their_type(kind: str, largest: bool, tmp_path: Path) -> None:
+    nodes = [node("ReduceMax" if largest else "ReduceMin", ["x", "none"], ["y"], keepdims=0)]
+    m = model(nodes, {"x": (kind, ["a", 2, "b"])}, {"y": (kind, None)}, {"none": np.array([0])}, opset=20)
+    dtype = np.float32 if kind == "float" else np.dtype(kind)
+    check_both_ways(tmp_path, m, *({"x": np.ones(shape, dtype)} for shape in ((0, 2, 3), (3, 2, 0), (3, 2, 1))))
+
+
+def test_levels_of_no_rows(tmp_path: Path) -> None:
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["levels", "scale", "zero"]),
+        node("DequantizeLinear", ["levels", "scale", "zero"], ["y"]),
+    ]
+    m = model(nodes, {"x": (REAL, ["batch", 3])}, {"y": (REAL, ["batch", 3])})
+    rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    check_both_ways(tmp_path, m, {"x": rows}, {"x": rows[:0]}, {"x": rows[:1]})

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 import reseau as rs
-from tools.onnx_graphs import agree, check_both_ways, model
+from tools.onnx_graphs import agree, check_both_ways, model, theirs
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -289,3 +289,21 @@ def test_a_number_without_axes_is_given_one(tmp_path: Path) -> None:
         {"one": np.array([1])},
     )
     check_both_ways(tmp_path, m, {"x": normal(4, 3)})
+
+
+@pytest.mark.parametrize("kind", ["Gather", "GatherElements", "GatherND"])
+@pytest.mark.parametrize("dtype", ["float", "int64"])
+def test_an_index_that_points_outside_gives_no_other_entry(tmp_path: Path, kind: str, dtype: str) -> None:
+    """onnxruntime refuses it; a compiled program marks its place, and takes negative ones from the end."""
+    node = helper.make_node(kind, ["x", "i"], ["y"])
+    m = model([node], {"x": (dtype, ["a", 2]), "i": ("int64", ["b", 1])}, {"y": (dtype, None)})
+    x = np.arange(6).reshape(3, 2).astype("float32" if dtype == "float" else dtype)
+    net, params = check_both_ways(tmp_path, m, {"x": x, "i": np.array([[2], [-3], [-1]])})
+    mark = np.nan if dtype == "float" else np.iinfo(dtype).min
+    for i in (3, -4):
+        outside = np.array([[1], [i]])
+        with pytest.raises(Exception, match=r"out of data bounds|invalid ind|Out of range"):
+            theirs(m, {"x": x, "i": outside})
+        found = np.asarray(net(params, *({"x": x, "i": outside}[str(n.name)] for n in net.graph.inputs)))
+        agree(found[:1], [theirs(m, {"x": x, "i": outside[:1]})[0]])
+        np.testing.assert_array_equal(found[1], np.full_like(found[1], mark))

@@ -21,6 +21,16 @@ CASES = {
         "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
         lambda: theory.binomial_upper(4, 4),
     ),
+    "a text for a count": Cure(
+        lambda: theory.binomial_upper("1", 4),
+        "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
+        lambda: theory.binomial_upper(1, 4),
+    ),
+    "nothing for a probability": Cure(
+        lambda: theory.binomial_upper(1, 4, None),
+        "use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1",
+        lambda: theory.binomial_upper(1, 4, 0.05),
+    ),
     "a risk below 0": Cure(
         lambda: theory.hoeffding_upper(-0.1, 10, 1.0),
         "use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1",

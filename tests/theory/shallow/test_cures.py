@@ -35,6 +35,14 @@ def rule_of(text):
 
 
 CASES = {
+    "texts for numbers": Cure(
+        lambda: theory.ShallowNetwork([["one"]], [0.0], [1.0]),
+        "give numbers alone",
+        lambda: theory.ShallowNetwork([[1.0]], [0.0], [1.0]),
+    ),
+    "texts for points": Cure(
+        lambda: theory.rademacher(["left", "right"], 1.0), "give numbers alone", lambda: theory.rademacher([-1, 1], 1.0)
+    ),
     "a strength below 0": Cure(
         lambda: theory.kernel_ridge(X, Y, -1.0),
         "give a finite number that is not negative",

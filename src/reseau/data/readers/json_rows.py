@@ -23,7 +23,8 @@ def json_sheet(
     """The columns of a file of JSON, plain or packed; of `columns`, those that are there.
 
     Args:
-        path: JSON Lines, an array of objects, `{"a": [...], "b": [...]}`, or what `DataFrame.to_json` writes.
+        path: JSON Lines, an array of objects, also where it is one value of an object, as services send rows,
+            `{"a": [...], "b": [...]}`, or what `DataFrame.to_json` writes.
         columns: Names of the columns that are read, all of them by default.
         without: Names of columns that are not read.
     """
@@ -62,6 +63,10 @@ def as_lines(content: bytes) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in _rows(whole)).encode()
 
 
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
 def _rows(whole: Any) -> Iterable[dict[str, Any]]:
     """The rows of a table that is one value."""
     if isinstance(whole, list) and all(isinstance(row, dict) for row in whole):
@@ -70,7 +75,18 @@ def _rows(whole: Any) -> Iterable[dict[str, Any]]:
         cells = list(whole.values())
         if {*whole} == {"columns", "index", "data"}:
             return [dict(zip(whole["columns"], row, strict=True)) for row in whole["data"]]
+        tables = {name: rows for name, rows in whole.items() if _are_objects(rows)}
+        if len(tables) == 1:
+            return next(iter(tables.values()))  # what a service says beside its rows is left out
+        if tables:
+            raise ValueError(
+                f"it holds {len(tables)} tables, {', '.join(f'{k!r} of {len(v)} rows' for k, v in tables.items())}"
+            )
         if all(isinstance(column, list) for column in cells):
+            lengths = {name: len(column) for name, column in whole.items()}
+            if len({*lengths.values()}) > 1:
+                shown = " and ".join(f"{name!r} has {n}" for name, n in [*lengths.items()][:3])
+                raise ValueError(f"its columns have different lengths: {shown}")
             return [dict(zip(whole, row, strict=True)) for row in zip(*cells, strict=True)]
         if all(isinstance(column, dict) and [*column] == [*cells[0]] for column in cells):
             return [{name: column[row] for name, column in whole.items()} for row in cells[0]]

@@ -1,15 +1,15 @@
 """A table as columns that have a type: numbers, texts, dates. Each cell of a file is read once, when its column is."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isinf, isnan
 
 import numpy as np
 
-from reseau.data.table.dates import MIXED, ZONE, is_date, read_dates
-from reseau.data.table.notation import NOTATIONS, is_number, read_number
+from reseau.data.table.dates import MIXED, ZONE, is_date, read_date
+from reseau.data.table.notation import NOTATIONS, is_number, is_readable, read_number, shape_of
 from reseau.data.table.units import number_and_unit
 from reseau.errors import DataError
 
@@ -105,10 +105,26 @@ class Texts:
     def _read(self) -> dict[str, np.ndarray]:
         return {}
 
+    @cached_property
+    def _shapes(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The different shapes of the values, see `shape_of`, and which of them each value has."""
+        places: dict[str, int] = {}
+        which = [places.setdefault(shape_of(v), len(places)) for v in self.values]
+        return tuple(places), np.array(which, np.int64)
+
+    def _candidates(self, reads: Callable[[str], bool]) -> list[int]:
+        """The places of the values of whose shape this is true: a million dates are of few shapes."""
+        shapes, which = self._shapes
+        able = np.array([*map(reads, shapes)], bool)
+        return np.flatnonzero(able[which]).tolist() if able.any() else []
+
     def numbers(self, notation: str) -> np.ndarray:
         """The number that each of the values is, NaN where it is none, and NaN once more at the end, for blanks."""
         if notation not in self._read:
-            self._read[notation] = np.array([*(read_number(v, notation) for v in self.values), np.nan])
+            found = np.full(len(self.values) + 1, np.nan)
+            places = self._candidates(lambda shape: is_readable(shape, notation))
+            found[places] = [read_number(self.values[i], notation) for i in places]
+            self._read[notation] = found
         return self._read[notation]
 
     def dates(self, form: str) -> np.ndarray:
@@ -118,7 +134,10 @@ class Texts:
             ways = np.array([self.dates(way) for way in MIXED[form]])
             self._read[key] = ways[np.argmin(np.isnat(ways), axis=0), np.arange(len(self.values) + 1)]
         elif key not in self._read:
-            self._read[key] = np.append(read_dates(self.values, form), np.datetime64("NaT", "us"))
+            found = np.full(len(self.values) + 1, "NaT", "datetime64[us]")
+            places = self._candidates(lambda shape: read_date(shape, form) is not None)
+            found[places] = [read_date(self.values[i], form) for i in places]
+            self._read[key] = found
         return self._read[key]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = [
     "COARSE", "FORMATS", "FORMS", "MIXED", "PARTS", "ZONE", "ZONED", "are_seasons", "is_date", "is_like_date",
-    "other_zone", "parts_of", "read_date", "read_dates",
+    "other_zone", "parts_of", "read_date",
 ]  # fmt: skip
 
 PARTS = ("year", "month", "weekday", "hour", "days")
@@ -166,11 +166,6 @@ def are_seasons(values: Sequence[str]) -> bool:
     """Whether all of the texts are a year and the next one, as 2010-11, and no months."""
     found = [FORMATS["ym"].match(v) for v in values]
     return all(f is not None and int(f["m"]) == (int(f["y"]) + 1) % 100 for f in found)
-
-
-def read_dates(values: Sequence[str], form: str) -> np.ndarray:
-    """The texts as datetime64[us], NaT where one is no date in this form."""
-    return np.array([read_date(v, form) for v in values], "datetime64[us]")
 
 
 def parts_of(dates: np.ndarray, *, clock: bool) -> dict[str, np.ndarray]:

@@ -121,9 +121,11 @@ def are_family(values: Sequence[str], family: str) -> bool:
         >>> are_family(["2 h 5 min", "19 h"], "d h m s"), are_family(["2 h", "19 h"], "d h m s")
         (True, False)
     """
-    found = [family_number(v, family) for v in values]
-    if any(f is None for f in found):
-        return False
+    found = []
+    for v in values:
+        if (read := family_number(v, family)) is None:
+            return False
+        found.append(read)
     if family in ("h:m:s", "(h:)m:s"):
         lengths = {v.count(":") for v in values}
         return len(lengths) == 1 if family == "h:m:s" else len(lengths) == 2 and not mixed_clock(values)
@@ -131,8 +133,8 @@ def are_family(values: Sequence[str], family: str) -> bool:
         parts = [tuple(_parts(v.strip(), family)[0]) for v in values]
         if len({*parts}) > 1 or any(len(p) > 1 for p in parts):
             return True
-        return family in SIDES and (len({f[1] for f in found if f}) > 1 or all("°" in v for v in values))
-    return family == "()" or len({f[1] for f in found if f}) > 1
+        return family in SIDES and (len({f[1] for f in found}) > 1 or all("°" in v for v in values))
+    return family == "()" or len({f[1] for f in found}) > 1
 
 
 def mixed_clock(values: Sequence[str]) -> str:

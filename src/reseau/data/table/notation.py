@@ -13,7 +13,7 @@ from unicodedata import decimal
 from reseau.data.table.families import FAMILIES, family_number, lasted
 from reseau.data.table.units import number_and_unit
 
-__all__ = ["NOTATIONS", "is_notation", "is_number", "plain_number", "read_number", "unit_of"]
+__all__ = ["NOTATIONS", "is_notation", "is_number", "is_readable", "plain_number", "read_number", "shape_of", "unit_of"]
 
 NOTATIONS = (".,", ",.", ". ", ", ", ".'", ",'")
 
@@ -43,6 +43,7 @@ DIGITS = {n: re.compile(rf"{_whole(n[1])}(?:{MARKS[n[0]]}(?P<part>\d*))?") for n
 WITHOUT_CENTS = re.compile(r"(?<=\d),[-–—](?=\D*$)")  # 55,-
 ARABIC = {"٫": ".", "٬": ","}
 NOT_DIGITS = re.compile(r"\D")
+RUN = re.compile(r"(?<![\w^])\d+")  # but those of m2 and m^2
 
 
 def is_notation(text: str) -> bool:
@@ -103,6 +104,29 @@ def read_number(cell: str, notation: str) -> float:
 def _western(letter: str) -> str:
     """A digit or a mark of any script as the one of ours."""
     return ARABIC.get(letter) or str(decimal(letter, letter))
+
+
+def shape_of(cell: str) -> str:
+    """The cell with other digits, such that each notation and each form of dates that reads the cell reads its shape.
+
+    Example:
+        >>> shape_of("2024-05-03 9:07"), shape_of("1.234,5 €")
+        ('2011-11-11 1:11', '1.111,1 €')
+    """
+    return RUN.sub(_other_digits, cell)
+
+
+def is_readable(shape: str, notation: str) -> bool:
+    """Whether a cell of this shape may be a number in the notation."""
+    if any(map(str.isdecimal, notation)):  # out of 10: the digits of a unit are others in a shape
+        return True
+    return not isnan(read_number(shape, notation))
+
+
+def _other_digits(run: re.Match[str]) -> str:
+    """As many digits: 20 and ones, which may be a year and a day of it, or ones."""
+    count = len(run[0])
+    return "1" * count if count < 4 else f"20{'1' * (count - 2)}"
 
 
 def unit_of(cell: str) -> str:

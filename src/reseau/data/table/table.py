@@ -98,6 +98,14 @@ class Table:
                 found[column.name] = count
         return found
 
+    def strange(self) -> tuple[str, ...]:
+        """What is to be said of rows that were not trained on: cells that were not read, and texts that are new."""
+        met = (
+            f"column {column!r}: the text of {count} of {len(self)} rows did not occur in training"
+            for column, count in self.unseen().items()
+        )
+        return (*self.unread, *met)
+
     def unseen(self) -> dict[str, int]:
         """In how many rows a text is none of its column's categories, by column; columns without such rows left out."""
         counts = {

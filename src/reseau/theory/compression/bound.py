@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from reseau.errors import DataError
-from reseau.theory.rounding import whole
+from reseau.theory.rounding import is_share, whole
 
 __all__ = ["compression_bound"]
 
@@ -34,7 +34,7 @@ def compression_bound(kept: int, count: int, delta: float = 0.05) -> float:
 
     Source: M. Campi and S. Garatti, *Compression, generalization and learning*, 2023, theorem 7.
     """
-    if not (whole(kept, count) and 0 <= kept <= count and count >= 1 and 0 < delta < 1):
+    if not (whole(kept, count) and 0 <= kept <= count and count >= 1 and is_share(delta)):
         raise DataError(
             f"compression_bound: kept={kept}, count={count}, delta={delta}\n"
             "  fix: whole numbers 0 <= kept <= count, count >= 1, 0 < delta < 1"

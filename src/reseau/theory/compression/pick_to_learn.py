@@ -17,6 +17,7 @@ from reseau.theory.compression.learner import Learned, Learner, learner_of
 from reseau.theory.compression.state_file import read_state, write_state
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.repeated_rows import repeated_rows
+from reseau.theory.rounding import is_share
 
 __all__ = ["Picked", "PickingRound", "pick", "pick_to_learn"]
 
@@ -127,7 +128,7 @@ def pick_to_learn(
     """
     learner = learner_of(objective, (X, y), before, optimizer, steps, batch, within, seed)
     stop = learner.count // 2 if most is None else most
-    if not (0 < delta < 1 and 0 <= growth <= 1 and 0 <= stop <= learner.count):
+    if not (is_share(delta) and 0 <= growth <= 1 and 0 <= stop <= learner.count):
         raise DataError(
             f"pick_to_learn: delta={delta}, growth={growth}, most={stop} of {learner.count} rows\n"
             "  fix: 0 < delta < 1, a growth from 0 to 1, most from 0 to the number of rows"

@@ -25,7 +25,7 @@ from reseau.theory.generalization.terms import (
 from reseau.theory.rounding import divide_up, product_up, sum_up, up
 from reseau.theory.score_losses import score_loss
 from reseau.theory.sequential.anytime import sequential_mean_upper, sequential_upper
-from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, reals, row_norms
 
 __all__ = ["certify", "certify_errors", "commitment"]
 
@@ -350,7 +350,7 @@ def _outputs(f: ShallowNetwork) -> int:
 def _examples(
     X: npt.ArrayLike, y: npt.ArrayLike, f: ShallowNetwork, settings: CertificateSettings
 ) -> tuple[FloatArray, FloatArray]:
-    points, targets = inputs_of(X, f.dimension), np.asarray(y, dtype=np.float64)
+    points, targets = inputs_of(X, f.dimension), reals(y, "targets")
     if targets.shape != (len(points),) or not len(points):
         raise DataError(
             f"certify: {len(points)} rows of inputs against targets of shape {targets.shape}\n  fix: give one each"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from reseau.errors import DataError
-from reseau.theory.rounding import up
+from reseau.theory.rounding import is_share, up
 from reseau.theory.score_losses import score_loss
 from reseau.theory.shallow.shallow_network import ShallowNetwork
 
@@ -62,7 +62,7 @@ class CertificateSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < 1:
+        if not is_share(self.delta):
             raise DataError(f"CertificateSettings: delta={self.delta}\n  fix: a probability between 0 and 1")
         if self.complexity not in COMPLEXITIES:
             raise DataError(f"CertificateSettings: complexity {self.complexity!r}\n  fix: use one of {COMPLEXITIES}")

@@ -5,7 +5,7 @@ import math
 from scipy.special import betaincc, betainccinv
 
 from reseau.errors import DataError
-from reseau.theory.rounding import divide_up, log_ratio_up, product_up, root_up, up, whole
+from reseau.theory.rounding import divide_up, is_number, is_share, log_ratio_up, product_up, root_up, up, whole
 
 __all__ = ["binomial_interval", "binomial_upper", "hoeffding_upper"]
 
@@ -34,7 +34,7 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
     binomial tail is a beta integral (Clopper and Pearson, 1934).
     """
     counted = whole(errors, count, models)
-    if not (counted and count >= 1 and 0 <= errors <= count and 0 < delta < 1 and models >= 1):
+    if not (counted and count >= 1 and 0 <= errors <= count and is_share(delta) and models >= 1):
         raise DataError(
             f"binomial_upper: errors={errors}, count={count}, delta={delta}, models={models}\n"
             "  fix: use whole numbers 0 <= errors <= count, count >= 1 and models >= 1, and 0 < delta < 1"
@@ -79,7 +79,16 @@ def hoeffding_upper(risk: float, count: int, largest: float, delta: float = 0.05
 
     Source: W. Hoeffding, 1963.
     """
-    if not (whole(count, models) and count >= 1 and largest >= 0 and risk >= 0 and 0 < delta < 1 and models >= 1):
+    numbers = is_number(largest) and is_number(risk)
+    if not (
+        numbers
+        and whole(count, models)
+        and count >= 1
+        and largest >= 0
+        and risk >= 0
+        and is_share(delta)
+        and models >= 1
+    ):
         raise DataError(
             f"hoeffding_upper: risk={risk}, count={count}, largest={largest}, delta={delta}, models={models}\n"
             "  fix: use numbers at least 0, whole numbers count >= 1 and models >= 1, and 0 < delta < 1"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.rounding import divide_up, log_up, product_up, root_up, squares_up, sum_up, up
+from reseau.theory.rounding import divide_up, is_share, log_up, product_up, root_up, squares_up, sum_up, up
 from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, positive_scale, row_norms
 from reseau.theory.shallow.strongest import Maximum, strongest_neuron
 
@@ -172,7 +172,7 @@ def _check(points: FloatArray, bound: float, method: str, draws: int, delta: flo
         raise DataError(f"rademacher: bound={bound!r}\n  fix: give a finite number at least 0")
     if method not in METHODS or norm not in {"l2", "w"}:
         raise DataError(f"rademacher: method {method!r} with norm {norm!r}\n  fix: use one of {METHODS}, l2 or w")
-    if draws < 1 or not 0 < delta < 1:
+    if draws < 1 or not is_share(delta):
         raise DataError(f"rademacher: draws={draws} and delta={delta}\n  fix: use draws >= 1 and 0 < delta < 1")
     if norm == "w" and (dimension > 1 or method == "dual"):
         raise DataError("rademacher: norm='w' is for one input, and not for method='dual'\n  fix: use norm='l2'")

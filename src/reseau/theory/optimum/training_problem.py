@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.score_losses import ScoreLoss, score_loss
-from reseau.theory.shallow.shallow_network import FloatArray, inputs_of
+from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, reals
 from reseau.theory.univariate.variation import NormKind
 
 __all__ = ["TrainingProblem", "examples_of"]
@@ -51,7 +50,7 @@ class TrainingProblem:
 
 def examples_of(X: npt.ArrayLike, y: npt.ArrayLike, loss: str) -> tuple[FloatArray, FloatArray, ScoreLoss]:
     """Inputs (n, d), targets (n,) and the loss by its name, checked."""
-    points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
+    points, targets = inputs_of(X), reals(y, "targets")
     if targets.shape != (len(points),) or not len(points):
         raise DataError(
             f"targets: {len(points)} rows of inputs against shape {targets.shape}\n  fix: give one target for each row"

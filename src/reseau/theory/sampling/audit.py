@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reseau.errors import DataError
 from reseau.theory.sampling.schemes import Draw
-from reseau.theory.shallow.shallow_network import FloatArray
+from reseau.theory.shallow.shallow_network import FloatArray, reals
 
 __all__ = ["Audit", "Decomposition", "audit", "check_decomposition"]
 
@@ -132,7 +132,7 @@ def audit(scheme: Iterable[Draw], gradients: npt.ArrayLike) -> Audit:
         >>> result.biased, round(result.variance, 12), result.mean.tolist()
         (False, 1.166666666667, [3.0])
     """
-    rows = np.asarray(gradients, dtype=np.float64)
+    rows = reals(gradients, "gradients")
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
         raise DataError(f"audit: gradients of shape {rows.shape}\n  fix: give finite rows, one for each example")
     draws = list(scheme)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, betaln, logsumexp
 
 from reseau.errors import DataError
-from reseau.theory.rounding import whole
+from reseau.theory.rounding import is_share, whole
 
 __all__ = ["log_evidence", "sequential_mean_upper", "sequential_upper"]
 
@@ -42,7 +42,7 @@ def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[
         0.0134
     """
     proper = len(prior) == 2 and all(0 < part < math.inf for part in prior)
-    if not (whole(errors, count) and 0 <= errors <= count and count >= 1 and 0 < delta < 1 and proper):
+    if not (whole(errors, count) and 0 <= errors <= count and count >= 1 and is_share(delta) and proper):
         raise DataError(
             f"sequential_upper: errors={errors}, count={count}, delta={delta}, prior={prior}\n"
             "  fix: whole numbers 0 <= errors <= count, count >= 1, 0 < delta < 1, a prior of two positive numbers"
@@ -85,7 +85,7 @@ def sequential_mean_upper(losses: npt.ArrayLike, largest: float, delta: float = 
     bets that are fixed, and mixed.
     """
     found = np.asarray(losses, np.float64).reshape(-1)
-    if not (found.size and 0 < largest < math.inf and 0 < delta < 1 and ((found >= 0) & (found <= largest)).all()):
+    if not (found.size and 0 < largest < math.inf and is_share(delta) and ((found >= 0) & (found <= largest)).all()):
         raise DataError(
             f"sequential_mean_upper: {found.size} losses, largest={largest}, delta={delta}\n"
             "  fix: at least one loss, each from 0 to largest, and 0 < delta < 1"

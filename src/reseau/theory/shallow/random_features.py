@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reseau.errors import DataError
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.plotting import new_axes
-from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, lift, reals, row_norms
 
 __all__ = [
     "FeatureFigure",
@@ -240,7 +240,7 @@ def random_feature_figure(
 
 
 def _regression(X: npt.ArrayLike, y: npt.ArrayLike, strength: float) -> tuple[FloatArray, FloatArray]:
-    points, targets = inputs_of(X), np.asarray(y, dtype=np.float64)
+    points, targets = inputs_of(X), reals(y, "targets")
     if targets.shape != (len(points),) or not len(points) or not np.isfinite(targets).all():
         raise DataError(
             f"targets: {len(points)} rows of inputs against shape {targets.shape}\n  fix: give one finite each"

@@ -13,7 +13,7 @@ from reseau.theory.plotting import new_axes
 if TYPE_CHECKING:
     from reseau.network import Network
 
-__all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "positive_scale", "row_norms"]
+__all__ = ["FloatArray", "ShallowNetwork", "inputs_of", "lift", "positive_scale", "reals", "row_norms"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -221,6 +221,22 @@ class ShallowNetwork:
         axes.set(xlabel="x[0]", ylabel="x[1]", aspect="equal")
 
 
+def reals(value: npt.ArrayLike, place: str) -> FloatArray:
+    """Read an array of real numbers as float64; the place is what an error calls it.
+
+    Raises:
+        DataError: If it holds texts, or what else is no number, or rows of several lengths.
+
+    Example:
+        >>> reals([1, 2], "inputs").dtype
+        dtype('float64')
+    """
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{place}: not an array of real numbers: {error}\n  fix: give numbers alone") from None
+
+
 def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
     """Read inputs as a float64 array of shape (n, d); (n,) is read as (n, 1).
 
@@ -231,7 +247,7 @@ def inputs_of(x: npt.ArrayLike, dimension: int | None = None) -> FloatArray:
         >>> inputs_of([1, 2, 3]).shape
         (3, 1)
     """
-    points = np.asarray(x, dtype=np.float64)
+    points = reals(x, "inputs")
     if points.ndim == 1 and dimension in {None, 1}:
         points = points[:, None]
     if points.ndim != 2 or points.shape[1] == 0 or dimension not in {None, points.shape[1]}:
@@ -284,7 +300,7 @@ def positive_scale(value: float, place: str) -> float:
 
 
 def _frozen(value: npt.ArrayLike, place: str) -> FloatArray:
-    array = np.array(value, dtype=np.float64)
+    array = reals(value, place).copy()
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise DataError(f"{place}: entry {where} is {array[where]}\n  fix: give finite parameters")

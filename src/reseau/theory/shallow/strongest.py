@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
-from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, row_norms
+from reseau.theory.shallow.shallow_network import FloatArray, inputs_of, lift, reals, row_norms
 from reseau.theory.shallow.strongest_in_plane import Circles
 
 __all__ = ["Maximum", "line_candidates", "strongest_neuron", "supremum_above", "supremum_bound"]
@@ -236,7 +236,7 @@ def _local_search(
 
 
 def _coefficients(value: npt.ArrayLike, count: int) -> FloatArray:
-    c = np.asarray(value, dtype=np.float64)
+    c = reals(value, "coefficients")
     if c.shape != (count,):
         raise DataError(f"coefficients: shape {c.shape}\n  fix: give shape ({count},), one for each example")
     if not np.isfinite(c).all():

@@ -3,7 +3,7 @@
 import math
 
 from reseau.errors import DataError
-from reseau.theory.rounding import log_up, root_up, up, whole
+from reseau.theory.rounding import is_number, is_share, log_up, root_up, up, whole
 
 __all__ = ["inverse_kl", "pac_bayes_bound"]
 
@@ -56,7 +56,16 @@ def pac_bayes_bound(empirical: float, divergence: float, count: int, delta: floa
 
     Source: A. Maurer, *A note on the PAC Bayesian theorem*, 2004, theorem 5.
     """
-    if not (0 <= empirical <= 1 and divergence >= 0 and choices >= 0 and whole(count) and count >= 8 and 0 < delta < 1):
+    numbers = all(map(is_number, (empirical, divergence, choices)))
+    if not (
+        numbers
+        and 0 <= empirical <= 1
+        and divergence >= 0
+        and choices >= 0
+        and whole(count)
+        and count >= 8
+        and is_share(delta)
+    ):
         raise DataError(
             f"pac_bayes_bound: empirical={empirical}, divergence={divergence}, count={count}, delta={delta}, "
             f"choices={choices}\n"

@@ -19,6 +19,7 @@ from reseau.optimizers import Adam, Cosine
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify_errors
 from reseau.theory.generalization.repeated_rows import repeated_rows
+from reseau.theory.rounding import is_share
 from reseau.theory.sequential.anytime import sequential_mean_upper
 from reseau.theory.stochastic.drawn_risk import LossOfRow, drawn_losses, loss_of_row, losses_of_mean
 from reseau.theory.stochastic.gaussians import GRID, Divergence, divergence
@@ -278,7 +279,7 @@ def _check(
         )
     if not isinstance(prior, Mapping) and not 0 <= prior < 1:
         raise DataError(f"pac_bayes: prior={prior}\n  fix: a share of the rows from 0 to below 1, or parameters")
-    if not (0 < delta < 1 and 0 < price < np.inf and draws >= 2):
+    if not (is_share(delta) and 0 < price < np.inf and draws >= 2):
         raise DataError(
             f"pac_bayes: delta={delta}, price={price}, draws={draws}\n  fix: 0 < delta < 1, price > 0, draws >= 2"
         )

@@ -59,14 +59,6 @@ def in_its_type(call: Call, y: Node) -> Node:
 
 def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """One reduction, in the type of its input."""
-    dtype = call.dtype()
-    if kind in (ops.Max, ops.Min) and any(x.shape[a] == 0 for a in axes):  # the bound that every number keeps
-        real, truth = call.real(), dtype == np.bool_
-        bound = np.inf if real else truth or np.iinfo(dtype).max
-        if kind is ops.Max:
-            bound = -np.inf if real else 0 if truth else np.iinfo(dtype).min
-        lengths = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
-        return call.repeated(call.constant(bound, dtype), lengths)
     if kind is ops.Mean and any(x.shape[a] == 0 for a in axes):  # onnxruntime's mean of nothing is 0
         kind = ops.Sum
     return in_its_type(call, apply_op(kind(axes, keepdims), x))  # type: ignore[call-arg]
