@@ -34,7 +34,7 @@ def written(results: dict[str, Any], models: list[str]) -> str:
     low, high = np.nanmin(each, 1, keepdims=True), np.nanmax(each, 1, keepdims=True)
     normalized = np.where(np.isnan(each), np.nan, (each - low) / np.where(high > low, high - low, 1))
     both = ~np.isnan(each)
-    better = each[:, :1] >= each - 1e-9  # means of the same scores, whatever the order in which they were added
+    better = each[:, :1] >= each - 1e-5  # scores are kept to five digits
     wins = [int(np.sum(better[both[:, j], j])) for j in range(1, len(models))]
     others = " | ".join(f"{w} of {n}" for w, n in zip(wins, both.sum(0)[1:], strict=True))
     lines.append(f"| mean normalized score | {' | '.join(f'{v:.3f}' for v in np.nanmean(normalized, 0))} |")

@@ -1,6 +1,8 @@
 """Searching settings for a table: what is tried, what is kept, and that a search that was killed goes on."""
 
+import re
 from itertools import pairwise
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -80,3 +82,13 @@ def test_when_the_time_is_over_the_best_so_far_is_trained() -> None:
     assert np.isfinite(tuned.fit.network(tuned.fit.params, np.zeros((1, 2)))).all()
     with pytest.raises(DataError, match="fix: a positive number"):
         rs.tune(table(), seconds=0)
+
+
+def test_progress_tells_the_best_so_far(found, tmp_path, capfd) -> None:
+    folder, tuned = found
+    copytree(folder, tmp_path / "again")  # of which every trial is there
+    rs.tune(table(), settings=BASE, seconds=600, checkpoint=tmp_path / "again")
+    told = re.findall(r"(\d+) of 21 +best (\S+)", capfd.readouterr().err)
+    assert int(told[-1][0]) == 21
+    for done, best in told:
+        assert float(best) == pytest.approx(max(t.score for t in tuned.trials[: int(done)]), rel=1e-3)

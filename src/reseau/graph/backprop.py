@@ -147,6 +147,6 @@ def fixed_value(node: Node, source: Constant, dtype: jnp.dtype) -> Any:
         return value
     if value.dtype.kind == "f" and not source.exact:
         return jax.device_put(value.astype(dtype))
-    kept = in_bits(value, f"a constant of {node.label}")
+    kept = in_bits(value, "a constant of the network" if node.name is None else f"the constant {node.label}")
     # while a program is traced, JAX would leave numbers of 64 bits among those of 32
     return jax.device_put(kept.astype(jax.dtypes.canonicalize_dtype(kept.dtype), copy=False))

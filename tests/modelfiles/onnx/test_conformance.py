@@ -18,6 +18,7 @@ from tools.compiling import AS_USERS
 TOOL = Path(onnx_conformance.__file__)
 LISTED = json.loads(onnx_conformance.LIST.read_text())
 EXCUSED = {name for names in LISTED["not passed"].values() for name in names}
+README = Path(__file__).parents[3] / "README.md"
 FNUZ = 36  # cases of the types of 8 bits without a negative zero
 
 
@@ -72,10 +73,18 @@ def test_the_whole_suite_passes_as_often_as_is_said_and_more_often_than_elsewher
 def test_cases_are_read_from_files_and_written_back_as_often_as_is_said() -> None:
     found = printed(TOOL.with_name("onnx_as_files.py"), processes=2)
     counts = {key: sum(part[key] for part in found) for key in ("cases", "read", "written")}
+    print(counts)
     said = LISTED["as files"]
     assert counts["cases"] == said["cases"]
     assert counts["read"] >= said["read"], found
     assert counts["written"] >= said["written"], found
+
+
+def test_readme_says_the_numbers_that_are_listed() -> None:
+    readme, files = " ".join(README.read_text().split()), LISTED["as files"]
+    assert f"{LISTED['passed']} of the {LISTED['cases']} cases of ONNX's backend tests" in readme
+    assert f"{files['cases']:,} cases of one operator, saved as files, {files['read']:,} are read" in readme
+    assert f"and {files['written']:,} are written back" in readme
 
 
 def test_the_devices_that_are_claimed() -> None:

@@ -190,6 +190,7 @@ def test_words_that_are_alike_are_equal_and_others_are_not(tmp_path) -> None:
     net = agree(path, feeds, tmp_path / "back.onnx")
     assert [n.shape for n in net.graph.inputs] == [("nodes", 3), (2, "edges"), ("edges", 1)]
     assert "edges" in str(net.summary())
+    assert "edges" in net.draw()
     with pytest.raises(DataError, match=r"'edges'.*has the length 6"):
         net({}, feeds["x"], feeds["e"], draw(6, 1))
     assert here(path, feeds, lengths={"edges": 5})[0].shape == (5, 3)

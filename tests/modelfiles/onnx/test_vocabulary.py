@@ -1,5 +1,7 @@
 """Every operation that has a form in ONNX is written so, computes the same in onnxruntime, and is read without us."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +11,14 @@ import pytest
 import reseau as rs
 from reseau.errors import UnsupportedError
 from reseau.graph import Input, Node, apply_op
+from reseau.modelfiles.onnx.reading import NEWEST_OPSET
+from reseau.modelfiles.onnx.rules import READ
 from reseau.ops import Op
 from tools.operation_cases import APART, CASES, concrete, draw, symbolic
 
 onnxruntime = pytest.importorskip("onnxruntime")
+
+README = Path(__file__).parents[3] / "README.md"
 
 # what only a training graph or the user's own code has, what ONNX has no single operator for, or only one with settings
 WITHOUT_FORM = {"Apply", "BatchMean", "BatchVariance", "QuantizedLongShortCell", "RandomMask", "TreeLeaf"}
@@ -52,3 +58,27 @@ def test_an_operation_is_written_and_read(op: Op, case: tuple, tmp_path) -> None
     onnx.save(model, path)
     again, params = rs.load(path)
     np.testing.assert_allclose(again(params, *values), expected, rtol=1e-5, atol=1e-6)
+
+
+def operators() -> set[str]:
+    """The operators of each domain of ONNX up to the newest opset that is read, with their domains."""
+    known = onnx.defs.get_all_schemas_with_history()
+    return {name_of(s) for s in known if s.domain or s.since_version <= NEWEST_OPSET}
+
+
+def name_of(schema: onnx.defs.OpSchema) -> str:
+    return f"{schema.domain}/{schema.name}" if schema.domain else schema.name
+
+
+def test_every_operator_of_onnx_has_a_rule_or_is_read_by_its_definition() -> None:
+    """What each computes is compared in `test_conformance.py`; README says how many there are."""
+    defined = {
+        name_of(s)
+        for s in onnx.defs.get_all_schemas_with_history()
+        if s.has_function or s.has_context_dependent_function
+    }
+    assert operators() - defined <= set(READ)
+    theirs = [name for name in READ if name.startswith("com.microsoft/")]
+    readme = " ".join(README.read_text().split())
+    assert f"the {len(operators())} operators of ONNX up to opset {NEWEST_OPSET}" in readme
+    assert f"{len(theirs)} of onnxruntime's own" in readme
