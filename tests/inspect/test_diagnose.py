@@ -65,6 +65,15 @@ def test_dead_units_are_counted_and_told():
     assert f"problem: {problem}" in str(found)
 
 
+def test_dead_units_that_are_no_problem_are_shown_with_the_share_from_which_they_are_one():
+    net = mlp()
+    params = net.init(0)
+    params["layer1.bias"] = jnp.where(jnp.arange(16) < 5, -1e3, 0.0)
+    told = str(net.diagnose(params, BATCH))
+    assert "5 of 16" in told
+    assert "No problem found. (Dead units are a problem from 50% of a layer on, always-on units from 95% on.)" in told
+
+
 def test_dead_channels_of_a_convolution():
     x = rs.input("x", (6, 6, 2))
     net = rs.Network(x, rs.relu(rs.conv(x, 4, (3, 3), name="c"), name="r"))
