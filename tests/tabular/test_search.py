@@ -88,7 +88,7 @@ def test_progress_tells_the_best_so_far(found, tmp_path, capfd) -> None:
     folder, tuned = found
     copytree(folder, tmp_path / "again")  # of which every trial is there
     rs.tune(table(), settings=BASE, seconds=600, checkpoint=tmp_path / "again")
-    told = re.findall(r"(\d+) of 21 +best (\S+)", capfd.readouterr().err)
+    told = re.findall(r"trial (\d+) of 21 +best (\S+)", capfd.readouterr().err)
     assert int(told[-1][0]) == 21
     for done, best in told:
         assert float(best) == pytest.approx(max(t.score for t in tuned.trials[: int(done)]), rel=1e-3)

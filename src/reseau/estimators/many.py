@@ -131,7 +131,7 @@ def fit_many(
         (i, k, candidate, X, y, *folds[k], scorer) for i, candidate in enumerate(candidates) for k in range(len(folds))
     ]
     found = in_threads(fits, threads or cpu_count() or 1) if processes is None else in_processes(fits, processes)
-    with warnings.catch_warnings(), progress_of(scores.size, 1, shown=progress) as show, closing(found):
+    with warnings.catch_warnings(), progress_of(scores.size, shown=progress, unit="fit") as show, closing(found):
         warnings.simplefilter("ignore", ConvergenceWarning)  # said of each fit it would be noise
         for done, (i, k, score) in enumerate(found, 1):
             if isinstance(score, Exception):

@@ -120,7 +120,7 @@ def tune(
     trials: list[Trial] = []
     total = sum(len(left) >> rung for rung in range(RUNGS))
     folder = None if checkpoint is None else Path(checkpoint)
-    with progress_of(total, 1, shown=progress) as show:
+    with progress_of(total, shown=progress, unit="trial") as show:
         for rung in range(RUNGS):
             tried = []
             for number, shape, candidate in left:

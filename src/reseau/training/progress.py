@@ -37,8 +37,18 @@ def compilation(arrays: int, operations: int, pieces: int) -> str:
 
 
 @contextmanager
-def progress_of(total: int, in_epoch: int, *, shown: bool | Show, first: str = "") -> Iterator[Show]:
-    """What shows the progress: a bar or lines, what the caller gives, or nothing; `first` is said before them."""
+def progress_of(
+    total: int, in_one: int = 1, *, shown: bool | Show, first: str = "", unit: str = "epoch"
+) -> Iterator[Show]:
+    """What shows the progress: a bar or lines, what the caller gives, or nothing.
+
+    Args:
+        total: How many steps there are.
+        in_one: How many of them are one epoch, or another unit.
+        shown: Whether it is shown, or what shows it.
+        first: What is said before.
+        unit: What is counted.
+    """
     if callable(shown):
         yield shown
         return
@@ -51,32 +61,32 @@ def progress_of(total: int, in_epoch: int, *, shown: bool | Show, first: str = "
         with _bar(total) as show:
             yield show
     elif in_notebook():
-        with _line(total, in_epoch) as show:
+        with _line(total, in_one, unit) as show:
             yield show
     else:
-        yield _lines(total, in_epoch)
+        yield _lines(total, in_one, unit)
 
 
-def _lines(total: int, in_epoch: int) -> Show:
+def _lines(total: int, in_one: int, unit: str) -> Show:
     due = total / LINES
 
     def show(step: int, numbers: Mapping[str, float]) -> None:
         nonlocal due
         if step >= due or step == total:
             due = (step * LINES // total + 1) * total / LINES
-            say(sys.stderr, f"{_place(step, total, in_epoch)}  {_told(numbers)}\n")
+            say(sys.stderr, f"{_place(step, total, in_one, unit)}  {_told(numbers)}\n")
 
     return show
 
 
 @contextmanager
-def _line(total: int, in_epoch: int) -> Iterator[Show]:
+def _line(total: int, in_one: int, unit: str) -> Iterator[Show]:
     """One line that is written over: spaces cover what was longer before."""
     longest = 0
 
     def show(step: int, numbers: Mapping[str, float]) -> None:
         nonlocal longest
-        line = f"{'█' * (step * WIDTH // total):░<{WIDTH}} {_place(step, total, in_epoch)}  {_told(numbers)}"
+        line = f"{'█' * (step * WIDTH // total):░<{WIDTH}} {_place(step, total, in_one, unit)}  {_told(numbers)}"
         longest = max(longest, len(line))
         say(sys.stderr, f"\r{line:<{longest}}")
 
@@ -101,9 +111,9 @@ def _bar(total: int) -> Iterator[Show]:
         yield lambda step, numbers: bar.update(task, completed=step, description=_told(numbers))
 
 
-def _place(step: int, total: int, in_epoch: int) -> str:
-    done, whole = (f"{n:.3g}" if n < 100 else f"{n:,.0f}" for n in (step / in_epoch, total / in_epoch))
-    return f"epoch {done} of {whole}"
+def _place(step: int, total: int, in_one: int, unit: str) -> str:
+    done, whole = (f"{n:.3g}" if n < 100 else f"{n:,.0f}" for n in (step / in_one, total / in_one))
+    return f"{unit} {done} of {whole}"
 
 
 def _told(numbers: Mapping[str, float]) -> str:

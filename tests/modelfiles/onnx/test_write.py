@@ -205,6 +205,15 @@ def test_large_weights_go_beside_the_model(tmp_path, monkeypatch) -> None:
     x = batch_for(net)
     np.testing.assert_array_equal(again(read, x), net(params, x))
 
+    def refuse(*_: object) -> None:
+        raise ModelFileError("it computes something else")
+
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(writing, "check", refuse)
+    with pytest.raises(ModelFileError, match="something else"):
+        net.save(tmp_path / "net.onnx", params)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
 
 def test_float64_stays_float64(tmp_path) -> None:
     import jax

@@ -48,10 +48,17 @@ def write_graph(
         ModelFileError: The disk refuses, or the written model does not compute what the graph computes.
     """
     written = to_model(graph, params, words, channels)
+    beside: Path | None = None
     if bytes_of_weights(written.model) > LARGEST_INSIDE:
-        written = put_outside(path, written)
+        beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.data")
+        written = put_outside(beside, written)
     pieces = with_weights(written.model, written.weights)
-    replace_file(path, pieces, lambda new: check(path, new, written, graph, params))
+    try:
+        replace_file(path, pieces, lambda new: check(path, new, written, graph, params))
+    except BaseException:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def bytes_of_weights(model: onnx.ModelProto) -> int:
@@ -173,9 +180,8 @@ def declare(node: Node, value: Value, w: Emitter) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(value.name, kind, [node.shape[a] for a in value.axes] if ranked else None)
 
 
-def put_outside(path: Path, written: Written) -> Written:
-    """Move the weights to a file beside the model; the model keeps their place and length."""
-    place = f"{path.name}.{secrets.token_hex(4)}.data"
+def put_outside(beside: Path, written: Written) -> Written:
+    """Move the weights to this file, which stands beside the model; the model keeps their place and length."""
     end = 0
 
     def chunks() -> Iterator[bytes | memoryview]:
@@ -184,10 +190,10 @@ def put_outside(path: Path, written: Written) -> Written:
             raw = raw_bytes(written.weights[tensor.name]) if tensor.name in written.weights else tensor.raw_data
             tensor.ClearField("raw_data")
             tensor.data_location = TensorProto.EXTERNAL
-            for key, said in (("location", place), ("offset", str(end)), ("length", str(len(raw)))):
+            for key, said in (("location", beside.name), ("offset", str(end)), ("length", str(len(raw)))):
                 tensor.external_data.add(key=key, value=said)
             end += len(raw)
             yield raw
 
-    replace_file(path.with_name(place), chunks())
+    replace_file(beside, chunks())
     return written._replace(weights={})
