@@ -37,7 +37,9 @@ def ours(model: str, train: Table, test: Table) -> np.ndarray:
         found = tune(train, progress=False).fit
     elif change:
         pairs = (word.partition("=") for word in change.split())
-        settings = replace(settings_of(train, SECONDS), **{name: literal_eval(value) for name, _, value in pairs})
+        given = {name: literal_eval(value) for name, _, value in pairs}
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        settings = replace(settings_of(train, SECONDS), **given)
         found = fit_table(train, settings=settings, progress=False)
     else:
         found = fit_table(train, progress=False)

@@ -106,6 +106,23 @@ def words_of(node):
     return "".join(n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
+TRACED_IN_OTHERS = {"training.kernel": 1, "inference.programs": 1, "ops.correlation.chosen": 1, "compile_cache": 1}
+OF_ONE_SUM = {"distributed.team": 3}  # and of no product: collectives of arrays that are there
+
+
+def test_xla_is_told_of_every_program_what_keeps_it_sound():
+    found = {}
+    for name, path, _ in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) == "jax.jit":
+                found[name.removeprefix("reseau.")] = found.get(name.removeprefix("reseau."), 0) + 1
+        text = ast.unparse(ast.parse(path.read_text()))
+        for call in re.findall(r"jax\.jit\b.*", text):
+            if "compiler_options" in call:
+                found[name.removeprefix("reseau.")] -= 1
+    assert {name: count for name, count in found.items() if count} == TRACED_IN_OTHERS | OF_ONE_SUM
+
+
 def test_every_error_about_data_says_its_cure():
     """But those that pass on another's words, such as `f"{path}: {error}"`."""
     raised = [

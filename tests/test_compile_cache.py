@@ -135,7 +135,7 @@ def test_the_setting_is_left_as_it_was_and_that_of_the_user_is_respected(tmp_pat
     chosen = compile_cache.CHOSEN
     chosen.use(tmp_path / "ours")
     before = jax.config.jax_persistent_cache_min_compile_time_secs
-    Kept(jax.jit(lambda x: x * 7.0 - 1))(np.ones(2))
+    Kept(lambda x: x * 7.0 - 1)(np.ones(2))
     files = list((tmp_path / "ours").glob("*" + SUFFIX))
     assert files
     jax.jit(lambda x: x * 8.0 - 1)(np.ones(2))

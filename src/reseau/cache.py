@@ -10,6 +10,7 @@ import jax
 from jax._src.interpreters import partial_eval
 
 from reseau.compile_cache import Kept
+from reseau.compiler import SOUND, Options
 from reseau.stored_programs import Content, stored_program
 
 __all__ = ["Compiled", "Recent", "shared_length"]
@@ -59,13 +60,23 @@ class Compiled:
         function: What is compiled.
         most: How many programs are kept.
         content: What the function is made of, where that is known: its programs are then found on the disk by it.
-        options: Of `jax.jit`.
+        options: What XLA is told.
+        donate_argnums: As `jax.jit` takes them.
+        keep_unused: As `jax.jit` takes it.
     """
 
     def __init__(
-        self, function: Callable[..., Any], most: int, *, content: Content | None = None, **options: Any
+        self,
+        function: Callable[..., Any],
+        most: int,
+        *,
+        content: Content | None = None,
+        options: Options = SOUND,
+        donate_argnums: int | tuple[int, ...] = (),
+        keep_unused: bool = False,
     ) -> None:
         self.function, self.content, self.options = function, content, options
+        self.donate_argnums, self.keep_unused = donate_argnums, keep_unused
         self.programs: Recent[Any, Any] = Recent(most)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -79,20 +90,17 @@ class Compiled:
 
     def made(self, arguments: tuple[Any, ...]) -> Any:
         """A program of its own, which goes when it is no longer kept: JAX keeps one for each function."""
-        if self.content is not None:
-            found = stored_program(self.content, arguments, self.jitted(keep_unused=True))
-            if found is not None:
-                return found
-        return Kept(self.jitted())
-
-    def jitted(self, **further: Any) -> Any:
-        """What JAX compiles."""
 
         @wraps(self.function)
         def own(*arguments: Any) -> Any:
             return self.function(*arguments)
 
-        return jax.jit(own, **(self.options | further))
+        if self.content is not None:
+            whole = Kept(own, self.options, donate_argnums=self.donate_argnums, keep_unused=True)
+            found = stored_program(self.content, arguments, whole.program)
+            if found is not None:
+                return found
+        return Kept(own, self.options, donate_argnums=self.donate_argnums, keep_unused=self.keep_unused)
 
 
 def shared_length(n: int, parts: int) -> int:

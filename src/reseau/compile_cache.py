@@ -20,7 +20,9 @@ from threading import RLock, local
 from typing import Any
 
 import jax
-from jax._src import compilation_cache, config
+from jax._src import compilation_cache, config, core
+
+from reseau.compiler import SOUND, Options
 
 __all__ = ["SWITCH", "Folder", "Kept", "compiled_here", "cores", "folder_now", "kept", "use_compile_cache"]
 
@@ -274,12 +276,31 @@ def _leave() -> None:
 
 
 class Kept:
-    """A program of JAX; what its first call compiles is kept on the disk."""
+    """A function that XLA compiles; what the first call compiles is kept on the disk.
 
-    def __init__(self, program: Callable[..., Any]) -> None:
-        self.program, self.fresh = program, True
+    Args:
+        function: Of arrays.
+        options: What XLA is told. Where the function is traced as a part of another program, that program's count.
+        donate_argnums: As `jax.jit` takes them.
+        keep_unused: As `jax.jit` takes it.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        options: Options = SOUND,
+        *,
+        donate_argnums: int | tuple[int, ...] = (),
+        keep_unused: bool = False,
+    ) -> None:
+        self.program = jax.jit(
+            function, compiler_options=options, donate_argnums=donate_argnums, keep_unused=keep_unused
+        )
+        self.part, self.fresh = jax.jit(function), True
 
     def __call__(self, *arguments: Any) -> Any:
+        if not core.trace_state_clean():
+            return self.part(*arguments)
         if not self.fresh:
             return self.program(*arguments)
         with kept():

@@ -1,6 +1,7 @@
 """Two machines train to the bits of one, and say so when the cable between them is cut."""
 
 import json
+import re
 
 import pytest
 
@@ -34,5 +35,6 @@ def test_two_machines_have_the_bits_of_one(tmp_path, machines):
         assert both.wait(60) == [LOST] * 2, both.everything()
         found = both.results(0) + both.results(1)
         assert "process 1 of 2 gives no sign of life" in both.said(0)[1]
-        assert "does not answer" in both.said(1)[1]
+        # the one that is cut off says it, or hears from the runtime that the other one is gone
+        assert re.search("does not answer|process 0 of 2 gives no sign of life", both.said(1)[1])
     assert found == [result | {"processes": 2} for result in 2 * alone.results(0)]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
+from reseau.compiler import QUICK
 from reseau.errors import ShapeError
-from reseau.graph.compiler_options import QUICK
 from reseau.ops.correlation.choice import PASSES, Shapes, applicable, choose
 from reseau.ops.correlation.chosen import by
 from reseau.ops.windows import resolve_windows

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.compiler import SOUND
 from reseau.errors import DataError, GraphError, ReseauError
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
@@ -98,7 +99,7 @@ class Statistician:
         compiled = len(self.walk.graph.nodes) <= COMPILED and not any(
             n.op is not None and n.op.host for n in self.walk.graph.nodes
         )
-        self.run = jax.jit(self._walk) if compiled else self._walk
+        self.run = jax.jit(self._walk, compiler_options=SOUND) if compiled else self._walk
 
     def _walk(self, own: Mapping[str, Any], given: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         nodes = self.walk.graph.nodes

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.compiler import SOUND
 from reseau.explorer.graph_view import check_rows, scalar
 from reseau.explorer.problem import Problem
 from reseau.explorer.replies import Reply
@@ -138,7 +139,8 @@ def check_differences(problem: Problem, params: Mapping[str, Any], row: int, row
         ]
         steps = [6e-6 * max(abs(float(wide[name].flat[i])), 1e-2) for name, i, _ in chosen]
         pairs = [(float(k), s * h) for (_, _, k), h in zip(chosen, steps, strict=True) for s in (1, -1)]
-        ends = np.asarray(jax.jit(lambda p: jax.lax.map(moved, p))(jnp.asarray(pairs))).reshape(-1, 2)
+        differences = jax.jit(lambda p: jax.lax.map(moved, p), compiler_options=SOUND)
+        ends = np.asarray(differences(jnp.asarray(pairs))).reshape(-1, 2)
     entries: list[dict[str, Any]] = [
         {
             "name": plain(name),

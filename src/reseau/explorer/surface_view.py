@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.compiler import SOUND
 from reseau.data import Table
 from reseau.errors import DataError
 from reseau.explorer.data_view import check_column, predict, range_of, table_of
@@ -34,7 +35,8 @@ class Surveyor:
         self.problem = problem
         nodes = problem.network.graph.nodes
         plain = len(nodes) <= COMPILED and not any(n.op is not None and n.op.host for n in nodes)
-        self.run = jax.jit(self._walk, static_argnames="rows") if plain and problem.network.by_rows else None
+        run = jax.jit(self._walk, static_argnames="rows", compiler_options=SOUND)
+        self.run = run if plain and problem.network.by_rows else None
 
     def surface(self, params: Mapping[str, Any], first: int, second: int, row: int, size: int, reach: float) -> Reply:
         """Predictions on a grid: one or two columns vary, the others are those of a row.

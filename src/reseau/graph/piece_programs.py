@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -121,8 +120,8 @@ class PieceProgram:
             return [found.get(n) for n in piece.moved], sums
 
         options = options_of(piece.nodes)
-        self.forward = Kept(jax.jit(forward, compiler_options=options))
-        self.back = Kept(jax.jit(back, compiler_options=options))
+        self.forward = Kept(forward, options)
+        self.back = Kept(back, options)
 
 
 class Pieces:

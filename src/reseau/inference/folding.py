@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-import jax
 import numpy as np
 
 from reseau import ops
@@ -87,7 +86,7 @@ def _computed(inputs: tuple[Node, ...], outputs: tuple[Node, ...], fixed: Fixed)
             found = evaluate(list(early), dict(zip(sources, values, strict=True)))
             return [found[n] for n in wanted]
 
-        values = Kept(jax.jit(start))([fixed.held[n] for n in sources])
+        values = Kept(start)([fixed.held[n] for n in sources])
         instead = dict(zip(wanted, (fixed.value(np.asarray(v)) for v in values), strict=True))
         made = rebuilt(nodes, lambda node, parents: instead.get(node))
         outputs = tuple(made[n] for n in outputs)

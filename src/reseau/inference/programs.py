@@ -1,6 +1,7 @@
 """The compiled programs of inference, the parameters given at each call or fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from reseau.compile_cache import Kept
+from reseau.compiler import SOUND
 from reseau.graph import Graph, is_text, on_host
 from reseau.graph.backprop import Values, evaluate
 from reseau.graph.compiler_options import options_of
@@ -36,7 +38,7 @@ def of_parameters(graph: Graph, sources: Sources) -> Callable[..., Any]:
         values = evaluate(graph.nodes, sources(params, inputs))
         return one_or_tuple([values[n] for n in graph.outputs])
 
-    return Kept(jax.jit(infer, compiler_options=options_of(graph.nodes)))
+    return Kept(infer, options_of(graph.nodes))
 
 
 def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
@@ -47,7 +49,7 @@ def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
     kept = [n for n in early if n.op is not None and n in wanted]
     numbers = [n for n in early if n.op is None and not is_text(n)]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=SOUND)
     def start(values: list[Array]) -> list[Array]:
         found = evaluate(early, dict(zip(numbers, values, strict=True)))
         return [found[n] for n in kept]
@@ -79,15 +81,14 @@ def with_parameters(made: Frozen) -> Callable[[], Callable[..., tuple[Array, ...
     def closed() -> Callable[..., tuple[Array, ...]]:
         # within a program of its own, what is fixed is computed by XLA and not an operation at a time
         inner = jax.jit(infer)
-        program = jax.jit(lambda *inputs: inner(list(made.held.values()), inputs), compiler_options=options)
-        return Kept(program)
+        return Kept(lambda *inputs: inner(list(made.held.values()), inputs), options)
 
     if sum(v.nbytes for v in made.held.values()) <= MOST_CLOSED:
         return closed
     placed: list[Any] = [jax.device_put(np.asarray(v)) for v in made.held.values()]
 
     def open_program() -> Callable[..., tuple[Array, ...]]:
-        program = Kept(jax.jit(lambda values, *inputs: infer(values, inputs), compiler_options=options))
+        program = Kept(lambda values, *inputs: infer(values, inputs), options)
         return lambda *inputs: program(placed, *inputs)
 
     return open_program

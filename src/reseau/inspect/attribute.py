@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from reseau.bounds.interval import FloatArray
 from reseau.bounds.tangents import center, walk
 from reseau.cache import shared_length
+from reseau.compiler import SOUND
 from reseau.errors import DataError
 from reseau.graph import Graph, Node
 from reseau.graph.backprop import backprop, constants, evaluate
@@ -235,7 +237,7 @@ def _in_blocks(
     with jax.enable_x64(True):
         stored = {name: jax.numpy.asarray(np.asarray(params[name], np.float64)) for name in graph.stored}
 
-        @jax.jit
+        @partial(jax.jit, compiler_options=SOUND)
         def run(values: dict[str, Any], *arrays: Any) -> Any:
             fixed = constants(graph.nodes, np.dtype(np.float64))
             return program({n: values[name] for name, n in graph.stored.items()} | fixed, *arrays)

@@ -21,7 +21,7 @@ from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 
 from reseau.cache import Compiled
-from reseau.graph.compiler_options import ONE_KERNEL
+from reseau.compiler import ONE_KERNEL
 from reseau.stored_programs import Content
 
 __all__ = ["PROGRAMS", "Kernel"]
@@ -59,7 +59,7 @@ class Kernel:
             out = inner(*arguments)
             return jax.tree.map(partial(set_xla_metadata, xla_cpu_small_call="true", inlineable="false"), out)
 
-        self.compiled = Compiled(whole, PROGRAMS, content=content, donate_argnums=0, compiler_options=ONE_KERNEL)
+        self.compiled = Compiled(whole, PROGRAMS, content=content, donate_argnums=0, options=ONE_KERNEL)
         self.fits: dict[Any, bool] = {}
 
     def __call__(self, *arguments: Any) -> Any:

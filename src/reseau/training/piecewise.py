@@ -43,7 +43,7 @@ class PiecewiseProgram:
         known = {*graph.stored.values(), *self.constants}
         self.given = tuple(n for n in program.nodes if n.op is None and n not in known)
         self.gathered = Compiled(self._gathered, PROGRAMS)
-        self.update = Kept(jax.jit(program.updated, donate_argnums=(0, 2)))
+        self.update = Kept(program.updated, donate_argnums=(0, 2))
         names = {node: name for name, node in graph.parameters.items()}
         self.names = [[names[p] for p in own] for own in self.walk.pieces.vectors]
 

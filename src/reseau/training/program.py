@@ -126,10 +126,12 @@ class Program:
         self.options = options_of(nodes)
         key = objective.content(optimizer)
         many, kernel = Content.of(key, "many", like_many), Content.of(key, "kernel", like_kernel)
-        self.many = Compiled(self._many, PROGRAMS, content=many, donate_argnums=0, compiler_options=self.options)
+        self.many = Compiled(self._many, PROGRAMS, content=many, donate_argnums=0, options=self.options)
         self.kernel = Kernel(self._many, kernel)
-        told = {"donate_argnums": (0, 1), "keep_unused": True, "compiler_options": self.options}
-        self.one = Compiled(self._one, PROGRAMS, content=Content.of(key, "one", like_one), **told)
+        one = Content.of(key, "one", like_one)
+        self.one = Compiled(
+            self._one, PROGRAMS, content=one, options=self.options, donate_argnums=(0, 1), keep_unused=True
+        )
         self.spare: list[Any] = []  # arrays like the parameters, which the next single step writes its own into
 
     @property

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from reseau.compiler import SOUND
 from reseau.distributed.team import ALONE, Team
 from reseau.errors import DataError
 from reseau.graph.backprop import Values
@@ -105,8 +106,8 @@ class ShardedProgram:
     def __init__(self, program: Program, cut: Cut) -> None:
         self.program, self.cut, self.work = program, cut, program.work
         self.row = jax.jit(self._row, compiler_options=program.options)
-        self.plus = jax.jit(jnp.add, donate_argnums=0)
-        self.update = jax.jit(self._update, donate_argnums=0)
+        self.plus = jax.jit(jnp.add, donate_argnums=0, compiler_options=SOUND)
+        self.update = jax.jit(self._update, donate_argnums=0, compiler_options=SOUND)
 
     @cached_property
     def in_order(self) -> Callable[[Array], Array]:

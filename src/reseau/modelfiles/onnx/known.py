@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 from reseau.cache import Recent
+from reseau.compiler import QUICK
 from reseau.graph import Constant, Input, Node, order
 from reseau.graph.backprop import evaluate
-from reseau.graph.compiler_options import QUICK
 from reseau.modelfiles.onnx.foreign import Needs
 from reseau.modelfiles.onnx.numpy_values import numpy_value
 from reseau.modelfiles.onnx.symbols import LARGEST, Symbols, as_symbols, symbolic

@@ -12,10 +12,10 @@ import onnx
 from onnx import AttributeProto
 
 from reseau.compile_cache import Kept
+from reseau.compiler import QUICK
 from reseau.errors import GraphError, ModelFileError
 from reseau.graph import Constant, Graph, Node, apply_op, order
 from reseau.graph.backprop import evaluate
-from reseau.graph.compiler_options import QUICK
 from reseau.graph.values import WIDE, is_wide
 from reseau.modelfiles.onnx import origin
 from reseau.modelfiles.onnx.column_inputs import recipe_in, without_columns
@@ -191,7 +191,7 @@ def compute_together(importer: Importer, outputs: list[Node]) -> None:
         return [found[n] for n in wanted]
 
     wanted = [n for n in outputs if n in steps]
-    found = Kept(jax.jit(compute, compiler_options=QUICK))(list(known.values()))
+    found = Kept(compute, QUICK)(list(known.values()))
     importer.stored.update(zip(wanted, map(np.asarray, found), strict=True))
 
 

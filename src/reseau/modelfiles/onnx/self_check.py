@@ -12,11 +12,11 @@ import onnx
 
 from reseau import ops
 from reseau.compile_cache import Kept
+from reseau.compiler import QUICK
 from reseau.data.table.recipe import Recipe
 from reseau.errors import ModelFileError
 from reseau.graph import Constant, Graph, Input, Node, is_text, on_host
 from reseau.graph.backprop import constants, evaluate
-from reseau.graph.compiler_options import QUICK
 from reseau.graph.piece_programs import PiecewiseEvaluation, is_large
 from reseau.graph.row_independence import by_rows
 from reseau.graph.values import WIDE, is_wide
@@ -228,7 +228,7 @@ def computed(nodes: list[Node], wanted: list[Node], sources: Mapping[Node, Any])
         found = evaluate(nodes, dict(zip(passed, values, strict=True)) | inside)
         return [found[n] for n in wanted]
 
-    found: list[Any] = Kept(jax.jit(compute, compiler_options=QUICK))(list(passed.values()))
+    found: list[Any] = Kept(compute, QUICK)(list(passed.values()))
     return found
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from reseau.compiler import SOUND
 from reseau.errors import DataError
 from reseau.graph.backprop import value_and_grad
 from reseau.graph.values import precision_of
@@ -116,7 +117,7 @@ class Learner:
         names = list(graph.parameters)
         gradient = value_and_grad(self.objective.root, tuple(graph.parameters.values()))
 
-        @jax.jit
+        @partial(jax.jit, compiler_options=SOUND)
         def run(params: dict[str, Array], state: Any, first: Array, rows: Array, data: Any) -> Any:
             inputs, targets = data
 

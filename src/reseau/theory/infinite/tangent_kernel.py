@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.compiler import SOUND
 from reseau.errors import DataError, UnsupportedError
 from reseau.graph import Node, on_host
 from reseau.graph.backprop import backprop, constants, evaluate
@@ -74,7 +75,7 @@ def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any =
 
             return jax.vmap(pulled)(jnp.eye(output.size))
 
-        jacobian = jax.jit(jax.vmap(entries, (None, 0)))
+        jacobian = jax.jit(jax.vmap(entries, (None, 0)), compiler_options=SOUND)
 
         def blocks(rows: tuple[np.ndarray, ...]) -> Any:
             for i in range(0, len(rows[0]), BLOCK):

@@ -1,12 +1,14 @@
 """The risk of a stochastic network on given rows, bounded from above by drawing its weights."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reseau.compiler import SOUND
 from reseau.graph.backprop import evaluate
 from reseau.losses import Loss
 from reseau.objective import Examples
@@ -54,7 +56,7 @@ def drawn_losses(
     start = jax.random.key(seed)
     data = examples.inputs, examples.targets[0]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=SOUND)
     def several(mean: Any, deviation: Any, data: Any, numbers: Any) -> Any:
         def one(carry: None, number: Any) -> tuple[None, Any]:
             key = jax.random.fold_in(start, number)
