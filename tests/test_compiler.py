@@ -32,6 +32,17 @@ def test_a_product_by_one_number_repeated_and_reduced(kind: str) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("number", [0.0, 0.02])
+@pytest.mark.parametrize("kind", REDUCED)
+def test_parameters_that_are_one_number(kind: str, number: float) -> None:
+    ours, numpys = REDUCED[kind]
+    net = rs.Network(x := rs.input("x", 64), ours(rs.affine(x, 100)))
+    params = {name: np.full(np.shape(value), number, np.float32) for name, value in net.init().items()}
+    want = numpys(ROWS.astype(np.float64).sum(1, keepdims=True) * number + np.full(100, number))
+    for got in (net(params, ROWS), net.compile(params)(ROWS)):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
 def test_a_training_step_through_it() -> None:
     """One step on half the mean square of `y - s mean(x @ c)` from s = 1, which NumPy takes too."""
     x = rs.input("x", 64)
