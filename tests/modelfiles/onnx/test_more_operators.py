@@ -307,3 +307,11 @@ def test_an_index_that_points_outside_gives_no_other_entry(tmp_path: Path, kind:
         found = np.asarray(net(params, *({"x": x, "i": outside}[str(n.name)] for n in net.graph.inputs)))
         agree(found[:1], [theirs(m, {"x": x, "i": outside[:1]})[0]])
         np.testing.assert_array_equal(found[1], np.full_like(found[1], mark))
+
+
+@pytest.mark.parametrize("kind", ["ReduceL2", "ReduceLogSum", "ReduceLogSumExp"])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_a_sum_beyond_the_range_of_whole_numbers_on_the_way(tmp_path: Path, kind: str, dtype: str) -> None:
+    m = model([helper.make_node(kind, ["x"], ["y"])], {"x": (dtype, ["n", 9])}, {"y": (dtype, None)})
+    x = np.random.default_rng(0).integers(1, np.iinfo(dtype).max // 9, (5, 9)).astype(dtype)
+    check_both_ways(tmp_path, m, {"x": x})

@@ -42,13 +42,15 @@ def axes_of(call: Call) -> tuple[int, ...] | None:
 def reduce(call: Call) -> Node:
     axes, keepdims = axes_of(call), bool(call.attribute("keepdims", 1))
     x = call[0]
+    if not call.real() and call.kind in (
+        *AFTER,
+        "ReduceLogSumExp",
+    ):  # sums of squares may pass the whole numbers' range
+        x = apply_op(ops.Cast("float64"), x)
     if call.kind in BEFORE:
         x = apply_op(BEFORE[call.kind], x)
     y = x if axes is None else over(call, KINDS.get(call.kind, ops.Sum), x, axes, keepdims)
-    if call.kind not in AFTER:
-        return y
-    real = y if call.real() else apply_op(ops.Cast("float64"), y)
-    return in_its_type(call, apply_op(AFTER[call.kind], real))
+    return in_its_type(call, apply_op(AFTER[call.kind], y) if call.kind in AFTER else y)
 
 
 def in_its_type(call: Call, y: Node) -> Node:
@@ -59,9 +61,9 @@ def in_its_type(call: Call, y: Node) -> Node:
 
 def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """One reduction, in the type of its input."""
-    if kind is ops.LogSumExp and not call.real():
-        x = apply_op(ops.Cast("float64"), x)
-    return in_its_type(call, apply_op(kind(axes, keepdims), x))  # type: ignore[call-arg]
+    y = apply_op(kind(axes, keepdims), x)  # type: ignore[call-arg]
+    dtype = call.importer.dtype(x)
+    return y if call.importer.dtype(y) == dtype else apply_op(ops.Cast(str(dtype)), y)
 
 
 def softmax(call: Call) -> Node:
