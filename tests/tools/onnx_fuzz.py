@@ -120,7 +120,7 @@ def binary(g: Grown) -> None:
     x = g.value()
     if g.rng.random() < 0.3:
         last = g.shape_of(x)[-1:]
-        y = g.stored(g.rng.normal(size=last) * 2, g.values[x].dtype)
+        y = g.weight(last, g.values[x].dtype)
     else:
         y = g.value(g.values[x].dtype.kind)
     kind = g.pick(*BINARY)
@@ -300,9 +300,9 @@ def products(g: Grown) -> None:
     if kind == "MatMul" and g.pick(0, 1):
         y = g.value(dtype.kind, (1, 4))
     else:
-        y = g.stored(g.rng.normal(size=(g.shape_of(x)[-1], 3)) * 2, dtype)
+        y = g.weight((g.shape_of(x)[-1], 3), dtype)
     if kind == "Gemm":
-        g.add(kind, [x, y, g.stored(g.rng.normal(size=3), dtype)], alpha=g.pick(1.0, 0.5), beta=g.pick(1.0, 2.0))
+        g.add(kind, [x, y, g.weight((3,), dtype)], alpha=g.pick(1.0, 0.5), beta=g.pick(1.0, 2.0))
     elif kind == "Einsum":
         g.add(kind, [x, x], equation=g.pick("ij,kj->ik", "bij,bkj->bik", "i,j->ij", "ij,ij->j"))
     else:
@@ -322,9 +322,9 @@ def windowed(g: Grown) -> None:
     settings |= g.pick({}, {"pads": [1, 1]}, {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"})
     k = settings["kernel_shape"][0]
     if kind == "Conv":
-        g.add(kind, [x, g.stored(g.rng.normal(size=(2, channels, k)), dtype)], **settings)
+        g.add(kind, [x, g.weight((2, channels, k), dtype)], **settings)
     elif kind == "ConvTranspose":
-        g.add(kind, [x, g.stored(g.rng.normal(size=(channels, 2, k)), dtype)], strides=settings["strides"])
+        g.add(kind, [x, g.weight((channels, 2, k), dtype)], strides=settings["strides"])
     elif kind in ("MaxPool", "AveragePool"):
         ceil = g.pick(0, 1) if g.opset >= (10 if kind == "MaxPool" else 19) and "auto_pad" not in settings else None
         g.add(kind, [x], ceil_mode=ceil, **settings)

@@ -44,6 +44,22 @@ class Grown:
         self.arrays[name] = self.values[name] = np.asarray(array, dtype)
         return name
 
+    def weight(self, shape: Sequence[int], dtype: Any) -> str:
+        """An array as weights are: of any numbers, one repeated, an identity, or with holes; now and then computed.
+
+        XLA makes other programs of a product where it sees that all entries are one number.
+        """
+        way = self.pick("any", "any", "repeated", "none", "identity", "holes")
+        drawn = np.asarray(self.rng.normal(size=tuple(shape)) * 2)
+        if way in ("repeated", "none"):
+            drawn[...] = 0 if way == "none" else self.pick(0.02, 0.5, -3)
+        elif way == "identity" and drawn.ndim > 1:
+            drawn[...] = np.eye(*drawn.shape[-2:])
+        elif way == "holes":
+            drawn[..., ::2] = 0
+        name = self.stored(drawn, dtype)
+        return self.add("Identity", [name])[0] if self.rng.random() < 0.2 else name
+
     def shape_of(self, name: str) -> tuple[int, ...]:
         return self.values[name].shape
 

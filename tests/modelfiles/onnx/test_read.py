@@ -157,3 +157,19 @@ def test_importing_the_library_does_not_import_onnx() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     code = "import sys, reseau.onnx; sys.exit('onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
+
+
+def test_an_array_that_is_laid_out_by_a_node_and_read_by_two(tmp_path):
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        helper.make_node("Reshape", ["w", "lengths"], ["r"]),
+        helper.make_node("Sub", ["t", "r"], ["s"]),
+        helper.make_node("Concat", ["s", "r"], ["y"], axis=1),
+    ]
+    arrays = {"w": np.arange(7, dtype=np.float32), "lengths": np.array([1, 7, 1])}
+    made = model(nodes, {"x": [7, 1, 1]}, {"y": [1, 14, 1]}, arrays)
+    net, params = load(tmp_path, made)
+    x = np.random.default_rng(0).normal(size=(7, 1, 1)).astype(np.float32)
+    (right,) = ReferenceEvaluator(made).run(None, {"x": x})
+    np.testing.assert_allclose(net(params, x), right, atol=1e-6)
+    assert list(params) == ["w"]

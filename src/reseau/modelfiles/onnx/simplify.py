@@ -72,13 +72,13 @@ class Walk:
 
     Attributes:
         names: Names of old nodes.
-        readers: How many nodes read each old node.
+        readers: How many nodes read each old node, and each stored array that stands for one.
         stored: Values of stored nodes, old and new.
         read: New nodes that others read.
     """
 
     names: Mapping[Node, str]
-    readers: Mapping[Node, int]
+    readers: dict[Node, int]
     stored: dict[Node, np.ndarray]
     permuted: dict[Node, Permuted] = field(default_factory=dict)
     plains: dict[Node, Node] = field(default_factory=dict)
@@ -113,8 +113,13 @@ class Walk:
         if axes == tuple(range(len(axes))):
             return made
         if node not in self.plains:
-            self.plains[node] = self.transposed(made, axes, self.name(node))
+            self.plains[node] = self.instead(node, self.transposed(made, axes, self.name(node)))
         return self.plains[node]
+
+    def instead(self, old: Node, made: Node) -> Node:
+        """What was made for an old node: it has as many readers, and is rearranged for none of several."""
+        self.readers.setdefault(made, self.readers[old])
+        return made
 
     def matched(self, node: Node, axes: Axes) -> Node:
         """The new node whose transpose by `axes` broadcasts as the old one does."""
@@ -201,7 +206,7 @@ def _(op: ops.ReshapeTo, node: Node, walk: Walk) -> Permuted:
     in_order = long == sorted(long) and not op.places  # then only axes of length 1 were moved
     x = made if in_order else walk.plain(node.parents[0])
     if walk.own(x) and len(node.parents) == 1 and not any(isinstance(n, str) for n in node.shape):
-        return untouched(walk.reshaped(x, node.shape))
+        return untouched(walk.instead(node, walk.reshaped(x, node.shape)))
     return untouched(walk.made(op, node, x, *(walk.plain(p) for p in node.parents[1:])))
 
 
