@@ -297,10 +297,8 @@ def tiled(g: Grown) -> None:
 def products(g: Grown) -> None:
     x = g.value("fi", (1, 4))
     kind, dtype = g.pick("MatMul", "MatMul", "Gemm", "Einsum"), g.values[x].dtype
-    if kind == "MatMul" and g.pick(0, 1):
-        y = g.value(dtype.kind, (1, 4))
-    else:
-        y = g.weight((g.shape_of(x)[-1], 3), dtype)
+    of_two = kind == "MatMul" and g.pick(0, 1)
+    y = g.value(dtype.kind, (1, 4)) if of_two else g.weight((g.shape_of(x)[-1], 3), dtype)
     if kind == "Gemm":
         g.add(kind, [x, y, g.weight((3,), dtype)], alpha=g.pick(1.0, 0.5), beta=g.pick(1.0, 2.0))
     elif kind == "Einsum":

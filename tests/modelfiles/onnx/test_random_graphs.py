@@ -40,7 +40,7 @@ def several(found: Any) -> list[np.ndarray]:
 
 
 def check(grown: Grown, folder: Path) -> None:
-    """Read it, run it at every size that onnxruntime runs, with fixed parameters at the first, write it back, run that."""
+    """Read it, run it at every size that onnxruntime runs, at the first also compiled; write it back and run that."""
     made = grown.model()
     onnx.save(made, folder / "made.onnx")
     half = any(v.dtype == np.float16 for v in grown.values.values())
