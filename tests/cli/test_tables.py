@@ -141,6 +141,33 @@ def test_a_converted_classifier_decides_as_predict_does(reseau, loss, classes, t
         assert [o.name for o in onnxruntime.InferenceSession("again.onnx").get_outputs()] == names
 
 
+EMPTY = {
+    "csv": lambda path: path.write_text("area,city,garden\n"),
+    "json": lambda path: path.write_text("[]"),
+    "jsonl": lambda path: path.write_text('{"area": [], "city": [], "garden": []}'),
+    "parquet": lambda path: houses().drop(columns="dear").head(0).to_parquet(path),
+}
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("kind", EMPTY)
+def test_no_rows_have_no_predictions(reseau, kind):
+    EMPTY[kind](Path(f"new.{kind}"))
+    houses().to_csv("t.csv", index=False)
+    for words in ((), ("--key", "city"), ("--interval", "0.9")):
+        found = reseau("predict", "run", f"new.{kind}", *words)
+        some = reseau("predict", "run", "t.csv", *words).out
+        assert (found.status, found.out.splitlines()) == (0, some.splitlines()[:1]), found.err
+    out = reseau("predict", "run", f"new.{kind}", "--out", "p.csv").out
+    assert out == f"new.{kind}: 0 predictions in p.csv\n"
+    assert pd.read_csv("p.csv").shape == (0, 3)
+    for command in ("evaluate", "certify"):
+        refused = reseau(command, "run", f"new.{kind}")
+        assert (refused.status, "it has no rows" in refused.err, "fix: " in refused.err) == (2, True, True)
+    Path("other.csv").write_text("area,town\n")
+    assert "column 'city' is missing" in reseau("predict", "run", "other.csv").err
+
+
 @pytest.mark.usefixtures("run")
 def test_a_network_saved_in_python_serves_the_commands(reseau):
     net, params = rs.load("run/model.safetensors")
