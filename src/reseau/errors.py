@@ -4,6 +4,7 @@ ReseauError
 ├── GraphError (ValueError)         a graph that cannot be built
 │   ├── ShapeError                  two shapes that do not fit
 │   └── CycleError                  a foreign graph that feeds itself
+├── ArgumentError (TypeError)       an argument of another kind than the function takes
 ├── DataError (ValueError)          arrays, tables or settings that cannot be used
 │   └── EmptyTableError             a table without rows
 ├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 __all__ = [
+    "ArgumentError",
     "CycleError",
     "DataError",
     "DivergenceError",
@@ -84,6 +86,20 @@ class CycleError(GraphError):
         >>> from reseau.errors import CycleError, GraphError
         >>> issubclass(CycleError, GraphError)
         True
+    """
+
+
+class ArgumentError(ReseauError, TypeError):
+    """An argument of another kind than the function takes; the message names it.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.penalties.L2("strong")
+        ... except rs.errors.ArgumentError as error:
+        ...     print(error)
+        L2: strength='strong' is not what it takes
+          fix: strength is a number
     """
 
 
