@@ -1,6 +1,8 @@
 """Programs are right where XLA's default is not: a product by one number repeated, then a reduction, on a CPU."""
 
+import ast
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import reseau as rs
 from reseau.graph import Node
+from reseau.graph.compiler_options import WITHOUT_PRODUCTS
 from reseau.onnx import Backend
 
 ROWS = np.random.default_rng(0).normal(size=(169, 64)).astype(np.float32)
@@ -29,6 +32,17 @@ def test_a_product_by_one_number_repeated_and_reduced(kind: str) -> None:
     net = rs.Network(x, ours(x @ rs.constant(SAME)))
     want = numpys(ROWS.astype(np.float64) @ SAME)
     for got in (net({}, ROWS), net.compile({})(ROWS)):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", [0.0, 0.02])
+@pytest.mark.parametrize("kind", REDUCED)
+def test_parameters_that_are_one_number(kind: str, number: float) -> None:
+    ours, numpys = REDUCED[kind]
+    net = rs.Network(x := rs.input("x", 64), ours(rs.affine(x, 100)))
+    params = {name: np.full(np.shape(value), number, np.float32) for name, value in net.init().items()}
+    want = numpys(ROWS.astype(np.float64).sum(1, keepdims=True) * number + np.full(100, number))
+    for got in (net(params, ROWS), net.compile(params)(ROWS)):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
@@ -67,3 +81,11 @@ def test_a_file_whose_convolution_has_constant_weights(kernel: int, tmp_path: Pa
     net, params = rs.load(tmp_path / "net.onnx")
     for got in (net(params, images), net.compile(params)(images), *Backend.prepare(model).run([images])):
         np.testing.assert_allclose(got, want, rtol=1e-4)
+
+
+@pytest.mark.parametrize("module", sorted(WITHOUT_PRODUCTS))
+def test_the_operations_that_are_said_to_multiply_no_matrices(module: str) -> None:
+    nodes = list(ast.walk(ast.parse(Path(import_module(module).__file__ or "").read_text())))
+    assert not any(isinstance(node, ast.MatMult) for node in nodes)
+    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert not called & {"dot", "dot_general", "einsum", "matmul", "tensordot", "vdot", "inner", "conv_general_dilated"}

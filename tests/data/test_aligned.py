@@ -57,6 +57,30 @@ def test_rows_among_aligned_ones_keep_their_lines(file, monkeypatch):
     assert "column 'b', line 32: 'x' is not a number" in refused(data.read_csv, path, "y")
 
 
+@pytest.mark.parametrize("delimiter", [" ", ",", ";", "\t"])
+@pytest.mark.parametrize("names", ["numbers", "texts"])
+def test_rows_with_names_of_their_own_as_r_writes_them(file, delimiter, names):
+    """`write.table(frame, sep=delimiter)`: the first line has no name for the column of the rows' names."""
+    rows = [[f'"{i + 1}"' if names == "numbers" else f'"car {i}"', i / 4, f'"{"pq"[i % 2]}"'] for i in range(240)]
+    text = "\n".join(delimiter.join(map(str, cells)) for cells in [['"size, cm"', '"y"'], *rows]) + "\n"
+    expected = pd.read_csv(io.StringIO(text), sep=delimiter)
+    assert expected.index.tolist() == [i + 1 if names == "numbers" else f"car {i}" for i in range(240)]
+    sheet = data.read_sheet(file(text))
+    assert sheet.names == ("Unnamed: 0", *expected.columns)
+    np.testing.assert_array_equal(sheet.columns[1], expected["size, cm"])
+    assert [sheet.columns[2].values[code] for code in sheet.columns[2].codes] == expected["y"].tolist()
+    with pytest.warns(UserWarning, match="'Unnamed: 0' is left out"):
+        assert data.read_csv(file(text), "y", auto=True).names == ("size, cm",)
+    torn = file(text + delimiter.join(['"241"', "2"]) + "\n")
+    assert "line 242 has 2 cells, line 2 has 3" in refused(data.read_csv, torn, "y")
+
+
+def test_texts_that_are_cut_in_two_are_not_taken_for_names_of_rows(file):
+    rows = "".join(f"{i},Paris, France,{i % 2}\n" for i in range(40))
+    assert "one column has no name, or texts" in refused(data.read_csv, file("row,place,y\n" + rows), "y")
+    assert "one column has no name, or texts" in refused(data.read_csv, file('"row","place","y"\n' + rows), "y")
+
+
 def test_a_date_and_its_time_between_tabs_are_one_cell(file):
     sheet = data.read_sheet(file("t\ta\tb\n" + "".join(f"2020-01-0{i} 10:00:00\t{i}\t{2 * i}\n" for i in range(1, 9))))
     assert sheet.names == ("t", "a", "b")

@@ -84,11 +84,18 @@ def cases_in(folder: Path) -> dict[str, Cure]:
             r"leave such lines out: awk '(.+)' \S+ > table.csv",
             lambda program: table(subprocess.check_output(["awk", program], input=(ROWS + ROWS).encode())),
         ),
-        "the names of rows have none": Cure(
+        "the first column has no name": Cure(
             lambda: table(ROWS.replace("a,b,y", "b,y")),
-            r"name it: sed '(.+)' \S+ > table.csv",
+            r"if that is the first one: sed '(.+)' \S+ > table.csv",
             lambda program: table(
                 subprocess.check_output(["sed", program], input=ROWS.replace("a,b,y", "b,y").encode())
+            ),
+        ),
+        "delimiters at the ends of rows": Cure(
+            lambda: table(ROWS.replace("\n", ",\r\n").replace("y,", "y")),
+            r"remove it: sed '(.+)' \S+ > table.csv",
+            lambda program: table(
+                subprocess.check_output(["sed", program], input=ROWS.replace("\n", ",\r\n").replace("y,", "y").encode())
             ),
         ),
         "single quotes": Cure(

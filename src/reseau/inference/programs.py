@@ -12,7 +12,7 @@ from reseau.compile_cache import Kept
 from reseau.compiler import SOUND
 from reseau.graph import Graph, is_text, on_host
 from reseau.graph.backprop import Values, evaluate
-from reseau.graph.compiler_options import options_of
+from reseau.graph.compiler_options import options_of_inference
 from reseau.graph.piece_programs import PiecewiseEvaluation, is_large
 from reseau.graph.results import one_or_tuple
 from reseau.inference.folding import Frozen
@@ -38,7 +38,7 @@ def of_parameters(graph: Graph, sources: Sources) -> Callable[..., Any]:
         values = evaluate(graph.nodes, sources(params, inputs))
         return one_or_tuple([values[n] for n in graph.outputs])
 
-    return Kept(infer, options_of(graph.nodes))
+    return Kept(infer, options_of_inference(graph.nodes, {}))
 
 
 def _partly_compiled(graph: Graph, sources: Sources) -> Callable[..., Any]:
@@ -72,7 +72,7 @@ def with_parameters(made: Frozen) -> Callable[[], Callable[..., tuple[Array, ...
             return tuple(outputs(held | dict(zip(made.inputs, inputs, strict=True))))
 
         return lambda: in_pieces
-    kept, options = list(made.held), options_of(made.nodes)
+    kept, options = list(made.held), options_of_inference(made.nodes, made.held)
 
     def infer(values: Sequence[Any], inputs: Sequence[Array]) -> tuple[Array, ...]:
         found = evaluate(made.nodes, dict(zip(kept, values, strict=True)) | dict(zip(made.inputs, inputs, strict=True)))

@@ -239,7 +239,9 @@ def _(op: ops.Transpose, node: Node, fixed: Fixed) -> Step | None:
 def _(op: ops.Max | ops.Mean | ops.Sum, node: Node, fixed: Fixed) -> Step | None:
     rank, function = len(node.parents[0].shape), OVER_AXES[type(op)]
     axes = tuple(a % rank - rank for a in op.axes)
-    return None if -rank in axes or not axes else lambda x: function(x, axes, keepdims=op.keepdims)
+    if -rank in axes or not axes or 0 in node.parents[0].shape:
+        return None
+    return lambda x: function(x, axes, keepdims=op.keepdims)
 
 
 OVER_AXES: dict[type[Op], Step] = {ops.Max: np.max, ops.Mean: np.mean, ops.Sum: np.sum}

@@ -7,6 +7,7 @@ from jax import Array, lax
 
 from reseau.errors import ShapeError
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.indexing import no_number
 from reseau.ops.lengths import unlike
 from reseau.ops.reduction import check_axes
 
@@ -77,6 +78,8 @@ class CumulativeProduct(Op):
 class ReverseSequence(Op):
     """The first `lengths[b]` entries of sequence `b` in reverse order; the rest stays in place.
 
+    A sequence whose length is negative, or more than it has, is no number (NaN, the lowest whole number).
+
     Example:
         >>> import jax.numpy as jnp, reseau as rs
         >>> x = jnp.array([[1, 2, 3, 4], [5, 6, 7, 8]])
@@ -103,4 +106,6 @@ class ReverseSequence(Op):
         length = lengths.astype(place.dtype)[:, None]
         source = jnp.where(place < length, length - 1 - place, place)
         reversed_rows = jnp.take_along_axis(rows, source.reshape(*source.shape, *(1,) * (rows.ndim - 2)), 1)
+        wrong = (length < 0) | (length > rows.shape[1])
+        reversed_rows = no_number(reversed_rows, wrong.reshape(-1, *(1,) * (rows.ndim - 1)))
         return reversed_rows if self.batch_axis == 0 else jnp.swapaxes(reversed_rows, 0, 1)

@@ -1,6 +1,8 @@
 """Looking up entries, and putting entries in place."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +14,7 @@ from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import Dim, Places, lengths_at, unlike
 from reseau.ops.reduction import check_axes
 
-__all__ = ["ArgMax", "Embedding", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK"]
+__all__ = ["ArgMax", "Embedding", "Put", "PutAlong", "Take", "TakeAlong", "TakeAt", "TopK", "no_number"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class TakeAlong(Op):
         return indices
 
     def forward(self, x: Array, indices: Array) -> Array:
-        return x.at[along(x, indices, self.axis)].get(mode="fill")
+        return jnp.asarray(x).at[along(x, indices, self.axis)].get(mode="fill")
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,15 @@ class TakeAt(Op):
             jnp.arange(n).reshape(*(-1 if i == k else 1 for k in range(indices.ndim - 1)))
             for i, n in enumerate(indices.shape[: self.batch])
         ]
-        return x.at[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))].get(mode="fill")
+        return jnp.asarray(x).at[(*matched, *jnp.moveaxis(jnp.asarray(indices), -1, 0))].get(mode="fill")
 
 
 @dataclass(frozen=True)
 class PutAlong(Op):
     """`x` with `updates` put where `TakeAlong` would read; `reduction` joins them with what stands there.
+
+    Here and in `Put`, an index that points outside leaves no number in the whole array (NaN, or as `Take` says): its
+    update has no place, and must not pass unseen.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -147,7 +152,9 @@ class PutAlong(Op):
         return x
 
     def forward(self, x: Array, indices: Array, updates: Array) -> Array:
-        return put(jnp.asarray(x).at[along(x, indices, self.axis)], self.reduction, updates)
+        places = along(x, indices, self.axis)
+        outside = is_outside(places[self.axis], x.shape[self.axis])
+        return no_number(put(jnp.asarray(x).at[places], self.reduction, updates), outside)
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,11 @@ class Put(Op):
         return x
 
     def forward(self, x: Array, indices: Array, updates: Array) -> Array:
-        return put(jnp.asarray(x).at[tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))], self.reduction, updates)
+        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+        outside = [is_outside(place, n) for place, n in zip(places, x.shape, strict=False)]
+        return no_number(
+            put(jnp.asarray(x).at[places], self.reduction, updates), reduce(or_, outside, jnp.asarray(False))
+        )
 
 
 @dataclass(frozen=True)
@@ -262,3 +273,13 @@ def put(where: Any, reduction: str, updates: Array) -> Array:
     """The array with the updates, by one of `REDUCTIONS`."""
     joined: Array = getattr(where, reduction)(updates)
     return joined
+
+
+def is_outside(indices: Array, n: int) -> Array:
+    """Whether any index points outside an axis of `n` entries; negative ones count from the end."""
+    return jnp.any((indices < -n) | (indices >= n))
+
+
+def no_number(y: Array, wrong: Array) -> Array:
+    """`y`, but where `wrong` holds what `Take` gives beyond an array."""
+    return jnp.where(wrong, jnp.zeros(1, y.dtype).at[jnp.asarray([1])].get(mode="fill"), y)

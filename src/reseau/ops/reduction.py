@@ -50,7 +50,7 @@ class Sum(Reduction):
 
 @dataclass(frozen=True)
 class Mean(Reduction):
-    """Mean over `axes`.
+    """Mean over `axes`; of no entries, 0, as in onnxruntime.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -59,7 +59,8 @@ class Mean(Reduction):
     """
 
     def forward(self, x: Array) -> Array:
-        return jnp.mean(x, self.axes, keepdims=self.keepdims)
+        y = jnp.mean(x, self.axes, keepdims=self.keepdims)
+        return y if all(x.shape[a] for a in self.axes) else jnp.zeros_like(y)
 
     def backward(self, g: Array, y: Array, x: Array) -> tuple[Array]:
         share = self.restored(g, x) / prod(x.shape[a] for a in self.axes)

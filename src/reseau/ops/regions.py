@@ -10,6 +10,7 @@ from jax import Array
 from reseau.errors import GraphError, ShapeError
 from reseau.ops.arithmetic import quotient
 from reseau.ops.base import Op, Shape, show_shape
+from reseau.ops.indexing import no_number
 
 __all__ = ["MaxUnpool", "RegionAlign", "RegionMax"]
 
@@ -20,7 +21,7 @@ class RegionAlign(Op):
 
     The inputs are maps (batch, channels, rows, columns), boxes (count, 4) of corners x1, y1, x2, y2 that are multiplied
     by `scale`, and the place in the batch of each box (count,). `mode` joins the points of a bin: "avg" or "max". With
-    `half_pixel` the middle of the first entry is at 0.5.
+    `half_pixel` the middle of the first entry is at 0.5. A box whose place is none of the batch is NaN.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -67,7 +68,7 @@ class RegionAlign(Op):
                 return jnp.stack(parts).reshape(4, *split).max((0, 3, 5))
             return sum(parts[1:], parts[0]).reshape(split).mean((2, 4))
 
-        return jax.vmap(one)(jnp.asarray(places), rows, columns)
+        return of_its_map(jax.vmap(one)(jnp.asarray(places), rows, columns), places, len(x))
 
 
 def points(start: Array, extent: Array, bins: int, samples: int) -> Array:
@@ -91,7 +92,7 @@ class RegionMax(Op):
     """The largest entries in `height × width` bins of each box of whole entries; 0 where a bin is empty.
 
     The inputs are maps (batch, channels, rows, columns) and boxes (count, 5): the place in the batch, then corners
-    x1, y1, x2, y2, multiplied by `scale` and rounded.
+    x1, y1, x2, y2, multiplied by `scale` and rounded. A box whose place is none of the batch is NaN.
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -123,7 +124,13 @@ class RegionMax(Op):
             both = jnp.where(column[None, None], tall[:, :, None], -jnp.inf).max(3)
             return jnp.where(jnp.isneginf(both), 0, both)
 
-        return jax.vmap(one)(boxes[:, 0], rows, columns).astype(x.dtype)
+        return of_its_map(jax.vmap(one)(boxes[:, 0], rows, columns).astype(x.dtype), boxes[:, 0], len(x))
+
+
+def of_its_map(y: Array, places: Array, batch: int) -> Array:
+    """The values of boxes; no number for one whose place is none of the batch."""
+    place = jnp.asarray(places).astype(jnp.int32)
+    return no_number(y, ((place < 0) | (place >= batch))[:, None, None, None])
 
 
 def bins(first: Array, last: Array, count: int, n: int) -> Array:
@@ -151,7 +158,7 @@ class MaxUnpool(Op):
     """Zeros of `lengths` after the batch and the channels, with each entry of `x` put where its index says.
 
     `x` and its indices are (batch, channels, *pooled); an index counts through an array (batch, channels, *counted) in
-    row-major order, as `WindowArgMax` gives it.
+    row-major order, as `WindowArgMax` gives it. With an index outside that array, nothing is a number (NaN).
 
     Example:
         >>> import jax.numpy as jnp, reseau as rs
@@ -172,6 +179,7 @@ class MaxUnpool(Op):
 
     def forward(self, x: Array, indices: Array) -> Array:
         flat = jnp.zeros(prod((*x.shape[:2], *self.counted)), x.dtype).at[jnp.asarray(indices).ravel()].set(x.ravel())
+        flat = no_number(flat, jnp.any((indices < 0) | (indices >= flat.size)))
         y = flat.reshape(*x.shape[:2], *self.counted)
         kept = y[(slice(None), slice(None), *(slice(n) for n in self.lengths))]
         return jnp.pad(kept, [(0, m - n) for n, m in zip(kept.shape, (*x.shape[:2], *self.lengths), strict=True)])

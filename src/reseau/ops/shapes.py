@@ -163,6 +163,8 @@ class Pad(Op):
     def forward(self, x: Array, *read: Array) -> Array:
         ends = [n or 0 for n in lengths_at(list(chain(*self.pads)), self.places, [v.shape for v in (x, *read)])]
         pads = list(zip(ends[::2], ends[1::2], strict=True))
+        if any(n + before + after < 0 for n, (before, after) in zip(x.shape, pads, strict=True)):
+            raise ShapeError(f"padding {tuple(pads)} takes more than there is of {x.shape}\n  fix: give longer axes")
         if self.mode == "constant":
             return lax.pad(x, jnp.asarray(self.value, x.dtype), [(b, a, 0) for b, a in pads])
         kept = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, pads, strict=True))

@@ -120,6 +120,30 @@ def test_the_extreme_of_no_entries_is_the_bound_of_their_type(kind: str, largest
     check_both_ways(tmp_path, m, *({"x": np.ones(shape, dtype)} for shape in ((0, 2, 3), (3, 2, 0), (3, 2, 1))))
 
 
+@pytest.mark.parametrize("axes", [["a", 2, "b"], [0, 2, 3]])
+@pytest.mark.parametrize("kind", ["float", "double", "int64"])
+@pytest.mark.parametrize(
+    "operator",
+    ["ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum"],
+)
+def test_what_a_reduction_makes_of_no_entries(operator: str, kind: str, axes: list[int | str], tmp_path: Path) -> None:
+    """As in onnxruntime, where the mean of nothing is 0, whether or not the file says how long the axis is."""
+    m = model([node(operator, ["x", "none"], ["y"])], {"x": (kind, axes)}, {"y": (kind, None)}, {"none": np.array([0])})
+    dtype = np.float32 if kind == "float" else np.dtype(kind)
+    shapes = ((0, 2, 3), (3, 2, 0), (3, 2, 1)) if axes[0] else ((0, 2, 3),)
+    check_both_ways(tmp_path, m, *({"x": np.ones(shape, dtype)} for shape in shapes))
+
+
+def test_no_boxes(tmp_path: Path) -> None:
+    pooled = node("RoiAlign", ["x", "r", "b"], ["y"], output_height=2, output_width=3)
+    inputs = {"x": (REAL, ["n", 3, 8, 8]), "r": (REAL, ["k", 4]), "b": (WHOLE, ["k"])}
+    m = model([pooled], inputs, {"y": (REAL, None)})
+    maps = np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    boxes = np.array([[0, 0, 4, 4]], np.float32)
+    feeds = ({"x": maps, "r": boxes[:n], "b": np.zeros(n, np.int64)} for n in (1, 0))
+    check_both_ways(tmp_path, m, *feeds)
+
+
 def test_levels_of_no_rows(tmp_path: Path) -> None:
     nodes = [
         node("DynamicQuantizeLinear", ["x"], ["levels", "scale", "zero"]),

@@ -134,7 +134,8 @@ def test_dynamic_quantization_is_onnxruntimes(tmp_path: Path) -> None:
         {"x": X},
         {"y": ("uint8", ["batch", 4]), "s": ("float", []), "z": ("uint8", [])},
     )
-    check_both_ways(tmp_path, m, {"x": normal(3, 4)}, {"x": np.abs(normal(2, 4))})
+    alike = [{"x": np.full((2, 4), n, np.float32)} for n in (0, 2, -2)]
+    check_both_ways(tmp_path, m, {"x": normal(3, 4)}, {"x": np.abs(normal(2, 4))}, *alike)
 
 
 @pytest.mark.parametrize("domain", ["onnx.brevitas", "qonnx.custom_op.general"])

@@ -104,16 +104,20 @@ def ragged_rows(source: Source, layout: Layout) -> DataError:
     shown = list(islice(every_line(source, layout), SHOWN_ROWS))
     usual = Counter(len(cells) for _, cells in shown).most_common(1)[0][0]
     begin = next((i for i, (_, cells) in enumerate(shown) if len(cells) == usual), 0)
-    line, cells = next((each for each in every_line(source, layout) if len(each[1]) != width), (0, []))
-    said = f"{source}: line {line} has {len(cells)} cells, line {shown[0][0]} has {width}"
+    rows = islice(every_line(source, layout), layout.header, None)
+    line, cells = next((each for each in rows if len(each[1]) != width), (0, []))
+    whole = next((number for number, row in shown if len(row) == width), shown[0][0])
+    said = f"{source}: line {line} has {len(cells)} cells, line {whole} has {width}"
     if any("\\" in cell for cell in cells) and any('"' in cell for cell in cells):  # such a cell was cut in two
         cure = mended("write two quotes", """sed 's/\\\\"/""/g'""", source)
         return DataError(f"{said}; a backslash stands before quotes in its cells\n  fix: {cure}")
     if (usual, begin) == (width + 1, 1):
-        cure = mended("name it", f"sed '1s/^/row{layout.delimiter}/'", source)
-        return DataError(
-            f"{source}: line 1 has {width} cells, the others have {usual}: the first column has no name\n  fix: {cure}"
-        )
+        said = f"{source}: line 1 has {width} cells, the others have {usual}"
+        if not any(cells[-1].strip() for _, cells in shown[1:]):
+            cure = mended("remove it", f"sed '2,$s/{layout.delimiter}\\r*$//'", source)
+            return DataError(f"{said}: they end with {layout.delimiter!r}\n  fix: {cure}")
+        cure = mended("if that is the first one", f"sed '1s/^/row{layout.delimiter}/'", source)
+        return DataError(f"{said}: one column has no name, or texts of one are not in quotes\n  fix: {cure}")
     below = [len(cells) for _, cells in shown[begin:]]
     if usual > width and begin and width not in below and all(len(cells) < usual for _, cells in shown[:begin]):
         return DataError(

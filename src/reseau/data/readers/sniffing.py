@@ -35,7 +35,7 @@ class Layout:
     Attributes:
         delimiter: What stands between them.
         spaced: Whether spaces stand between a delimiter and the quote that opens a cell.
-        first: The cells of the first row.
+        first: The cells of the first row; a blank one before them where it names all columns but the first.
         header: Whether they are names.
         codes: The columns whose cells are digits that no number keeps, such as `01067` or `1E5`.
         points: The columns whose points all stand before three digits, as `1.234`.
@@ -84,6 +84,8 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
         return replace(sniff(path, tidy, whole=whole, delimiter=" ", header=header), aligned=True)
     if header is None:
         header = _is_header(path, first, rows[1:])
+    if header and _names_its_rows(text, first, rows[1:]):
+        first = ("", *first)
     columns = [[c for row in rows[header:] if j < len(row) and (c := row[j].strip())] for j in range(len(first))]
     if any(_are_quoted(cells) for cells in columns):
         raise DataError(
@@ -91,6 +93,17 @@ def sniff(path: str, text: str, *, whole: bool, delimiter: str | None, header: b
         )
     codes = frozenset(j for j, cells in enumerate(columns) if _are_codes(cells))
     return Layout(chosen, spaced, first, header, codes, frozenset(j for j, c in enumerate(columns) if _by_thousands(c)))
+
+
+def _names_its_rows(text: str, first: tuple[str, ...], rows: list[list[str]]) -> bool:
+    """Whether each row begins with a name of its own in quotes, for which the first row has none: so R writes tables.
+
+    Where texts are not in quotes, one may have been cut in two at a delimiter of its own instead.
+    """
+    if len(rows) < 2 or any(len(row) != len(first) + 1 for row in rows) or "\\" in text:
+        return False
+    names, lines = [row[0] for row in rows], text.split("\n")[: len(rows) + 1]
+    return len({*names}) == len(names) and all(line.startswith('"') for line in lines)
 
 
 def _are_codes(cells: list[str]) -> bool:

@@ -18,10 +18,12 @@ def non_zero(call: Call) -> Node:
 
 
 def compress(call: Call) -> Node:
-    x, kept = call[0], np.flatnonzero(call.array(1))
-    axis = call.attribute("axis")
+    x, axis = call[0], call.attribute("axis")
     if axis is None:
         x, axis = call.reshaped(x, (size(x.shape),)), 0
+    n = x.shape[axis]
+    # there may be more conditions than entries
+    kept = np.flatnonzero(call.array(1)[: n if isinstance(n, int) else None])
     return apply_op(ops.Take(axis % len(x.shape)), x, call.constant(kept, np.int64))
 
 

@@ -20,12 +20,14 @@ def non_max_suppression(call: Call) -> Node:
     boxes, scores = call.array(0), call.array(1)
     limits = [None if call.get(i) is None else call.array(i).item() for i in (2, 3, 4)]
     most, overlap = int(limits[0] or 0), float(limits[1] or 0.0)
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"its boxes may share {overlap} of their area\n  fix: a number from 0 to 1")
     kept = []
     for b, c in np.ndindex(scores.shape[:2]):
         corners = edges(boxes[b].astype(np.float64), bool(call.attribute("center_point_box", 0)))
         chosen: list[int] = []
         for i in np.argsort(-scores[b, c], kind="stable"):
-            if len(chosen) == most or (limits[2] is not None and scores[b, c, i] <= limits[2]):
+            if len(chosen) >= most or (limits[2] is not None and scores[b, c, i] <= limits[2]):
                 break
             if not chosen or shared(corners[i], corners[chosen]).max() <= overlap:
                 chosen.append(int(i))
@@ -81,6 +83,8 @@ def roi_align(call: Call) -> Node:
     boxes = call.array(1) * scale
     sides = boxes[:, 2:] - boxes[:, :2]
     sides = sides if half else np.maximum(sides, 1)
+    if not len(boxes):
+        return call.like(np.zeros((0, *call.known(call[0].shape[1:2]), height, width)))
     parts = []
     for k, (across, down) in enumerate(sides):
         samples = (max(int(np.ceil(down / height)), 1), max(int(np.ceil(across / width)), 1))

@@ -11,6 +11,7 @@ from reseau.modelfiles.onnx.importer import Call, Rule
 from reseau.modelfiles.onnx.rules import attention, microsoft, reductions, windows
 from reseau.modelfiles.onnx.rules.quantized import (
     back,
+    own_grid,
     plain_levels,
     q_linear_conv,
     ratio_of,
@@ -207,12 +208,8 @@ def dynamic_quantize_matmul(call: Call) -> Node:
 
 def on_own_grid(call: Call, x: Node) -> Node:
     """The array on a grid of 256 levels from its smallest to its largest entry, 0 among them."""
-    zero, axes = call.like(0), tuple(range(len(x.shape)))
-    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes), x))
-    span = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes), x)) - low
-    scale = apply_op(ops.Where(), apply_op(ops.Equal(), span, zero), call.like(1), span / call.like(255))
-    center = apply_op(ops.Quantize("uint8", 0, 255), -low, scale, zero)
-    return apply_op(ops.Dequantize(), apply_op(ops.Quantize("uint8", 0, 255), x, scale, center), scale, center)
+    scale, center = own_grid(call, x)
+    return apply_op(ops.Dequantize(), to_levels(x, scale, center, "uint8"), scale, center)
 
 
 # the numbers of 4 bits in the order of their codes: reals of 4 bits, and quantiles of a normal distribution, as in

@@ -49,6 +49,20 @@ def levels(dtype: str) -> tuple[int, int]:
     return int(said.min), int(said.max)
 
 
+def dynamic_quantize_linear(call: Call) -> tuple[Node, Node, Node]:
+    scale, zero = own_grid(call, call[0])
+    return to_levels(call[0], scale, zero, "uint8"), scale, zero
+
+
+def own_grid(call: Call, x: Node) -> tuple[Node, Node]:
+    """Scale and level of zero of 256 levels from the smallest to the largest entry, 0 among them; of zeros alone 1."""
+    zero, axes = call.like(0), tuple(range(len(x.shape)))
+    low = apply_op(ops.Minimum(), zero, apply_op(ops.Min(axes), x))
+    span = apply_op(ops.Maximum(), zero, apply_op(ops.Max(axes), x)) - low
+    scale = apply_op(ops.Where(), apply_op(ops.Equal(), span, zero), call.like(1), span / call.like(255))
+    return scale, to_levels(-low, scale, zero, "uint8")
+
+
 def dequantize_linear(call: Call) -> Node:
     axis, block = call.attribute("axis", 1), call.attribute("block_size", 0)
     scale = aligned(call, setting(call, 1), axis, block)
@@ -348,6 +362,7 @@ QONNX = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 READ: Mapping[str, Rule] = {
     "ConvInteger": conv_integer,
     "DequantizeLinear": dequantize_linear,
+    "DynamicQuantizeLinear": dynamic_quantize_linear,
     "MatMulInteger": matmul_integer,
     "QLinearConv": q_linear_conv,
     "QLinearMatMul": q_linear_matmul,

@@ -59,8 +59,8 @@ def in_its_type(call: Call, y: Node) -> Node:
 
 def over(call: Call, kind: type[Op], x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """One reduction, in the type of its input."""
-    if kind is ops.Mean and any(x.shape[a] == 0 for a in axes):  # onnxruntime's mean of nothing is 0
-        kind = ops.Sum
+    if kind is ops.LogSumExp and not call.real():
+        x = apply_op(ops.Cast("float64"), x)
     return in_its_type(call, apply_op(kind(axes, keepdims), x))  # type: ignore[call-arg]
 
 

@@ -102,9 +102,11 @@ def one_hot(call: Call) -> Node:
     shape = call[0].shape
     indices = call.reshaped(call[0], (*shape[:axis], 1, *shape[axis:]))
     # an index of -1 is the last place; one outside -depth ... depth - 1 is no place
-    dtype = call.dtype()
-    wrapped = apply_op(ops.Where(), apply_op(ops.Less(), indices, call.like(0)), indices + call.like(depth), indices)
-    places = call.constant(call.importer.below(depth).reshape(-1, *(1,) * (len(shape) - axis)), dtype)
+    indices = apply_op(ops.Cast("int64"), indices) if call.real() else indices
+    zero, most = (call.constant(n, call.importer.dtype(indices)) for n in (0, depth))
+    wrapped = apply_op(ops.Where(), apply_op(ops.Less(), indices, zero), indices + most, indices)
+    counted = call.importer.below(depth).reshape(-1, *(1,) * (len(shape) - axis))
+    places = call.constant(counted, call.importer.dtype(indices))
     off, on = (reshape_scalar(apply_op(ops.Slice(0, i, i + 1), values)) for i in (0, 1))
     return apply_op(ops.Where(), apply_op(ops.Equal(), wrapped, places), on, off)
 

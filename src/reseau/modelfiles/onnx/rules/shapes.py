@@ -192,19 +192,20 @@ def beyond(bound: Dim, step: int) -> bool:
 
 
 def split(call: Call) -> tuple[Node, ...]:
-    axis = call.attribute("axis", 0) % len(call[0].shape)
-    n = call[0].shape[axis]
-    parts = call.attribute("num_outputs", len(call.outputs))
+    x, axis = call[0], call.attribute("axis", 0) % len(call[0].shape)
+    n, parts = x.shape[axis], call.attribute("num_outputs", len(call.outputs))
     lengths = call.lengths(1, "split")
     if lengths is None:
         each = ceil_divide(n, parts)
         lengths = (*(each,) * (parts - 1), minus(n, times(each, parts - 1)))
         if isinstance(n, int) and isinstance(each, int):
             lengths = tuple(max(min(each, n - each * i), 0) for i in range(parts))
-    if differ(plus(*lengths), n):
+    if differ(plus(*lengths), n) or any(isinstance(k, int) and k < 0 for k in lengths):
         raise ValueError(f"it splits {n} entries into {lengths}\n  fix: lengths whose sum is that of the axis")
+    # an axis of unknown length has to have their sum when data comes: a reshape refuses it otherwise
+    x = call.reshaped(x, (*x.shape[:axis], plus(*lengths), *x.shape[axis + 1 :]))
     ends = [plus(*lengths[: i + 1]) for i in range(len(lengths))]
-    return tuple(cut(call, call[0], axis, minus(end, k), end, 1) for k, end in zip(lengths, ends, strict=True))
+    return tuple(cut(call, x, axis, minus(end, k), end, 1) for k, end in zip(lengths, ends, strict=True))
 
 
 def pad(call: Call) -> Node:
