@@ -3,8 +3,10 @@
 import os
 from ast import literal_eval
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -26,13 +28,43 @@ def predicted(model: str, train: Table, test: Table, threads: int) -> np.ndarray
     return PEER_FITS.get(model, scikit_mlp)(model, train, test, threads)
 
 
+def without(piece: str) -> AbstractContextManager[Any]:
+    """The default without a piece that is no setting: the rate falls once, or the features have no learned factors."""
+    from reseau.optimizers import CosineInLog
+    from reseau.tabular import optimizer
+
+    class OneFall(optimizer.TableOptimizer):
+        """Another class: a program of the default is not taken for its own."""
+
+        def update(self, *values: Any) -> Any:
+            with patch.object(optimizer, "CYCLES", CosineInLog(1.0, 1, cycles=1)):
+                return super().update(*values)
+
+    if piece == "cycles":
+        return patch("reseau.tabular.table_task.TableOptimizer", OneFall)
+    assert piece == "scale", f"the default has no piece {piece}"
+    return patch("reseau.tabular.ensemble.scale", lambda h, name: h)
+
+
 def ours(model: str, train: Table, test: Table) -> np.ndarray:
-    """The default for tables; "reseau name=value ..." has these settings changed, "reseau tuned" is searched for."""
+    """The default for tables; "reseau name=value ..." has these settings changed, "reseau tuned" is searched for.
+
+    "reseau without cycles", "reseau without scale": see `without`.
+    """
+    change = model.removeprefix(OURS).strip()
+    if change.startswith("without "):
+        with without(change.removeprefix("without ")):
+            return changed("", train, test)
+    return changed(change, train, test)
+
+
+def changed(change: str, train: Table, test: Table) -> np.ndarray:
+    """What the default says with such a change of its settings."""
     from reseau.tabular import fit_table, tune
     from reseau.tabular.table_fit import settings_of
     from reseau.tabular.table_settings import SECONDS
 
-    train, change = train.fitted(), model.removeprefix(OURS).strip()
+    train = train.fitted()
     if change == "tuned":
         found = tune(train, progress=False).fit
     elif change:

@@ -210,6 +210,25 @@ def test_the_folders_with_the_code_are_all_named():
     }
 
 
+def test_all_that_a_program_is_made_of_stands_in_these_folders():
+    """An edited function beside an optimizer changes its program, though no word of its class differs."""
+    run = """
+import importlib, pkgutil, reseau as rs
+from reseau.ops.base import Op
+for found in pkgutil.walk_packages(rs.__path__, "reseau."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+def under(kind):
+    return {kind, *(lower for own in kind.__subclasses__() for lower in under(own))}
+for kind in (Op, rs.losses.Loss, rs.optimizers.Optimizer, rs.penalties.Penalty, rs.optimizers.Schedule):
+    print(*(found.__module__ for found in under(kind)), sep="\\n")
+"""
+    ran = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+    parts = {"/".join(name.split(".")[1:-1]) or "." for name in ran.stdout.split()}
+    assert "tabular" in parts
+    assert parts <= set(stored_programs.PARTS)
+
+
 def test_a_damaged_entry_is_compiled_again(found, traced):
     before = bits(objective())
     for entry in found.glob("*" + SUFFIX):

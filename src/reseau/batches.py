@@ -12,6 +12,7 @@ from math import ceil, log, sqrt
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["Batches", "Cyclic", "Poisson", "Shuffled", "WithReplacement", "in_turn"]
 
@@ -52,6 +53,7 @@ def _generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch))
 
 
+@names_arguments
 def in_turn(examples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The examples cut in batches, the last one padded; each batch averages over what it holds.
 
@@ -154,6 +156,7 @@ class WithReplacement(Batches):
         return indices, np.full(shape, 1 / self.batch)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Poisson(Batches):
     """Each example joins each batch with probability `rate`, independently; an epoch is ⌈1 / rate⌉ steps.

@@ -26,6 +26,7 @@ import numpy as np
 from jax import Array, lax
 
 from reseau.errors import DataError, GraphError
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 from reseau.optimizers import SGD, Optimizer, Params
 from reseau.optimizers.schedules import as_schedule
@@ -42,6 +43,7 @@ class Names(NamedTuple):
     outputs: str
 
 
+@names_arguments
 @dataclass(frozen=True)
 class PathNormBall:
     """The nearest parameters with `ν_j = 1` for every neuron and `Σ_j ‖η_j‖₂ ≤ bound`, for `optimizers.Projected`.
@@ -111,6 +113,7 @@ class Prox(ABC):
         """The parameters after a step of this length."""
 
 
+@names_arguments
 @dataclass(frozen=True)
 class OutputProx(Prox):
     """`strength Σ_j ‖η_j‖₂`: soft thresholding of the outgoing weights, row by row.
@@ -144,6 +147,7 @@ class OutputProx(Prox):
         return params | {outputs: resized(params[outputs], sizes, jnp.maximum(sizes - step * self.strength, 0))}
 
 
+@names_arguments
 @dataclass(frozen=True)
 class PathNormProx(Prox):
     """`strength Σ_j ‖η_j‖₂ ν_j`, the path norm itself. It is not convex; its proximal map has a closed form.
@@ -225,6 +229,7 @@ class Proximal(Optimizer):
         return self.prox(params, as_schedule(self.optimizer.learning_rate)(t)), state
 
 
+@names_arguments
 @dataclass(frozen=True)
 class ScaledBias(Optimizer):
     """Lets `optimizer` see each hidden bias b as `b / radius`: the norm it works with is `√(‖w‖² + b² / radius²)`.

@@ -4,7 +4,9 @@ ReseauError
 ├── GraphError (ValueError)         a graph that cannot be built
 │   ├── ShapeError                  two shapes that do not fit
 │   └── CycleError                  a foreign graph that feeds itself
+├── ArgumentError (TypeError)       an argument of another kind than the function takes
 ├── DataError (ValueError)          arrays, tables or settings that cannot be used
+│   └── EmptyTableError             a table without rows
 ├── ModelFileError (ValueError)     a model file or checkpoint that is damaged, or cannot hold what it should
 │   └── FileError (OSError)         a file that is missing, or that the disk refuses
 ├── DivergenceError (ArithmeticError)   training met a number that is not finite
@@ -14,13 +16,15 @@ ReseauError
 └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 __all__ = [
+    "ArgumentError",
     "CycleError",
     "DataError",
     "DivergenceError",
+    "EmptyTableError",
     "FileError",
     "ForkError",
     "GraphError",
@@ -85,6 +89,20 @@ class CycleError(GraphError):
     """
 
 
+class ArgumentError(ReseauError, TypeError):
+    """An argument of another kind than the function takes; the message names it.
+
+    Example:
+        >>> import reseau as rs
+        >>> try:
+        ...     rs.penalties.L2("strong")
+        ... except rs.errors.ArgumentError as error:
+        ...     print(error)
+        L2: strength='strong' is not what it takes
+          fix: strength is a number
+    """
+
+
 class DataError(ReseauError, ValueError):
     """Arrays, tables or settings that cannot be used.
 
@@ -97,6 +115,32 @@ class DataError(ReseauError, ValueError):
         a share of the rows lies between 0 and 1, got 2.0
           fix: for example 0.2
     """
+
+
+class EmptyTableError(DataError):
+    """A table without rows; `names` are its columns, as far as it says them.
+
+    Example:
+        >>> import tempfile, reseau as rs
+        >>> path = tempfile.mkdtemp() + "/people.csv"
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("age,city\\n")
+        >>> try:
+        ...     rs.data.read_sheet(path)
+        ... except rs.errors.EmptyTableError as error:
+        ...     print(error.names)
+        ('age', 'city')
+    """
+
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: object, names: Sequence[str]) -> Self:
+        """The error of a file whose columns have these names."""
+        said = "it has no rows, only the names of its columns" if names else "it has no rows"
+        error = cls(f"{path}: {said}\n  fix: give at least one row")
+        error.names = tuple(names)
+        return error
 
 
 class ModelFileError(ReseauError, ValueError):

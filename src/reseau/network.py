@@ -36,6 +36,7 @@ from reseau.inference.parameters import Parameters, bits
 from reseau.inference.predictor import PROGRAMS, ROWS_A_BLOCK, Predictor
 from reseau.inference.programs import of_parameters
 from reseau.modelfiles import formats as modelfile
+from reseau.named_arguments import names_arguments
 from reseau.ops.base import show_shape
 
 __all__ = ["Gradients", "Network", "Run", "load"]
@@ -44,6 +45,7 @@ PARTS = 4  # numbers of rows, from one power of two to the next, that inference 
 NO_WORDS: Mapping[str, str] = {}
 
 
+@names_arguments
 class Network:
     """A differentiable function given by a graph; its parameters are passed, never held.
 
@@ -325,6 +327,7 @@ class Network:
         modelfile.write(path, self.graph, {k: np.asarray(v) for k, v in params.items()}, words)
 
 
+@names_arguments
 def load(
     path: str | PathLike[str],
     *,

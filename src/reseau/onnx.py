@@ -16,11 +16,13 @@ from reseau.graph.values import check_params
 from reseau.modelfiles.onnx.backend import Backend
 from reseau.modelfiles.onnx.reading import NOTHING, read_model
 from reseau.modelfiles.onnx.writing import Channels, write_graph
+from reseau.named_arguments import names_arguments
 from reseau.network import Network, arrays_of
 
 __all__ = ["Backend", "read", "write"]
 
 
+@names_arguments
 def read(
     path: str | PathLike[str],
     *,
@@ -64,6 +66,7 @@ def read(
     return Network.of(graph, {k: v for k, v in words.items() if k != "recipe"}), arrays_of(params)
 
 
+@names_arguments
 def write(
     path: str | PathLike[str],
     network: Network,

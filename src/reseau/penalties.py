@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from reseau.errors import DataError, GraphError
 from reseau.graph import Graph, Node, Parameter, apply_op, constant, order
+from reseau.named_arguments import names_arguments
 from reseau.ops.activations import Relu
 from reseau.ops.base import Op
 from reseau.ops.functions import Abs, Sqrt, Square
@@ -47,6 +48,7 @@ class Total(Penalty):
         return _total([term.node(graph) for term in self.terms])
 
 
+@names_arguments
 @dataclass(frozen=True)
 class L1(Penalty):
     """`strength Σ |w|` over the weights; at 0 the derivative is taken to be 0.
@@ -70,6 +72,7 @@ class L1(Penalty):
         return self.strength * _total([total(Abs(), w) for w in weights(graph)])
 
 
+@names_arguments
 @dataclass(frozen=True)
 class L2(Penalty):
     """`(strength / 2) Σ w²` over the weights, so that its derivative is `strength w`.
@@ -93,6 +96,7 @@ class L2(Penalty):
         return (self.strength / 2) * _total([total(Square(), w) for w in weights(graph)])
 
 
+@names_arguments
 @dataclass(frozen=True)
 class PathNorm(Penalty):
     """`strength Σ_j ‖η_j‖₂ √(‖w_j‖² + b_j² / radius²)` over the hidden units of affine → relu → affine.
@@ -123,6 +127,7 @@ class PathNorm(Penalty):
         return self.strength * apply_op(Sum((0,)), norms * sizes)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class WeightDecay(Penalty):
     """`(strength / 2) Σ_j (‖η_j‖² + ‖w_j‖² + b_j² / radius²)` over the hidden units of affine → relu → affine.

@@ -34,8 +34,11 @@ BEGAN = time.time() - 1  # what is written to this package later is not the code
 
 SOURCE = Path(__file__).parent
 
-PARTS = (".", "graph", "inference", "losses", "objective", "ops", "ops/correlation", "optimizers", "training")
-"""Folders of this package with the code that makes programs."""
+PARTS = (
+    *(".", "graph", "inference", "losses", "modelfiles/onnx", "modelfiles/onnx/rules", "objective", "ops"),
+    *("ops/correlation", "optimizers", "tabular", "theory/stochastic", "training"),
+)
+"""Folders of this package with the code that makes programs, of operations, penalties and optimizers among them."""
 
 WATCHED = ("jax_debug_nans", "jax_debug_infs", "jax_disable_jit", "jax_check_tracer_leaks", "jax_no_execution")
 """Settings with which JAX looks at a program while it is traced or run."""

@@ -28,7 +28,7 @@ TABLES = {
     "nan": (GOOD.replace("\n5,", "\nNaN,"), "column 'a', line 7: the cell is blank"),
     "infinite": (GOOD.replace("\n5,", "\n-inf,"), "column 'a', line 7: '-inf' is not finite"),
     "empty": ("", "it is empty"),
-    "header alone": ("a,b,y\n", "it has a header but no rows"),
+    "header alone": ("a,b,y\n", "it has no rows, only the names of its columns"),
     "one row": ("a,b,y\n1,2,u\n", "one class only"),
     "one class": (GOOD.replace("v\n", "u\n"), "the target 'y' has one class only, 'u'"),
     "ragged": (GOOD + "1,2\n", "line 42 has 2 cells, line 1 has 3"),

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+from scipy.special import expit, softmax
 
 import reseau as rs
 
@@ -91,12 +93,79 @@ def test_the_onnx_file_predicts_what_predict_predicts(reseau):
     session = onnxruntime.InferenceSession("net.onnx")
     fed = {n: frame[[n]].to_numpy(np.float32) for n in ("area", "garden")}
     fed["city"] = frame[["city"]].fillna("").to_numpy(object)
-    scores = session.run(None, fed)[0].astype(float)
-    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert [o.name for o in session.get_outputs()] == ["label", "probabilities", "scores"]
+    label, shares, scores = session.run(None, fed)
+    assert label.tolist() == [row["predicted dear"] for row in rows]
     predicted = [[float(row[f"probability of {c}"]) for c in (False, True)] for row in rows]
     np.testing.assert_allclose(predicted, shares, atol=1e-5)
+    np.testing.assert_allclose(shares, softmax(scores, axis=1), atol=1e-6)
     again = reseau("predict", "net.onnx", "new.csv")
     assert again.out == reseau("predict", "run", "new.csv").out
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "logistic", "hinge"])
+@pytest.mark.parametrize("classes", [("0", "1"), ("yes", "no")])
+@pytest.mark.parametrize("threshold", [None, "0.8"])
+def test_a_converted_classifier_decides_as_predict_does(reseau, loss, classes, threshold):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"label": rng.normal(size=120), "place": rng.choice(["a", "b"], 120)})
+    frame["y"] = np.where(frame["label"] + (frame["place"] == "a") + rng.normal(size=120) > 1, *classes)
+    frame.to_csv("t.csv", index=False)
+    words = ("--text", "one-hot", "--epochs", 4, "--hidden", 4, "--loss", loss, "--out", "run")
+    if threshold is not None and loss == "hinge":
+        return
+    decision = () if threshold is None else ("--threshold", threshold)
+    assert reseau("train", "t.csv", "--target", "y", *words, *decision).status == 0
+    assert reseau("convert", "run", "net.onnx").status == 0
+    rows = list(csv.DictReader(io.StringIO(reseau("predict", "run", "t.csv").out)))
+    session = onnxruntime.InferenceSession("net.onnx")
+    fed = {"label": frame[["label"]].to_numpy(np.float32), "place": frame[["place"]].to_numpy(object)}
+    names = [o.name for o in session.get_outputs()]
+    found = dict(zip(names, session.run(None, fed), strict=True))
+    assert names == ["label'", *(["probabilities"] if loss != "hinge" else []), "scores"]
+    decided = [row["predicted y"] for row in rows]
+    assert found["label'"].tolist() == ([int(c) for c in decided] if classes == ("0", "1") else decided)
+    if loss == "logistic":
+        np.testing.assert_allclose(found["probabilities"][:, 1:], expit(found["scores"]), atol=1e-6)
+    net, _ = rs.load("net.onnx")
+    assert [o.name for o in net.graph.outputs] == ["scores"]  # the label is beside the network
+    # as another program leaves it, that knows nothing of what we say of the file
+    changed = onnx.load("net.onnx")
+    changed.graph.node[-1].name = "other"
+    onnx.save(changed, "changed.onnx")
+    assert len(rs.load("changed.onnx")[0].graph.outputs) == len(names)
+    for file in ("net.onnx", "changed.onnx"):
+        again = reseau("predict", file, "t.csv")
+        assert again.out == reseau("predict", "run", "t.csv").out, again.err
+        assert reseau("convert", file, "again.onnx").status == 0
+        assert [o.name for o in onnxruntime.InferenceSession("again.onnx").get_outputs()] == names
+
+
+EMPTY = {
+    "csv": lambda path: path.write_text("area,city,garden\n"),
+    "json": lambda path: path.write_text("[]"),
+    "jsonl": lambda path: path.write_text('{"area": [], "city": [], "garden": []}'),
+    "parquet": lambda path: houses().drop(columns="dear").head(0).to_parquet(path),
+}
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("kind", EMPTY)
+def test_no_rows_have_no_predictions(reseau, kind):
+    EMPTY[kind](Path(f"new.{kind}"))
+    houses().to_csv("t.csv", index=False)
+    for words in ((), ("--key", "city"), ("--interval", "0.9")):
+        found = reseau("predict", "run", f"new.{kind}", *words)
+        some = reseau("predict", "run", "t.csv", *words).out
+        assert (found.status, found.out.splitlines()) == (0, some.splitlines()[:1]), found.err
+    out = reseau("predict", "run", f"new.{kind}", "--out", "p.csv").out
+    assert out == f"new.{kind}: 0 predictions in p.csv\n"
+    assert pd.read_csv("p.csv").shape == (0, 3)
+    for command in ("evaluate", "certify"):
+        refused = reseau(command, "run", f"new.{kind}")
+        assert (refused.status, "it has no rows" in refused.err, "fix: " in refused.err) == (2, True, True)
+    Path("other.csv").write_text("area,town\n")
+    assert "column 'city' is missing" in reseau("predict", "run", "other.csv").err
 
 
 @pytest.mark.usefixtures("run")

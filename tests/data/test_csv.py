@@ -163,7 +163,7 @@ BAD = {
     "one number": (b"a,y\n1,7.5\n2,7.5\n", "the target 'y' is 7.5 in every row"),
     "empty": (b"", "it is empty"),
     "blank lines": (b"\n \n\n", "it is empty"),
-    "header alone": (b"a,y\n", "it has a header but no rows"),
+    "header alone": (b"a,y\n", "it has no rows, only the names of its columns"),
     "no feature": (b"y\n1\n2\n", "it has no column besides the target 'y'"),
     "ragged": (b"a,y\n1,0\n2,1,5\n", "line 3 has 3 cells, line 1 has 2"),
     "one name twice": (b"a,b,a,y\n1,2,3,0\n", "columns 1 and 3 are both called 'a'"),

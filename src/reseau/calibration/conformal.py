@@ -18,6 +18,7 @@ from reseau.calibration.outputs import STATE, cells_of, further, score_nodes
 from reseau.errors import DataError
 from reseau.graph import Node, state
 from reseau.graph.values import precision_of
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 
 __all__ = ["Conformal", "conformal", "held_quantile"]
@@ -69,6 +70,7 @@ class Conformal:
         return self.guarantee.coverage_with(probability)
 
 
+@names_arguments
 def conformal(
     network: Network,
     params: Mapping[str, Any],

@@ -127,7 +127,9 @@ def parser() -> argparse.ArgumentParser:
     onnx_options(show)
     convert = commands.add_parser("convert", allow_abbrev=False, help="write a network as another kind of file")
     _run(convert)
-    convert.add_argument("out", metavar="FILE", help="file to write, .onnx or .safetensors")
+    convert.add_argument(
+        "out", metavar="FILE", help="file to write, .onnx (of classes: label, probabilities, scores) or .safetensors"
+    )
     convert.add_argument(
         "--interval",
         metavar="P",

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from reseau.cli.folders import folder_part, holds_pictures, whole_folder
 from reseau.cli.options import Predict, Rows, Train
 from reseau.data import (
@@ -23,7 +25,7 @@ from reseau.data.streams.npy_blocks import NpyBlock, npy_recipe
 from reseau.data.streams.stream import stream_of
 from reseau.data.table.survey import Survey, without_blanks
 from reseau.disk import absent
-from reseau.errors import DataError
+from reseau.errors import DataError, EmptyTableError
 
 __all__ = ["STREAMED_BYTES", "Parts", "load", "load_parts", "load_rows", "name_of", "parts_of"]
 
@@ -85,6 +87,8 @@ def load(arguments: Rows, recipe: Recipe, *, labeled: bool) -> tuple[Table, str]
 def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None) -> tuple[Table, Sheet, str]:
     """The rows of a table to be predicted, some of its columns as they are spelled, and what it is, in words.
 
+    There may be none: a day without orders has none to predict.
+
     Args:
         arguments: What the user said: `missing` is what to do about blanks that the network does not know.
         recipe: That of the network.
@@ -93,7 +97,11 @@ def load_rows(arguments: Predict, recipe: Recipe, beside: Collection[str] | None
     """
     name = name_of(arguments)
     wanted = None if beside is None else {*_wanted(recipe), *beside}
-    sheet = _sheet(name, arguments, columns=wanted, texts=beside, decimal=_mark(recipe))
+    try:
+        sheet = _sheet(name, arguments, columns=wanted, texts=beside, decimal=_mark(recipe))
+    except EmptyTableError as empty:
+        names = empty.names or tuple(dict.fromkeys((*recipe.sources, *(beside or ()))))
+        sheet = Sheet(name, names, tuple(np.empty(0) for _ in names), ())
     absent = [n for n in beside or () if n not in sheet.places]
     if absent and arguments.key:
         raise DataError(

@@ -70,8 +70,10 @@ def read_model(path: Path) -> Model:
 def model_of(file: NetworkFile) -> Model:
     """The model that a file with a recipe holds."""
     path, network, words, params = file.path, file.network, file.words, file.params
-    if "interval" in words:  # further outputs, which `reseau convert --interval` added
-        network = rs.Network(network.graph.inputs, network.graph.outputs[:1])
+    outputs, names = network.graph.outputs, network.graph.names
+    if len(outputs) > 1 and "loss" in words:  # further outputs, which `reseau convert` added
+        scores = next((n for n in outputs if names[n] == "scores"), outputs[0])
+        network = rs.Network(network.graph.inputs, scores)
         params = {name: params[name] for name in network.graph.stored}
     if "recipe" not in words:
         raise DataError(

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from reseau.cli.network_file import NetworkFile
@@ -172,7 +172,7 @@ class Convert(OnnxFile):
     """`reseau convert`."""
 
     out: str
-    channels: str
+    channels: Literal["last", "first"]
     interval: float | None
 
 

@@ -42,7 +42,7 @@ def predict(arguments: Predict) -> int:
         promise, cells = _promise(path, model, table, arguments.interval)
     head, rows = _predictions(model, table, promise, cells)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*(beside.names if beside else ()), *head])
+    writer.writerow([*(beside.names if beside is not None else ()), *head])
     writer.writerows([*kept, *row] for kept, row in zip(_cells(beside, len(table)), rows, strict=True))
     if arguments.out is None or arguments.out == "-":
         sys.stdout.write(text.getvalue())
@@ -96,7 +96,8 @@ def _predictions(
     """Names of the columns, and the cells of each row."""
     from reseau.cli.metrics import decided, probabilities
 
-    scores = model.scores(table.features) if len(table) else np.empty((0, max(len(model.recipe.classes), 1)))
+    width = model.network.graph.outputs[0].shape[1:]
+    scores = model.scores(table.features) if len(table) else np.empty((0, *map(int, width)))
     classes, target = model.recipe.classes, model.recipe.target
     if not classes and promise is None:
         return [f"predicted {target}"], ([f"{value:.7g}"] for value in scores[:, 0].tolist())
@@ -108,7 +109,7 @@ def _predictions(
             [f"{value:.7g}", rounded_outward(low, up=False), rounded_outward(high, up=True)]
             for value, (low, high) in zip(scores[:, 0].tolist(), ends, strict=True)
         )
-    shares = probabilities(scores, model.loss) if len(table) else scores
+    shares = probabilities(scores, model.loss)
     head = [f"predicted {target}", *(f"probability of {c}" for c in classes if shares is not None)]
     columns: list[Sequence[Sequence[str]]] = [[[classes[k]] for k in decided(model, scores)]]
     if shares is not None:
@@ -122,5 +123,5 @@ def _predictions(
 
 def _cells(beside: Sheet | None, rows: int) -> Iterator[list[str]]:
     """The cells of each row that are written beside its prediction."""
-    columns = beside.columns if beside else ()
+    columns = beside.columns if beside is not None else ()
     return ([spelled(cells, i) for cells in columns] for i in range(rows))

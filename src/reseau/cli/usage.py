@@ -51,7 +51,7 @@ def _onnxruntime(model: Model) -> str:
         shape = ", ".join(map(str, recipe.shape))
         lines += [
             f"examples = np.zeros((3, {shape}), np.float32)  # yours",
-            "print(session.run(None, {session.get_inputs()[0].name: examples})[0])",
+            f"print(session.run({_outputs(model)}, {{session.get_inputs()[0].name: examples}}))",
         ]
         return "\n".join(lines)
     if len(recipe.columns) <= MOST_SPELLED:
@@ -67,9 +67,17 @@ def _onnxruntime(model: Model) -> str:
             *lines,
             'kind = {"tensor(string)": object}',
             "fed = {i.name: np.array([[row[i.name]]], kind.get(i.type, np.float32)) for i in session.get_inputs()}",
-            "print(session.run(None, fed)[0])",
+            f"print(session.run({_outputs(model)}, fed))",
         ]
     )
+
+
+def _outputs(model: Model) -> str:
+    """Which outputs of the file are asked for, as Python."""
+    named = {"label", "probabilities", "scores"} & {c.name for c in model.recipe.columns}
+    if not model.recipe.classes or named:  # an output has another name where a column has its own
+        return "None"
+    return str(["label", "scores" if model.loss == "hinge" else "probabilities"])
 
 
 def _meaning(model: Model) -> str:
@@ -78,10 +86,12 @@ def _meaning(model: Model) -> str:
     said = f"The output is {recipe.target}."
     if recipe.classes:
         few = ", ".join(recipe.classes[:10]) + (", …" if len(recipe.classes) > 10 else "")
-        said = f"The output is one score for each class, in the order {few}; its softmax is their probability."
-        if model.loss in ("logistic", "hinge"):
-            said = f"The output is one score, above 0 for {recipe.classes[1]} and below for {recipe.classes[0]}"
-            said += "; its logistic function is the probability." if model.loss == "logistic" else "."
+        one = model.loss in ("logistic", "hinge")
+        scores = f"one score, above 0 for {recipe.classes[1]}" if one else "one score for each class"
+        said = f"There `label` is the class, `probabilities` are in the order {few}. From Python the output is {scores}"
+        said += "; the probability is its logistic function." if one else "; the probabilities are its softmax."
+        if model.loss == "hinge":
+            said = f"There `label` is the class; `scores`, as the output from Python, is {scores}."
         if model.threshold is not None:
             said += f" {model.threshold.name} is decided from a probability of {model.threshold.probability:.4g} on."
     dates = [c for c in recipe.columns if c.part == "days"]

@@ -3,10 +3,12 @@
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["folds", "quotas", "split"]
 
 
+@names_arguments
 def split(n: int, fraction: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Places of the rows that stay and of those held out, each in increasing order.
 

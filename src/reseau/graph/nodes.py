@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from reseau.errors import GraphError, ShapeError
+from reseau.named_arguments import names_arguments
 from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
 from reseau.ops.base import BATCH, Op, Shape, check_forward, show_shape
 from reseau.ops.linear import Matmul
@@ -272,6 +273,7 @@ def check_lengths(shape: Sequence[int], what: str) -> tuple[int, ...]:
     return tuple(int(n) for n in lengths)
 
 
+@names_arguments
 def apply_op(op: Op, *parents: Node, name: str | None = None) -> Node:
     """The node that applies `op` to `parents`; its shape is checked now, before any array exists.
 

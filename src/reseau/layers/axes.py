@@ -9,6 +9,7 @@ from math import prod
 from reseau.errors import GraphError, ShapeError
 from reseau.graph import Node, apply_op
 from reseau.layers.wiring import Axis, Lengths, called, check_node, off_batch, over
+from reseau.named_arguments import names_arguments
 from reseau.ops import (
     Concatenate,
     LogSumExp,
@@ -24,6 +25,7 @@ from reseau.ops.base import show_shape
 __all__ = ["concatenate", "flatten", "log_sum_exp", "max", "mean", "reshape", "slice", "sum", "transpose"]
 
 
+@names_arguments
 def sum(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """Sum over some axes; by default over all but the batch.
 
@@ -35,6 +37,7 @@ def sum(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None 
     return apply_op(Sum(over("sum", x, axis), keepdims), x, name=name)
 
 
+@names_arguments
 def mean(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """Mean over some axes; by default over all but the batch.
 
@@ -47,6 +50,7 @@ def mean(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None
     return apply_op(Mean(over("mean", x, axis), keepdims), x, name=name)
 
 
+@names_arguments
 def max(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """Largest entry over some axes, by default over all but the batch; equal entries share the derivative.
 
@@ -59,6 +63,7 @@ def max(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None 
     return apply_op(Max(over("max", x, axis), keepdims), x, name=name)
 
 
+@names_arguments
 def log_sum_exp(x: Node, axis: Axis = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """`log Σ exp(x)` over some axes; by default over all but the batch.
 
@@ -83,6 +88,7 @@ def flatten(x: Node, *, name: str | None = None) -> Node:
     return reshape(x, -1, name=name)
 
 
+@names_arguments
 def reshape(x: Node, lengths: Lengths, *, name: str | None = None) -> Node:
     """The same entries with other lengths after the batch axis, which stays; one length may be -1, "the rest".
 
@@ -104,6 +110,7 @@ def reshape(x: Node, lengths: Lengths, *, name: str | None = None) -> Node:
     return apply_op(ReshapeTo((x.shape[0], *filled)), x, name=name)
 
 
+@names_arguments
 def transpose(x: Node, axes: Sequence[int], *, name: str | None = None) -> Node:
     """The axes in another order, axis 0 first: the batch stays where it is.
 
@@ -122,6 +129,7 @@ def transpose(x: Node, axes: Sequence[int], *, name: str | None = None) -> Node:
     return apply_op(Transpose(tuple(a % rank for a in axes)), x, name=name)
 
 
+@names_arguments
 def concatenate(nodes: Sequence[Node], axis: int = -1, *, name: str | None = None) -> Node:
     """The nodes one after another along an axis after the batch.
 
@@ -137,6 +145,7 @@ def concatenate(nodes: Sequence[Node], axis: int = -1, *, name: str | None = Non
     return apply_op(Concatenate(axis), *nodes, name=name)
 
 
+@names_arguments
 def slice(x: Node, axis: int, start: int, stop: int, step: int = 1, *, name: str | None = None) -> Node:
     """Entries `start, start + step, ...` before `stop` of an axis after the batch, counted as Python counts them.
 

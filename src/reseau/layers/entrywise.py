@@ -1,6 +1,7 @@
 """Layers that act entry by entry: activations, elementary functions, clipping, dropout."""
 
 from reseau.graph import Node, Operand, apply_op, as_node
+from reseau.named_arguments import names_arguments
 from reseau.ops import (
     Abs,
     Clip,
@@ -121,6 +122,7 @@ def softplus(x: Node, *, name: str | None = None) -> Node:
     return apply_op(Softplus(), x, name=name)
 
 
+@names_arguments
 def softmax(x: Node, axis: int = -1, *, name: str | None = None) -> Node:
     """`exp(x) / Σ exp(x)` along an axis.
 
@@ -133,6 +135,7 @@ def softmax(x: Node, axis: int = -1, *, name: str | None = None) -> Node:
     return apply_op(Softmax(axis), x, name=name)
 
 
+@names_arguments
 def log_softmax(x: Node, axis: int = -1, *, name: str | None = None) -> Node:
     """`x - log Σ exp(x)` along an axis.
 
@@ -145,6 +148,7 @@ def log_softmax(x: Node, axis: int = -1, *, name: str | None = None) -> Node:
     return apply_op(LogSoftmax(axis), x, name=name)
 
 
+@names_arguments
 def clip(x: Node, low: float, high: float, *, name: str | None = None) -> Node:
     """`min(max(x, low), high)`; derivative 1 at the bounds.
 
@@ -278,6 +282,7 @@ def minimum(a: Operand, b: Operand, *, name: str | None = None) -> Node:
 
 
 # Anything else
+@names_arguments
 def dropout(x: Node, rate: float = 0.5, *, name: str | None = None) -> Node:
     """In training, sets a random share `rate` of the entries to 0 and divides the others by `1 - rate`.
 

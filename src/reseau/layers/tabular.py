@@ -12,6 +12,7 @@ from reseau.layers.axes import concatenate, reshape
 from reseau.layers.entrywise import clip, maximum, minimum, square
 from reseau.layers.entrywise import sqrt as square_root
 from reseau.layers.wiring import called, check_node, check_whole, misfit, put, renamed, source, vector_shape
+from reseau.named_arguments import names_arguments
 from reseau.ops import Affine, Cos, Einsum, Multiply, Take
 
 __all__ = ["ntk_affine", "periodic_embedding", "piecewise_linear_encoding", "scale", "smooth_clip"]
@@ -20,6 +21,7 @@ STANDARD_NORMAL = Normal(1.0)
 ANY_PHASE = Uniform(-pi, pi)
 
 
+@names_arguments
 def smooth_clip(x: Node, bound: float = 3.0, *, name: str | None = None) -> Node:
     """`x / √(1 + (x / bound)²)`: the identity near 0, never beyond `bound`, and strictly increasing.
 
@@ -142,6 +144,7 @@ def periodic_embedding(
     return renamed(reshape(concatenate([each, learned], 2), columns * features), name)
 
 
+@names_arguments
 def piecewise_linear_encoding(x: Node, edges: Sequence[Sequence[float]], *, name: str | None = None) -> Node:
     """How far each number has come in each interval of its column: `(x - low) / (high - low)`, kept within 0 and 1.
 

@@ -2,6 +2,7 @@
 
 from reseau.graph import Node, apply_op
 from reseau.layers.wiring import Lengths, Pads, called, check_node, misfit, pads, plain
+from reseau.named_arguments import names_arguments
 from reseau.ops import (
     AveragePool,
     MaxPool,
@@ -12,6 +13,7 @@ __all__ = ["average_pool", "global_average_pool", "max_pool"]
 
 
 # Pooling
+@names_arguments
 def max_pool(
     x: Node, window: Lengths, stride: Lengths | None = None, padding: Pads = "valid", *, name: str | None = None
 ) -> Node:
@@ -29,6 +31,7 @@ def max_pool(
     return apply_op(op, x, name=name)
 
 
+@names_arguments
 def average_pool(
     x: Node,
     window: Lengths,

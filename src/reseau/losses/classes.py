@@ -11,6 +11,7 @@ from jax import Array
 from reseau.errors import DataError, ShapeError
 from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, log1pexp
+from reseau.named_arguments import names_arguments
 from reseau.ops import Softmax
 from reseau.ops.base import Shape, show_shape
 
@@ -85,6 +86,7 @@ class CrossEntropy(Loss):
         return apply_op(Softmax(1), scores)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class SmoothedCrossEntropy(Loss):
     """Cross-entropy with the smoothed target: `1 - smoothing` for the class, plus `smoothing / C` for every class.

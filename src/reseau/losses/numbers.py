@@ -10,6 +10,7 @@ from jax import Array
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, along, over_coordinates
+from reseau.named_arguments import names_arguments
 from reseau.ops import Exp
 from reseau.ops.base import Shape
 
@@ -57,6 +58,7 @@ class AbsoluteError(Loss):
         return along(g, scores) * jnp.sign(scores - targets), None
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Huber(Loss):
     """`½ e²` where `|e| <= width`, else `width |e| - ½ width²`, for `e = u - y`, summed over coordinates.

@@ -9,11 +9,13 @@ from jax import Array
 
 from reseau.errors import DataError, ShapeError
 from reseau.losses.loss import Constants, Loss
+from reseau.named_arguments import names_arguments
 from reseau.ops.base import Shape, show_shape
 
 __all__ = ["Quantile"]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Quantile(Loss):
     """`Σ_k max(τ_k (y - u_k), (τ_k - 1)(y - u_k))`: score k is drawn to the quantile of the target at level τ_k.

@@ -11,6 +11,7 @@ from jax import Array
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op
 from reseau.losses.loss import Constants, Loss, along, log1pexp, over_coordinates
+from reseau.named_arguments import names_arguments
 from reseau.ops import Concatenate, Sigmoid, Sum
 from reseau.ops.base import Shape
 
@@ -106,6 +107,7 @@ class Hinge(SignLoss):
         return jnp.where(targets * scores < 1, -along(g, scores) * targets, 0), None
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Ramp(SignLoss):
     """`min(1, max(0, 1 - y u / margin))`, above the 0-1 error and in [0, 1]. At both kinks `backward` takes 0.

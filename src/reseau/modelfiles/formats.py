@@ -11,6 +11,7 @@ from reseau.data.table.recipe import Recipe
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import Graph
 from reseau.modelfiles.safetensors import NO_WORDS, read_safetensors, read_safetensors_metadata, write_safetensors
+from reseau.named_arguments import names_arguments
 
 __all__ = ["DECIDED", "SUFFIXES", "Choices", "load_recipe", "read", "read_metadata", "write"]
 
@@ -79,6 +80,7 @@ def format_of(path: str | PathLike[str]) -> Format:
     return SUFFIXES[suffix]
 
 
+@names_arguments
 def load_recipe(path: str | PathLike[str]) -> Recipe:
     """How rows of a table become the input of the network in a model file, for `data.read_rows`.
 

@@ -9,11 +9,13 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import GraphError, ShapeError
+from reseau.named_arguments import names_arguments
 from reseau.ops.base import Op, Shape, show_shape
 
 __all__ = ["Dropout", "RandomMask"]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Dropout(Op):
     """The identity, as dropout is at inference. A training graph puts a `RandomMask` of this `rate` in its place.
@@ -41,6 +43,7 @@ class Dropout(Op):
         return (g,)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class RandomMask(Op):
     """Each entry is set to 0 with probability `rate` and otherwise divided by `1 - rate`, so its mean is kept.

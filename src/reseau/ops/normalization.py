@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import GraphError, ShapeError
+from reseau.named_arguments import names_arguments
 from reseau.ops.base import Op, Shape, show_shape
 from reseau.ops.lengths import unlike
 from reseau.ops.sums import sum_over_places
@@ -15,6 +16,7 @@ from reseau.ops.sums import sum_over_places
 __all__ = ["BatchMean", "BatchNorm", "BatchVariance", "LayerNorm"]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class BatchNorm(Op):
     """`y = scale (x - mean) / √(variance + epsilon) + shift`, one of each for every entry of the last axis.
@@ -107,6 +109,7 @@ class BatchVariance(Op):
         return 2 * by_row(shares(x, present), x) * centered * g, None
 
 
+@names_arguments
 @dataclass(frozen=True)
 class LayerNorm(Op):
     """`y = scale (x - m) / √(v + epsilon) + shift`, `m` and `v` the mean and variance of the last axis.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.optimizers.base import Optimizer, Params, moved, wide, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
@@ -32,6 +33,7 @@ def _squares(grads: Params) -> Params:
     return {k: g * g for k, g in grads.items()}
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
     """`G ← G + g²`, `θ ← θ - rate g / (√G + epsilon)`, from `G = 0`.
@@ -66,6 +68,7 @@ class Adagrad(Optimizer):
         return moved(params, {k: _ratio(grads[k], total[k], self.epsilon) for k in params}, rate), total
 
 
+@names_arguments
 @dataclass(frozen=True)
 class RMSProp(Optimizer):
     """`V ← decay V + (1 - decay) g²`, `θ ← θ - rate g / (√V + epsilon)`, from `V = 0`.
@@ -100,6 +103,7 @@ class RMSProp(Optimizer):
         return moved(params, {k: _ratio(grads[k], mean[k], self.epsilon) for k in params}, rate), mean
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """`m ← b1 m + (1 - b1) g`, `v ← b2 v + (1 - b2) g²`, `θ ← θ - rate m̂ / (√v̂ + epsilon)`.
@@ -143,6 +147,7 @@ class Adam(Optimizer):
         return {k: _ratio(m[k] / c1, v[k] / c2, self.epsilon) for k in m}
 
 
+@names_arguments
 @dataclass(frozen=True)
 class AdamW(Optimizer):
     """Adam whose weights also shrink, `θ ← θ - rate (m̂ / (√v̂ + epsilon) + decay θ)`.

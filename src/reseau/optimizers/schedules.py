@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = [
     "Constant",
@@ -36,6 +37,7 @@ class Schedule(ABC):
         """Learning rate of step `t`."""
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Constant(Schedule):
     """`rate` at every step.
@@ -56,6 +58,7 @@ class Constant(Schedule):
         return self.rate
 
 
+@names_arguments
 @dataclass(frozen=True)
 class InverseTime(Schedule):
     """`rate / (1 + decay t)`: with `decay > 0` its sum diverges while the sum of its squares converges.
@@ -79,6 +82,7 @@ class InverseTime(Schedule):
         return self.rate / (1 + self.decay * t)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """From `rate` down to `last` along half a cosine in `steps` steps, then `last`.
@@ -105,6 +109,7 @@ class Cosine(Schedule):
         return self.last + (self.rate - self.last) * 0.5 * (1 + jnp.cos(pi * done))
 
 
+@names_arguments
 @dataclass(frozen=True)
 class FlatCosine(Schedule):
     """`rate` for the first half of `steps` steps, then down to 0 along half a cosine, then 0.
@@ -130,6 +135,7 @@ class FlatCosine(Schedule):
         return self.rate * 0.5 * (1 + jnp.cos(pi * jnp.maximum(2 * done - 1, 0)))
 
 
+@names_arguments
 @dataclass(frozen=True)
 class CosineInLog(Schedule):
     """Up to `rate` and down to 0 `cycles` times in `steps` steps, each cycle twice as long as the one before; then 0.
@@ -160,6 +166,7 @@ class CosineInLog(Schedule):
         return self.rate * 0.5 * (1 - jnp.cos(2 * pi * turns))
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Step(Schedule):
     """`rate` times `factor` to the power of the whole number of times that `every` steps have passed.
@@ -183,6 +190,7 @@ class Step(Schedule):
         return self.rate * self.factor ** jnp.floor(t / self.every)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Warmup(Schedule):
     """`then`, multiplied over the first `steps` steps by `(t + 1) / steps`, up to 1. `then` starts at step 0 too.

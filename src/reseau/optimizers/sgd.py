@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.optimizers.base import Optimizer, Params, moved, zeros
 from reseau.optimizers.schedules import Schedule, as_schedule
 
 __all__ = ["SGD"]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Gradient descent, `θ ← θ - rate g`, with momentum `v ← momentum v + g`, `θ ← θ - rate v` (Polyak, 1964).

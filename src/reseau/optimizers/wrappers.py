@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
 from reseau.optimizers.base import Optimizer, Params, wide
 from reseau.optimizers.schedules import Schedule
@@ -19,6 +20,7 @@ from reseau.optimizers.sgd import SGD
 __all__ = ["Averaged", "Clipped", "FromOptax", "Grouped", "Projected", "Steered", "as_optimizer"]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Clipped(Optimizer):
     """Scales the whole gradient down to the norm `norm` where it is longer, then lets `optimizer` step.
@@ -127,6 +129,7 @@ class Grouped(Optimizer):
         return [(o, part) for o, part in parts if part]
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Averaged(Optimizer):
     """Lets `optimizer` step, and keeps an exponential moving average of the parameters, which is what is returned.
@@ -192,6 +195,7 @@ def moves_entries(optimizer: Optimizer) -> bool:
     return type(optimizer) in (SGD, Adagrad, RMSProp, Adam, AdamW)
 
 
+@names_arguments
 @dataclass(frozen=True)
 class Steered(Optimizer):
     """Lets `optimizer` step with the learning rate that the state holds, `(rate, earlier steps, its own state)`.

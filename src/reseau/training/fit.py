@@ -25,6 +25,7 @@ from reseau.distributed.start import team_here
 from reseau.errors import DataError
 from reseau.graph.values import precision_of
 from reseau.logs import Log, as_log, writing
+from reseau.named_arguments import names_arguments
 from reseau.objective import Objective
 from reseau.optimizers import Adam, as_optimizer
 from reseau.training.agreement import agree_on_start, compare
@@ -116,6 +117,7 @@ class FitResult:
         return rs.explore(self.objective.network, self.params, self.data, loss=self.objective.losses[0])
 
 
+@names_arguments
 def train(
     objective: Objective,
     data: tuple[Any, Any] | Table | Stream,
@@ -166,6 +168,7 @@ def train(
     return TrainingRun(objective, feed, optimizer, start, seed).records(total, 1 if each_epoch else None)
 
 
+@names_arguments
 def fit(
     objective: Objective,
     data: tuple[Any, Any] | Table | Stream,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from reseau.errors import DataError
 from reseau.inspect.local import checked_rows, only_input
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 from reseau.verification.ball import nearest_change, proved_on_ball
 from reseau.verification.box_search import rows_of
@@ -47,6 +48,7 @@ class Radius:
     semantics: str
 
 
+@names_arguments
 def certified_radius(
     network: Network,
     params: Mapping[str, Any],

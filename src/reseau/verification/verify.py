@@ -12,6 +12,7 @@ import numpy as np
 from reseau.errors import UnsupportedError
 from reseau.graph import Node
 from reseau.inspect.local import only_input
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 from reseau.verification.box_search import Found
 from reseau.verification.graph_chain import chain_if_any
@@ -24,6 +25,7 @@ from reseau.verification.witness import Replay
 __all__ = ["verify"]
 
 
+@names_arguments
 def verify(
     network: Network,
     params: Mapping[str, Any],

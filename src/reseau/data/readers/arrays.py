@@ -19,6 +19,7 @@ from reseau.data.table.survey import check_task, learn_recipe
 from reseau.data.table.table import Table
 from reseau.disk import file_error
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["FAILURES", "from_arrays", "npy_header", "read_npz"]
 
@@ -32,6 +33,7 @@ MOST_DEFLATED = 1032  # bytes that one byte of a zip archive can stand for, at m
 TARGETS = ("y", "target", "targets", "label", "labels")
 
 
+@names_arguments
 def read_npz(
     path: str | PathLike[str],
     *,

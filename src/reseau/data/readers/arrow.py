@@ -15,7 +15,7 @@ from reseau.data.table.columns import LARGEST, Cells, Sheet, Texts, are_amounts,
 from reseau.data.table.problems import Problem, refusal
 from reseau.data.table.readings import droppable
 from reseau.disk import file_error
-from reseau.errors import DataError
+from reseau.errors import DataError, EmptyTableError
 
 __all__ = ["arrow_sheet", "is_frame", "matrix", "parquet_sheet", "reading", "real_numbers", "sheet_of"]
 
@@ -159,7 +159,7 @@ def _read(
             table.validate(full=True)  # offsets and texts of a damaged file may point anywhere
         sheet = sheet_of(table, str(path), columns=columns, without=without)
     if not len(sheet):
-        raise DataError(f"{path}: it has no rows\n  fix: give at least one row")
+        raise EmptyTableError.of(path, sheet.names)
     return sheet
 
 

@@ -25,7 +25,7 @@ from reseau.data.readers.sniffing import Layout, sniff
 from reseau.data.readers.text import BLOCK_BYTES, Feed, single_spaced
 from reseau.data.table.columns import BLANKS, Cells, Sheet, Texts, blanks
 from reseau.data.table.notation import read_number
-from reseau.errors import DataError
+from reseau.errors import DataError, EmptyTableError
 
 __all__ = ["read_delimited"]
 
@@ -92,7 +92,7 @@ def read_delimited(
     spelled = {i for i in wanted if texts is None or found[i] in texts or i in layout.codes}
     cells, rows, left = _read(feed, layout, wanted, spelled, found, decimal, ragged)
     if not rows:
-        raise DataError(f"{source}: it has a header but no rows\n  fix: give at least one row")
+        raise EmptyTableError.of(source, [found[i] for i in asked])
     columns_of = dict(zip(wanted, cells, strict=True))
     if nothing := {i for i in unnamed & columns_of.keys() if blanks(columns_of[i]).all()}:
         wanted = [i for i in wanted if i not in nothing] or wanted  # delimiters at the ends of lines

@@ -13,12 +13,14 @@ from reseau.data.readers.files import read_bytes
 from reseau.data.table.recipe import Recipe
 from reseau.data.table.table import Table
 from reseau.errors import DataError, MissingExtraError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["digits", "read_idx"]
 
 STEMS = {"train": "train", "test": "t10k"}
 
 
+@names_arguments
 def read_idx(
     folder: str | PathLike[str],
     *,
@@ -55,6 +57,7 @@ def read_idx(
     return from_arrays(_array(images, 3), y, source=str(folder), target="label", task=task, recipe=recipe)
 
 
+@names_arguments
 def digits(task: str = "auto") -> Table:
     """1797 images of handwritten digits, (8, 8, 1), pixels 0 to 16, from the file that scikit-learn installs.
 

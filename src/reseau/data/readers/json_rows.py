@@ -10,7 +10,7 @@ from reseau.data.readers.arrow import sheet_of
 from reseau.data.readers.files import Source
 from reseau.data.readers.packages import pyarrow
 from reseau.data.table.columns import Sheet
-from reseau.errors import DataError
+from reseau.errors import DataError, EmptyTableError
 
 __all__ = ["json_sheet"]
 
@@ -33,13 +33,14 @@ def json_sheet(
     try:
         lines = as_lines(content)
         options = reader.ReadOptions(use_threads=False, block_size=max(len(lines), 1))
-        table = reader.read_json(pa.BufferReader(lines), options, reader.ParseOptions(newlines_in_values=True))
+        values = reader.ParseOptions(newlines_in_values=True)
+        table = reader.read_json(pa.BufferReader(lines), options, values) if lines else pa.table({})
     except (pa.ArrowException, ValueError, RecursionError) as error:
         said = str(error).strip().partition("\n")[0]
         raise DataError(f"{source}: it is no table in JSON: {said}\n  fix: {LAYOUTS}") from error
     sheet = sheet_of(table, str(source), columns=columns, without=without)
     if not len(sheet):
-        raise DataError(f"{source}: it has no rows\n  fix: give at least one row")
+        raise EmptyTableError.of(source, sheet.names)
     return sheet
 
 

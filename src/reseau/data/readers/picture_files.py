@@ -17,6 +17,7 @@ from reseau.data.table.recipe import Recipe
 from reseau.data.table.table import Table
 from reseau.errors import DataError
 from reseau.extras import import_extra
+from reseau.named_arguments import names_arguments
 
 __all__ = ["has_pictures", "picture_files", "read_pictures"]
 
@@ -37,6 +38,7 @@ class Header(NamedTuple):
     gray: bool
 
 
+@names_arguments
 def read_pictures(
     folder: str | PathLike[str],
     *,

@@ -13,6 +13,7 @@ from reseau.data.table.columns import Sheet
 from reseau.data.table.encoding import read_rows
 from reseau.data.table.survey import Survey
 from reseau.data.table.table import Table
+from reseau.named_arguments import names_arguments
 
 __all__ = ["from_frame", "read_arrow", "read_csv", "read_parquet", "read_sheet"]
 
@@ -22,6 +23,7 @@ JSON = (".json", ".jsonl", ".ndjson")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
+@names_arguments
 def read_csv(
     path: str | PathLike[str],
     target: str,
@@ -94,10 +96,11 @@ def read_csv(
         ragged=auto,
     )
     if sheet.shortened:
-        warnings.warn(sheet.shortened, stacklevel=2)
+        warnings.warn(sheet.shortened, stacklevel=3)
     return _table(sheet, Survey(target, task, missing, text, auto, decimal, dates, tuple(keys), tuple(words)))
 
 
+@names_arguments
 def read_parquet(
     path: str | PathLike[str], target: str, *, task: str = "auto", missing: str = "error", text: str = "error"
 ) -> Table:
@@ -118,6 +121,7 @@ def read_parquet(
     return _table(parquet_sheet(path), Survey(target, task, missing, text))
 
 
+@names_arguments
 def read_arrow(
     path: str | PathLike[str], target: str, *, task: str = "auto", missing: str = "error", text: str = "error"
 ) -> Table:
@@ -172,6 +176,7 @@ def from_frame(
     return _table(sheet_of(frame), Survey(target, task, missing, text, auto, "", dates, tuple(keys), tuple(words)))
 
 
+@names_arguments
 def read_sheet(
     path: str | PathLike[str],
     *,
@@ -232,5 +237,5 @@ def _table(sheet: Sheet, survey: Survey) -> Table:
     table = read_rows(sheet, survey.add(sheet).recipe())
     for left in table.recipe.left_out:
         if left.kind != "key":
-            warnings.warn(f"{sheet.path}: column {left.name!r} is left out: {left.why}", stacklevel=3)
+            warnings.warn(f"{sheet.path}: column {left.name!r} is left out: {left.why}", stacklevel=4)
     return table

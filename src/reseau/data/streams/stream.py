@@ -19,6 +19,7 @@ from reseau.data.table.recipe import Recipe
 from reseau.data.table.survey import Survey
 from reseau.disk import absent
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["Block", "Reader", "Stream", "stream"]
 
@@ -275,6 +276,7 @@ class Reader:
         return self.stream.blocks[piece.block].place(int(self.stream.kept(piece.block)[piece.start + row]))
 
 
+@names_arguments
 def stream(
     path: str | PathLike[str],
     *,

@@ -12,10 +12,12 @@ from reseau.data.table.survey import without_blanks
 from reseau.data.table.table import Table
 from reseau.data.table.word_columns import words_of
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["is_plain", "read_rows", "read_target"]
 
 
+@names_arguments
 def read_rows(sheet: Sheet, recipe: Recipe, *, target: bool = True, drop: bool = True, fill: bool = False) -> Table:
     """The rows as the recipe reads them; see `Table.features`.
 

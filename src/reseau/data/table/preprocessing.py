@@ -9,6 +9,7 @@ from reseau.data.table.recipe import MOST_ONE_HOT, Column, Recipe
 from reseau.errors import DataError
 from reseau.graph import Node, apply_op, constant, input, parameter, state
 from reseau.initializers import zeros
+from reseau.named_arguments import names_arguments
 from reseau.ops import (
     Add,
     Cast,
@@ -31,6 +32,7 @@ SMALLEST = 1e-30
 """The smallest deviation that is divided by: below it float32 has no quotients."""
 
 
+@names_arguments
 def preprocess(
     recipe: Recipe,
     numbers: Callable[[Node, Sequence[int]], Node] | None = None,

@@ -18,6 +18,7 @@ from reseau.data.table.readings import Choices
 from reseau.data.table.recipe import MISSING, TEXT, Column, LeftOut, Recipe
 from reseau.data.table.tally import Tally, tally
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 
 __all__ = ["Survey", "check_task", "learn_recipe", "without_blanks"]
 
@@ -176,6 +177,7 @@ class Survey:
         )  # fmt: skip
 
 
+@names_arguments
 def learn_recipe(
     sheet: Sheet,
     target: str,

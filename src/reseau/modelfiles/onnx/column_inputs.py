@@ -141,7 +141,8 @@ def without_columns(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto |
         if [root for root, _ in chains] != declared:
             continue
         gone = {node.output[0], *(name for _, names in chains for name in names)}
-        real = next(i.type.tensor_type.elem_type for i in model.graph.output)
+        kinds = [output.type.tensor_type.elem_type for output in model.graph.output]
+        real = next((kind for kind in kinds if kind not in (TensorProto.INT64, TensorProto.STRING)), TensorProto.FLOAT)
         new = onnx.ModelProto()
         new.CopyFrom(model)
         del new.graph.node[:], new.graph.input[:]

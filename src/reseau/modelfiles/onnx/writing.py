@@ -17,6 +17,7 @@ from reseau.modelfiles.onnx import deferred, origin
 from reseau.modelfiles.onnx.class_maps import as_maps, maps_type
 from reseau.modelfiles.onnx.column_inputs import DOMAIN, VERSION, declare_columns, recipe_of
 from reseau.modelfiles.onnx.emit import Emitter, Value, channels_first, plain
+from reseau.modelfiles.onnx.labels import Label, add_label
 from reseau.modelfiles.onnx.light_models import LARGE, light
 from reseau.modelfiles.onnx.rules import WRITE
 from reseau.modelfiles.onnx.self_check import Written, check
@@ -40,14 +41,26 @@ def write_graph(
     params: Mapping[str, np.ndarray],
     words: Mapping[str, str] = NO_WORDS,
     channels: Channels = "last",
+    label: Label | None = None,
+    kept: Graph | None = None,
 ) -> None:
-    """Write a graph and its arrays; `words` go into the file's metadata.
+    """Write a graph and its arrays.
+
+    Args:
+        path: The file.
+        graph: What is written.
+        params: Its arrays.
+        words: What goes into the file's metadata.
+        channels: Where its inputs and outputs have their channels.
+        label: How the class is told, as one more output before the graph's.
+        kept: The graph that whoever reads the file with this library is given back, a part of the one that is written;
+            nothing where it is all of it.
 
     Raises:
         UnsupportedError: A node has no form in ONNX; the message names it.
         ModelFileError: The disk refuses, or the written model does not compute what the graph computes.
     """
-    written = to_model(graph, params, words, channels)
+    written = to_model(graph, params, words, channels, label, kept)
     beside: Path | None = None
     if bytes_of_weights(written.model) > LARGEST_INSIDE:
         beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.data")
@@ -68,7 +81,12 @@ def bytes_of_weights(model: onnx.ModelProto) -> int:
 
 
 def to_model(
-    graph: Graph, params: Mapping[str, np.ndarray], words: Mapping[str, str] = NO_WORDS, channels: Channels = "last"
+    graph: Graph,
+    params: Mapping[str, np.ndarray],
+    words: Mapping[str, str] = NO_WORDS,
+    channels: Channels = "last",
+    label: Label | None = None,
+    kept: Graph | None = None,
 ) -> Written:
     """The graph as an ONNX model in the lowest opset and IR version that express it, its large arrays apart."""
     recipe = recipe_of(words, graph)
@@ -104,12 +122,14 @@ def to_model(
     model.graph.value_info.extend(inferred.value_info)
     for output, found in zip(model.graph.output, inferred.output, strict=True):
         output.CopyFrom(found)
-    described = origin.describe(graph, params, w.stored)
+    if label is not None:
+        add_label(model, label)
+    described = origin.describe(graph if kept is None else kept, params, w.stored)
     if described is not None:
         described["reseau.digest"] = origin.digest(model.graph)
     model.doc_string, model.graph.doc_string = (words.get(key, "") for key in origin.DOCUMENTATION)
-    kept = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
-    helper.set_model_props(model, {**kept, **(described or {})})
+    plain_words = {key: said for key, said in words.items() if key not in origin.DOCUMENTATION}
+    helper.set_model_props(model, {**plain_words, **(described or {})})
     return Written(model, weights, [v.axes for v in inputs], [v.axes for v in outputs], recipe)
 
 

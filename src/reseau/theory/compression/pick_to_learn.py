@@ -10,6 +10,7 @@ import numpy as np
 
 from reseau.errors import DataError
 from reseau.graph.values import check_finite_params
+from reseau.named_arguments import names_arguments
 from reseau.objective import Objective
 from reseau.optimizers import Adam, Optimizer
 from reseau.theory.compression.bound import compression_bound
@@ -71,6 +72,7 @@ class Picked:
         return self.certificate.bound
 
 
+@names_arguments
 def pick_to_learn(
     objective: Objective,
     X: Any,

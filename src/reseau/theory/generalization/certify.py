@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.deprecation import keywords_gathered
 from reseau.theory.generalization import certificate_text as wording
 from reseau.theory.generalization.certificate import Certificate
@@ -46,6 +47,7 @@ class _Cell:
         return up(up(self.empirical + self.complexity) + self.concentration)
 
 
+@names_arguments
 @keywords_gathered(CertificateSettings)
 def certify(
     f: ShallowNetwork,
@@ -118,6 +120,7 @@ def certify(
     )
 
 
+@names_arguments
 @keywords_gathered(CertificateSettings)
 def commitment(f: ShallowNetwork, settings: CertificateSettings | None = None) -> str:
     """SHA-256 of the settings of `certify`, to record before the examples are seen.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reseau.named_arguments import names_arguments
 from reseau.theory.generalization.certificate import Certificate
 from reseau.theory.generalization.certify import certify
 from reseau.theory.generalization.certify_settings import ANY_UNIT, CertificateSettings
@@ -18,6 +19,7 @@ __all__ = ["certify_network", "one_score"]
 Examples = tuple[np.ndarray, np.ndarray]
 
 
+@names_arguments
 def certify_network(
     network: "Network",
     params: Mapping[str, Any],

@@ -5,6 +5,7 @@ import math
 from scipy.special import betaincc, betainccinv
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.rounding import divide_up, is_number, is_share, log_ratio_up, product_up, root_up, up, whole
 
 __all__ = ["binomial_interval", "binomial_upper", "hoeffding_upper"]
@@ -58,6 +59,7 @@ def binomial_upper(errors: int, count: int, delta: float = 0.05, models: int = 1
     return min(up(rate), 1.0)
 
 
+@names_arguments
 def binomial_interval(errors: int, count: int, delta: float = 0.05) -> tuple[float, float]:
     """A two-sided interval for the error rate, half of delta on each side.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.optimum.exact_objective import objective
 from reseau.theory.optimum.global_optimum import Gap, Optimum, global_optimum
 from reseau.theory.optimum.training_problem import examples_of
@@ -190,6 +191,7 @@ class MeanFieldFigure:
         return axes
 
 
+@names_arguments
 def mean_field_figure(
     X: npt.ArrayLike,
     y: npt.ArrayLike,

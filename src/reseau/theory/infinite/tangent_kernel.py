@@ -12,6 +12,7 @@ from reseau.errors import DataError, UnsupportedError
 from reseau.graph import Node, on_host
 from reseau.graph.backprop import backprop, constants, evaluate
 from reseau.graph.values import check_finite_params, read_inputs
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 from reseau.ops.base import BATCH
 from reseau.theory.shallow.shallow_network import FloatArray
@@ -21,6 +22,7 @@ __all__ = ["tangent_kernel"]
 BLOCK = 128  # rows whose derivatives are held on each side
 
 
+@names_arguments
 def tangent_kernel(network: Network, params: Mapping[str, Any], X: Any, Z: Any = None) -> FloatArray:
     """`K(x, z) = Σ_θ ∂f(x)/∂θ · ∂f(z)/∂θ` over all parameters, by backpropagation in float64.
 

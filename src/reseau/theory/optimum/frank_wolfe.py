@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.optimum.dual_bound import constrained_dual, penalized_dual
 from reseau.theory.optimum.exact_objective import objective_up
 from reseau.theory.optimum.newton import refine_outputs
@@ -233,6 +234,7 @@ def _solution(
     return Solution(network, value, gap, proved, certified, reached, np.array(objectives), np.array(gaps), curvature)
 
 
+@names_arguments
 def fewer_neurons(f: ShallowNetwork, X: npt.ArrayLike) -> ShallowNetwork:
     """At most n + 1 neurons with the same values on the n rows of `X` and the same path norm.
 

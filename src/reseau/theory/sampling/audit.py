@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.sampling.schemes import Draw
 from reseau.theory.shallow.shallow_network import FloatArray, reals
 
@@ -160,6 +161,7 @@ def audit(scheme: Iterable[Draw], gradients: npt.ArrayLike) -> Audit:
     )
 
 
+@names_arguments
 def check_decomposition(
     gradient: Callable[[Sequence[int]], npt.ArrayLike], n: int, smallest: int = 1, tolerance: float = 1e-8
 ) -> Decomposition:

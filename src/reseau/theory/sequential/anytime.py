@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.special import betainc, betaincc, betaln, logsumexp
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.rounding import is_share, whole
 
 __all__ = ["log_evidence", "sequential_mean_upper", "sequential_upper"]
@@ -25,6 +26,7 @@ BETS = 2.0 ** (-np.arange(1, 41) / 2)
 SHARES = 1 / (np.arange(1, 41) * np.arange(2, 42))  # their sum is below 1
 
 
+@names_arguments
 def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[float, float] = PRIOR) -> float:
     """An upper bound on the error rate that holds for all n at once with probability at least `1 - delta`.
 
@@ -63,6 +65,7 @@ def sequential_upper(errors: int, count: int, delta: float = 0.05, prior: tuple[
     return min(math.nextafter(high, 2.0), 1.0)
 
 
+@names_arguments
 def sequential_mean_upper(losses: npt.ArrayLike, largest: float, delta: float = 0.05) -> float:
     """An upper bound on the mean of a loss that holds for all n at once with probability at least `1 - delta`.
 

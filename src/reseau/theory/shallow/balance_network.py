@@ -13,6 +13,7 @@ from jax import Array
 from reseau.errors import GraphError, UnsupportedError
 from reseau.graph import Constant, Graph, Node, Parameter, State
 from reseau.graph.values import check_params
+from reseau.named_arguments import names_arguments
 from reseau.network import Network
 from reseau.ops.activations import LeakyRelu, Relu
 from reseau.ops.arithmetic import Add, Divide, Multiply, Negative, Subtract
@@ -84,6 +85,7 @@ class _Layer:
     out_of: tuple[_Reader, ...]
 
 
+@names_arguments
 def balance_network(network: Network, params: Mapping[str, Any]) -> Balanced:
     """Rescale every hidden unit of the affine and convolution layers until what enters is as long as what leaves.
 
@@ -133,6 +135,7 @@ def balance_network(network: Network, params: Mapping[str, Any]) -> Balanced:
     )
 
 
+@names_arguments
 def path_norm_of(network: Network, params: Mapping[str, Any]) -> float:
     """Sum over the paths from an input, or a bias, to an output of the products of the absolute weights.
 

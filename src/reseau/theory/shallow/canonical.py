@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.homogeneity import bias_beyond, directions_alike
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
@@ -84,6 +85,7 @@ class Comparison:
         return self.same
 
 
+@names_arguments
 def canonical(f: ShallowNetwork, radius: float | None = None, tolerance: float = 1e-9) -> CanonicalForm:
     """Write `f` as an affine function plus one ReLU for each hyperplane where its gradient jumps.
 
@@ -104,6 +106,7 @@ def canonical(f: ShallowNetwork, radius: float | None = None, tolerance: float =
     return form if f.outputs.ndim == 2 else _scalar(form)
 
 
+@names_arguments
 def same_function(
     a: ShallowNetwork, b: ShallowNetwork, radius: float | None = None, tolerance: float = 1e-9
 ) -> Comparison:

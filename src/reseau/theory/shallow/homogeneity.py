@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@names_arguments
 def path_norm(f: ShallowNetwork) -> float:
     """`Σ_j |η_j| ν_j`, unchanged by `rescale`.
 
@@ -30,6 +32,7 @@ def path_norm(f: ShallowNetwork) -> float:
     return f.path_norm
 
 
+@names_arguments
 def weight_decay(f: ShallowNetwork) -> float:
     """`Σ_j |η_j|² + |w_j|² + b_j² / R²`, twice the path norm exactly when `f` is balanced.
 
@@ -40,6 +43,7 @@ def weight_decay(f: ShallowNetwork) -> float:
     return f.weight_decay
 
 
+@names_arguments
 def rescale(f: ShallowNetwork, alpha: npt.ArrayLike) -> ShallowNetwork:
     """Divide neuron j by `alpha[j] > 0` and multiply its output weight by it: the same function.
 
@@ -66,6 +70,7 @@ def rescale(f: ShallowNetwork, alpha: npt.ArrayLike) -> ShallowNetwork:
     return _rescaled(f, np.broadcast_to(factors, (f.width,)))
 
 
+@names_arguments
 def normalize(f: ShallowNetwork) -> ShallowNetwork:
     """The same function with every `ν_j = 1`, so that the path norm is the l1 norm of the outputs.
 
@@ -80,6 +85,7 @@ def normalize(f: ShallowNetwork) -> ShallowNetwork:
     return _rescaled(kept, kept.neuron_norms)
 
 
+@names_arguments
 def balance(f: ShallowNetwork) -> ShallowNetwork:
     """The same function with `|η_j| = ν_j`: the least weight decay among its rescalings.
 
@@ -95,6 +101,7 @@ def balance(f: ShallowNetwork) -> ShallowNetwork:
     return _rescaled(kept, np.sqrt(kept.neuron_norms) / np.sqrt(kept.output_norms))
 
 
+@names_arguments
 def prune(f: ShallowNetwork, radius: float | None = None) -> ShallowNetwork:
     """Drop the neurons that contribute nothing, on the whole space or where `|x| <= radius`.
 
@@ -115,6 +122,7 @@ def prune(f: ShallowNetwork, radius: float | None = None) -> ShallowNetwork:
     return _subset(f, alive)
 
 
+@names_arguments
 def merge(f: ShallowNetwork, tolerance: float = 1e-12) -> ShallowNetwork:
     """Replace the neurons that share a direction `(w, b)` up to a positive factor by one of them.
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.homogeneity import normalize
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, positive_scale, row_norms
 
@@ -32,6 +33,7 @@ class Neurons(NamedTuple):
     neurons: FloatArray
 
 
+@names_arguments
 def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
     """Euclidean projection onto `{η : Σ_j |η_j| <= bound}`; a point inside comes back bit for bit.
 
@@ -71,6 +73,7 @@ def project_l1(eta: npt.ArrayLike, bound: float) -> FloatArray:
     return _with_size(values, size, kept)
 
 
+@names_arguments
 def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatArray, float]:
     """Euclidean projection of `(w, b)` onto the solid ellipsoid `|w|² + b² / R² <= 1`.
 
@@ -110,6 +113,7 @@ def project_ellipsoid(w: npt.ArrayLike, b: float, radius: float) -> tuple[FloatA
     return (w / over, c / over) if over > 1 else (w, c)
 
 
+@names_arguments
 def project_neurons(neurons: npt.ArrayLike) -> FloatArray:
     """Euclidean projection of each row of `(w, b / R)`, shape (m, d + 1), onto the unit ball.
 
@@ -121,6 +125,7 @@ def project_neurons(neurons: npt.ArrayLike) -> FloatArray:
     return rows / np.maximum(1.0, row_norms(rows))[:, None]
 
 
+@names_arguments
 def retract(f: ShallowNetwork, bound: float) -> ShallowNetwork:
     """Send a network into `{ν_j = 1, Σ_j |η_j| <= bound}`: normalize, then project the outputs.
 
@@ -134,6 +139,7 @@ def retract(f: ShallowNetwork, bound: float) -> ShallowNetwork:
     return ShallowNetwork(unit.weights, unit.biases, project_l1(unit.outputs, bound), unit.radius)
 
 
+@names_arguments
 def prox_l1(eta: npt.ArrayLike, strength: float) -> FloatArray:
     """Minimize `|u - η|² / 2 + strength Σ_j |u_j|`: soft thresholding (of rows when (m, C)).
 
@@ -146,6 +152,7 @@ def prox_l1(eta: npt.ArrayLike, strength: float) -> FloatArray:
     return _with_size(values, size, np.maximum(size - _at_least_zero(strength, "prox_l1: strength"), 0.0))
 
 
+@names_arguments
 def prox_coupled(outputs: npt.ArrayLike, neurons: npt.ArrayLike, strength: float) -> Neurons:
     """Minimize `|(η, v) - given|² / 2 + strength |η_j| |v_j|`, for each neuron.
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.deprecation import keyword_renamed
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork, inputs_of, lift, reals, row_norms
@@ -73,6 +74,7 @@ def arc_cosine(
     return kernel if law == "gaussian" else kernel / left.shape[1]
 
 
+@names_arguments
 def random_neurons(count: int, dimension: int, seed: int, *, law: str = "gaussian") -> FloatArray:
     """Draw neurons `(w, b / R)`, shape (count, dimension + 1).
 

@@ -3,11 +3,13 @@
 import math
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.rounding import is_number, is_share, log_up, root_up, up, whole
 
 __all__ = ["inverse_kl", "pac_bayes_bound"]
 
 
+@names_arguments
 def inverse_kl(rate: float, distance: float) -> float:
     """The largest `p` with `kl(rate ‖ p) <= distance`, rounded up; `kl(q ‖ p) = q log(q/p) + (1-q) log((1-q)/(1-p))`.
 

@@ -13,6 +13,7 @@ from reseau.batches import Shuffled
 from reseau.errors import DataError
 from reseau.graph.values import check_finite_params, precision_of
 from reseau.losses import Loss
+from reseau.named_arguments import names_arguments
 from reseau.objective import Examples, Objective
 from reseau.ops.normalization import BatchNorm
 from reseau.optimizers import Adam, Cosine
@@ -61,6 +62,7 @@ class PacBayes:
         return self.certificate.bound
 
 
+@names_arguments
 def pac_bayes(
     objective: Objective,
     data: tuple[Any, Any],

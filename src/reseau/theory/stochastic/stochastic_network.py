@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from reseau.errors import DataError, ModelFileError
 from reseau.graph import State, state
 from reseau.graph.values import check_finite_params
+from reseau.named_arguments import names_arguments
 from reseau.network import Network, arrays_of, load
 
 __all__ = ["StochasticNetwork", "drawn"]
@@ -22,6 +23,7 @@ ENDING = ".deviation"
 WORD = "stochastic"
 
 
+@names_arguments
 @dataclass(frozen=True, eq=False)
 class StochasticNetwork:
     """Independent normal weights.

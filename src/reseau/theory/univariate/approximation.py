@@ -9,6 +9,7 @@ import numpy as np
 
 from reseau.console import Told, told_where_slow
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.chords import MARGIN, Chords, of_callable, of_expression
@@ -155,6 +156,7 @@ def approximate(
     return _approximation(chords, wanted, "tube", told)
 
 
+@names_arguments
 def compress(network: ShallowNetwork, tolerance: float, *, progress: bool = True) -> Approximation:
     """Rewrite a one-input network with fewest pieces, within `tolerance` of it on `|x| <= R`.
 

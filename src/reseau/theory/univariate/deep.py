@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.univariate.pieces import PWL, Number, interpolate, numbers
 
 __all__ = ["deep_to_pwl", "tent_layers"]
@@ -15,6 +16,7 @@ __all__ = ["deep_to_pwl", "tent_layers"]
 Layer = tuple[npt.ArrayLike, npt.ArrayLike]
 
 
+@names_arguments
 def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact: bool = False) -> PWL:
     """Read the pieces of a network with ReLU between its affine layers and none after the last.
 
@@ -58,6 +60,7 @@ def deep_to_pwl(layers: Sequence[Layer], domain: tuple[Number, Number], *, exact
     return interpolate(breaks.tolist(), units[:, 0].tolist())
 
 
+@names_arguments
 def tent_layers(times: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     """The tent map `x -> 2 min(x, 1 - x)` of [0, 1] composed with itself, two neurons a layer.
 

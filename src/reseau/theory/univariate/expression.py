@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.ball_arithmetic import CELL_RULES, VALUES, Cell, Jet, balls
 
@@ -106,6 +107,7 @@ class Expression:
         return cell
 
 
+@names_arguments
 def parse(text: str) -> Expression:
     """Read an arithmetic expression in `x`.
 

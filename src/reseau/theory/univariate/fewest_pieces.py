@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.pieces import PWL, Number, numbers
 
@@ -21,6 +22,7 @@ Where = Literal["samples", "tube"]
 ROUNDINGS = 64  # of the largest ordinate, that are borne
 
 
+@names_arguments
 def min_pieces(
     x: Sequence[Number] | FloatArray,
     y: Sequence[Number] | FloatArray,

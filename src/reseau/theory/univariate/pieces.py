@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.plotting import new_axes
 from reseau.theory.shallow.shallow_network import FloatArray
 
@@ -21,6 +22,7 @@ __all__ = ["PWL", "Number", "interpolate", "new_axes", "numbers"]
 Number = float | Fraction
 
 
+@names_arguments
 @dataclass(frozen=True)
 class PWL:
     """A continuous piecewise-affine function on an interval.
@@ -178,6 +180,7 @@ class PWL:
         return self.knots, self.slopes, self.anchor, self.domain
 
 
+@names_arguments
 def interpolate(x: Sequence[Number] | FloatArray, y: Sequence[Number] | FloatArray) -> PWL:
     """Join the points `(x_i, y_i)` by segments; exact when all the coordinates are rational.
 

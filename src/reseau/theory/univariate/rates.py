@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 
+@names_arguments
 def lipschitz_rate(lipschitz: float, radius: float, pieces: int) -> tuple[float, float]:
     """Bounds on the error of the best `pieces` pieces for the worst function of this slope on [-R, R].
 
@@ -33,6 +35,7 @@ def lipschitz_rate(lipschitz: float, radius: float, pieces: int) -> tuple[float,
     return lipschitz * radius / (pieces + 1), lipschitz * radius / pieces
 
 
+@names_arguments
 def curvature_rate(curvature: float, radius: float, pieces: int) -> float:
     """Error of interpolation at equal steps when `|f''| <= curvature` on [-R, R]: `M R^2 / (2 N^2)`.
 
@@ -44,6 +47,7 @@ def curvature_rate(curvature: float, radius: float, pieces: int) -> float:
     return curvature * radius**2 / (2 * pieces**2)
 
 
+@names_arguments
 def convex_rate(curvature: float, radius: float, pieces: int) -> float:
     """The same for a convex or concave function, lowered by half of its error: `M R^2 / (4 N^2)`.
 
@@ -54,6 +58,7 @@ def convex_rate(curvature: float, radius: float, pieces: int) -> float:
     return curvature_rate(curvature, radius, pieces) / 2
 
 
+@names_arguments
 def variation_rate(variation: float, radius: float, pieces: int) -> float:
     """Error that `pieces >= 2` pieces never need to exceed when `f'` has this total variation on [-R, R].
 
@@ -72,6 +77,7 @@ def variation_rate(variation: float, radius: float, pieces: int) -> float:
     return radius * variation / (2 * (pieces - 1) ** 2)
 
 
+@names_arguments
 def expected_pieces(x: npt.ArrayLike, second: npt.ArrayLike, tolerance: float) -> float:
     """Number of pieces that the best approximation needs as the tolerance falls to 0.
 
@@ -95,6 +101,7 @@ def expected_pieces(x: npt.ArrayLike, second: npt.ArrayLike, tolerance: float) -
     return float(np.trapezoid(density, points)) / (4 * math.sqrt(tolerance))
 
 
+@names_arguments
 def optimal_knots(x: npt.ArrayLike, second: npt.ArrayLike, pieces: int, *, norm: str = "uniform") -> FloatArray:
     """Place knots where the function bends: density `|f''|^(1/2)`, or `|f''|^(2/5)` for `"L2"`.
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray, ShallowNetwork
 from reseau.theory.univariate.pieces import PWL, Number, numbers
 from reseau.theory.univariate.variation import best_turns, scale_of
@@ -17,6 +18,7 @@ Mode = Literal["canonical", "min_width", "min_norm", "output_bias"]
 MOST_KINKS = 20  # the search for the least width visits every choice of orientations
 
 
+@names_arguments
 @dataclass(frozen=True)
 class LineNetwork:
     """A one-input network `bias + Σ_j outputs[j] (weights[j] x + biases[j])_+` of exact numbers.
@@ -71,6 +73,7 @@ class LineNetwork:
         )
 
 
+@names_arguments
 def pwl_to_network(pwl: PWL, mode: Mode = "canonical", radius: float | None = None) -> ShallowNetwork:
     """Write `pwl` as a network equal to it on its domain; each parameter is rounded once.
 
@@ -100,6 +103,7 @@ def pwl_to_network(pwl: PWL, mode: Mode = "canonical", radius: float | None = No
     return realize(pwl, mode, scale).network(scale)
 
 
+@names_arguments
 def realize(pwl: PWL, mode: Mode = "canonical", radius: float | None = None) -> LineNetwork:
     """The same as `pwl_to_network` in exact rationals: equal to `pwl` on its domain, nothing rounded.
 
@@ -126,6 +130,7 @@ def realize(pwl: PWL, mode: Mode = "canonical", radius: float | None = None) -> 
     )
 
 
+@names_arguments
 def minimum_width(pwl: PWL) -> int | None:
     """Fewest neurons of a network, without output bias, equal to `pwl` on its domain.
 
@@ -145,6 +150,7 @@ def minimum_width(pwl: PWL) -> int | None:
     return None if narrowest is None else narrowest.width
 
 
+@names_arguments
 def network_to_pwl(
     network: ShallowNetwork | LineNetwork,
     domain: tuple[Number, Number] | None = None,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from reseau.errors import DataError
+from reseau.named_arguments import names_arguments
 from reseau.theory.shallow.shallow_network import FloatArray
 from reseau.theory.univariate.pieces import PWL
 
@@ -17,6 +18,7 @@ __all__ = ["NormKind", "Turns", "always_active", "best_turns", "scale_of", "vari
 NormKind = Literal["penalized", "free", "free+skip"]
 
 
+@names_arguments
 def variation_norm(pwl: PWL, radius: float | None = None, kind: NormKind = "penalized") -> float:
     """Least norm of the one-hidden-layer ReLU networks, of any width, equal to `pwl` on its domain.
 
