@@ -78,12 +78,28 @@ BY_NAME_ALONE = {
 def test_what_is_right_is_left_alone():
     @names_arguments
     def failing(number: float, *others: int, table: np.ndarray | None = None) -> None:
-        raise ZeroDivisionError("inside")
+        raise ValueError("inside")
 
     for given in ((1,), (np.float32(1), 2, np.int64(3)), (np.array(1.0),), (Fraction(1, 2).numerator,)):
-        with pytest.raises(ZeroDivisionError, match="inside"):
+        with pytest.raises(ValueError, match="^inside$"):
             failing(*given, table=[[1.0, 2.0]])
     with pytest.raises(ArgumentError, match=r"others='b'"):
         failing(1.0, 2, "b")
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'number'"):
         failing()
+
+
+class OfTheCaller(ValueError):
+    """An error that a caller's function raises, and catches."""
+
+
+def test_an_error_of_the_callers_own_passes():
+    @names_arguments
+    def applied(function: str) -> None:
+        function()
+
+    def failing():
+        raise OfTheCaller
+
+    with pytest.raises(OfTheCaller):
+        applied(failing)

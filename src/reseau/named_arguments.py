@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 import numpy.typing as npt
 
-from reseau.errors import ArgumentError, ReseauError
+from reseau.errors import ArgumentError
 
 __all__ = ["names_arguments"]
 
@@ -30,6 +30,10 @@ WORDS: Mapping[Any, str] = {
     NoneType: "None",
     np.random.Generator: "np.random.default_rng(seed)",
 }
+
+
+PYTHONS = (TypeError, ValueError, AttributeError, IndexError, KeyError, ArgumentError)
+"""What an argument of the wrong kind ends in; an error of a kind of its own, as of a caller's function, passes."""
 
 
 def names_arguments(called: Called) -> Called:
@@ -56,8 +60,7 @@ def _explained(function: Any, name: str) -> Any:
         try:
             return function(*given, **named)
         except Exception as error:
-            ours = isinstance(error, ReseauError) and not isinstance(error, ArgumentError)
-            wrong = None if ours else _misfit(function, given, named)
+            wrong = _misfit(function, given, named) if type(error) in PYTHONS else None
             if wrong is None:
                 raise
             argument, value, hint = wrong
