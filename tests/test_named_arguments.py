@@ -81,7 +81,7 @@ def test_what_is_right_is_left_alone():
         raise ValueError("inside")
 
     for given in ((1,), (np.float32(1), 2, np.int64(3)), (np.array(1.0),), (Fraction(1, 2).numerator,)):
-        with pytest.raises(ValueError, match="^inside$"):
+        with pytest.raises(ValueError, match=r"^inside$"):
             failing(*given, table=[[1.0, 2.0]])
     with pytest.raises(ArgumentError, match=r"others='b'"):
         failing(1.0, 2, "b")
