@@ -49,8 +49,12 @@ def options_of_inference(nodes: Iterable[Node], held: Mapping[Node, Any]) -> Opt
     maps takes 0.53 of its time so, a layer normalization of 4096×512 0.8.
     """
     nodes = list(nodes)
-    sound = all(n.op is None or type(n.op).__module__ in WITHOUT_PRODUCTS or varied_factor(n, held) for n in nodes)
-    return {} if sound and options_of(nodes) == SOUND else options_of(nodes)
+    told = options_of(nodes)
+    if told == SOUND and all(
+        n.op is None or type(n.op).__module__ in WITHOUT_PRODUCTS or varied_factor(n, held) for n in nodes
+    ):
+        return {}
+    return told
 
 
 def varied_factor(node: Node, held: Mapping[Node, Any]) -> bool:

@@ -42,10 +42,8 @@ def axes_of(call: Call) -> tuple[int, ...] | None:
 def reduce(call: Call) -> Node:
     axes, keepdims = axes_of(call), bool(call.attribute("keepdims", 1))
     x = call[0]
-    if not call.real() and call.kind in (
-        *AFTER,
-        "ReduceLogSumExp",
-    ):  # sums of squares may pass the whole numbers' range
+    # sums of squares and of exponentials may pass the whole numbers' range
+    if not call.real() and (call.kind in AFTER or call.kind == "ReduceLogSumExp"):
         x = apply_op(ops.Cast("float64"), x)
     if call.kind in BEFORE:
         x = apply_op(BEFORE[call.kind], x)
